@@ -1,0 +1,387 @@
+//! Access tokens (JWT, HS256), and the random secrets behind refresh tokens and devices.
+//!
+//! An access token carries everything a request needs to be allowed or refused, so that no statement is spent on
+//! it; it lives for minutes, which bounds how late a withdrawn right takes effect. Checking is in the hot path of
+//! every request, hence the small cache of tokens that have already been found genuine.
+//!
+//! Not here: rotation and reuse detection of refresh tokens. They are rows of the store; this file only makes the
+//! secret and its hash. Time is an argument throughout.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::rights::Grant;
+use super::signing_key::SigningKey;
+
+const ISSUER: &str = "tongjie";
+/// A token with fifty grants is about 2.5 KB; anything longer is not ours.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// At most this many genuine tokens are remembered (about 1 KB each).
+const CACHE_LIMIT: usize = 4096;
+
+/// Which kind of caller a token is for. A token for one is never accepted for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    Staff,
+    Reader,
+    Device,
+}
+
+/// What a log-in established; the service adds issuer and times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Id of the staff member, reader or device.
+    pub sub: i64,
+    pub aud: Audience,
+    /// The session family: every refresh of one log-in shares it.
+    pub sid: i64,
+    /// The unit the caller works at.
+    pub unit: Option<i64>,
+    pub grants: Vec<Grant>,
+}
+
+/// The body of an access token that was found genuine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claims {
+    pub iss: String,
+    pub aud: Audience,
+    /// Text in the token, as RFC 7519 wants it.
+    #[serde(with = "id_as_text")]
+    pub sub: i64,
+    pub sid: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Grant>,
+    /// Seconds since the epoch.
+    pub iat: i64,
+    /// Seconds since the epoch; at this second the token no longer counts.
+    pub exp: i64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// Forged, expired, malformed, for another audience: on purpose not told apart, here or in an answer.
+    #[error("the access token is not valid")]
+    Invalid,
+    #[error("an access token could not be signed")]
+    Signing(#[source] jsonwebtoken::errors::Error),
+}
+
+pub struct TokenService {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    access_ttl: Duration,
+    /// Token to claims. Only genuine tokens get in, so forgeries cannot push anything out.
+    genuine: RwLock<HashMap<Box<str>, Arc<Claims>>>,
+}
+
+impl TokenService {
+    #[must_use]
+    pub fn new(key: &SigningKey, access_ttl: Duration) -> Self {
+        // The algorithm is fixed here and never taken from the token. Time and audience are checked below, against
+        // the `now` and the audiences of the call: the crate would read the clock.
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        Self {
+            encoding: EncodingKey::from_secret(key.expose()),
+            decoding: DecodingKey::from_secret(key.expose()),
+            validation,
+            access_ttl,
+            genuine: RwLock::default(),
+        }
+    }
+
+    /// The life of a token issued now: the `expires_in` of a log-in's answer.
+    #[must_use]
+    pub fn access_ttl(&self) -> Duration {
+        self.access_ttl
+    }
+
+    /// # Errors
+    /// [`TokenError::Signing`], when the token cannot be encoded.
+    pub fn issue(&self, identity: Identity, now: DateTime<Utc>) -> Result<String, TokenError> {
+        let Identity {
+            sub,
+            aud,
+            sid,
+            unit,
+            grants,
+        } = identity;
+        let iat = now.timestamp();
+        let exp = iat.saturating_add_unsigned(self.access_ttl.as_secs());
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud,
+            sub,
+            sid,
+            unit,
+            grants,
+            iat,
+            exp,
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .map_err(TokenError::Signing)
+    }
+
+    /// # Errors
+    /// [`TokenError::Invalid`], whatever is wrong.
+    pub fn verify(
+        &self,
+        token: &str,
+        expected: &[Audience],
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Claims>, TokenError> {
+        let known = self
+            .genuine
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(token)
+            .cloned();
+        let claims = match known {
+            Some(claims) => claims,
+            None => self.decode(token)?,
+        };
+        if now.timestamp() >= claims.exp || !expected.contains(&claims.aud) {
+            return Err(TokenError::Invalid);
+        }
+        Ok(claims)
+    }
+
+    fn decode(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::Invalid);
+        }
+        let claims: Claims = jsonwebtoken::decode(token, &self.decoding, &self.validation)
+            .map_err(|_| TokenError::Invalid)?
+            .claims;
+        if claims.iss != ISSUER {
+            return Err(TokenError::Invalid);
+        }
+        let claims = Arc::new(claims);
+        let mut genuine = self.genuine.write().unwrap_or_else(PoisonError::into_inner);
+        // Starting over costs a few microseconds per live token; keeping an order would cost them on every hit.
+        if genuine.len() >= CACHE_LIMIT {
+            genuine.clear();
+        }
+        genuine.insert(token.into(), Arc::clone(&claims));
+        Ok(claims)
+    }
+}
+
+mod id_as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub fn serialize<S: Serializer>(id: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(id)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+/// A new refresh token and the hash to store. The token itself is told to the caller once and kept nowhere.
+///
+/// # Panics
+/// When the operating system has no randomness, in which case nothing here may go on.
+#[must_use]
+pub fn new_refresh() -> (String, [u8; 32]) {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the operating system provides randomness");
+    let token = URL_SAFE_NO_PAD.encode(bytes);
+    let hash = hash_refresh(&token);
+    (token, hash)
+}
+
+/// What the store keeps of a refresh token or a device secret. Both are 256 random bits, so a plain hash is
+/// enough: argon2 is for secrets that people choose.
+#[must_use]
+pub fn hash_refresh(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+/// Whether `secret` is the one behind `hash`, in a time that does not depend on where they differ.
+#[must_use]
+pub fn secret_matches(secret: &str, hash: &[u8]) -> bool {
+    hash_refresh(secret).as_slice().ct_eq(hash).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rights::Role;
+    use super::*;
+    use serde_json::{Value, json};
+
+    const ALL: &[Audience] = &[Audience::Staff, Audience::Reader, Audience::Device];
+
+    fn service(key: &[u8]) -> TokenService {
+        TokenService::new(&SigningKey::from_bytes(key), Duration::from_secs(900))
+    }
+
+    fn staff() -> Identity {
+        let grants = vec![Grant {
+            role: Role::UnitManager,
+            unit: 3,
+        }];
+        Identity {
+            sub: i64::MAX,
+            aud: Audience::Staff,
+            sid: 12,
+            unit: Some(3),
+            grants,
+        }
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).expect("in range")
+    }
+
+    /// A token with any header and body, signed with any key under HS256.
+    fn crafted(header: &Value, body: &Value, key: &[u8]) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(header), part(body));
+        let key = EncodingKey::from_secret(key);
+        let signature =
+            jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).expect("signs");
+        format!("{message}.{signature}")
+    }
+
+    #[test]
+    fn a_token_tells_what_was_put_in() {
+        let service = service(b"key");
+        let token = service.issue(staff(), at(1000)).expect("issued");
+        for _ in ["decoded", "from the cache"] {
+            let claims = service
+                .verify(&token, &[Audience::Staff], at(1000))
+                .expect("valid");
+            let Identity {
+                sub,
+                aud,
+                sid,
+                unit,
+                grants,
+            } = staff();
+            let expected = Claims {
+                iss: "tongjie".into(),
+                aud,
+                sub,
+                sid,
+                unit,
+                grants,
+                iat: 1000,
+                exp: 1900,
+            };
+            assert_eq!(*claims, expected);
+        }
+    }
+
+    #[test]
+    fn a_token_ends_with_the_given_time_also_from_the_cache() {
+        let service = service(b"key");
+        let token = service.issue(staff(), at(1000)).expect("issued");
+        assert!(service.verify(&token, ALL, at(1899)).is_ok());
+        assert!(service.verify(&token, ALL, at(1900)).is_err());
+        assert!(
+            service.verify(&token, ALL, at(1899)).is_ok(),
+            "time is the caller's, not the clock's"
+        );
+    }
+
+    #[test]
+    fn another_audience_is_refused_also_from_the_cache() {
+        let service = service(b"key");
+        let token = service.issue(staff(), at(0)).expect("issued");
+        for _ in ["decoded", "from the cache"] {
+            assert!(
+                service
+                    .verify(&token, &[Audience::Reader, Audience::Device], at(1))
+                    .is_err()
+            );
+            assert!(service.verify(&token, &[], at(1)).is_err());
+            assert!(service.verify(&token, &[Audience::Staff], at(1)).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_forgery_gets_the_same_answer() {
+        let service = service(b"key");
+        let header = json!({"typ": "JWT", "alg": "HS256"});
+        let body = json!({"iss": "tongjie", "aud": "staff", "sub": "1", "sid": 1, "iat": 0, "exp": 1000});
+        let good = crafted(&header, &body, b"key");
+        assert!(service.verify(&good, ALL, at(1)).is_ok());
+        let with = |name: &str, value: Value| {
+            let mut changed = body.clone();
+            changed[name] = value;
+            crafted(&header, &changed, b"key")
+        };
+        let parts: Vec<&str> = good.split('.').collect();
+        let header_of = |alg: &str| URL_SAFE_NO_PAD.encode(json!({"typ": "JWT", "alg": alg}).to_string());
+        let cases = [
+            crafted(&header, &body, b"other key"),
+            format!("{}.{}.", header_of("none"), parts[1]),
+            format!("{}.{}.{}", header_of("none"), parts[1], parts[2]),
+            format!("{}.{}.", parts[0], parts[1]),
+            format!("{}.{}", parts[0], parts[1]),
+            crafted(&json!({"alg": "HS384"}), &body, b"key"),
+            crafted(&json!({"alg": "RS256"}), &body, b"key"),
+            crafted(&json!({"typ": "JWT"}), &body, b"key"),
+            with("aud", json!("root")),
+            with("aud", json!(["staff"])),
+            with("iss", json!("elsewhere")),
+            with("sub", json!(1)),
+            with("sub", json!("one")),
+            with("exp", json!("1000")),
+            with("exp", Value::Null),
+            with("grants", json!([{"role": "emperor", "unit": 1}])),
+            with("admin", json!(true)),
+            format!("{good}A"),
+            format!(" {good}"),
+            good.to_uppercase(),
+            "a".repeat(MAX_TOKEN_BYTES + 1),
+            "..".to_owned(),
+            String::new(),
+        ];
+        for token in cases {
+            let error = service.verify(&token, ALL, at(1)).expect_err(&token);
+            assert_eq!(error.to_string(), "the access token is not valid");
+        }
+    }
+
+    #[test]
+    fn the_cache_stays_small() {
+        let service = service(b"key");
+        for sid in 0..2 * CACHE_LIMIT as i64 + 10 {
+            let token = service.issue(Identity { sid, ..staff() }, at(0)).expect("issued");
+            service.verify(&token, ALL, at(1)).expect("valid");
+            assert!(service.genuine.read().expect("not poisoned").len() <= CACHE_LIMIT);
+        }
+    }
+
+    #[test]
+    fn refresh_tokens_are_random_and_known_by_their_hash() {
+        let (token, hash) = new_refresh();
+        assert_eq!(token.len(), 43);
+        assert_ne!(token, new_refresh().0);
+        assert_eq!(hash, hash_refresh(&token));
+        assert!(secret_matches(&token, &hash));
+        assert!(!secret_matches("other", &hash));
+        assert!(!secret_matches(&token, &hash[..31]));
+    }
+}

@@ -1,0 +1,118 @@
+//! The kinds of events and the coarse traits they keep of a reader.
+//! Not for: writing or sealing events. An event keeps an age band, never a birth date.
+
+use chrono::{Datelike, NaiveDate};
+use serde::{Deserialize, Serialize};
+
+macro_rules! coded {
+    ($(#[$doc:meta])* $name:ident, $all:literal: $($(#[$vdoc:meta])* $variant:ident = $code:literal),* $(,)?) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $name {$(
+            $(#[$vdoc])*
+            #[serde(rename = $code)]
+            $variant
+        ),*}
+
+        impl $name {
+            #[doc = $all]
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word used in the database, the API and the docs.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code),* }
+            }
+
+            /// Reads the word back; `None` for a word this version does not know.
+            pub fn from_code(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.code() == code)
+            }
+        }
+    };
+}
+
+coded! {
+    /// What happened.
+    EventKind, "Every kind.":
+    LoanMade = "loan_made",
+    LoanReturned = "loan_returned",
+    LoanRenewed = "loan_renewed",
+    /// Undone, not returned: it does not count in statistics.
+    LoanVoided = "loan_voided",
+    /// Used in the unit without a loan.
+    LocalUse = "local_use",
+    HoldPlaced = "hold_placed",
+    HoldCaptured = "hold_captured",
+    /// A captured hold lost its item and waits again.
+    HoldReleased = "hold_released",
+    HoldFilled = "hold_filled",
+    HoldCancelled = "hold_cancelled",
+    HoldExpired = "hold_expired",
+    TransitOpened = "transit_opened",
+    TransitReceived = "transit_received",
+    /// Turned up where it was not expected, or is no longer needed.
+    TransitCancelled = "transit_cancelled",
+    ItemAdded = "item_added",
+    ItemChanged = "item_changed",
+    /// Taken into custody, but somebody must look at it.
+    ItemNeedsAttention = "item_needs_attention",
+    BibCreated = "bib_created",
+    BibChanged = "bib_changed",
+    BibMerged = "bib_merged",
+    ReaderRegistered = "reader_registered",
+    ReaderChanged = "reader_changed",
+    CardIssued = "card_issued",
+    StaffCreated = "staff_created",
+    StaffChanged = "staff_changed",
+    DeviceRegistered = "device_registered",
+    UnitCreated = "unit_created",
+    UnitChanged = "unit_changed",
+    RulesChanged = "rules_changed",
+    LoggedIn = "logged_in",
+    LogInFailed = "log_in_failed",
+}
+
+coded! {
+    /// How old a reader was, coarse enough for statistics that outlive the link to the reader.
+    AgeBand, "Every band, the youngest first.":
+    Under7 = "under_7",
+    From7To13 = "7_13",
+    From14To17 = "14_17",
+    From18To34 = "18_34",
+    From35To59 = "35_59",
+    From60 = "60_plus",
+    /// No birth date, or one in the future: institutions, old records.
+    Unknown = "unknown",
+}
+
+impl AgeBand {
+    /// The band on a day.
+    ///
+    /// ```
+    /// use chrono::NaiveDate;
+    /// use tongjie::domain::event::AgeBand;
+    /// let born = NaiveDate::from_ymd_opt(2012, 5, 1);
+    /// let on = |y, m, d| NaiveDate::from_ymd_opt(y, m, d).expect("a real day");
+    /// assert_eq!(AgeBand::on(born, on(2026, 4, 30)), AgeBand::From7To13);
+    /// assert_eq!(AgeBand::on(born, on(2026, 5, 1)), AgeBand::From14To17);
+    /// assert_eq!(AgeBand::on(None, on(2026, 5, 1)), AgeBand::Unknown);
+    /// ```
+    pub fn on(birth_date: Option<NaiveDate>, day: NaiveDate) -> Self {
+        match birth_date.and_then(|born| age_years(born, day)) {
+            None => Self::Unknown,
+            Some(0..=6) => Self::Under7,
+            Some(7..=13) => Self::From7To13,
+            Some(14..=17) => Self::From14To17,
+            Some(18..=34) => Self::From18To34,
+            Some(35..=59) => Self::From35To59,
+            Some(_) => Self::From60,
+        }
+    }
+}
+
+/// Whole years of age on a day; `None` before the birth. Somebody born on 29 February turns a year older on 1 March
+/// of a common year.
+pub fn age_years(born: NaiveDate, day: NaiveDate) -> Option<u32> {
+    let had_birthday = (day.month(), day.day()) >= (born.month(), born.day());
+    u32::try_from(day.year() - born.year() - i32::from(!had_birthday)).ok()
+}

@@ -1,0 +1,202 @@
+//! What an item can be, and the facts about one copy that decisions read.
+//! Not for: how an item is stored or shown.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::ids::{
+    BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, LoanId, ReaderId, TransitId, UnitId,
+};
+use super::reader::CreditBand;
+
+/// Where an item is in its life; invariant 2 counts an item in exactly one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemStatus {
+    OnShelf,
+    OnLoan,
+    AwaitingDispatch,
+    InTransit,
+    OnHoldShelf,
+    InProcessing,
+    Damaged,
+    NeedsAttention,
+    Missing,
+    Lost,
+    /// The reader says it was returned; its loan is still open, so it counts as on loan.
+    ClaimedReturned,
+    Withdrawn,
+}
+
+impl ItemStatus {
+    /// Every status, for tables and for `tongjie check`.
+    pub const ALL: [Self; 12] = [
+        Self::OnShelf,
+        Self::OnLoan,
+        Self::AwaitingDispatch,
+        Self::InTransit,
+        Self::OnHoldShelf,
+        Self::InProcessing,
+        Self::Damaged,
+        Self::NeedsAttention,
+        Self::Missing,
+        Self::Lost,
+        Self::ClaimedReturned,
+        Self::Withdrawn,
+    ];
+
+    /// The word used in the database, the API and the docs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::OnShelf => "on_shelf",
+            Self::OnLoan => "on_loan",
+            Self::AwaitingDispatch => "awaiting_dispatch",
+            Self::InTransit => "in_transit",
+            Self::OnHoldShelf => "on_hold_shelf",
+            Self::InProcessing => "in_processing",
+            Self::Damaged => "damaged",
+            Self::NeedsAttention => "needs_attention",
+            Self::Missing => "missing",
+            Self::Lost => "lost",
+            Self::ClaimedReturned => "claimed_returned",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// Reads the word back; `None` for a word this version does not know.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.code() == code)
+    }
+}
+
+/// What happens to an item of a collection that comes back at a unit which is not its home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum ReturnPolicy {
+    /// It travels home.
+    Home,
+    /// It stays where it was returned.
+    Float,
+    /// It stays unless the unit already shelves `cap` floating items of this collection.
+    FloatWithCap { cap: u32 },
+    /// It may be returned at the units of its owner's subtree only; elsewhere a staffed desk refuses.
+    Restricted,
+}
+
+/// The facts about one copy, read under its lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemFacts {
+    pub id: ItemId,
+    pub bib_id: BibId,
+    pub barcode: String,
+    /// 产权馆: who owns it. Decides whether it may leave.
+    pub owner: UnitId,
+    /// 典藏地: where it is shelved.
+    pub home: UnitId,
+    /// 所在馆: where it is now, or was last seen.
+    pub current: UnitId,
+    pub collection: Option<CollectionId>,
+    pub return_policy: ReturnPolicy,
+    /// Items of this collection from elsewhere that stand on the shelf of the unit of the act. Only read for `FloatWithCap`.
+    pub floating_here: u32,
+    pub item_type: ItemTypeId,
+    pub status: ItemStatus,
+    /// Set by staff: this copy is not lent whatever the rules say.
+    pub not_for_loan: bool,
+    /// Lowest age in whole years that may borrow it, if restricted.
+    pub min_age_years: Option<u8>,
+    /// For children: a child card may borrow it.
+    pub for_children: bool,
+    /// Staff must read this before handing it over or taking it back.
+    pub alert_note: Option<String>,
+    /// Loose parts to count (discs, maps); 1 means the item alone.
+    pub parts: u16,
+    pub clc_class: Option<String>,
+    /// When the last event of this item happened: no later act may be dated before it.
+    pub last_event_at: DateTime<Utc>,
+    /// The open loan, if any, whatever the status says.
+    pub open_loan: Option<OpenLoanOfItem>,
+    /// The hold this copy is captured for, if any.
+    pub captured_for: Option<CapturedHold>,
+    /// The open transit of this copy, if any.
+    pub transit: Option<OpenTransit>,
+}
+
+impl ItemFacts {
+    /// The status says it travels and no journey is open, or the other way round; or it stands on the hold shelf for
+    /// nobody. A data fault, never silently mended.
+    pub fn has_broken_journey(&self) -> bool {
+        let travels = matches!(self.status, ItemStatus::AwaitingDispatch | ItemStatus::InTransit);
+        let held_for_nobody = self.status == ItemStatus::OnHoldShelf && self.captured_for.is_none();
+        travels != self.transit.is_some() || held_for_nobody
+    }
+
+    /// The status says on loan and no loan is open, or the other way round. An item that needs attention may have one:
+    /// staff will settle it.
+    pub fn has_broken_loan(&self) -> bool {
+        let lent = matches!(self.status, ItemStatus::OnLoan | ItemStatus::ClaimedReturned);
+        self.status != ItemStatus::NeedsAttention && lent != self.open_loan.is_some()
+    }
+}
+
+/// The open loan seen from its item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenLoanOfItem {
+    pub id: LoanId,
+    pub reader: ReaderId,
+    pub loaned_at: DateTime<Utc>,
+    pub due_at: DateTime<Utc>,
+    pub unit: UnitId,
+}
+
+/// The hold an item is captured for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapturedHold {
+    pub id: HoldId,
+    pub reader: ReaderId,
+    pub pickup: UnitId,
+    /// Category and credit band of the reader: they select the terms of the hold shelf.
+    pub category: CategoryId,
+    pub band: CreditBand,
+    /// Numbered place on the hold shelf, once it is there.
+    pub shelf_number: Option<u32>,
+    /// Last day it waits there, once it is there.
+    pub expires_on: Option<NaiveDate>,
+}
+
+/// An open journey of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenTransit {
+    pub id: TransitId,
+    pub from: UnitId,
+    pub to: UnitId,
+    pub reason: TransitReason,
+}
+
+/// Why an item travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransitReason {
+    /// Back to its home shelf unit.
+    ReturnHome,
+    /// To the pickup unit of the hold it is captured for.
+    Hold,
+}
+
+impl TransitReason {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::ReturnHome, Self::Hold];
+
+    /// The word used in the database and the API.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ReturnHome => "return_home",
+            Self::Hold => "hold",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+}

@@ -1,0 +1,141 @@
+//! What is wrong with a place, a reader or a card: the same questions at check-out, renewal and hold.
+//! Not for: the item, or which kinds of limits count for a verb.
+
+use chrono::{DateTime, Utc};
+
+use super::act::Findings;
+use super::event::age_years;
+use super::ids::UnitId;
+use super::limit::{LimitKind, LimitState, Usage};
+use super::money::Fen;
+use super::network::Network;
+use super::policy::Situation;
+use super::reader::{CardStatus, CreditBand, ReaderFacts, ReaderStatus};
+use super::refusal::{Code, Value};
+use super::unit::Unit;
+
+/// The name people know a unit by, or its id.
+pub(super) fn unit_name(network: &Network, unit: UnitId) -> Value {
+    network.unit(unit).map_or(Value::Number(unit.get()), |unit| Value::from(unit.name.as_str()))
+}
+
+/// A moment in the network's zone.
+pub(super) fn moment(network: &Network, at: DateTime<Utc>) -> Value {
+    Value::moment(network.zone(), at)
+}
+
+/// The unit of an act: known and in service.
+pub(super) fn judge_unit<'n>(found: &mut Findings, network: &'n Network, unit: UnitId) -> Option<&'n Unit> {
+    let known = network.unit(unit);
+    match known {
+        None => {
+            found.add(Code::UnitUnknown).with("unit", unit.get());
+        }
+        Some(place) if !place.active => {
+            found.add(Code::UnitInactive).with("unit", place.name.as_str());
+        }
+        Some(_) => {}
+    }
+    known
+}
+
+/// The reader's account, card and blocks.
+pub(super) fn judge_account(
+    found: &mut Findings,
+    network: &Network,
+    reader: &ReaderFacts,
+    now: DateTime<Utc>,
+) {
+    match reader.status {
+        ReaderStatus::Active => {}
+        ReaderStatus::Suspended => {
+            found.add(Code::ReaderSuspended);
+        }
+        ReaderStatus::Inactive => {
+            found.add(Code::ReaderInactive);
+        }
+    }
+    judge_card(found, network, reader, now);
+    if reader.barred {
+        found.add(Code::Barred);
+    }
+    if let Some(block) = reader.block.as_ref().filter(|block| block.until.is_none_or(|until| until > now)) {
+        let refusal = found.add(Code::ManualBlock).with("reason", block.reason.as_str());
+        if let Some(until) = block.until {
+            refusal.with("until", moment(network, until));
+        }
+    }
+    if reader.band == CreditBand::Frozen {
+        found.add(Code::CreditFrozen);
+    }
+    if network.category(reader.category).is_none() {
+        found.add(Code::CategoryUnknown).with("category", reader.category.get());
+    }
+}
+
+fn judge_card(found: &mut Findings, network: &Network, reader: &ReaderFacts, now: DateTime<Utc>) {
+    let card = &reader.card;
+    let past_end = card.expires_on.is_some_and(|end| end < network.local_day(now));
+    match card.status {
+        CardStatus::Lost => {
+            found.add(Code::CardLost);
+        }
+        CardStatus::Replaced => {
+            found.add(Code::CardReplaced);
+        }
+        CardStatus::Cancelled => {
+            found.add(Code::CardCancelled);
+        }
+        CardStatus::Active | CardStatus::Expired => {}
+    }
+    if card.status == CardStatus::Expired || past_end {
+        let refusal = found.add(Code::CardExpired);
+        if let Some(end) = card.expires_on {
+            refusal.with("expires_on", end);
+        }
+    }
+}
+
+/// What staff are told about a reader.
+pub(super) fn tell_reader(found: &mut Findings, network: &Network, reader: &ReaderFacts, now: DateTime<Utc>) {
+    if let Some(note) = &reader.note {
+        found.add(Code::ReaderNote).with("note", note.as_str());
+    }
+    let age = reader.birth_date.and_then(|born| age_years(born, network.local_day(now)));
+    if let (Some(age), Some(category)) = (age, network.category(reader.category)) {
+        let too_young = category.min_age_years.is_some_and(|min| age < u32::from(min));
+        let too_old = category.max_age_years.is_some_and(|max| age > u32::from(max));
+        if too_young || too_old {
+            found.add(Code::CategoryOutgrown).with("category", category.name_zh.as_str());
+        }
+    }
+}
+
+/// Adds a refusal for every limit of these kinds that the act would pass, the tightest first.
+pub(super) fn judge_limits(
+    found: &mut Findings,
+    network: &Network,
+    situation: &Situation,
+    kinds: &[LimitKind],
+    usage: &Usage<'_>,
+) {
+    for state in network.limits(situation, kinds, usage).iter().filter(|state| state.is_passed()) {
+        add_limit(found, state);
+    }
+}
+
+fn add_limit(found: &mut Findings, state: &LimitState<'_>) {
+    let refusal = found.add(state.row.code()).by(state.row.id);
+    match state.row.kind {
+        LimitKind::DebtFen => {
+            refusal.with("debt", Fen::new(state.count)).with("max", Fen::new(state.row.max));
+        }
+        LimitKind::Loans
+        | LimitKind::OverdueLoans
+        | LimitKind::Holds
+        | LimitKind::HoldsPerBib
+        | LimitKind::HoldsPerDay => {
+            refusal.with("count", state.count).with("max", state.row.max);
+        }
+    }
+}

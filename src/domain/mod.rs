@@ -1,0 +1,37 @@
+//! The pure core: every rule of circulation, and nothing else.
+//!
+//! Each verb is a module with `Facts`, `Plan` and `decide(&Facts, now) -> Result<Plan, Refusals>`. A decision has no
+//! I/O, clock, randomness or async: the use case loads the facts, the store applies the plan. It is total (it never
+//! panics), deterministic, and collects **all** refusals before it subtracts what the caller may override.
+//! Not for: loading, storing, rendering, or checking who the caller is.
+
+pub mod act;
+pub mod barcode;
+pub mod calendar;
+pub mod cancel_hold;
+pub mod check_in;
+pub mod check_out;
+pub mod event;
+pub mod explain;
+pub mod hold;
+pub mod ids;
+pub mod item;
+pub mod item_type;
+pub mod limit;
+pub mod loan;
+pub mod membership;
+pub mod money;
+pub mod network;
+pub mod place_hold;
+pub mod policy;
+pub mod reader;
+pub mod refusal;
+pub mod renew;
+pub mod route;
+pub mod rules_check;
+pub mod rules_toml;
+pub mod unit;
+pub mod void_loan;
+
+mod judge_reader;
+mod refusal_table;

@@ -1,0 +1,364 @@
+//! The cached snapshot of configuration that every decision reads: units, item types, categories, collections,
+//! membership, rules. The store builds it once per version and shares it.
+//! Not for: anything that changes with circulation.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::calendar::{self, Calendar, ClosedRange};
+use super::ids::{CategoryId, CollectionId, ItemTypeId, UnitId};
+use super::item::ReturnPolicy;
+use super::item_type::{ItemType, ItemTypeError, ItemTypes};
+use super::limit::{Counter, LimitKind, LimitState, Usage};
+use super::membership::{Joined, Membership, Memberships};
+use super::policy::{Resolved, RuleSet, Rules, Situation, TermsRow};
+use super::rules_check::{self, RuleError};
+use super::unit::{Unit, UnitTree, UnitTreeError};
+
+/// One reader category.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Category {
+    pub id: CategoryId,
+    pub code: String,
+    pub name_zh: String,
+    pub name_en: String,
+    /// Local use only: an act counts in statistics and makes no loan.
+    pub reading_only: bool,
+    /// Only items and units for children.
+    pub child: bool,
+    /// An institution, not a person.
+    pub institutional: bool,
+    /// Whole years, both included.
+    pub min_age_years: Option<u8>,
+    pub max_age_years: Option<u8>,
+}
+
+/// A named part of a unit's stock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collection {
+    pub id: CollectionId,
+    pub unit: UnitId,
+    pub code: String,
+    pub name: String,
+    pub return_policy: ReturnPolicy,
+}
+
+/// Plain rows, as the store loads them.
+#[derive(Debug, Clone)]
+pub struct NetworkParts {
+    /// Raised by every change of configuration; read in every transaction.
+    pub version: i64,
+    /// Where due dates are reckoned.
+    pub zone: Tz,
+    pub units: Vec<Unit>,
+    pub item_types: Vec<ItemType>,
+    pub categories: Vec<Category>,
+    pub collections: Vec<Collection>,
+    pub memberships: Vec<Membership>,
+    pub rules: RuleSet,
+}
+
+/// Why rows are not a network.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NetworkError {
+    #[error("units: {0}")]
+    Units(#[from] UnitTreeError),
+    #[error("item types: {0}")]
+    ItemTypes(#[from] ItemTypeError),
+    #[error("category {id} or its code {code} is listed twice")]
+    DuplicateCategory { id: CategoryId, code: String },
+    #[error("category {id}: its lowest age is above its highest")]
+    CategoryAges { id: CategoryId },
+    #[error("collection {id} is listed twice")]
+    DuplicateCollection { id: CollectionId },
+    #[error("collection {id} belongs to the unknown unit {unit}")]
+    CollectionUnit { id: CollectionId, unit: UnitId },
+    #[error("unit {unit}: closed from {first} to {last} ends before it begins")]
+    ClosedBackwards {
+        unit: UnitId,
+        first: NaiveDate,
+        last: NaiveDate,
+    },
+    #[error("membership names the unknown unit {0}")]
+    MembershipUnit(UnitId),
+    #[error("membership names the unknown item type {0}")]
+    MembershipItemType(ItemTypeId),
+    #[error("membership of unit {unit} is set twice for the same item type")]
+    DuplicateMembership {
+        unit: UnitId,
+        item_type: Option<ItemTypeId>,
+    },
+    #[error("rules: {}", rules_check::list(.0))]
+    Rules(Vec<RuleError>),
+}
+
+/// The snapshot.
+#[derive(Debug, Clone)]
+pub struct Network {
+    version: i64,
+    zone: Tz,
+    units: UnitTree,
+    item_types: ItemTypes,
+    categories: HashMap<CategoryId, Category>,
+    category_codes: HashMap<String, CategoryId>,
+    collections: HashMap<CollectionId, Collection>,
+    memberships: Memberships,
+    rules: Rules,
+}
+
+impl Network {
+    /// Checks and indexes the rows.
+    ///
+    /// # Errors
+    /// The first fault of the units, item types, categories, collections or membership; all faults of the rules.
+    pub fn build(parts: NetworkParts) -> Result<Self, NetworkError> {
+        let units = UnitTree::build(parts.units)?;
+        let item_types = ItemTypes::build(parts.item_types)?;
+        let (categories, category_codes) = index_categories(parts.categories)?;
+        check_closed(&units)?;
+        let collections = index_collections(parts.collections, &units)?;
+        let memberships = index_memberships(parts.memberships, &units, &item_types)?;
+        let known = rules_check::Known {
+            units: &units,
+            item_types: &item_types,
+            categories: &|id| categories.contains_key(&id),
+        };
+        parts.rules.validate(&known).map_err(NetworkError::Rules)?;
+        let rules =
+            Rules::build(parts.rules).ok_or_else(|| NetworkError::Rules(vec![RuleError::NoFallback]))?;
+        Ok(Self {
+            version: parts.version,
+            zone: parts.zone,
+            units,
+            item_types,
+            categories,
+            category_codes,
+            collections,
+            memberships,
+            rules,
+        })
+    }
+
+    /// The version of the configuration this was built from.
+    pub const fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Where due dates are reckoned.
+    pub const fn zone(&self) -> Tz {
+        self.zone
+    }
+
+    /// The unit tree.
+    pub const fn units(&self) -> &UnitTree {
+        &self.units
+    }
+
+    /// One unit.
+    pub fn unit(&self, id: UnitId) -> Option<&Unit> {
+        self.units.get(id)
+    }
+
+    /// All item types.
+    pub const fn item_types(&self) -> &ItemTypes {
+        &self.item_types
+    }
+
+    /// One category.
+    pub fn category(&self, id: CategoryId) -> Option<&Category> {
+        self.categories.get(&id)
+    }
+
+    /// One category by its code.
+    pub fn category_by_code(&self, code: &str) -> Option<&Category> {
+        self.category_codes
+            .get(code)
+            .and_then(|id| self.categories.get(id))
+    }
+
+    /// All categories, by id.
+    pub fn categories(&self) -> Vec<&Category> {
+        let mut all: Vec<&Category> = self.categories.values().collect();
+        all.sort_by_key(|category| category.id);
+        all
+    }
+
+    /// One collection.
+    pub fn collection(&self, id: CollectionId) -> Option<&Collection> {
+        self.collections.get(&id)
+    }
+
+    /// The rule set in force.
+    pub const fn rules(&self) -> &RuleSet {
+        &self.rules.set
+    }
+
+    /// Checks a rule set against this network before it is saved.
+    ///
+    /// # Errors
+    /// Every fault, each naming its rule and field.
+    pub fn check_rules(&self, rules: &RuleSet) -> Result<(), Vec<RuleError>> {
+        let categories = |id| self.categories.contains_key(&id);
+        rules.validate(&rules_check::Known {
+            units: &self.units,
+            item_types: &self.item_types,
+            categories: &categories,
+        })
+    }
+
+    /// The row of terms that wins; see [`policy`](super::policy) for the order.
+    pub fn winner(&self, situation: &Situation) -> &TermsRow {
+        self.rules.winner(&self.resolve(*situation))
+    }
+
+    /// Every limit of these kinds that applies, counted; the tightest first.
+    pub fn limits<'n>(
+        &'n self,
+        situation: &Situation,
+        kinds: &[LimitKind],
+        usage: &Usage<'_>,
+    ) -> Vec<LimitState<'n>> {
+        let counter = Counter {
+            units: &self.units,
+            item_types: &self.item_types,
+            at: self.resolve(*situation),
+        };
+        let rows = self
+            .rules
+            .set
+            .limits
+            .iter()
+            .filter(|row| kinds.contains(&row.kind));
+        let applying = rows.filter(|row| counter.applies(row).is_ok());
+        let mut states: Vec<LimitState<'n>> = applying.map(|row| counter.state(row, usage)).collect();
+        states.sort_by(LimitState::tightness);
+        states
+    }
+
+    fn resolve(&self, situation: Situation) -> Resolved<'_> {
+        Resolved::new(situation, &self.units, &self.item_types)
+    }
+
+    /// The effective calendar of a unit.
+    pub fn calendar(&self, unit: UnitId) -> Calendar<'_> {
+        Calendar::of(&self.units, unit)
+    }
+
+    /// The day of a moment in the network's zone.
+    pub fn local_day(&self, at: DateTime<Utc>) -> NaiveDate {
+        calendar::local_day(self.zone, at)
+    }
+
+    /// What a unit has joined for an item type, inherited.
+    pub fn joined(&self, unit: UnitId, item_type: ItemTypeId) -> Joined {
+        self.memberships
+            .resolve(self.units.ancestors(unit), self.item_types.ancestors(item_type))
+    }
+
+    /// Whether `unit` is the item's own ground: its home shelf unit, or in its owner's subtree.
+    pub fn is_local(&self, owner: UnitId, home: UnitId, unit: UnitId) -> bool {
+        unit == home || self.units.is_within(unit, owner)
+    }
+
+    /// Whether an item may be lent at a unit: on its own ground always, elsewhere if both sides have joined.
+    pub fn may_lend_at(&self, owner: UnitId, home: UnitId, item_type: ItemTypeId, unit: UnitId) -> bool {
+        self.is_local(owner, home, unit)
+            || (self.joined(owner, item_type).lend_away && self.joined(unit, item_type).lend_away)
+    }
+
+    /// Whether an item may be returned at a unit: on its own ground always, elsewhere if both sides have joined.
+    pub fn may_return_at(&self, owner: UnitId, home: UnitId, item_type: ItemTypeId, unit: UnitId) -> bool {
+        self.is_local(owner, home, unit)
+            || (self.joined(owner, item_type).return_away && self.joined(unit, item_type).return_away)
+    }
+
+    /// Whether readers of a home unit may borrow an owner's items: within one family of units always, elsewhere if
+    /// the reader's home has joined.
+    pub fn may_borrow_from(&self, reader_home: UnitId, owner: UnitId, item_type: ItemTypeId) -> bool {
+        self.units.is_within(reader_home, owner)
+            || self.units.is_within(owner, reader_home)
+            || self.joined(reader_home, item_type).readers_away
+    }
+}
+
+type CategoryIndex = (HashMap<CategoryId, Category>, HashMap<String, CategoryId>);
+
+fn index_categories(rows: Vec<Category>) -> Result<CategoryIndex, NetworkError> {
+    let (mut by_id, mut by_code) = (HashMap::new(), HashMap::new());
+    for category in rows {
+        let (id, code) = (category.id, category.code.clone());
+        if let (Some(min), Some(max)) = (category.min_age_years, category.max_age_years) {
+            if min > max {
+                return Err(NetworkError::CategoryAges { id });
+            }
+        }
+        let twice = by_code.insert(code.clone(), id).is_some();
+        if twice || by_id.insert(id, category).is_some() {
+            return Err(NetworkError::DuplicateCategory { id, code });
+        }
+    }
+    Ok((by_id, by_code))
+}
+
+fn check_closed(units: &UnitTree) -> Result<(), NetworkError> {
+    let closed = units
+        .iter()
+        .flat_map(|unit| unit.closed.iter().map(move |range| (unit.id, range)));
+    for (unit, ClosedRange { first, last, .. }) in closed {
+        if last < first {
+            return Err(NetworkError::ClosedBackwards {
+                unit,
+                first: *first,
+                last: *last,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn index_collections(
+    rows: Vec<Collection>,
+    units: &UnitTree,
+) -> Result<HashMap<CollectionId, Collection>, NetworkError> {
+    let mut by_id = HashMap::with_capacity(rows.len());
+    for collection in rows {
+        let (id, unit) = (collection.id, collection.unit);
+        if units.get(unit).is_none() {
+            return Err(NetworkError::CollectionUnit { id, unit });
+        }
+        if by_id.insert(id, collection).is_some() {
+            return Err(NetworkError::DuplicateCollection { id });
+        }
+    }
+    Ok(by_id)
+}
+
+fn index_memberships(
+    rows: Vec<Membership>,
+    units: &UnitTree,
+    item_types: &ItemTypes,
+) -> Result<Memberships, NetworkError> {
+    let unknown_units: HashSet<UnitId> = rows
+        .iter()
+        .map(|row| row.unit)
+        .filter(|unit| units.get(*unit).is_none())
+        .collect();
+    if let Some(unit) = unknown_units.into_iter().min() {
+        return Err(NetworkError::MembershipUnit(unit));
+    }
+    let named = rows.iter().filter_map(|row| row.item_type);
+    if let Some(item_type) = named
+        .into_iter()
+        .find(|item_type| item_types.get(*item_type).is_none())
+    {
+        return Err(NetworkError::MembershipItemType(item_type));
+    }
+    Memberships::build(rows).map_err(|row| NetworkError::DuplicateMembership {
+        unit: row.unit,
+        item_type: row.item_type,
+    })
+}

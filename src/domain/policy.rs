@@ -1,0 +1,256 @@
+//! Which rule wins, and why.
+//!
+//! **Terms have one winner.** A row matches when each column it names matches the situation; the most specific row
+//! wins. Specificity is lexicographic, in this order, a nearer match before a farther one before "any":
+//!
+//! 1. `unit`: the place of the act; the unit itself, then its parent, up to the root;
+//! 2. `category`: the reader's;
+//! 3. `item_type`: the type itself, then its parents;
+//! 4. `owner`: the owner of the item, then its parents;
+//! 5. `channel`;
+//! 6. `band`: the reader's credit band.
+//!
+//! So a branch's own row for "any reader, any item" beats every row of the network, and a category's row for "any
+//! item" beats a row for an item type that names no category. Ties are impossible: two rows that match one situation
+//! at the same distances have the same key, and [`RuleSet::validate`](super::rules_check) refuses that.
+//!
+//! Not for: limits, of which every matching row applies (see `limit`).
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
+use super::item_type::ItemTypes;
+use super::limit::LimitRow;
+use super::reader::{Channel, CreditBand};
+use super::unit::UnitTree;
+
+/// One dated version of all rules. A change never alters an existing loan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleSet {
+    pub version: i64,
+    pub effective_from: DateTime<Utc>,
+    pub terms: Vec<TermsRow>,
+    pub limits: Vec<LimitRow>,
+}
+
+/// The columns a row of terms may name; `None` is "any".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct RuleKey {
+    pub unit: Option<UnitId>,
+    pub category: Option<CategoryId>,
+    pub item_type: Option<ItemTypeId>,
+    pub owner: Option<UnitId>,
+    pub channel: Option<Channel>,
+    pub band: Option<CreditBand>,
+}
+
+impl RuleKey {
+    /// The key of the obligatory fallback: every column "any".
+    pub const ANY: Self = Self {
+        unit: None,
+        category: None,
+        item_type: None,
+        owner: None,
+        channel: None,
+        band: None,
+    };
+}
+
+/// One row of terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TermsRow {
+    pub id: RuleId,
+    pub key: RuleKey,
+    pub terms: Terms,
+}
+
+/// What a renewal counts its days from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RenewFrom {
+    /// The old due date: renewing early loses no days.
+    #[default]
+    DueDate,
+    /// The day of the renewal.
+    Today,
+}
+
+/// The terms a row grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// May be lent at all.
+    pub lendable: bool,
+    /// Calendar days of a loan; 0 is due the same day.
+    pub loan_days: u16,
+    /// May be renewed at all.
+    pub renewable: bool,
+    /// Renewals of one loan at most.
+    pub renewals: u16,
+    /// Calendar days a renewal adds.
+    pub renewal_days: u16,
+    pub renew_from: RenewFrom,
+    /// A renewal is possible in the last so many days before the due date; 0 is any time.
+    pub renew_window_days: u16,
+    /// The nightly job renews by itself before the due date.
+    pub auto_renew: bool,
+    /// Holds may be placed.
+    pub holdable: bool,
+    /// Open days a captured item waits at a desk.
+    pub hold_shelf_days: u16,
+    /// Open days it waits in a locker (a pickup unit that is `always_open`).
+    pub hold_locker_days: u16,
+    /// From so many waiting holds of others on, the loan is shortened; 0 is never.
+    pub high_demand_holds: u16,
+    /// Calendar days of a loan then, if fewer than `loan_days`.
+    pub high_demand_days: u16,
+}
+
+/// What a rule is looked up for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Situation {
+    /// The place of the act: the lending unit, or the pickup unit of a hold.
+    pub unit: UnitId,
+    pub category: CategoryId,
+    pub item_type: ItemTypeId,
+    pub owner: UnitId,
+    pub channel: Channel,
+    pub band: CreditBand,
+}
+
+/// A column of the rules, in the order of specificity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Column {
+    Unit,
+    Category,
+    ItemType,
+    Owner,
+    Channel,
+    Band,
+}
+
+impl Column {
+    /// All columns, the weightiest first.
+    pub const ALL: [Self; 6] = [
+        Self::Unit,
+        Self::Category,
+        Self::ItemType,
+        Self::Owner,
+        Self::Channel,
+        Self::Band,
+    ];
+
+    /// The word used in rules and in the API.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unit => "unit",
+            Self::Category => "category",
+            Self::ItemType => "item_type",
+            Self::Owner => "owner",
+            Self::Channel => "channel",
+            Self::Band => "band",
+        }
+    }
+}
+
+/// A situation with its lines of ancestors looked up once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resolved<'a> {
+    pub(super) situation: Situation,
+    pub(super) units: &'a [UnitId],
+    pub(super) item_types: &'a [ItemTypeId],
+    pub(super) owners: &'a [UnitId],
+}
+
+impl<'a> Resolved<'a> {
+    pub(super) fn new(situation: Situation, units: &'a UnitTree, item_types: &'a ItemTypes) -> Self {
+        Self {
+            situation,
+            units: units.ancestors(situation.unit),
+            item_types: item_types.ancestors(situation.item_type),
+            owners: units.ancestors(situation.owner),
+        }
+    }
+}
+
+/// How far a row's columns are from the situation: smaller is more specific, compared in the order of [`Column`].
+pub(super) type Rank = [u16; 6];
+
+/// The distance of a column that says "any".
+const ANY: u16 = u16::MAX;
+
+/// How well a key fits; `Err` names the first column that does not match. No allocation.
+pub(super) fn rank(key: &RuleKey, at: &Resolved<'_>) -> Result<Rank, Column> {
+    let situation = &at.situation;
+    Ok([
+        distance(key.unit, at.units).ok_or(Column::Unit)?,
+        exact(key.category, situation.category).ok_or(Column::Category)?,
+        distance(key.item_type, at.item_types).ok_or(Column::ItemType)?,
+        distance(key.owner, at.owners).ok_or(Column::Owner)?,
+        exact(key.channel, situation.channel).ok_or(Column::Channel)?,
+        exact(key.band, situation.band).ok_or(Column::Band)?,
+    ])
+}
+
+fn exact<T: PartialEq>(named: Option<T>, actual: T) -> Option<u16> {
+    match named {
+        None => Some(ANY),
+        Some(named) => (named == actual).then_some(0),
+    }
+}
+
+/// `line` is the thing itself and its ancestors.
+fn distance<T: PartialEq>(named: Option<T>, line: &[T]) -> Option<u16> {
+    let Some(named) = named else { return Some(ANY) };
+    line.iter()
+        .position(|one| *one == named)
+        .map(|at| u16::try_from(at).unwrap_or(ANY - 1))
+}
+
+/// A checked rule set, with the rows of terms indexed by the weightiest column.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    pub(super) set: RuleSet,
+    fallback: TermsRow,
+    by_unit: HashMap<UnitId, Vec<u32>>,
+    any_unit: Vec<u32>,
+}
+
+impl Rules {
+    /// Indexes the rows; `None` without a fallback row.
+    pub(super) fn build(set: RuleSet) -> Option<Self> {
+        let fallback = set.terms.iter().find(|row| row.key == RuleKey::ANY)?.clone();
+        let (mut by_unit, mut any_unit) = (HashMap::<UnitId, Vec<u32>>::new(), Vec::new());
+        for (row, index) in set.terms.iter().zip(0_u32..) {
+            match row.key.unit {
+                Some(unit) => by_unit.entry(unit).or_default().push(index),
+                None => any_unit.push(index),
+            }
+        }
+        Some(Self {
+            set,
+            fallback,
+            by_unit,
+            any_unit,
+        })
+    }
+
+    /// The winning row of terms. No allocation; the nearest unit with a matching row ends the search.
+    pub(super) fn winner(&self, at: &Resolved<'_>) -> &TermsRow {
+        let near = at.units.iter().filter_map(|unit| self.by_unit.get(unit));
+        near.chain(std::iter::once(&self.any_unit))
+            .find_map(|rows| self.best(rows, at))
+            .unwrap_or(&self.fallback)
+    }
+
+    fn best(&self, rows: &[u32], at: &Resolved<'_>) -> Option<&TermsRow> {
+        let rows = rows
+            .iter()
+            .filter_map(|index| self.set.terms.get(*index as usize));
+        let matching = rows.filter_map(|row| rank(&row.key, at).ok().map(|rank| (rank, row)));
+        matching.min_by_key(|(rank, _)| *rank).map(|(_, row)| row)
+    }
+}

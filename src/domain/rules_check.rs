@@ -1,0 +1,248 @@
+//! Checks a rule set before it is saved or used, so that no decision ever meets a rule it cannot follow.
+//! Not for: choosing between rules (see `policy`).
+
+use std::collections::{HashMap, HashSet};
+
+use thiserror::Error;
+
+use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
+use super::item_type::ItemTypes;
+use super::limit::{LimitKind, LimitRow};
+use super::policy::{RuleKey, RuleSet, Terms};
+use super::unit::UnitTree;
+
+/// Longest loan or renewal: five years.
+pub const MAX_LOAN_DAYS: u16 = 1_830;
+/// Longest wait on a hold shelf, open days.
+pub const MAX_SHELF_DAYS: u16 = 90;
+/// Most renewals of one loan.
+pub const MAX_RENEWALS: u16 = 99;
+/// Highest maximum of a limit, in pieces or fen.
+pub const MAX_LIMIT: i64 = 1_000_000_000;
+
+/// What a rule set may refer to.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    pub units: &'a UnitTree,
+    pub item_types: &'a ItemTypes,
+    pub categories: &'a dyn Fn(CategoryId) -> bool,
+}
+
+/// One fault of a rule set.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RuleError {
+    #[error("there is no fallback: one row of terms must have every column \"any\"")]
+    NoFallback,
+    #[error("rule id {id} is used twice")]
+    DuplicateId { id: RuleId },
+    #[error("rules {first} and {second} have the same key")]
+    DuplicateKey { first: RuleId, second: RuleId },
+    #[error("rule {rule}: field {field} refers to the unknown {id}")]
+    UnknownReference {
+        rule: RuleId,
+        field: &'static str,
+        id: i64,
+    },
+    #[error("rule {rule}: field {field} is {value}, allowed is {min} to {max}")]
+    OutOfRange {
+        rule: RuleId,
+        field: &'static str,
+        value: i64,
+        min: i64,
+        max: i64,
+    },
+    #[error("rule {rule}: field {field} does not go with this kind of limit")]
+    NotForKind { rule: RuleId, field: &'static str },
+}
+
+/// All faults in one line.
+pub(super) fn list(errors: &[RuleError]) -> String {
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+impl RuleSet {
+    /// Checks everything that a decision relies on.
+    ///
+    /// # Errors
+    /// Every fault: two rows with one key or id, no fallback row, an unknown reference, a number out of range.
+    pub fn validate(&self, known: &Known<'_>) -> Result<(), Vec<RuleError>> {
+        let mut faults = Faults {
+            known,
+            errors: Vec::new(),
+        };
+        if !self.terms.iter().any(|row| row.key == RuleKey::ANY) {
+            faults.errors.push(RuleError::NoFallback);
+        }
+        faults.unique_ids(self);
+        faults.unique_keys(self);
+        for row in &self.terms {
+            faults.key(row.id, &row.key);
+            faults.terms(row.id, &row.terms);
+        }
+        for row in &self.limits {
+            faults.limit(row);
+        }
+        if faults.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(faults.errors)
+        }
+    }
+}
+
+struct Faults<'a> {
+    known: &'a Known<'a>,
+    errors: Vec<RuleError>,
+}
+
+impl Faults<'_> {
+    fn unique_ids(&mut self, set: &RuleSet) {
+        let mut seen = HashSet::new();
+        let ids = set
+            .terms
+            .iter()
+            .map(|row| row.id)
+            .chain(set.limits.iter().map(|row| row.id));
+        let twice = ids.filter(|id| !seen.insert(*id));
+        self.errors.extend(twice.map(|id| RuleError::DuplicateId { id }));
+    }
+
+    fn unique_keys(&mut self, set: &RuleSet) {
+        let mut terms = HashMap::new();
+        for row in &set.terms {
+            if let Some(first) = terms.insert(row.key, row.id) {
+                self.errors.push(RuleError::DuplicateKey {
+                    first,
+                    second: row.id,
+                });
+            }
+        }
+        let mut limits = HashMap::new();
+        for row in &set.limits {
+            let mut when = row.when.clone();
+            when.item_types.sort();
+            when.except_item_types.sort();
+            let key = (when, row.kind, row.count_in, row.confirm);
+            if let Some(first) = limits.insert(key, row.id) {
+                self.errors.push(RuleError::DuplicateKey {
+                    first,
+                    second: row.id,
+                });
+            }
+        }
+    }
+
+    fn key(&mut self, rule: RuleId, key: &RuleKey) {
+        self.unit(rule, "unit", key.unit);
+        self.unit(rule, "owner", key.owner);
+        self.category(rule, key.category);
+        self.item_types(rule, "item_type", key.item_type.as_slice());
+    }
+
+    fn unit(&mut self, rule: RuleId, field: &'static str, unit: Option<UnitId>) {
+        if let Some(unit) = unit.filter(|unit| self.known.units.get(*unit).is_none()) {
+            self.errors.push(RuleError::UnknownReference {
+                rule,
+                field,
+                id: unit.get(),
+            });
+        }
+    }
+
+    fn category(&mut self, rule: RuleId, category: Option<CategoryId>) {
+        if let Some(category) = category.filter(|category| !(self.known.categories)(*category)) {
+            self.errors.push(RuleError::UnknownReference {
+                rule,
+                field: "category",
+                id: category.get(),
+            });
+        }
+    }
+
+    fn item_types(&mut self, rule: RuleId, field: &'static str, item_types: &[ItemTypeId]) {
+        for id in item_types
+            .iter()
+            .filter(|id| self.known.item_types.get(**id).is_none())
+        {
+            self.errors.push(RuleError::UnknownReference {
+                rule,
+                field,
+                id: id.get(),
+            });
+        }
+    }
+
+    fn range(&mut self, rule: RuleId, field: &'static str, value: i64, min: i64, max: i64) {
+        if value < min || value > max {
+            self.errors.push(RuleError::OutOfRange {
+                rule,
+                field,
+                value,
+                min,
+                max,
+            });
+        }
+    }
+
+    fn terms(&mut self, rule: RuleId, terms: &Terms) {
+        let fields = [
+            ("loan_days", terms.loan_days, 0, MAX_LOAN_DAYS),
+            ("renewals", terms.renewals, 0, MAX_RENEWALS),
+            (
+                "renewal_days",
+                terms.renewal_days,
+                u16::from(terms.renewable),
+                MAX_LOAN_DAYS,
+            ),
+            ("renew_window_days", terms.renew_window_days, 0, MAX_LOAN_DAYS),
+            (
+                "hold_shelf_days",
+                terms.hold_shelf_days,
+                u16::from(terms.holdable),
+                MAX_SHELF_DAYS,
+            ),
+            (
+                "hold_locker_days",
+                terms.hold_locker_days,
+                u16::from(terms.holdable),
+                MAX_SHELF_DAYS,
+            ),
+            (
+                "high_demand_days",
+                terms.high_demand_days,
+                u16::from(terms.high_demand_holds > 0),
+                MAX_LOAN_DAYS,
+            ),
+        ];
+        for (field, value, min, max) in fields {
+            self.range(rule, field, i64::from(value), i64::from(min), i64::from(max));
+        }
+    }
+
+    fn limit(&mut self, row: &LimitRow) {
+        let when = &row.when;
+        self.unit(row.id, "unit", when.unit);
+        self.unit(row.id, "owner", when.owner);
+        self.category(row.id, when.category);
+        self.item_types(row.id, "item_types", &when.item_types);
+        self.item_types(row.id, "except_item_types", &when.except_item_types);
+        self.range(row.id, "max", row.max, 0, MAX_LIMIT);
+        let counts_loans = matches!(row.kind, LimitKind::Loans | LimitKind::OverdueLoans);
+        if row.confirm && row.kind != LimitKind::DebtFen {
+            self.errors.push(RuleError::NotForKind {
+                rule: row.id,
+                field: "confirm",
+            });
+        }
+        if !counts_loans && row.count_in != super::limit::CountIn::Network {
+            self.errors.push(RuleError::NotForKind {
+                rule: row.id,
+                field: "count_in",
+            });
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! One connection type over both engines, and how a connection of each is opened and asserted.
+//! Not for: transactions (see `tx`, `writer`, `postgres`).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
+use diesel::prelude::*;
+use diesel::r2d2::R2D2Connection;
+use diesel::sql_types::{BigInt, Text};
+
+use super::error::StoreError;
+
+/// A connection to either engine. All typed queries are written once against this type.
+#[derive(diesel::MultiConnection)]
+pub enum AnyConnection {
+    Sqlite(diesel::SqliteConnection),
+    Postgres(diesel::PgConnection),
+}
+
+/// Which database, by the URL's scheme: the derived `establish` would let SQLite accept any string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+impl Target {
+    /// `sqlite:PATH`, `postgres://…` or `postgresql://…`.
+    ///
+    /// # Errors
+    /// `Mismatch` naming what is allowed, for any other scheme.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return Ok(Self::Sqlite(PathBuf::from(path.trim_start_matches("//"))));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        Err(StoreError::Mismatch("database.url must begin with sqlite:, postgres:// or postgresql://".into()))
+    }
+}
+
+/// What the instrumentation saw: the statement count, and whether a statement failed since the last reset.
+#[derive(Debug, Default)]
+pub struct Watch {
+    failed: AtomicBool,
+    statements: AtomicU64,
+}
+
+impl Watch {
+    /// Statements finished so far.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// A statement failed since the last `reset`.
+    pub fn failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Forgets the failure: a savepoint or a transaction was rolled back.
+    pub fn reset(&self) {
+        self.failed.store(false, Ordering::Relaxed);
+    }
+}
+
+struct Observer {
+    watch: Arc<Watch>,
+    slow: Duration,
+    started: Option<Instant>,
+}
+
+impl Instrumentation for Observer {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        match event {
+            InstrumentationEvent::StartQuery { .. } => {
+                self.started = (!self.slow.is_zero()).then(Instant::now);
+            }
+            InstrumentationEvent::FinishQuery { query, error, .. } => {
+                self.watch.statements.fetch_add(1, Ordering::Relaxed);
+                if error.is_some() {
+                    self.watch.failed.store(true, Ordering::Relaxed);
+                }
+                if let Some(took) = self.started.take().map(|start| start.elapsed())
+                    && took >= self.slow
+                {
+                    // Placeholders only: bound values could be personal. Diesel appends them after this mark.
+                    let text = query.to_string();
+                    let sql = text.split(" -- binds:").next().unwrap_or_default();
+                    tracing::warn!(millis = took.as_millis() as u64, sql, "slow statement");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a SQLite connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The writer thread's.
+    Writer,
+    /// One of the readers.
+    Reader,
+    /// May create the file: at start and for migrations only, so that a lost file is never replaced by an empty one.
+    Creator,
+}
+
+/// How connections are opened.
+#[derive(Debug, Clone)]
+pub struct Opener {
+    pub target: Target,
+    pub busy_timeout: Duration,
+    pub slow_statement: Duration,
+}
+
+impl Opener {
+    /// Opens a watched connection and asserts its settings.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be opened; `Mismatch` when a durability setting did not take.
+    pub fn open(&self, role: Role) -> Result<(AnyConnection, Arc<Watch>), StoreError> {
+        let mut connection = match &self.target {
+            Target::Sqlite(path) => AnyConnection::Sqlite(self.open_sqlite(path, role)?),
+            Target::Postgres(url) => {
+                let mut pg = diesel::PgConnection::establish(url)
+                    .map_err(|error| StoreError::unavailable("connection lost", error))?;
+                pg.batch_execute("SET timezone = 'UTC'; SET lock_timeout = '10s'; SET statement_timeout = '120s'")?;
+                AnyConnection::Postgres(pg)
+            }
+        };
+        let watch = Arc::new(Watch::default());
+        connection.set_instrumentation(Observer { watch: watch.clone(), slow: self.slow_statement, started: None });
+        Ok((connection, watch))
+    }
+
+    fn open_sqlite(&self, path: &Path, role: Role) -> Result<diesel::SqliteConnection, StoreError> {
+        let mode = if role == Role::Creator { "rwc" } else { "rw" };
+        let uri = format!("file:{}?mode={mode}", escape_uri(path));
+        let mut conn = diesel::SqliteConnection::establish(&uri).map_err(|error| StoreError::unavailable("gone", error))?;
+        let wait = self.busy_timeout.as_millis();
+        conn.batch_execute(&format!(
+            "PRAGMA busy_timeout = {wait}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+             PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; \
+             PRAGMA mmap_size = 0;"
+        ))?;
+        if role == Role::Reader {
+            conn.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -8192")?;
+        }
+        assert_settings(&mut conn)?;
+        Ok(conn)
+    }
+}
+
+fn escape_uri(path: &Path) -> String {
+    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    value: i64,
+}
+
+#[derive(QueryableByName)]
+struct Word {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+/// A connection with weaker settings would lose what it answered as done: a `kill -9` alone cannot show a missing fsync.
+fn assert_settings(conn: &mut diesel::SqliteConnection) -> Result<(), StoreError> {
+    let keys: Number = diesel::sql_query("SELECT foreign_keys AS value FROM pragma_foreign_keys").get_result(conn)?;
+    let sync: Number = diesel::sql_query("SELECT synchronous AS value FROM pragma_synchronous").get_result(conn)?;
+    let mode: Word = diesel::sql_query("SELECT journal_mode AS value FROM pragma_journal_mode").get_result(conn)?;
+    if keys.value != 1 || sync.value != 2 || mode.value != "wal" {
+        return Err(StoreError::Mismatch(format!(
+            "SQLite must run with foreign_keys=1, synchronous=2, journal_mode=wal, not {}, {}, {}",
+            keys.value, sync.value, mode.value
+        )));
+    }
+    Ok(())
+}
+
+/// A pooled connection with its watch.
+pub struct Pooled {
+    pub connection: AnyConnection,
+    pub watch: Arc<Watch>,
+}
+
+/// Hands connections of one role to r2d2.
+#[derive(Debug, Clone)]
+pub struct PoolManager {
+    pub opener: Opener,
+    pub role: Role,
+}
+
+impl diesel::r2d2::ManageConnection for PoolManager {
+    type Connection = Pooled;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<Pooled, StoreError> {
+        let (connection, watch) = self.opener.open(self.role)?;
+        Ok(Pooled { connection, watch })
+    }
+
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), StoreError> {
+        Ok(pooled.connection.ping()?)
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        std::thread::panicking() || pooled.connection.is_broken()
+    }
+}

@@ -1,0 +1,66 @@
+//! Everything in which the two engines differ. Nothing else in the store may look at the engine.
+
+use diesel::prelude::*;
+
+use super::connection::AnyConnection;
+use super::idempotency::Claim;
+use super::schema::{idempotency_keys, readers, visit_keys};
+
+/// Inserts the key if it is free; on PostgreSQL this waits for a concurrent holder of the same key.
+pub fn claim_key(conn: &mut AnyConnection, claim: &Claim, now_millis: i64) -> QueryResult<bool> {
+    let row = (
+        idempotency_keys::client.eq(&claim.client),
+        idempotency_keys::key.eq(&claim.key),
+        idempotency_keys::request_hash.eq(&claim.request_hash[..]),
+        idempotency_keys::created_at.eq(now_millis),
+    );
+    let inserted = match conn {
+        AnyConnection::Sqlite(conn) => {
+            diesel::insert_into(idempotency_keys::table).values(row).on_conflict_do_nothing().execute(conn)?
+        }
+        AnyConnection::Postgres(conn) => {
+            diesel::insert_into(idempotency_keys::table).values(row).on_conflict_do_nothing().execute(conn)?
+        }
+    };
+    Ok(inserted == 1)
+}
+
+/// Locks readers in one statement, ascending. Only after bibs and items.
+pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        readers::table
+            .filter(readers::id.eq_any(ids))
+            .order(readers::id)
+            .select(readers::id)
+            .for_no_key_update()
+            .load::<i64>(conn)?;
+    }
+    Ok(())
+}
+
+/// Inserts the visit key of a day unless another transaction was first.
+pub fn insert_visit_key(conn: &mut AnyConnection, day: &str, key: &[u8]) -> QueryResult<bool> {
+    let row = (visit_keys::day.eq(day), visit_keys::key.eq(key));
+    let inserted = match conn {
+        AnyConnection::Sqlite(conn) => {
+            diesel::insert_into(visit_keys::table).values(row).on_conflict_do_nothing().execute(conn)?
+        }
+        AnyConnection::Postgres(conn) => {
+            diesel::insert_into(visit_keys::table).values(row).on_conflict_do_nothing().execute(conn)?
+        }
+    };
+    Ok(inserted == 1)
+}
+
+/// Transactions below this number have all ended. SQLite has one writer that numbers events in commit order: no limit.
+pub fn commit_horizon(conn: &mut AnyConnection) -> QueryResult<i64> {
+    match conn {
+        AnyConnection::Sqlite(_) => Ok(i64::MAX),
+        AnyConnection::Postgres(conn) => {
+            diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
+                "pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
+            ))
+            .first(conn)
+        }
+    }
+}

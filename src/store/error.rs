@@ -1,0 +1,92 @@
+//! What can break between us and the database. A rule that says no is not here: that is a refusal.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// A failure of the store. Callers see a class, never the database's own words; `Display` leaves the source out.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is locked by someone else, or is out of space: worth trying again later.
+    #[error("the database is not available: {reason}")]
+    Unavailable { reason: &'static str, #[source] source: Option<Box<dyn std::error::Error + Send + Sync>> },
+    /// More work waits than the queue may hold.
+    #[error("too much work is waiting")]
+    Busy,
+    /// A unique index or a foreign key said no: somebody else was first.
+    #[error("the change conflicts with another one")]
+    Conflict(#[source] DieselError),
+    /// PostgreSQL asks for the transaction to be run again.
+    #[error("the transaction must be run again")]
+    Retry(#[source] DieselError),
+    /// The idempotency key was used before with another request.
+    #[error("the idempotency key was used with another request")]
+    KeyReused,
+    /// What the database holds cannot be understood.
+    #[error("the database holds something this program cannot read: {0}")]
+    Corrupt(String),
+    /// The job panicked; nothing it did was kept.
+    #[error("the operation failed")]
+    Panicked,
+    /// An earlier statement of the transaction failed, so it can only be rolled back.
+    #[error("an earlier statement of this transaction failed")]
+    Poisoned,
+    /// Any other database error.
+    #[error("the database refused a statement")]
+    Database(#[source] DieselError),
+    /// The database does not fit this program.
+    #[error("{0}")]
+    Mismatch(String),
+}
+
+impl StoreError {
+    /// The database is out of reach because of `source`.
+    pub fn unavailable(reason: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Unavailable { reason, source: Some(Box::new(source)) }
+    }
+
+    /// Another try may succeed without anybody doing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Busy | Self::Retry(_))
+    }
+}
+
+/// The words SQLite uses for what passes by itself or by an operator's hand, with our name for each.
+const PASSING: [(&str, &str); 12] = [
+    ("database is locked", "locked"),
+    ("database table is locked", "locked"),
+    ("database or disk is full", "full"),
+    ("disk I/O error", "input or output failed"),
+    ("unable to open database file", "gone"),
+    ("attempt to write a readonly database", "read-only"),
+    ("server closed the connection", "connection lost"),
+    ("connection to server", "connection lost"),
+    ("terminating connection", "connection lost"),
+    ("could not receive data from server", "connection lost"),
+    ("No space left on device", "full"),
+    ("no connection to the server", "connection lost"),
+];
+
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        if let DieselError::DatabaseError(kind, info) = &error {
+            match kind {
+                DatabaseErrorKind::SerializationFailure => return Self::Retry(error),
+                DatabaseErrorKind::UniqueViolation | DatabaseErrorKind::ForeignKeyViolation => {
+                    return Self::Conflict(error);
+                }
+                DatabaseErrorKind::ClosedConnection => return Self::unavailable("connection lost", error),
+                _ => {}
+            }
+            let message = info.message();
+            if message.contains("deadlock detected") || message.contains("could not serialize") {
+                return Self::Retry(error);
+            }
+            if let Some((_, reason)) = PASSING.iter().find(|(words, _)| message.contains(words)) {
+                return Self::unavailable(reason, error);
+            }
+        }
+        if matches!(error, DieselError::BrokenTransactionManager) {
+            return Self::unavailable("connection lost", error);
+        }
+        Self::Database(error)
+    }
+}

@@ -1,0 +1,244 @@
+//! Loans: opened, renewed, closed. The database allows one open loan per item whatever the code thinks.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::error::StoreError;
+use super::readers::channel_from_code;
+use super::schema::{bibs, items, loans, readers};
+use super::tx::{ReadTx, WriteTx};
+use crate::clock::from_millis;
+use crate::domain::ids::{BibId, CardId, CategoryId, HoldId, ItemId, LoanId, ReaderId, UnitId};
+use crate::domain::loan::OpenLoan;
+use crate::domain::reader::ReaderStatus;
+
+/// A new loan's row.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = loans)]
+pub struct NewLoan {
+    pub id: i64,
+    pub item_id: i64,
+    pub bib_id: i64,
+    pub reader_id: Option<i64>,
+    pub card_id: Option<i64>,
+    pub unit_id: i64,
+    pub owner_unit_id: i64,
+    pub item_type_id: i64,
+    pub category_id: i64,
+    pub age_band: String,
+    pub channel: String,
+    pub device_id: Option<i64>,
+    pub rule_id: i64,
+    pub rules_version: i64,
+    pub filled_hold_id: Option<i64>,
+    pub loaned_at: i64,
+    pub due_at: i64,
+    pub due_by_hand: bool,
+    pub renewals: i32,
+}
+
+/// How a loan ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoanEnd {
+    Returned,
+    /// Undone: it fills no hold and counts nowhere.
+    Voided,
+}
+
+impl LoanEnd {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Returned => "returned",
+            Self::Voided => "voided",
+        }
+    }
+}
+
+/// An open loan with the snapshot its events need.
+#[derive(Debug, Clone)]
+pub struct LoadedLoan {
+    pub loan: OpenLoan,
+    pub bib: BibId,
+    pub age_band: String,
+    pub card: Option<CardId>,
+    /// The hold it filled.
+    pub filled_hold: Option<HoldId>,
+}
+
+/// A loan as people see it.
+#[derive(Debug, Clone, Queryable)]
+pub struct LoanView {
+    pub id: i64,
+    pub item_id: i64,
+    pub barcode: String,
+    pub bib_id: i64,
+    pub title: String,
+    pub reader_id: Option<i64>,
+    pub unit_id: i64,
+    pub channel: String,
+    pub rule_id: i64,
+    pub rules_version: i64,
+    pub loaned_at: i64,
+    pub due_at: i64,
+    pub renewals: i32,
+    pub closed_at: Option<i64>,
+    pub closed_how: Option<String>,
+}
+
+macro_rules! view_columns {
+    () => {
+        (
+            loans::id,
+            loans::item_id,
+            items::barcode,
+            loans::bib_id,
+            bibs::title,
+            loans::reader_id,
+            loans::unit_id,
+            loans::channel,
+            loans::rule_id,
+            loans::rules_version,
+            loans::loaned_at,
+            loans::due_at,
+            loans::renewals,
+            loans::closed_at,
+            loans::closed_how,
+        )
+    };
+}
+
+type LoanRow = (i64, i64, i64, Option<i64>, Option<i64>, i64, i64, String, String, i64, i64, i32, Option<i64>);
+
+impl ReadTx<'_> {
+    /// The item a loan is of, to lock it before the loan is read; `None` for an unknown loan.
+    pub fn item_of_loan(&mut self, id: LoanId) -> Result<Option<(ItemId, BibId, Option<ReaderId>)>, StoreError> {
+        let row: Option<(i64, i64, Option<i64>)> = loans::table
+            .inner_join(items::table.on(items::id.eq(loans::item_id)))
+            .filter(loans::id.eq(id.get()))
+            .select((loans::item_id, items::bib_id, loans::reader_id))
+            .first(self.conn)
+            .optional()?;
+        Ok(row.map(|(item, bib, reader)| (ItemId::new(item), BibId::new(bib), reader.map(ReaderId::new))))
+    }
+
+    /// A loan as people see it.
+    pub fn loan_view(&mut self, id: LoanId) -> Result<Option<LoanView>, StoreError> {
+        Ok(loans::table
+            .inner_join(items::table.on(items::id.eq(loans::item_id)))
+            .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
+            .filter(loans::id.eq(id.get()))
+            .select(view_columns!())
+            .first(self.conn)
+            .optional()?)
+    }
+
+    /// A reader's loans before `before` (newest first): open ones, or all.
+    pub fn loans_of_reader(
+        &mut self,
+        reader: ReaderId,
+        open_only: bool,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<LoanView>, StoreError> {
+        let mut query = loans::table
+            .inner_join(items::table.on(items::id.eq(loans::item_id)))
+            .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
+            .filter(loans::reader_id.eq(reader.get()).and(loans::id.lt(before)))
+            .select(view_columns!())
+            .order(loans::id.desc())
+            .limit(limit)
+            .into_boxed();
+        if open_only {
+            query = query.filter(loans::closed_at.is_null());
+        }
+        Ok(query.load(self.conn)?)
+    }
+}
+
+impl WriteTx<'_> {
+    /// The open loan of an item, read under the item's lock.
+    pub fn open_loan(&mut self, item: ItemId) -> Result<Option<LoadedLoan>, StoreError> {
+        let row: Option<(LoanRow, String)> = loans::table
+            .inner_join(readers::table.on(loans::reader_id.eq(readers::id.nullable())))
+            .filter(loans::item_id.eq(item.get()).and(loans::closed_at.is_null()))
+            .select((
+                (
+                    loans::id,
+                    loans::item_id,
+                    loans::bib_id,
+                    loans::reader_id,
+                    loans::card_id,
+                    loans::category_id,
+                    loans::unit_id,
+                    loans::channel,
+                    loans::age_band,
+                    loans::loaned_at,
+                    loans::due_at,
+                    loans::renewals,
+                    loans::filled_hold_id,
+                ),
+                readers::status,
+            ))
+            .first(self.conn)
+            .optional()?;
+        row.map(|(row, status)| loaded_loan(row, &status)).transpose()
+    }
+
+    /// Opens a loan.
+    ///
+    /// # Errors
+    /// `Conflict` when the item has an open loan already: somebody was first.
+    pub fn insert_loan(&mut self, loan: &NewLoan) -> Result<(), StoreError> {
+        diesel::insert_into(loans::table).values(loan.clone()).execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Ends a loan.
+    pub fn close_loan(&mut self, id: LoanId, how: LoanEnd, at: DateTime<Utc>, unit: UnitId) -> Result<(), StoreError> {
+        diesel::update(loans::table.find(id.get()))
+            .set((
+                loans::closed_at.eq(at.timestamp_millis()),
+                loans::closed_how.eq(how.code()),
+                loans::return_unit_id.eq(unit.get()),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Gives a loan a later due date and counts the renewal.
+    pub fn renew_loan(&mut self, id: LoanId, due_at: DateTime<Utc>, by_hand: bool) -> Result<(), StoreError> {
+        diesel::update(loans::table.find(id.get()))
+            .set((
+                loans::due_at.eq(due_at.timestamp_millis()),
+                loans::due_by_hand.eq(by_hand),
+                loans::renewals.eq(loans::renewals + 1),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+}
+
+fn loaded_loan(row: LoanRow, status: &str) -> Result<LoadedLoan, StoreError> {
+    let (id, item, bib, reader, card, category, unit, channel, age_band, loaned_at, due_at, renewals, filled_hold) =
+        row;
+    let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open loan {id} without a reader")))?;
+    Ok(LoadedLoan {
+        loan: OpenLoan {
+            id: LoanId::new(id),
+            item: ItemId::new(item),
+            reader: ReaderId::new(reader),
+            reader_status: ReaderStatus::from_code(status)
+                .ok_or_else(|| StoreError::Corrupt(format!("reader {reader} has the unknown status {status}")))?,
+            category: CategoryId::new(category),
+            unit: UnitId::new(unit),
+            channel: channel_from_code(&channel)?,
+            loaned_at: from_millis(loaned_at),
+            due_at: from_millis(due_at),
+            renewals: u16::try_from(renewals).unwrap_or(u16::MAX),
+        },
+        bib: BibId::new(bib),
+        age_band,
+        card: card.map(CardId::new),
+        filled_hold: filled_hold.map(HoldId::new),
+    })
+}

@@ -1,0 +1,323 @@
+//! The store: one code base over SQLite and PostgreSQL. `read` and `write` are the only ways to a connection and the only
+//! blocking boundary. Not for: deciding anything (see `domain`) or rendering anything (see the adapters).
+
+pub mod bibs;
+pub mod checkpoint;
+pub mod config_rows;
+pub mod connection;
+pub mod dialect;
+pub mod error;
+pub mod events;
+pub mod holds;
+pub mod idempotency;
+pub mod ids;
+pub mod items;
+pub mod job;
+pub mod loans;
+pub mod migrate;
+pub mod network;
+mod postgres;
+pub mod readers;
+pub mod schema;
+pub mod seals;
+pub mod sessions;
+pub mod staff;
+pub mod transits;
+pub mod tx;
+pub mod writer;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::r2d2::Pool;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::{Semaphore, oneshot};
+
+use self::connection::{AnyConnection, Opener, PoolManager, Pooled, Role, Target};
+use self::idempotency::{Claim, Claimed};
+use self::ids::IdBlocks;
+use self::job::{FromStore, Job, JobOf};
+use self::tx::{ReadTx, Shared, WriteTx};
+use self::writer::{Writer, WriterStats};
+use crate::clock::Clock;
+
+pub use self::error::StoreError;
+
+type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
+
+/// How a store is opened; every limit is a number of things or a duration.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    pub target: Target,
+    /// PostgreSQL connections.
+    pub pool_size: u32,
+    /// SQLite readers.
+    pub read_pool_size: u32,
+    pub busy_timeout: Duration,
+    /// Write jobs that may wait; one more is answered `Busy`.
+    pub queue_limit: usize,
+    /// Jobs in one commit.
+    pub group_limit: usize,
+    pub slow_statement: Duration,
+    pub zone: chrono_tz::Tz,
+    pub clock: Clock,
+}
+
+/// The answer to a call that may have been made before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once<T> {
+    pub value: T,
+    /// It is the stored answer to an earlier call with the same key.
+    pub replayed: bool,
+}
+
+/// A handle on the database; cheap to clone through `Arc`.
+pub struct Store {
+    queue: Mutex<Option<Sender<Box<dyn Job>>>>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+    readers: Pool<PoolManager>,
+    read_slots: Semaphore,
+    shared: Arc<Shared>,
+    stats: Arc<WriterStats>,
+    ids: IdBlocks,
+    checkpointer: Option<checkpoint::Checkpointer>,
+    is_postgres: bool,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("postgres", &self.is_postgres).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Migrates and opens the database, and starts its threads.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be reached, `Mismatch` when it is newer than this program or not ours.
+    pub fn open(options: StoreOptions) -> Result<Arc<Self>, StoreError> {
+        let opener = Opener {
+            target: options.target.clone(),
+            busy_timeout: options.busy_timeout,
+            slow_statement: options.slow_statement,
+        };
+        migrate::run(&opener)?;
+        let shared = Arc::new(Shared::new(options.clock.clone(), options.zone));
+        let stats = Arc::new(WriterStats::default());
+        let is_postgres = matches!(options.target, Target::Postgres(_));
+        let pool = Self::pool(&opener, is_postgres, &options)?;
+        let (sender, receiver) = bounded::<Box<dyn Job>>(options.queue_limit);
+        let mut workers = Vec::new();
+        if is_postgres {
+            for n in 0..options.pool_size.saturating_sub(2).max(1) {
+                let (pool, shared, stats, receiver) = (pool.clone(), shared.clone(), stats.clone(), receiver.clone());
+                workers.push(spawn(&format!("pg-write-{n}"), move || {
+                    postgres::work(&pool, &shared, &stats, &receiver);
+                })?);
+            }
+        } else {
+            let writer = Writer::new(opener.clone(), shared.clone(), stats.clone(), options.group_limit);
+            workers.push(spawn("sqlite-writer", move || writer.run(&receiver))?);
+        }
+        let checkpointer = match &options.target {
+            Target::Sqlite(path) => Some(checkpoint::Checkpointer::start(opener, path.clone())?),
+            Target::Postgres(_) => None,
+        };
+        let read_slots = Semaphore::new(options.queue_limit);
+        Ok(Arc::new(Self {
+            queue: Mutex::new(Some(sender)),
+            workers: Mutex::new(workers),
+            readers: pool,
+            read_slots,
+            shared,
+            stats,
+            ids: IdBlocks::default(),
+            checkpointer,
+            is_postgres,
+        }))
+    }
+
+    fn pool(opener: &Opener, is_postgres: bool, options: &StoreOptions) -> Result<Pool<PoolManager>, StoreError> {
+        let size = if is_postgres { options.pool_size.max(3) } else { options.read_pool_size.max(1) };
+        Pool::builder()
+            .max_size(size)
+            .min_idle(Some(1))
+            .connection_timeout(Duration::from_secs(5))
+            // A ping per use would cost PostgreSQL a round trip; a dead connection shows at BEGIN and is replaced.
+            .test_on_check_out(false)
+            .error_handler(Box::new(LogPoolErrors))
+            .build(PoolManager { opener: opener.clone(), role: Role::Reader })
+            .map_err(|error| StoreError::unavailable("connection lost", error))
+    }
+
+    /// Runs `work` in one transaction and commits it if it answers `Ok`. It may be run more than once.
+    ///
+    /// # Errors
+    /// What `work` answered, or the store's own failure; in both cases nothing of it was kept.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: FnMut(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: FromStore + Send + 'static,
+    {
+        self.submit(work, false).await
+    }
+
+    /// As `write`, but under an idempotency key: the first statement claims it, the outcome is stored with the effect,
+    /// and a replay answers the stored outcome. Without a claim it is a plain `write`.
+    ///
+    /// # Errors
+    /// `KeyReused` when the key was used with another request; else as `write`.
+    pub async fn write_once<T, E, F>(&self, claim: Option<Claim>, mut work: F) -> Result<Once<T>, E>
+    where
+        F: FnMut(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: FromStore + Send + 'static,
+    {
+        let Some(claim) = claim else {
+            return self.submit(move |tx| work(tx).map(|value| Once { value, replayed: false }), false).await;
+        };
+        let job = move |tx: &mut WriteTx<'_>| {
+            if let Claimed::Before(outcome) = tx.claim_key(&claim)? {
+                let value = serde_json::from_str(&outcome)
+                    .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
+                return Ok(Once { value, replayed: true });
+            }
+            let value = work(tx)?;
+            let outcome = serde_json::to_string(&value)
+                .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
+            tx.store_outcome(&claim, &outcome)?;
+            Ok(Once { value, replayed: false })
+        };
+        self.submit(job, true).await
+    }
+
+    async fn submit<T, E, F>(&self, work: F, replay_safe: bool) -> Result<T, E>
+    where
+        F: FnMut(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: FromStore + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job: Box<dyn Job> = Box::new(JobOf::new(work, reply, replay_safe));
+        {
+            let queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let Some(queue) = queue.as_ref() else {
+                return Err(StoreError::Unavailable { reason: "stopping", source: None }.into());
+            };
+            match queue.try_send(job) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => return Err(StoreError::Busy.into()),
+                Err(TrySendError::Disconnected(_)) => return Err(StoreError::Panicked.into()),
+            }
+        }
+        answer.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
+    }
+
+    /// Runs `work` in one read-only transaction on a consistent state.
+    ///
+    /// # Errors
+    /// What `work` answered, or the store's own failure.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut ReadTx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: FromStore + Send + 'static,
+    {
+        let Ok(_slot) = self.read_slots.try_acquire() else { return Err(StoreError::Busy.into()) };
+        let (pool, shared) = (self.readers.clone(), self.shared.clone());
+        let ran = tokio::task::spawn_blocking(move || {
+            let mut pooled = pool.get().map_err(|error| StoreError::unavailable("connection lost", error))?;
+            read_once(&mut pooled, &shared, work)
+        });
+        ran.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
+    }
+
+    /// The prefetched ids.
+    pub fn ids(&self) -> &IdBlocks {
+        &self.ids
+    }
+
+    /// The clock every transaction reads.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// What the writer counted.
+    pub fn stats(&self) -> &WriterStats {
+        &self.stats
+    }
+
+    /// Write jobs waiting now.
+    pub fn queue_depth(&self) -> usize {
+        let queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        queue.as_ref().map_or(0, Sender::len)
+    }
+
+    /// True on PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        self.is_postgres
+    }
+
+    /// Takes no more work, finishes what was accepted, and closes the writer last. Blocks until done.
+    pub fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.stop();
+        }
+        let workers: Vec<_> =
+            self.workers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).drain(..).collect();
+        for worker in workers {
+            if worker.join().is_err() {
+                tracing::error!("a store thread ended by a panic");
+            }
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn read_once<T, E, F>(pooled: &mut Pooled, shared: &Shared, work: F) -> Result<T, E>
+where
+    F: FnOnce(&mut ReadTx<'_>) -> Result<T, E>,
+    E: FromStore,
+{
+    let Pooled { connection, watch } = pooled;
+    watch.reset();
+    match connection {
+        AnyConnection::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN DEFERRED"),
+        AnyConnection::Postgres(inner) => {
+            AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        }
+    }
+    .map_err(StoreError::from)?;
+    let result = work(&mut ReadTx::new(connection, watch, shared));
+    Manager::rollback_transaction(connection).map_err(StoreError::from)?;
+    result
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|error| StoreError::unavailable("no thread", error))
+}
+
+/// r2d2 reports a connection it could not open; the caller who waits for one is told by a timeout.
+#[derive(Debug)]
+struct LogPoolErrors;
+
+impl diesel::r2d2::HandleError<StoreError> for LogPoolErrors {
+    fn handle_error(&self, error: StoreError) {
+        tracing::warn!(%error, "a pooled connection could not be opened");
+    }
+}

@@ -1,0 +1,117 @@
+//! PostgreSQL: a few worker threads, each running one job at a time in a READ COMMITTED transaction.
+//! Row locks are taken by the job in the order bib, item, readers; what PostgreSQL asks to be run again is run again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::r2d2::Pool;
+
+use super::connection::{AnyConnection, PoolManager, Pooled};
+use super::error::StoreError;
+use super::job::{Job, Verdict};
+use super::tx::{Group, Shared, WriteTx};
+use super::writer::WriterStats;
+
+type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
+
+/// How often a transaction is run again after a deadlock, a serialisation failure or a lost connection.
+const ATTEMPTS: u32 = 8;
+
+/// How one attempt ended.
+enum Attempt {
+    Done,
+    Undone,
+    Again(StoreError),
+    Failed(StoreError),
+}
+
+/// Works until the queue is closed and empty.
+pub fn work(pool: &Pool<PoolManager>, shared: &Arc<Shared>, stats: &WriterStats, queue: &Receiver<Box<dyn Job>>) {
+    while let Ok(job) = queue.recv() {
+        serve(pool, shared, stats, job);
+    }
+}
+
+fn serve(pool: &Pool<PoolManager>, shared: &Shared, stats: &WriterStats, mut job: Box<dyn Job>) {
+    let mut tries = 0;
+    loop {
+        let attempt = match pool.get() {
+            Ok(mut pooled) => run_once(&mut pooled, shared, stats, job.as_mut()),
+            Err(error) => Attempt::Failed(StoreError::unavailable("connection lost", error)),
+        };
+        tries += 1;
+        match attempt {
+            Attempt::Done => {
+                stats.commits.fetch_add(1, Ordering::Relaxed);
+                stats.jobs.fetch_add(1, Ordering::Relaxed);
+                return job.answer(None);
+            }
+            Attempt::Undone => return job.answer(None),
+            Attempt::Again(error) if tries >= ATTEMPTS => return job.answer(Some(error)),
+            Attempt::Again(_) => std::thread::sleep(Duration::from_millis(u64::from(tries * tries))),
+            Attempt::Failed(error) => return job.answer(Some(error)),
+        }
+    }
+}
+
+fn run_once(pooled: &mut Pooled, shared: &Shared, stats: &WriterStats, job: &mut dyn Job) -> Attempt {
+    let Pooled { connection, watch } = pooled;
+    watch.reset();
+    if let Err(error) = begin(connection) {
+        // Nothing was sent yet: a connection that died in the pool is simply replaced.
+        return Attempt::Again(error);
+    }
+    let before = watch.statements();
+    let mut group = Group::default();
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        let mut tx = WriteTx::new(connection, watch, shared, &mut group);
+        job.run(&mut tx)
+    }));
+    stats.last_job_statements.store(watch.statements() - before, Ordering::Relaxed);
+    match ran {
+        Ok(Verdict::Keep) => match Manager::commit_transaction(connection).map_err(StoreError::from) {
+            Ok(()) => Attempt::Done,
+            Err(error @ StoreError::Retry(_)) => Attempt::Again(error),
+            // Lost during COMMIT: nobody knows. Running it again finds the key if it was committed after all.
+            Err(error) if job.replay_safe() => Attempt::Again(error),
+            Err(error) => Attempt::Failed(error),
+        },
+        Ok(verdict) => {
+            if Manager::rollback_transaction(connection).is_err() {
+                discard(connection);
+            }
+            if verdict == Verdict::Again {
+                Attempt::Again(StoreError::Busy)
+            } else {
+                Attempt::Undone
+            }
+        }
+        Err(_) => {
+            discard(connection);
+            Attempt::Failed(StoreError::Panicked)
+        }
+    }
+}
+
+fn begin(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    match connection {
+        AnyConnection::Postgres(inner) => {
+            AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN ISOLATION LEVEL READ COMMITTED")?;
+            Ok(())
+        }
+        AnyConnection::Sqlite(_) => Err(StoreError::Mismatch("the worker threads are PostgreSQL's".into())),
+    }
+}
+
+/// Marks a connection whose state is unknown as broken, so that the pool drops it.
+fn discard(connection: &mut AnyConnection) {
+    if let AnyConnection::Postgres(inner) = connection {
+        use diesel::connection::TransactionManagerStatus;
+        let status: &mut TransactionManagerStatus = AnsiTransactionManager::transaction_manager_status_mut(inner);
+        status.set_in_error();
+    }
+}

@@ -1,0 +1,380 @@
+//! The tables of `migrations/`, as Diesel sees them. Both engines share this one description.
+
+diesel::table! {
+    network_state (id) {
+        id -> BigInt,
+        config_version -> BigInt,
+        min_binary -> BigInt,
+        demo -> Bool,
+    }
+}
+
+diesel::table! {
+    id_blocks (name) {
+        name -> Text,
+        next_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    units (id) {
+        id -> BigInt,
+        code -> Text,
+        name -> Text,
+        kind -> Text,
+        parent_id -> Nullable<BigInt>,
+        path -> Text,
+        active -> Bool,
+        lends -> Bool,
+        pickup_point -> Bool,
+        adult_only -> Bool,
+        always_open -> Bool,
+        latitude -> Nullable<Double>,
+        longitude -> Nullable<Double>,
+    }
+}
+
+diesel::table! {
+    unit_hours (unit_id, weekday, opens_minute) {
+        unit_id -> BigInt,
+        weekday -> Integer,
+        opens_minute -> Integer,
+        closes_minute -> Integer,
+    }
+}
+
+diesel::table! {
+    unit_closed_days (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        first_day -> Text,
+        last_day -> Text,
+        reason -> Text,
+    }
+}
+
+diesel::table! {
+    item_types (id) {
+        id -> BigInt,
+        code -> Text,
+        parent_id -> Nullable<BigInt>,
+        name_zh -> Text,
+        name_en -> Text,
+    }
+}
+
+diesel::table! {
+    reader_categories (id) {
+        id -> BigInt,
+        code -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        reading_only -> Bool,
+        child -> Bool,
+        institutional -> Bool,
+        min_age_years -> Nullable<Integer>,
+        max_age_years -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    collections (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        code -> Text,
+        name -> Text,
+        return_policy -> Text,
+        float_cap -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    unit_membership (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        item_type_id -> Nullable<BigInt>,
+        lend_away -> Bool,
+        return_away -> Bool,
+        readers_away -> Bool,
+    }
+}
+
+diesel::table! {
+    rule_sets (version) {
+        version -> BigInt,
+        effective_from -> BigInt,
+        source -> Text,
+        published_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    bibs (id) {
+        id -> BigInt,
+        control_number -> Nullable<Text>,
+        format -> Text,
+        container -> Text,
+        encoding -> Text,
+        marc -> Binary,
+        title -> Text,
+        authors -> Text,
+        publisher -> Nullable<Text>,
+        publish_year -> Nullable<Integer>,
+        isbn -> Nullable<Text>,
+        clc_class -> Nullable<Text>,
+        language -> Nullable<Text>,
+        search_text -> Text,
+        open_holds -> Integer,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    bib_isbns (isbn, bib_id) {
+        isbn -> Text,
+        bib_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    items (id) {
+        id -> BigInt,
+        bib_id -> BigInt,
+        barcode -> Text,
+        rfid_tag -> Nullable<Text>,
+        owner_unit_id -> BigInt,
+        home_unit_id -> BigInt,
+        current_unit_id -> BigInt,
+        collection_id -> Nullable<BigInt>,
+        shelf_location -> Nullable<Text>,
+        call_number -> Nullable<Text>,
+        item_type_id -> BigInt,
+        price_fen -> Nullable<BigInt>,
+        status -> Text,
+        not_for_loan -> Bool,
+        min_age_years -> Nullable<Integer>,
+        for_children -> Bool,
+        alert_note -> Nullable<Text>,
+        parts -> Integer,
+        last_event_at -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    readers (id) {
+        id -> BigInt,
+        name -> Text,
+        category_id -> BigInt,
+        home_unit_id -> BigInt,
+        status -> Text,
+        barred -> Bool,
+        block_reason -> Nullable<Text>,
+        block_until -> Nullable<BigInt>,
+        birth_date -> Nullable<Text>,
+        credit_band -> Text,
+        debt_fen -> BigInt,
+        note -> Nullable<Text>,
+        pin_hash -> Nullable<Text>,
+        open_holds -> Integer,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    cards (id) {
+        id -> BigInt,
+        number -> Text,
+        reader_id -> BigInt,
+        kind -> Text,
+        status -> Text,
+        expires_on -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    staff (id) {
+        id -> BigInt,
+        username -> Text,
+        name -> Text,
+        password_hash -> Text,
+        active -> Bool,
+        demo -> Bool,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    staff_roles (staff_id, role, unit_id) {
+        staff_id -> BigInt,
+        role -> Text,
+        unit_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    devices (id) {
+        id -> BigInt,
+        code -> Text,
+        unit_id -> BigInt,
+        kind -> Text,
+        secret_hash -> Text,
+        active -> Bool,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (id) {
+        id -> BigInt,
+        family -> BigInt,
+        audience -> Text,
+        subject_id -> BigInt,
+        unit_id -> Nullable<BigInt>,
+        token_hash -> Binary,
+        issued_at -> BigInt,
+        expires_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    loans (id) {
+        id -> BigInt,
+        item_id -> BigInt,
+        bib_id -> BigInt,
+        reader_id -> Nullable<BigInt>,
+        card_id -> Nullable<BigInt>,
+        unit_id -> BigInt,
+        owner_unit_id -> BigInt,
+        item_type_id -> BigInt,
+        category_id -> BigInt,
+        age_band -> Text,
+        channel -> Text,
+        device_id -> Nullable<BigInt>,
+        rule_id -> BigInt,
+        rules_version -> BigInt,
+        filled_hold_id -> Nullable<BigInt>,
+        loaned_at -> BigInt,
+        due_at -> BigInt,
+        due_by_hand -> Bool,
+        renewals -> Integer,
+        closed_at -> Nullable<BigInt>,
+        closed_how -> Nullable<Text>,
+        return_unit_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    holds (id) {
+        id -> BigInt,
+        bib_id -> BigInt,
+        item_id -> Nullable<BigInt>,
+        reader_id -> Nullable<BigInt>,
+        pickup_unit_id -> BigInt,
+        priority -> Integer,
+        placed_at -> BigInt,
+        not_before -> Nullable<Text>,
+        wanted_until -> Nullable<Text>,
+        captured_item_id -> Nullable<BigInt>,
+        captured_at -> Nullable<BigInt>,
+        shelf_number -> Nullable<Integer>,
+        shelf_until -> Nullable<Text>,
+        closed_at -> Nullable<BigInt>,
+        closed_how -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    transits (id) {
+        id -> BigInt,
+        item_id -> BigInt,
+        from_unit_id -> BigInt,
+        to_unit_id -> BigInt,
+        reason -> Text,
+        hold_id -> Nullable<BigInt>,
+        status -> Text,
+        opened_at -> BigInt,
+        closed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    events (seq) {
+        seq -> BigInt,
+        txid -> BigInt,
+        at -> BigInt,
+        day -> Text,
+        kind -> Text,
+        unit_id -> BigInt,
+        item_id -> Nullable<BigInt>,
+        bib_id -> Nullable<BigInt>,
+        owner_unit_id -> Nullable<BigInt>,
+        home_unit_id -> Nullable<BigInt>,
+        item_type_id -> Nullable<BigInt>,
+        clc_class -> Nullable<Text>,
+        category_id -> Nullable<BigInt>,
+        age_band -> Nullable<Text>,
+        channel -> Text,
+        device_id -> Nullable<BigInt>,
+        visit_id -> Nullable<BigInt>,
+        detail -> Text,
+        commitment -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    event_personal (seq) {
+        seq -> BigInt,
+        salt -> Binary,
+        reader_id -> Nullable<BigInt>,
+        staff_id -> Nullable<BigInt>,
+        data -> Text,
+    }
+}
+
+diesel::table! {
+    event_seals (position) {
+        position -> BigInt,
+        last_txid -> BigInt,
+        last_seq -> BigInt,
+        event_count -> BigInt,
+        hash -> Binary,
+        sealed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    daily_counts (day, unit_id, kind, owner_unit_id, item_type_id, category_id, age_band, channel) {
+        day -> Text,
+        unit_id -> BigInt,
+        kind -> Text,
+        owner_unit_id -> BigInt,
+        item_type_id -> BigInt,
+        category_id -> BigInt,
+        age_band -> Text,
+        channel -> Text,
+        n -> BigInt,
+    }
+}
+
+diesel::table! {
+    visit_keys (day) {
+        day -> Text,
+        key -> Binary,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (client, key) {
+        client -> Text,
+        key -> Text,
+        request_hash -> Binary,
+        reader_id -> Nullable<BigInt>,
+        outcome -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(network_state, id_blocks, units, unit_hours, unit_closed_days, item_types, reader_categories, collections, unit_membership, rule_sets, bibs, bib_isbns, items, readers, cards, staff, staff_roles, devices, refresh_tokens, loans, holds, transits, events, event_personal, event_seals, daily_counts, visit_keys, idempotency_keys);

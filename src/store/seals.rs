@@ -1,0 +1,138 @@
+//! Sealing: chains settled events and counts them into the daily statistics, in one short write per batch.
+//! Reading and hashing happen in a read transaction, so that no circulation write waits for them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::error::StoreError;
+use super::events::{EventRow, Seal};
+use super::schema::{daily_counts, event_seals};
+use super::tx::{ReadTx, WriteTx};
+use crate::domain::event::EventKind;
+
+/// Events under one seal, at most.
+pub const SEAL_EVENTS: i64 = 1_000;
+
+/// What one line of the statistics counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CountKey {
+    pub day: String,
+    pub unit_id: i64,
+    pub kind: String,
+    pub owner_unit_id: i64,
+    pub item_type_id: i64,
+    pub category_id: i64,
+    pub age_band: String,
+    pub channel: String,
+}
+
+/// A seal ready to be written, with what its events add to the statistics.
+#[derive(Debug, Clone)]
+pub struct NextSeal {
+    pub seal: Seal,
+    counts: BTreeMap<CountKey, i64>,
+}
+
+/// Counts by key.
+pub type Counts = BTreeMap<CountKey, i64>;
+
+/// What an event adds. A void takes back the loan it undoes, on the day and at the unit where that loan was counted.
+pub(super) fn count_event(event: &EventRow, counts: &mut Counts) {
+    let mut key = CountKey {
+        day: event.day.clone(),
+        unit_id: event.unit_id,
+        kind: event.kind.clone(),
+        owner_unit_id: event.owner_unit_id.unwrap_or(0),
+        item_type_id: event.item_type_id.unwrap_or(0),
+        category_id: event.category_id.unwrap_or(0),
+        age_band: event.age_band.clone().unwrap_or_default(),
+        channel: event.channel.clone(),
+    };
+    if event.kind == EventKind::LoanVoided.code() {
+        let detail: serde_json::Value = serde_json::from_str(&event.detail).unwrap_or_default();
+        let text = |name: &str| detail.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+        key.kind = EventKind::LoanMade.code().to_owned();
+        key.day = text("loan_day").unwrap_or(key.day);
+        key.channel = text("loan_channel").unwrap_or(key.channel);
+        key.unit_id = detail.get("loan_unit_id").and_then(serde_json::Value::as_i64).unwrap_or(key.unit_id);
+        *counts.entry(key).or_default() -= 1;
+    } else {
+        *counts.entry(key).or_default() += 1;
+    }
+}
+
+impl ReadTx<'_> {
+    /// The next seal, if any event is settled and unsealed.
+    pub fn next_seal(&mut self) -> Result<Option<NextSeal>, StoreError> {
+        let last = self.last_seal()?;
+        let settled = self.settled_events((last.last_txid, last.last_seq), SEAL_EVENTS)?;
+        let Some((last_txid, last_event)) = settled.last() else { return Ok(None) };
+        let digests: Vec<[u8; 32]> = settled.iter().map(|(_, event)| event.digest()).collect();
+        let mut counts = Counts::new();
+        settled.iter().for_each(|(_, event)| count_event(event, &mut counts));
+        counts.retain(|_, n| *n != 0);
+        let seal = Seal {
+            position: last.position + 1,
+            last_txid: *last_txid,
+            last_seq: last_event.seq,
+            event_count: i64::try_from(settled.len()).unwrap_or(i64::MAX),
+            hash: last.chain(&digests),
+        };
+        Ok(Some(NextSeal { seal, counts }))
+    }
+}
+
+impl WriteTx<'_> {
+    /// Writes a seal and its counts. False when another node was first: the position is taken.
+    pub fn write_seal(&mut self, next: &NextSeal, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        if self.last_seal()?.position + 1 != next.seal.position {
+            return Ok(false);
+        }
+        let seal = &next.seal;
+        diesel::insert_into(event_seals::table)
+            .values((
+                event_seals::position.eq(seal.position),
+                event_seals::last_txid.eq(seal.last_txid),
+                event_seals::last_seq.eq(seal.last_seq),
+                event_seals::event_count.eq(seal.event_count),
+                event_seals::hash.eq(&seal.hash),
+                event_seals::sealed_at.eq(at.timestamp_millis()),
+            ))
+            .execute(self.conn)?;
+        for (key, n) in &next.counts {
+            self.add_to_count(key, *n)?;
+        }
+        Ok(true)
+    }
+
+    fn add_to_count(&mut self, key: &CountKey, n: i64) -> Result<(), StoreError> {
+        let row = daily_counts::table
+            .filter(daily_counts::day.eq(&key.day))
+            .filter(daily_counts::unit_id.eq(key.unit_id))
+            .filter(daily_counts::kind.eq(&key.kind))
+            .filter(daily_counts::owner_unit_id.eq(key.owner_unit_id))
+            .filter(daily_counts::item_type_id.eq(key.item_type_id))
+            .filter(daily_counts::category_id.eq(key.category_id))
+            .filter(daily_counts::age_band.eq(&key.age_band))
+            .filter(daily_counts::channel.eq(&key.channel));
+        let changed = diesel::update(row).set(daily_counts::n.eq(daily_counts::n + n)).execute(self.conn)?;
+        if changed == 0 {
+            diesel::insert_into(daily_counts::table)
+                .values((
+                    daily_counts::day.eq(&key.day),
+                    daily_counts::unit_id.eq(key.unit_id),
+                    daily_counts::kind.eq(&key.kind),
+                    daily_counts::owner_unit_id.eq(key.owner_unit_id),
+                    daily_counts::item_type_id.eq(key.item_type_id),
+                    daily_counts::category_id.eq(key.category_id),
+                    daily_counts::age_band.eq(&key.age_band),
+                    daily_counts::channel.eq(&key.channel),
+                    daily_counts::n.eq(n),
+                ))
+                .execute(self.conn)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! Staff and devices: who may log in, and with which grants.
+
+use diesel::prelude::*;
+
+use super::error::StoreError;
+use super::schema::{devices, network_state, staff, staff_roles};
+use super::tx::{ReadTx, WriteTx};
+use crate::domain::ids::{DeviceId, StaffId, UnitId};
+
+/// What a staff log-in compares and grants.
+#[derive(Debug, Clone)]
+pub struct StaffRecord {
+    pub id: StaffId,
+    pub password_hash: String,
+    pub active: bool,
+    /// Role codes with the unit whose subtree they are valid in.
+    pub roles: Vec<(String, UnitId)>,
+}
+
+/// What a device log-in compares.
+#[derive(Debug, Clone)]
+pub struct DeviceRecord {
+    pub id: DeviceId,
+    pub unit: UnitId,
+    pub kind: String,
+    pub secret_hash: String,
+    pub active: bool,
+}
+
+/// A new member of staff.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = staff)]
+pub struct NewStaff {
+    pub id: i64,
+    pub username: String,
+    pub name: String,
+    pub password_hash: String,
+    pub active: bool,
+    pub demo: bool,
+    pub created_at: i64,
+}
+
+/// A new device.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = devices)]
+pub struct NewDevice {
+    pub id: i64,
+    pub code: String,
+    pub unit_id: i64,
+    pub kind: String,
+    pub secret_hash: String,
+    pub active: bool,
+}
+
+impl ReadTx<'_> {
+    /// A member of staff by user name.
+    pub fn staff_by_username(&mut self, username: &str) -> Result<Option<StaffRecord>, StoreError> {
+        let row: Option<(i64, String, bool)> = staff::table
+            .filter(staff::username.eq(username))
+            .select((staff::id, staff::password_hash, staff::active))
+            .first(self.conn)
+            .optional()?;
+        row.map(|(id, password_hash, active)| {
+            Ok(StaffRecord { id: StaffId::new(id), password_hash, active, roles: self.roles_of(StaffId::new(id))? })
+        })
+        .transpose()
+    }
+
+    /// The roles of a member of staff who is active; empty for nobody.
+    pub fn active_roles_of(&mut self, id: StaffId) -> Result<Vec<(String, UnitId)>, StoreError> {
+        let active: Option<bool> = staff::table.find(id.get()).select(staff::active).first(self.conn).optional()?;
+        if active == Some(true) { self.roles_of(id) } else { Ok(Vec::new()) }
+    }
+
+    fn roles_of(&mut self, id: StaffId) -> Result<Vec<(String, UnitId)>, StoreError> {
+        let rows: Vec<(String, i64)> = staff_roles::table
+            .filter(staff_roles::staff_id.eq(id.get()))
+            .order((staff_roles::role, staff_roles::unit_id))
+            .select((staff_roles::role, staff_roles::unit_id))
+            .load(self.conn)?;
+        Ok(rows.into_iter().map(|(role, unit)| (role, UnitId::new(unit))).collect())
+    }
+
+    /// A device by its code.
+    pub fn device_by_code(&mut self, code: &str) -> Result<Option<DeviceRecord>, StoreError> {
+        let row: Option<(i64, i64, String, String, bool)> = devices::table
+            .filter(devices::code.eq(code))
+            .select((devices::id, devices::unit_id, devices::kind, devices::secret_hash, devices::active))
+            .first(self.conn)
+            .optional()?;
+        Ok(row.map(|(id, unit, kind, secret_hash, active)| DeviceRecord {
+            id: DeviceId::new(id),
+            unit: UnitId::new(unit),
+            kind,
+            secret_hash,
+            active,
+        }))
+    }
+
+    /// A device by its id, for a refreshed session: unit, kind and whether it is active.
+    pub fn device_state(&mut self, id: DeviceId) -> Result<Option<(UnitId, String, bool)>, StoreError> {
+        let row: Option<(i64, String, bool)> = devices::table
+            .find(id.get())
+            .select((devices::unit_id, devices::kind, devices::active))
+            .first(self.conn)
+            .optional()?;
+        Ok(row.map(|(unit, kind, active)| (UnitId::new(unit), kind, active)))
+    }
+
+    /// Demo log-ins exist in this database.
+    pub fn is_demo(&mut self) -> Result<bool, StoreError> {
+        Ok(network_state::table.select(network_state::demo).first(self.conn)?)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds a member of staff with roles.
+    ///
+    /// # Errors
+    /// `Conflict` when the user name is taken.
+    pub fn insert_staff(&mut self, member: &NewStaff, roles: &[(String, UnitId)]) -> Result<(), StoreError> {
+        diesel::insert_into(staff::table).values(member.clone()).execute(self.conn)?;
+        for (role, unit) in roles {
+            diesel::insert_into(staff_roles::table)
+                .values((
+                    staff_roles::staff_id.eq(member.id),
+                    staff_roles::role.eq(role),
+                    staff_roles::unit_id.eq(unit.get()),
+                ))
+                .execute(self.conn)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a user name is taken.
+    pub fn username_exists(&mut self, username: &str) -> Result<bool, StoreError> {
+        let n: i64 = staff::table.filter(staff::username.eq(username)).count().get_result(self.conn)?;
+        Ok(n > 0)
+    }
+
+    /// Replaces a password hash; false when there is no such user.
+    pub fn set_password_hash(&mut self, username: &str, hash: &str) -> Result<bool, StoreError> {
+        let n = diesel::update(staff::table.filter(staff::username.eq(username)))
+            .set(staff::password_hash.eq(hash))
+            .execute(self.conn)?;
+        Ok(n == 1)
+    }
+
+    /// Adds a device.
+    pub fn insert_device(&mut self, device: &NewDevice) -> Result<(), StoreError> {
+        diesel::insert_into(devices::table).values(device.clone()).execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Marks the database as one with demo log-ins.
+    pub fn mark_demo(&mut self) -> Result<(), StoreError> {
+        diesel::update(network_state::table).set(network_state::demo.eq(true)).execute(self.conn)?;
+        Ok(())
+    }
+}

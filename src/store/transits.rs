@@ -1,0 +1,144 @@
+//! Transits: one item's journey between two units. At most one is open per item.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::error::StoreError;
+use super::schema::{bibs, items, transits};
+use super::tx::{ReadTx, WriteTx};
+use crate::domain::ids::{BibId, HoldId, ItemId, TransitId, UnitId};
+
+/// A new journey.
+#[derive(Debug, Clone, Copy)]
+pub struct NewTransit<'a> {
+    pub id: TransitId,
+    pub item: ItemId,
+    pub from: UnitId,
+    pub to: UnitId,
+    pub reason: &'a str,
+    pub hold: Option<HoldId>,
+}
+
+/// How a journey ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransitEnd {
+    Received,
+    Cancelled,
+}
+
+/// A transit as people see it.
+#[derive(Debug, Clone, Queryable)]
+pub struct TransitView {
+    pub id: i64,
+    pub item_id: i64,
+    pub barcode: String,
+    pub title: String,
+    pub from_unit_id: i64,
+    pub to_unit_id: i64,
+    pub reason: String,
+    pub hold_id: Option<i64>,
+    pub status: String,
+    pub opened_at: i64,
+    pub closed_at: Option<i64>,
+}
+
+macro_rules! view_columns {
+    () => {
+        (
+            transits::id,
+            transits::item_id,
+            items::barcode,
+            bibs::title,
+            transits::from_unit_id,
+            transits::to_unit_id,
+            transits::reason,
+            transits::hold_id,
+            transits::status,
+            transits::opened_at,
+            transits::closed_at,
+        )
+    };
+}
+
+impl ReadTx<'_> {
+    /// The item and bib of a transit, to lock them before the transit is read.
+    pub fn item_of_transit(&mut self, id: TransitId) -> Result<Option<(ItemId, BibId)>, StoreError> {
+        let row: Option<(i64, i64)> = transits::table
+            .inner_join(items::table.on(items::id.eq(transits::item_id)))
+            .filter(transits::id.eq(id.get()))
+            .select((transits::item_id, items::bib_id))
+            .first(self.conn)
+            .optional()?;
+        Ok(row.map(|(item, bib)| (ItemId::new(item), BibId::new(bib))))
+    }
+
+    /// A transit as people see it.
+    pub fn transit_view(&mut self, id: TransitId) -> Result<Option<TransitView>, StoreError> {
+        Ok(transits::table
+            .inner_join(items::table.on(items::id.eq(transits::item_id)))
+            .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
+            .filter(transits::id.eq(id.get()))
+            .select(view_columns!())
+            .first(self.conn)
+            .optional()?)
+    }
+
+    /// Open transits after `after`, by id: all, or those from or to a unit.
+    pub fn open_transits(
+        &mut self,
+        from: Option<UnitId>,
+        to: Option<UnitId>,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<TransitView>, StoreError> {
+        let mut query = transits::table
+            .inner_join(items::table.on(items::id.eq(transits::item_id)))
+            .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
+            .filter(transits::closed_at.is_null().and(transits::id.gt(after)))
+            .select(view_columns!())
+            .order(transits::id)
+            .limit(limit)
+            .into_boxed();
+        if let Some(from) = from {
+            query = query.filter(transits::from_unit_id.eq(from.get()));
+        }
+        if let Some(to) = to {
+            query = query.filter(transits::to_unit_id.eq(to.get()));
+        }
+        Ok(query.load(self.conn)?)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Opens a journey.
+    ///
+    /// # Errors
+    /// `Conflict` when the item is on another one.
+    pub fn insert_transit(&mut self, transit: NewTransit<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {
+        diesel::insert_into(transits::table)
+            .values((
+                transits::id.eq(transit.id.get()),
+                transits::item_id.eq(transit.item.get()),
+                transits::from_unit_id.eq(transit.from.get()),
+                transits::to_unit_id.eq(transit.to.get()),
+                transits::reason.eq(transit.reason),
+                transits::hold_id.eq(transit.hold.map(HoldId::get)),
+                transits::status.eq("awaiting_dispatch"),
+                transits::opened_at.eq(at.timestamp_millis()),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Ends a journey.
+    pub fn close_transit(&mut self, id: TransitId, how: TransitEnd, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let status = match how {
+            TransitEnd::Received => "received",
+            TransitEnd::Cancelled => "cancelled",
+        };
+        diesel::update(transits::table.find(id.get()))
+            .set((transits::status.eq(status), transits::closed_at.eq(at.timestamp_millis())))
+            .execute(self.conn)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! Transactions as types: the only way from a use case to a connection.
+//! What can be read hangs on `ReadTx`, what changes something on `WriteTx`; the methods live in one file per aggregate.
+
+use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+
+use super::connection::{AnyConnection, Watch};
+use super::error::StoreError;
+use super::schema::{events, network_state};
+use crate::clock::Clock;
+use crate::domain::network::Network;
+
+/// What every transaction of one store shares: the clock and the caches, none of which ever holds what was not committed.
+#[derive(Debug)]
+pub struct Shared {
+    pub clock: Clock,
+    pub zone: chrono_tz::Tz,
+    network: Mutex<Option<Arc<Network>>>,
+    visit_keys: Mutex<HashMap<NaiveDate, [u8; 32]>>,
+}
+
+impl Shared {
+    pub fn new(clock: Clock, zone: chrono_tz::Tz) -> Self {
+        Self { clock, zone, network: Mutex::new(None), visit_keys: Mutex::new(HashMap::new()) }
+    }
+
+    pub(super) fn cached_visit_key(&self, day: NaiveDate) -> Option<[u8; 32]> {
+        self.visit_keys.lock().unwrap_or_else(PoisonError::into_inner).get(&day).copied()
+    }
+
+    pub(super) fn cache_visit_key(&self, day: NaiveDate, key: [u8; 32]) {
+        let mut keys = self.visit_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|cached, _| *cached >= day - chrono::Days::new(1));
+        keys.insert(day, key);
+    }
+
+    fn cached_network(&self, version: i64) -> Option<Arc<Network>> {
+        let cached = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        cached.as_ref().filter(|network| network.version() == version).cloned()
+    }
+
+    fn cache_network(&self, network: Arc<Network>) {
+        *self.network.lock().unwrap_or_else(PoisonError::into_inner) = Some(network);
+    }
+}
+
+/// What the jobs of one commit group share.
+#[derive(Debug, Default)]
+pub struct Group {
+    /// SQLite: the number the next event gets. The writer thread is alone, so numbers follow commit order.
+    next_event_seq: Option<i64>,
+    /// A job of this group changed the configuration: what is loaded now may still be rolled back, so it is not cached.
+    config_changed: bool,
+}
+
+/// A transaction that reads one consistent state.
+pub struct ReadTx<'a> {
+    pub(super) conn: &'a mut AnyConnection,
+    pub(super) watch: &'a Watch,
+    pub(super) shared: &'a Shared,
+    may_cache: bool,
+}
+
+impl<'a> ReadTx<'a> {
+    pub(super) fn new(conn: &'a mut AnyConnection, watch: &'a Watch, shared: &'a Shared) -> Self {
+        Self { conn, watch, shared, may_cache: true }
+    }
+
+    /// The configuration as of this transaction: units, calendars, rules, types. One statement unless it changed.
+    ///
+    /// # Errors
+    /// `Corrupt` when the stored configuration contradicts itself.
+    pub fn network(&mut self) -> Result<Arc<Network>, StoreError> {
+        let version = network_state::table.select(network_state::config_version).first(self.conn)?;
+        if let Some(network) = self.shared.cached_network(version) {
+            return Ok(network);
+        }
+        let network = Arc::new(super::network::load(self.conn, version, self.shared.zone)?);
+        if self.may_cache {
+            self.shared.cache_network(network.clone());
+        }
+        Ok(network)
+    }
+
+    /// The present moment. Call it after the locks were taken.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.shared.clock.now()
+    }
+
+    /// Today in the network's zone.
+    pub fn day_of(&self, at: DateTime<Utc>) -> NaiveDate {
+        at.with_timezone(&self.shared.zone).date_naive()
+    }
+
+    /// Statements this connection has finished.
+    pub fn statements(&self) -> u64 {
+        self.watch.statements()
+    }
+
+    /// True on the engine whose rows need locks.
+    pub(super) fn is_postgres(&self) -> bool {
+        matches!(self.conn, AnyConnection::Postgres(_))
+    }
+}
+
+/// A transaction that may change things. One per use case; it commits when the job answers `Ok`.
+pub struct WriteTx<'a> {
+    read: ReadTx<'a>,
+    group: &'a mut Group,
+}
+
+impl<'a> WriteTx<'a> {
+    pub(super) fn new(
+        conn: &'a mut AnyConnection,
+        watch: &'a Watch,
+        shared: &'a Shared,
+        group: &'a mut Group,
+    ) -> Self {
+        let may_cache = !group.config_changed;
+        Self { read: ReadTx { conn, watch, shared, may_cache }, group }
+    }
+
+    /// Says that units, calendars, rules or types changed: every node reloads them in its next transaction.
+    pub fn bump_config_version(&mut self) -> Result<(), StoreError> {
+        self.group.config_changed = true;
+        self.read.may_cache = false;
+        diesel::update(network_state::table)
+            .set(network_state::config_version.eq(network_state::config_version + 1))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// The number of the next event: in commit order on SQLite, the id handed in on PostgreSQL (where `txid` orders).
+    pub(super) fn next_event_seq(&mut self, id: i64) -> Result<i64, StoreError> {
+        if self.is_postgres() {
+            return Ok(id);
+        }
+        let next = match self.group.next_event_seq {
+            Some(next) => next,
+            None => {
+                let last: Option<i64> = events::table.select(diesel::dsl::max(events::seq)).first(self.conn)?;
+                last.unwrap_or(0) + 1
+            }
+        };
+        self.group.next_event_seq = Some(next + 1);
+        Ok(next)
+    }
+}
+
+impl<'a> Deref for WriteTx<'a> {
+    type Target = ReadTx<'a>;
+    fn deref(&self) -> &ReadTx<'a> {
+        &self.read
+    }
+}
+
+impl<'a> DerefMut for WriteTx<'a> {
+    fn deref_mut(&mut self) -> &mut ReadTx<'a> {
+        &mut self.read
+    }
+}

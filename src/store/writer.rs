@@ -1,0 +1,240 @@
+//! SQLite: the one writer thread, with group commit.
+//!
+//! It begins IMMEDIATE, runs each job in a savepoint, takes whatever else waits into the same transaction, commits once and
+//! only then answers. Anything that breaks the group (a savepoint or the commit fails, a job panics) rolls all of it back,
+//! answers nobody `Ok`, and runs each job again alone.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::Receiver;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+
+use super::connection::{AnyConnection, Opener, Role, Target, Watch};
+use super::error::StoreError;
+use super::job::{Job, Verdict};
+use super::tx::{Group, Shared, WriteTx};
+
+type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
+
+/// What the writer counts, for metrics and tests.
+#[derive(Debug, Default)]
+pub struct WriterStats {
+    pub commits: AtomicU64,
+    pub jobs: AtomicU64,
+    pub broken_groups: AtomicU64,
+    /// Statements of the last job, its savepoint not counted.
+    pub last_job_statements: AtomicU64,
+}
+
+/// The thread's state.
+pub struct Writer {
+    opener: Opener,
+    shared: Arc<Shared>,
+    stats: Arc<WriterStats>,
+    group_limit: usize,
+    open: Option<Open>,
+}
+
+struct Open {
+    conn: AnyConnection,
+    watch: Arc<Watch>,
+    /// Device and inode of the file: if the path names another file now, what we write would be lost.
+    file: Option<(u64, u64)>,
+}
+
+/// The group could not be kept.
+struct Broken {
+    /// The job that panicked: it is not run again.
+    panicked: Option<usize>,
+}
+
+impl Writer {
+    pub fn new(opener: Opener, shared: Arc<Shared>, stats: Arc<WriterStats>, group_limit: usize) -> Self {
+        Self { opener, shared, stats, group_limit, open: None }
+    }
+
+    /// Works until the queue is closed and empty.
+    pub fn run(mut self, queue: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = queue.recv() {
+            self.serve(first, queue);
+        }
+        self.checkpoint();
+    }
+
+    fn serve(&mut self, first: Box<dyn Job>, queue: &Receiver<Box<dyn Job>>) {
+        let mut jobs = vec![first];
+        if let Err(error) = self.begin() {
+            self.open = None;
+            for job in jobs {
+                job.answer(Some(again(&error)));
+            }
+            return;
+        }
+        match self.run_group(&mut jobs, queue) {
+            Ok(()) => {
+                self.stats.commits.fetch_add(1, Ordering::Relaxed);
+                self.stats.jobs.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+                for job in jobs {
+                    job.answer(None);
+                }
+            }
+            Err(broken) => {
+                self.stats.broken_groups.fetch_add(1, Ordering::Relaxed);
+                // Dropping the connection rolls back whatever is left of the transaction and forgets its state.
+                self.open = None;
+                for (index, job) in jobs.into_iter().enumerate() {
+                    if broken.panicked == Some(index) {
+                        job.answer(Some(StoreError::Panicked));
+                    } else {
+                        self.run_alone(job);
+                    }
+                }
+            }
+        }
+    }
+
+    fn run_group(&mut self, jobs: &mut Vec<Box<dyn Job>>, queue: &Receiver<Box<dyn Job>>) -> Result<(), Broken> {
+        let Some(open) = self.open.as_mut() else { return Err(Broken { panicked: None }) };
+        let mut group = Group::default();
+        let mut next = 0;
+        loop {
+            while next < jobs.len() {
+                run_nested(open, &self.shared, &self.stats, &mut group, &mut jobs[next])
+                    .map_err(|panicked| Broken { panicked: panicked.then_some(next) })?;
+                next += 1;
+            }
+            if jobs.len() >= self.group_limit {
+                break;
+            }
+            match queue.try_recv() {
+                Ok(job) => jobs.push(job),
+                Err(_) => break,
+            }
+        }
+        still_the_same_file(&self.opener, open).map_err(|_| Broken { panicked: None })?;
+        Manager::commit_transaction(&mut open.conn).map_err(|error| {
+            tracing::warn!(error = %StoreError::from(error), "a commit group failed and is run one by one");
+            Broken { panicked: None }
+        })
+    }
+
+    /// One job in a transaction of its own: the slow, safe way after a group broke.
+    fn run_alone(&mut self, mut job: Box<dyn Job>) {
+        if let Err(error) = self.begin() {
+            self.open = None;
+            return job.answer(Some(error));
+        }
+        let Some(open) = self.open.as_mut() else { return job.answer(Some(StoreError::Panicked)) };
+        let mut group = Group::default();
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            let mut tx = WriteTx::new(&mut open.conn, &open.watch, &self.shared, &mut group);
+            job.run(&mut tx)
+        }));
+        let outcome = match ran {
+            Ok(Verdict::Keep) => still_the_same_file(&self.opener, open)
+                .and_then(|()| Manager::commit_transaction(&mut open.conn).map_err(StoreError::from)),
+            Ok(_) => match Manager::rollback_transaction(&mut open.conn) {
+                Ok(()) => Ok(()),
+                // SQLite may have rolled back by itself (disk full); the job's own error is the answer either way.
+                Err(_) => {
+                    self.open = None;
+                    return job.answer(None);
+                }
+            },
+            Err(_) => Err(StoreError::Panicked),
+        };
+        match outcome {
+            Ok(()) => job.answer(None),
+            Err(error) => {
+                self.open = None;
+                job.answer(Some(error));
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        if let Some(open) = &self.open
+            && still_the_same_file(&self.opener, open).is_err()
+        {
+            self.open = None;
+        }
+        if self.open.is_none() {
+            let (conn, watch) = self.opener.open(Role::Writer)?;
+            let file = file_identity(&self.opener.target);
+            self.open = Some(Open { conn, watch, file });
+        }
+        let open = self.open.as_mut().ok_or(StoreError::Panicked)?;
+        open.watch.reset();
+        match &mut open.conn {
+            AnyConnection::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN IMMEDIATE")?,
+            AnyConnection::Postgres(_) => return Err(StoreError::Mismatch("the writer thread is SQLite's".into())),
+        }
+        Ok(())
+    }
+
+    /// Brings the write-ahead log home before the process ends.
+    fn checkpoint(&mut self) {
+        use diesel::connection::SimpleConnection;
+        if let Some(open) = self.open.as_mut()
+            && let Err(error) = open.conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        {
+            tracing::warn!(%error, "the last checkpoint failed; the next start does it");
+        }
+    }
+}
+
+/// Runs a job in a savepoint. `Err(true)`: it panicked; `Err(false)`: the group cannot go on.
+fn run_nested(
+    open: &mut Open,
+    shared: &Shared,
+    stats: &WriterStats,
+    group: &mut Group,
+    job: &mut Box<dyn Job>,
+) -> Result<(), bool> {
+    Manager::begin_transaction(&mut open.conn).map_err(|_| false)?;
+    open.watch.reset();
+    let before = open.watch.statements();
+    let verdict = catch_unwind(AssertUnwindSafe(|| {
+        let mut tx = WriteTx::new(&mut open.conn, &open.watch, shared, group);
+        job.run(&mut tx)
+    }))
+    .map_err(|_| true)?;
+    stats.last_job_statements.store(open.watch.statements() - before, Ordering::Relaxed);
+    match verdict {
+        Verdict::Keep => Manager::commit_transaction(&mut open.conn).map_err(|_| false),
+        Verdict::Undo | Verdict::Again => {
+            Manager::rollback_transaction(&mut open.conn).map_err(|_| false)?;
+            open.watch.reset();
+            Ok(())
+        }
+    }
+}
+
+fn file_identity(target: &Target) -> Option<(u64, u64)> {
+    let Target::Sqlite(path) = target else { return None };
+    identity_of(path)
+}
+
+fn identity_of(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+fn still_the_same_file(opener: &Opener, open: &Open) -> Result<(), StoreError> {
+    if file_identity(&opener.target) == open.file && open.file.is_some() {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable { reason: "gone", source: None })
+}
+
+/// The same failure for every job of a group; the source stays with the log.
+fn again(error: &StoreError) -> StoreError {
+    tracing::warn!(%error, "the writer cannot begin");
+    match error {
+        StoreError::Unavailable { reason, .. } => StoreError::Unavailable { reason, source: None },
+        other => StoreError::Mismatch(other.to_string()),
+    }
+}

@@ -1,0 +1,124 @@
+//! Who calls a use case, and what they may do where.
+
+use crate::auth::{Audience, Claims, Grant, Right, rights};
+use crate::domain::ids::{DeviceId, ReaderId, StaffId, UnitId};
+use crate::domain::network::Network;
+use crate::domain::reader::Channel;
+
+use super::UseCaseError;
+
+/// The identity behind a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    Staff { id: StaffId, grants: Vec<Grant> },
+    Reader { id: ReaderId },
+    Device { id: DeviceId, channel: Channel },
+}
+
+/// An authenticated caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub who: Who,
+    /// Where the caller works: a desk's or a device's unit. Readers have none.
+    pub unit: Option<UnitId>,
+    /// The session family.
+    pub session: i64,
+}
+
+impl Caller {
+    /// The caller a genuine token speaks of.
+    pub fn of(claims: &Claims) -> Self {
+        let who = match claims.aud {
+            Audience::Staff => Who::Staff { id: StaffId::new(claims.sub), grants: claims.grants.clone() },
+            Audience::Reader => Who::Reader { id: ReaderId::new(claims.sub) },
+            Audience::Device => Who::Device { id: DeviceId::new(claims.sub), channel: Channel::Kiosk },
+        };
+        Self { who, unit: claims.unit.map(UnitId::new), session: claims.sid }
+    }
+
+    /// Names the caller for idempotency keys.
+    pub fn client(&self) -> String {
+        match &self.who {
+            Who::Staff { id, .. } => format!("staff:{id}"),
+            Who::Reader { id } => format!("reader:{id}"),
+            Who::Device { id, .. } => format!("device:{id}"),
+        }
+    }
+
+    /// The member of staff, for the event.
+    pub fn staff(&self) -> Option<StaffId> {
+        match &self.who {
+            Who::Staff { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The device, for the event.
+    pub fn device(&self) -> Option<DeviceId> {
+        match &self.who {
+            Who::Device { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The reader, when a reader acts for itself.
+    pub fn reader(&self) -> Option<ReaderId> {
+        match &self.who {
+            Who::Reader { id } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The channel this caller acts through.
+    pub fn channel(&self) -> Channel {
+        match &self.who {
+            Who::Staff { .. } => Channel::Desk,
+            Who::Reader { .. } => Channel::Portal,
+            Who::Device { channel, .. } => *channel,
+        }
+    }
+
+    /// Whether the caller has a right at a unit.
+    pub fn may(&self, right: Right, unit: UnitId, network: &Network) -> bool {
+        match &self.who {
+            Who::Staff { grants, .. } => {
+                rights::granted(grants, right, |at| network.units().is_within(unit, UnitId::new(at)))
+            }
+            Who::Reader { .. } => rights::reader_may(right),
+            Who::Device { .. } => rights::device_may(right) && self.unit == Some(unit),
+        }
+    }
+
+    /// Whether the caller has a right at any unit at all: for what belongs to the whole network (catalogue, readers).
+    pub fn may_somewhere(&self, right: Right) -> bool {
+        match &self.who {
+            Who::Staff { grants, .. } => rights::granted(grants, right, |_| true),
+            Who::Reader { .. } => rights::reader_may(right),
+            Who::Device { .. } => rights::device_may(right),
+        }
+    }
+
+    /// As `may`, as an error.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn require(&self, right: Right, unit: UnitId, network: &Network) -> super::Result<()> {
+        if self.may(right, unit, network) { Ok(()) } else { Err(UseCaseError::Forbidden) }
+    }
+
+    /// As `may_somewhere`, as an error.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn require_somewhere(&self, right: Right) -> super::Result<()> {
+        if self.may_somewhere(right) { Ok(()) } else { Err(UseCaseError::Forbidden) }
+    }
+
+    /// The unit the caller works at.
+    ///
+    /// # Errors
+    /// `Forbidden` for a caller who works nowhere, such as a reader.
+    pub fn working_unit(&self) -> super::Result<UnitId> {
+        self.unit.ok_or(UseCaseError::Forbidden)
+    }
+}

@@ -1,0 +1,85 @@
+//! How a use case ends when it does not succeed. "Refused" (a rule said no) and "failed" (something broke) are different.
+
+use crate::domain::refusal::Refusals;
+use crate::store::StoreError;
+use crate::store::job::FromStore;
+
+/// One wrong field of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// As the API names it.
+    pub field: &'static str,
+    /// What is wrong, and what would be right.
+    pub reason: String,
+}
+
+impl FieldError {
+    pub fn new(field: &'static str, reason: impl Into<String>) -> Self {
+        Self { field, reason: reason.into() }
+    }
+}
+
+/// One owner of an item that a scanned barcode may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnerChoice {
+    pub item_id: i64,
+    pub owner_unit_code: String,
+    pub owner_unit_name: String,
+}
+
+/// Everything that is not success.
+#[derive(Debug, thiserror::Error)]
+pub enum UseCaseError {
+    /// The rules say no; every reason at once.
+    #[error("refused: {}", .0.codes().iter().map(|code| code.code()).collect::<Vec<_>>().join(", "))]
+    Refused(Refusals),
+    /// A field of the request names nothing, or cannot be what it says.
+    #[error("the request is not valid")]
+    Invalid(Vec<FieldError>),
+    /// The addressed thing does not exist (or not for this caller).
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The barcode belongs to items of several owners.
+    #[error("the barcode belongs to several owners")]
+    Ambiguous { field: &'static str, choices: Vec<OwnerChoice> },
+    /// The caller's rights do not cover this.
+    #[error("the caller may not do this here")]
+    Forbidden,
+    /// The log-in, token or secret is not good. Never says why.
+    #[error("not authenticated")]
+    Unauthenticated,
+    /// The thing is in a state that excludes this.
+    #[error("{0}")]
+    State(String),
+    /// Too many secrets are being checked just now.
+    #[error("too much work is waiting")]
+    Busy,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something that should not happen.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl UseCaseError {
+    /// One wrong field.
+    pub fn field(field: &'static str, reason: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::new(field, reason)])
+    }
+}
+
+impl From<Refusals> for UseCaseError {
+    fn from(refusals: Refusals) -> Self {
+        Self::Refused(refusals)
+    }
+}
+
+impl FromStore for UseCaseError {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+}
