@@ -127,7 +127,12 @@ impl Findings {
 
     /// Everything that refuses, where nothing is left to subtract from.
     pub(super) fn refuse(self) -> Refusals {
-        Refusals(self.list.into_iter().filter(|one| one.outcome != Outcome::Info).collect())
+        Refusals(
+            self.list
+                .into_iter()
+                .filter(|one| one.outcome != Outcome::Info)
+                .collect(),
+        )
     }
 
     /// The findings of a step that only tells.
@@ -138,8 +143,16 @@ impl Findings {
     /// For acts that cannot be refused (a book already lies in the drop): everything is only told. Gives back the
     /// codes that would have refused, in the order found.
     pub(super) fn tell(self, act: &Act) -> (Passed, Vec<Code>) {
-        let refused = self.list.iter().filter(|one| !act.passes(one)).map(|one| one.code).collect();
-        let told = self.list.into_iter().map(|one| Refusal { outcome: Outcome::Info, ..one });
+        let refused = self
+            .list
+            .iter()
+            .filter(|one| !act.passes(one))
+            .map(|one| one.code)
+            .collect();
+        let told = self.list.into_iter().map(|one| Refusal {
+            outcome: Outcome::Info,
+            ..one
+        });
         (sort(told.collect()), refused)
     }
 }

@@ -121,7 +121,12 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
         closes_loan,
         transit,
         capture: routed.capture,
-        releases_hold: facts.item.captured_for.as_ref().filter(|_| excepted).map(|hold| hold.id),
+        releases_hold: facts
+            .item
+            .captured_for
+            .as_ref()
+            .filter(|_| excepted)
+            .map(|hold| hold.id),
         next_step: routed.next_step,
         item_status: routed.status,
         current: facts.act.unit,
@@ -139,7 +144,10 @@ fn closes_loan(found: &mut Findings, facts: &Facts<'_>, now: DateTime<Utc>) -> O
         let shown = moment(facts.network, returned_at);
         found.add(Code::ReturnTimeAdjusted).with("returned_at", shown);
     }
-    let (due, returned) = (facts.network.local_day(loan.due_at), facts.network.local_day(returned_at));
+    let (due, returned) = (
+        facts.network.local_day(loan.due_at),
+        facts.network.local_day(returned_at),
+    );
     let overdue_days = facts.network.calendar(loan.unit).overdue_days(due, returned);
     if overdue_days > 0 {
         found.add(Code::ReturnedOverdue).with("days", overdue_days);
@@ -147,7 +155,11 @@ fn closes_loan(found: &mut Findings, facts: &Facts<'_>, now: DateTime<Utc>) -> O
     if loan.reader_status == ReaderStatus::Suspended {
         found.add(Code::ReaderSuspended);
     }
-    Some(ClosesLoan { loan: loan.id, returned_at, overdue_days })
+    Some(ClosesLoan {
+        loan: loan.id,
+        returned_at,
+        overdue_days,
+    })
 }
 
 /// What a staffed desk may refuse.
@@ -157,7 +169,9 @@ fn judge_item(found: &mut Findings, facts: &Facts<'_>) {
         found.add(Code::UnitUnknown).with("unit", unit.get());
     }
     if facts.loan.is_some() && !is_returnable(network, item, unit) {
-        found.add(Code::NotReturnableHere).with("home", unit_name(network, item.home));
+        found
+            .add(Code::NotReturnableHere)
+            .with("home", unit_name(network, item.home));
     }
     let looked_at = match item.status {
         ItemStatus::ClaimedReturned => Some(Code::ClaimUnresolved),
@@ -190,9 +204,7 @@ fn tell(found: &mut Findings, facts: &Facts<'_>, repeated: bool) {
     if repeated {
         found.add(Code::ScannedTwice);
     }
-    let lent = matches!(item.status, ItemStatus::OnLoan | ItemStatus::ClaimedReturned);
-    let needs_loan = lent != facts.loan.is_some() && item.status != ItemStatus::NeedsAttention;
-    if needs_loan || item.has_broken_journey() {
+    if item.has_broken_loan() || item.has_broken_journey() {
         found.add(Code::ItemDataFault).with("status", item.status.code());
     }
     match item.status {
@@ -202,7 +214,9 @@ fn tell(found: &mut Findings, facts: &Facts<'_>, repeated: bool) {
         ItemStatus::OnShelf if facts.loan.is_none() => {
             found.add(Code::NotOnLoan);
             if item.current != unit {
-                found.add(Code::ItemFoundElsewhere).with("unit", unit_name(facts.network, item.current));
+                found
+                    .add(Code::ItemFoundElsewhere)
+                    .with("unit", unit_name(facts.network, item.current));
             } else if unit == item.home {
                 found.add(Code::AlreadyOnShelf);
             }
@@ -249,16 +263,32 @@ fn next(facts: &Facts<'_>, refused: &[Code], now: DateTime<Utc>) -> Routed {
     if refused.contains(&Code::NotReturnableHere) {
         return send_home(item);
     }
-    let waiting = Waiting { next_hold: facts.next_hold, next_shelf_number: facts.next_shelf_number, now };
-    route(facts.network, item, item.captured_for.as_ref(), facts.act.unit, &waiting)
+    let waiting = Waiting {
+        next_hold: facts.next_hold,
+        next_shelf_number: facts.next_shelf_number,
+        now,
+    };
+    route(
+        facts.network,
+        item,
+        item.captured_for.as_ref(),
+        facts.act.unit,
+        &waiting,
+    )
 }
 
 const fn except(reason: Code, status: ItemStatus) -> Routed {
-    Routed { next_step: NextStep::Exception { reason }, status, capture: None }
+    Routed {
+        next_step: NextStep::Exception { reason },
+        status,
+        capture: None,
+    }
 }
 
 fn transit_effect(facts: &Facts<'_>, routed: &Routed) -> TransitEffect {
-    let Some(open) = &facts.item.transit else { return TransitEffect::None };
+    let Some(open) = &facts.item.transit else {
+        return TransitEffect::None;
+    };
     if open.to == facts.act.unit {
         return TransitEffect::Received(open.id);
     }
@@ -274,12 +304,18 @@ fn transit_effect(facts: &Facts<'_>, routed: &Routed) -> TransitEffect {
 /// What is known only once the item has been routed.
 fn told_after(facts: &Facts<'_>, routed: &Routed, transit: TransitEffect) -> Vec<Refusal> {
     let mut found = Findings::new(Verb::CheckIn, facts.act.channel);
-    let matched = facts.next_hold.filter(|next| routed.capture.is_some_and(|capture| capture.hold == next.id));
+    let matched = facts
+        .next_hold
+        .filter(|next| routed.capture.is_some_and(|capture| capture.hold == next.id));
     if let Some(next) = matched {
-        found.add(Code::HoldMatched).with("pickup", unit_name(facts.network, next.wish.pickup));
+        found
+            .add(Code::HoldMatched)
+            .with("pickup", unit_name(facts.network, next.wish.pickup));
     }
     if let (TransitEffect::Repaired(_), Some(open)) = (transit, &facts.item.transit) {
-        found.add(Code::TransitRepaired).with("to", unit_name(facts.network, open.to));
+        found
+            .add(Code::TransitRepaired)
+            .with("to", unit_name(facts.network, open.to));
     }
     found.told()
 }

@@ -4,11 +4,17 @@
 use chrono::{DateTime, Utc};
 
 use super::act::{Act, Findings, Passed};
+use super::calendar::due;
+use super::check_in::is_returnable;
+use super::event::age_years;
 use super::ids::{HoldId, ItemId, LoanId, RuleId, TransitId, UnitId};
-use super::item::ItemFacts;
+use super::item::{ItemFacts, ItemStatus};
+use super::judge_reader::{judge_account, judge_limits, judge_unit, moment, tell_reader, unit_name};
+use super::limit::{LimitKind, Usage};
 use super::network::Network;
+use super::policy::{Situation, Terms, TermsRow};
 use super::reader::ReaderFacts;
-use super::refusal::{Refusals, Verb};
+use super::refusal::{Code, Refusals, Verb};
 
 /// Everything the decision reads.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +74,312 @@ pub enum Effect {
 }
 
 /// Decides a check-out.
+///
+/// # Errors
+/// Every refusal that the caller may not pass, all at once. Source: CIRCULATION, check-out.
+///
+/// ```
+/// # use tongjie::domain::example;
+/// use tongjie::domain::check_out::{decide, Demand, Effect, Facts};
+/// use tongjie::domain::refusal::Code;
+/// let world = example::world();
+/// let (act, item) = (world.at_desk(), world.item());
+/// // Nine on loan: the tenth is the last one an adult in band B may take.
+/// let reader = world.reader_with_loans(9);
+/// let facts = Facts { act: &act, network: &world.network, reader: &reader, item: &item, demand: Demand::default() };
+/// let plan = decide(&facts, world.now)?;
+/// assert!(matches!(plan.effect, Effect::Loan { due_at, .. } if due_at > world.now));
+/// let full = world.reader_with_loans(10);
+/// let refused = decide(&Facts { reader: &full, ..facts }, world.now).unwrap_err();
+/// assert_eq!(refused.codes(), [Code::LimitCreditBand]);
+/// # Ok::<(), tongjie::domain::refusal::Refusals>(())
+/// ```
 pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
-    let _ = (facts, now, Findings::new(Verb::CheckOut, facts.act.channel));
-    todo!()
+    let Facts {
+        act,
+        network,
+        reader,
+        item,
+        ..
+    } = *facts;
+    let mut found = Findings::new(Verb::CheckOut, act.channel);
+    let situation = situation(facts);
+    let row = network.winner(&situation);
+    judge_place(&mut found, facts);
+    judge_account(&mut found, network, reader, now);
+    tell_reader(&mut found, network, reader, now);
+    judge_state(&mut found, facts, now);
+    judge_keepers(&mut found, facts);
+    let effect = if reader.reading_only {
+        Effect::LocalUse { at: act.unit }
+    } else {
+        judge_lending(&mut found, facts, row, now);
+        let usage = usage(facts, now);
+        let kinds = [LimitKind::Loans, LimitKind::OverdueLoans, LimitKind::DebtFen];
+        judge_limits(&mut found, network, &situation, &kinds, &usage);
+        let (due_at, due_by_hand) = judge_due(&mut found, facts, &row.terms, now);
+        Effect::Loan { due_at, due_by_hand }
+    };
+    let passed = found.subtract(act)?;
+    let lent = matches!(effect, Effect::Loan { .. });
+    let other = item.captured_for.as_ref().filter(|hold| hold.reader != reader.id);
+    Ok(Plan {
+        effect,
+        rule: row.id,
+        rules_version: network.rules().version,
+        returns_first: item.open_loan.as_ref().filter(|_| lent).map(|loan| loan.id),
+        fills_hold: fills_hold(facts).filter(|_| lent),
+        releases_hold: other.filter(|_| lent).map(|hold| hold.id),
+        completes_transit: item.transit.as_ref().filter(|_| lent).map(|transit| transit.id),
+        passed,
+    })
+}
+
+fn situation(facts: &Facts<'_>) -> Situation {
+    Situation {
+        unit: facts.act.unit,
+        category: facts.reader.category,
+        item_type: facts.item.item_type,
+        owner: facts.item.owner,
+        channel: facts.act.channel,
+        band: facts.reader.band,
+    }
+}
+
+fn usage<'a>(facts: &Facts<'a>, now: DateTime<Utc>) -> Usage<'a> {
+    Usage {
+        loans: &facts.reader.loans,
+        except_loan: facts.item.open_loan.as_ref().map(|loan| loan.id),
+        now,
+        debt_fen: facts.reader.debt_fen,
+        holds: facts.reader.open_holds,
+        holds_of_bib: 0,
+        holds_today: 0,
+    }
+}
+
+fn judge_place(found: &mut Findings, facts: &Facts<'_>) {
+    let Some(unit) = judge_unit(found, facts.network, facts.act.unit) else {
+        return;
+    };
+    if !unit.lends {
+        found.add(Code::UnitDoesNotLend).with("unit", unit.name.as_str());
+    }
+    if facts.reader.child && unit.adult_only {
+        found.add(Code::AdultOnlyUnit).with("unit", unit.name.as_str());
+    }
+}
+
+/// What the item's status and records say.
+fn judge_state(found: &mut Findings, facts: &Facts<'_>, now: DateTime<Utc>) {
+    let (network, item) = (facts.network, facts.item);
+    if now < item.last_event_at {
+        let shown = moment(network, item.last_event_at);
+        found.add(Code::OlderThanLastEvent).with("last_event_at", shown);
+    }
+    if item.has_broken_loan() || item.has_broken_journey() {
+        found.add(Code::ItemDataFault).with("status", item.status.code());
+    }
+    let code = match item.status {
+        ItemStatus::InProcessing => Some(Code::ItemInProcessing),
+        ItemStatus::Damaged => Some(Code::ItemDamaged),
+        ItemStatus::NeedsAttention => Some(Code::ItemNeedsAttention),
+        ItemStatus::Missing => Some(Code::ItemMissing),
+        ItemStatus::Lost => Some(Code::ItemLost),
+        ItemStatus::ClaimedReturned => Some(Code::ItemClaimedReturned),
+        ItemStatus::Withdrawn => Some(Code::ItemWithdrawn),
+        ItemStatus::OnShelf
+        | ItemStatus::OnLoan
+        | ItemStatus::AwaitingDispatch
+        | ItemStatus::InTransit
+        | ItemStatus::OnHoldShelf => None,
+    };
+    if let Some(code) = code {
+        found.add(code);
+    }
+    if let Some(note) = &item.alert_note {
+        found.add(Code::ItemAlert).with("note", note.as_str());
+    }
+    let shelved = matches!(item.status, ItemStatus::OnShelf | ItemStatus::OnHoldShelf);
+    if shelved && item.current != facts.act.unit {
+        found
+            .add(Code::ItemFoundElsewhere)
+            .with("unit", unit_name(network, item.current));
+    }
+}
+
+/// Who has the item, or is to get it.
+fn judge_keepers(found: &mut Findings, facts: &Facts<'_>) {
+    let Facts {
+        act,
+        network,
+        reader,
+        item,
+        demand,
+    } = *facts;
+    if let Some(transit) = item.transit.as_ref().filter(|transit| transit.to != act.unit) {
+        found
+            .add(Code::ItemInTransit)
+            .with("to", unit_name(network, transit.to));
+    }
+    if let Some(loan) = &item.open_loan {
+        if !is_returnable(network, item, act.unit) {
+            found
+                .add(Code::OnLoanNotReturnableHere)
+                .with("owner", unit_name(network, item.owner));
+        } else if loan.reader == reader.id {
+            found
+                .add(Code::OnLoanToSameReader)
+                .with("due_at", moment(network, loan.due_at));
+        } else {
+            found.add(Code::OnLoanToOther);
+        }
+        if demand.waiting_for_bib > 0 {
+            found
+                .add(Code::WantedByOthers)
+                .with("count", demand.waiting_for_bib);
+        }
+    } else if demand.waiting_for_bib > 0 {
+        found
+            .add(Code::OthersWaiting)
+            .with("count", demand.waiting_for_bib);
+    }
+    match &item.captured_for {
+        Some(hold) if hold.reader == reader.id => {}
+        Some(hold) if item.status == ItemStatus::OnHoldShelf => {
+            let refusal = found.add(Code::HeldOnShelfForOther);
+            if let Some(number) = hold.shelf_number {
+                refusal.with("number", number);
+            }
+        }
+        Some(_) => {
+            found.add(Code::CapturedForOther);
+        }
+        None => {}
+    }
+    if fills_hold(facts).is_none() && demand.own_hold.is_some() {
+        found.add(Code::OwnHoldElsewhere);
+    }
+}
+
+/// Whether this reader may borrow this item here at all.
+fn judge_lending(found: &mut Findings, facts: &Facts<'_>, row: &TermsRow, now: DateTime<Utc>) {
+    let Facts {
+        act,
+        network,
+        reader,
+        item,
+        ..
+    } = *facts;
+    if !row.terms.lendable {
+        found.add(Code::NotLendableByRule).by(row.id);
+    }
+    if item.not_for_loan {
+        found.add(Code::ItemNotForLoan);
+    }
+    if network.item_types().get(item.item_type).is_none() {
+        found
+            .add(Code::ItemTypeUnknown)
+            .with("item_type", item.item_type.get());
+    }
+    if !network.may_lend_at(item.owner, item.home, item.item_type, act.unit) {
+        found
+            .add(Code::StaysLocal)
+            .with("owner", unit_name(network, item.owner));
+    }
+    if !network.may_borrow_from(reader.home, item.owner, item.item_type) {
+        found
+            .add(Code::OwnerNotForReader)
+            .with("owner", unit_name(network, item.owner));
+    }
+    if reader.child && !item.for_children {
+        found.add(Code::NotForChildren);
+    }
+    judge_age(found, facts, now);
+    let this_loan = item.open_loan.as_ref().map(|loan| loan.id);
+    let mut others = reader.loans.iter().filter(|loan| Some(loan.id) != this_loan);
+    if others.any(|loan| loan.bib_id == item.bib_id) {
+        found.add(Code::BibAlreadyOnLoan);
+    }
+    if item.parts > 1 {
+        found.add(Code::CountParts).with("parts", item.parts);
+    }
+}
+
+fn judge_age(found: &mut Findings, facts: &Facts<'_>, now: DateTime<Utc>) {
+    let Some(min) = facts.item.min_age_years.filter(|min| *min > 0) else {
+        return;
+    };
+    let today = facts.network.local_day(now);
+    let code = match facts.reader.birth_date.map(|born| age_years(born, today)) {
+        None => Code::AgeUnknown,
+        Some(Some(age)) if age >= u32::from(min) => return,
+        Some(_) => Code::BelowAge,
+    };
+    found.add(code).with("min_age", u16::from(min));
+}
+
+/// The due date, and whether it was given by hand.
+fn judge_due(
+    found: &mut Findings,
+    facts: &Facts<'_>,
+    terms: &Terms,
+    now: DateTime<Utc>,
+) -> (DateTime<Utc>, bool) {
+    let Facts {
+        act,
+        network,
+        reader,
+        demand,
+        ..
+    } = *facts;
+    if let Some(by_hand) = judge_due_by_hand(found, act, network, now) {
+        return (by_hand, true);
+    }
+    let wanted = terms.high_demand_holds > 0 && demand.waiting_for_bib >= u32::from(terms.high_demand_holds);
+    let days = if wanted {
+        terms.loan_days.min(terms.high_demand_days)
+    } else {
+        terms.loan_days
+    };
+    if days < terms.loan_days {
+        found.add(Code::LoanShortened).with("days", days);
+    }
+    let calendar = network.calendar(act.unit);
+    let due = due(&calendar, network.zone(), now, days, reader.card.expires_on, now);
+    if let Some(end) = reader.card.expires_on.filter(|_| due.capped_by_card) {
+        found.add(Code::CardExpiresBeforeDue).with("expires_on", end);
+    }
+    (due.at, false)
+}
+
+/// A due date given by hand needs the right, and a confirmation if it lies in the past.
+pub(super) fn judge_due_by_hand(
+    found: &mut Findings,
+    act: &Act,
+    network: &Network,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let due_at = act.due_by_hand?;
+    if !act.may_set_due {
+        found.add(Code::DueWithoutRight);
+    }
+    if due_at < now {
+        found.add(Code::DueInPast).with("due_at", moment(network, due_at));
+    }
+    Some(due_at)
+}
+
+/// The reader's own hold that this loan fills: the one this item is set aside for, else the one that has no copy yet.
+fn fills_hold(facts: &Facts<'_>) -> Option<HoldId> {
+    let captured = facts
+        .item
+        .captured_for
+        .as_ref()
+        .filter(|hold| hold.reader == facts.reader.id);
+    let own = facts
+        .demand
+        .own_hold
+        .filter(|own| own.captured_item.is_none_or(|item| item == facts.item.id));
+    captured.map(|hold| hold.id).or(own.map(|own| own.id))
 }

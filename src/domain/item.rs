@@ -123,12 +123,15 @@ pub struct ItemFacts {
 }
 
 impl ItemFacts {
-    /// The status says it travels and no journey is open, or the other way round; or it stands on the hold shelf for
-    /// nobody. A data fault, never silently mended.
-    pub fn has_broken_journey(&self) -> bool {
-        let travels = matches!(self.status, ItemStatus::AwaitingDispatch | ItemStatus::InTransit);
-        let held_for_nobody = self.status == ItemStatus::OnHoldShelf && self.captured_for.is_none();
-        travels != self.transit.is_some() || held_for_nobody
+    /// It travels without an open journey, or has one while it stands on a shelf or is on loan; or it stands on the hold
+    /// shelf for nobody. A data fault, never silently mended.
+    pub const fn has_broken_journey(&self) -> bool {
+        match self.status {
+            ItemStatus::AwaitingDispatch | ItemStatus::InTransit => self.transit.is_none(),
+            ItemStatus::OnHoldShelf => self.transit.is_some() || self.captured_for.is_none(),
+            ItemStatus::OnShelf | ItemStatus::OnLoan => self.transit.is_some(),
+            _ => false,
+        }
     }
 
     /// The status says on loan and no loan is open, or the other way round. An item that needs attention may have one:

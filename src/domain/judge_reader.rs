@@ -16,7 +16,9 @@ use super::unit::Unit;
 
 /// The name people know a unit by, or its id.
 pub(super) fn unit_name(network: &Network, unit: UnitId) -> Value {
-    network.unit(unit).map_or(Value::Number(unit.get()), |unit| Value::from(unit.name.as_str()))
+    network
+        .unit(unit)
+        .map_or(Value::Number(unit.get()), |unit| Value::from(unit.name.as_str()))
 }
 
 /// A moment in the network's zone.
@@ -59,7 +61,11 @@ pub(super) fn judge_account(
     if reader.barred {
         found.add(Code::Barred);
     }
-    if let Some(block) = reader.block.as_ref().filter(|block| block.until.is_none_or(|until| until > now)) {
+    if let Some(block) = reader
+        .block
+        .as_ref()
+        .filter(|block| block.until.is_none_or(|until| until > now))
+    {
         let refusal = found.add(Code::ManualBlock).with("reason", block.reason.as_str());
         if let Some(until) = block.until {
             refusal.with("until", moment(network, until));
@@ -69,7 +75,9 @@ pub(super) fn judge_account(
         found.add(Code::CreditFrozen);
     }
     if network.category(reader.category).is_none() {
-        found.add(Code::CategoryUnknown).with("category", reader.category.get());
+        found
+            .add(Code::CategoryUnknown)
+            .with("category", reader.category.get());
     }
 }
 
@@ -101,12 +109,16 @@ pub(super) fn tell_reader(found: &mut Findings, network: &Network, reader: &Read
     if let Some(note) = &reader.note {
         found.add(Code::ReaderNote).with("note", note.as_str());
     }
-    let age = reader.birth_date.and_then(|born| age_years(born, network.local_day(now)));
+    let age = reader
+        .birth_date
+        .and_then(|born| age_years(born, network.local_day(now)));
     if let (Some(age), Some(category)) = (age, network.category(reader.category)) {
         let too_young = category.min_age_years.is_some_and(|min| age < u32::from(min));
         let too_old = category.max_age_years.is_some_and(|max| age > u32::from(max));
         if too_young || too_old {
-            found.add(Code::CategoryOutgrown).with("category", category.name_zh.as_str());
+            found
+                .add(Code::CategoryOutgrown)
+                .with("category", category.name_zh.as_str());
         }
     }
 }
@@ -119,7 +131,11 @@ pub(super) fn judge_limits(
     kinds: &[LimitKind],
     usage: &Usage<'_>,
 ) {
-    for state in network.limits(situation, kinds, usage).iter().filter(|state| state.is_passed()) {
+    for state in network
+        .limits(situation, kinds, usage)
+        .iter()
+        .filter(|state| state.is_passed())
+    {
         add_limit(found, state);
     }
 }
@@ -128,7 +144,9 @@ fn add_limit(found: &mut Findings, state: &LimitState<'_>) {
     let refusal = found.add(state.row.code()).by(state.row.id);
     match state.row.kind {
         LimitKind::DebtFen => {
-            refusal.with("debt", Fen::new(state.count)).with("max", Fen::new(state.row.max));
+            refusal
+                .with("debt", Fen::new(state.count))
+                .with("max", Fen::new(state.row.max));
         }
         LimitKind::Loans
         | LimitKind::OverdueLoans

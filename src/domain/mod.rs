@@ -12,6 +12,8 @@ pub mod cancel_hold;
 pub mod check_in;
 pub mod check_out;
 pub mod event;
+#[doc(hidden)]
+pub mod example;
 pub mod explain;
 pub mod hold;
 pub mod ids;

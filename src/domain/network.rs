@@ -291,10 +291,10 @@ fn index_categories(rows: Vec<Category>) -> Result<CategoryIndex, NetworkError> 
     let (mut by_id, mut by_code) = (HashMap::new(), HashMap::new());
     for category in rows {
         let (id, code) = (category.id, category.code.clone());
-        if let (Some(min), Some(max)) = (category.min_age_years, category.max_age_years) {
-            if min > max {
-                return Err(NetworkError::CategoryAges { id });
-            }
+        if let (Some(min), Some(max)) = (category.min_age_years, category.max_age_years)
+            && min > max
+        {
+            return Err(NetworkError::CategoryAges { id });
         }
         let twice = by_code.insert(code.clone(), id).is_some();
         if twice || by_id.insert(id, category).is_some() {

@@ -3,12 +3,16 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::act::{Act, Passed};
-use super::hold::{CopyFacts, Target};
-use super::ids::{BibId, HoldId, ItemId, RuleId, UnitId};
+use super::act::{Act, Findings, Passed};
+use super::hold::{CopyFacts, Target, Unfit, Wish, may_fill, pickup_channel, wish_situation};
+use super::ids::{BibId, HoldId, ItemId, ItemTypeId, RuleId, UnitId};
+use super::item::ItemStatus;
+use super::judge_reader::{judge_account, judge_limits, unit_name};
+use super::limit::{LimitKind, Usage};
 use super::network::Network;
-use super::reader::ReaderFacts;
-use super::refusal::Refusals;
+use super::policy::Situation;
+use super::reader::{Channel, ReaderFacts};
+use super::refusal::{Code, Refusals, Verb};
 
 /// Everything the decision reads.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +62,245 @@ pub struct Plan {
 }
 
 /// Decides whether a hold may be placed.
+///
+/// # Errors
+/// Every refusal that the caller may not pass, all at once. Source: CIRCULATION, placing and serving a hold.
+///
+/// ```
+/// # use tongjie::domain::example;
+/// use tongjie::domain::hold::CopyFacts;
+/// use tongjie::domain::place_hold::{decide, Existing, Facts};
+/// use tongjie::domain::reader::ReaderFacts;
+/// use tongjie::domain::refusal::Code;
+/// let world = example::world();
+/// let (act, loan) = (world.at_desk(), world.loan());
+/// let copies = [CopyFacts::of(&world.item_on_loan(&loan))];
+/// let reader = ReaderFacts { open_holds: 2, ..world.reader() };
+/// let facts = Facts {
+///     act: &act, network: &world.network, reader: &reader, bib: copies[0].bib, item: None, copies: &copies,
+///     pickup: act.unit, existing: Existing::default(), holds_today: 0, queue_length: 4,
+///     not_before: None, wanted_until: None,
+/// };
+/// // The third hold is an adult's last.
+/// assert_eq!(decide(&facts, world.now)?.position, 5);
+/// let full = ReaderFacts { open_holds: 3, ..world.reader() };
+/// let refused = decide(&Facts { reader: &full, ..facts }, world.now).unwrap_err();
+/// assert_eq!(refused.codes(), [Code::LimitHolds]);
+/// # Ok::<(), tongjie::domain::refusal::Refusals>(())
+/// ```
 pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
-    let _ = (facts, now);
-    todo!()
+    let Facts {
+        act, network, reader, ..
+    } = *facts;
+    let mut found = Findings::new(Verb::PlaceHold, act.channel);
+    judge_account(&mut found, network, reader, now);
+    judge_pickup(&mut found, facts);
+    judge_dates(&mut found, facts, now);
+    judge_existing(&mut found, facts);
+    let best = judge_copies(&mut found, facts, now);
+    let situation = situation(facts, best);
+    let usage = Usage {
+        loans: &reader.loans,
+        except_loan: None,
+        now,
+        debt_fen: reader.debt_fen,
+        holds: reader.open_holds,
+        holds_of_bib: facts.existing.of_bib,
+        holds_today: facts.holds_today,
+    };
+    judge_limits(&mut found, network, &situation, &LIMITS, &usage);
+    let passed = found.subtract(act)?;
+    Ok(Plan {
+        target: target(facts),
+        pickup: facts.pickup,
+        position: facts.queue_length.saturating_add(1),
+        not_before: facts.not_before,
+        wanted_until: facts.wanted_until,
+        rule: network.winner(&situation).id,
+        rules_version: network.rules().version,
+        passed,
+    })
+}
+
+const LIMITS: [LimitKind; 5] = [
+    LimitKind::Holds,
+    LimitKind::HoldsPerBib,
+    LimitKind::HoldsPerDay,
+    LimitKind::OverdueLoans,
+    LimitKind::DebtFen,
+];
+
+fn target(facts: &Facts<'_>) -> Target {
+    facts.item.map_or(Target::Bib(facts.bib), Target::Item)
+}
+
+fn wish(facts: &Facts<'_>) -> Wish {
+    let reader = facts.reader;
+    Wish {
+        target: target(facts),
+        pickup: facts.pickup,
+        category: reader.category,
+        band: reader.band,
+        child: reader.child,
+        reader_home: reader.home,
+        birth_date: reader.birth_date,
+    }
+}
+
+/// The terms of the best copy; without any copy, what holds for no item type in particular.
+fn situation(facts: &Facts<'_>, best: Option<&CopyFacts>) -> Situation {
+    match best {
+        Some(copy) => wish_situation(facts.network, copy, &wish(facts)),
+        None => Situation {
+            unit: facts.pickup,
+            category: facts.reader.category,
+            item_type: ItemTypeId::new(0),
+            owner: facts.pickup,
+            channel: pickup_channel(facts.network, facts.pickup),
+            band: facts.reader.band,
+        },
+    }
+}
+
+fn judge_pickup(found: &mut Findings, facts: &Facts<'_>) {
+    match facts.network.unit(facts.pickup) {
+        None => {
+            found.add(Code::PickupUnknown).with("unit", facts.pickup.get());
+        }
+        Some(unit) => {
+            if !unit.active {
+                found.add(Code::UnitInactive).with("unit", unit.name.as_str());
+            }
+            if !unit.pickup_point {
+                found.add(Code::NotAPickupPoint).with("unit", unit.name.as_str());
+            }
+            if facts.reader.child && unit.adult_only {
+                found.add(Code::AdultOnlyUnit).with("unit", unit.name.as_str());
+            }
+        }
+    }
+}
+
+fn judge_dates(found: &mut Findings, facts: &Facts<'_>, now: DateTime<Utc>) {
+    let today = facts.network.local_day(now);
+    let over = facts.wanted_until.is_some_and(|until| until < today);
+    let backwards = facts
+        .not_before
+        .zip(facts.wanted_until)
+        .is_some_and(|(from, until)| from > until);
+    if over || backwards {
+        found.add(Code::HoldDatesInvalid);
+    }
+}
+
+fn judge_existing(found: &mut Findings, facts: &Facts<'_>) {
+    if facts.existing.same_target.is_some() {
+        found.add(Code::AlreadyHeld);
+    } else if facts.existing.of_bib > 0 {
+        found.add(Code::BibAlreadyHeld);
+    }
+    if facts.reader.loans.iter().any(|loan| loan.bib_id == facts.bib) {
+        found.add(Code::BibAlreadyOnLoan);
+    }
+}
+
+/// Looks at every copy; gives back the one that would serve best: nearest to the pickup unit, then the smallest id.
+fn judge_copies<'a>(found: &mut Findings, facts: &Facts<'a>, now: DateTime<Utc>) -> Option<&'a CopyFacts> {
+    let (network, wish, today) = (facts.network, wish(facts), facts.network.local_day(now));
+    let aimed = || {
+        let of_bib = facts.copies.iter().filter(|copy| copy.bib == facts.bib);
+        of_bib.filter(|copy| facts.item.is_none_or(|item| copy.item == item))
+    };
+    let distance = |copy: &CopyFacts| network.units().distance(copy.current, facts.pickup);
+    let far = |copy: &&CopyFacts| (distance(copy).unwrap_or(usize::MAX), copy.item);
+    let fit = || aimed().filter(|copy| may_fill(network, copy, &wish, today).is_ok());
+    let best = fit().filter(|copy| copy.circulates()).min_by_key(far);
+    if best.is_none() {
+        judge_unfit(found, facts, &aimed().collect::<Vec<_>>(), today);
+    }
+    // A hold placed online may take a copy from the shelf; a walk-in reader can.
+    let here = |copy: &&CopyFacts| copy.is_on_shelf() && copy.current == facts.act.unit;
+    if facts.act.channel != Channel::Portal && fit().any(|copy| here(&copy)) {
+        found
+            .add(Code::CopyOnShelfHere)
+            .with("unit", unit_name(network, facts.act.unit));
+    }
+    best.or_else(|| aimed().min_by_key(far))
+}
+
+/// Says why none of the copies will do: the common reason if there is one.
+fn judge_unfit(found: &mut Findings, facts: &Facts<'_>, aimed: &[&CopyFacts], today: NaiveDate) {
+    let Some(first) = aimed.first() else {
+        let code = if facts.item.is_some() {
+            Code::ItemNotOfBib
+        } else {
+            Code::NoCopyCanFill
+        };
+        found.add(code);
+        return;
+    };
+    if facts.item.is_some() && !first.circulates() {
+        found.add(status_code(first.status));
+    }
+    let wish = wish(facts);
+    let circulating = || {
+        aimed
+            .iter()
+            .filter(|copy| copy.circulates() || facts.item.is_some())
+    };
+    let mut unfit = circulating().map(|copy| may_fill(facts.network, copy, &wish, today).err());
+    let common = unfit
+        .next()
+        .flatten()
+        .filter(|reason| unfit.all(|other| other == Some(*reason)));
+    match common {
+        Some(reason @ (Unfit::TooYoung | Unfit::AgeUnknown)) => {
+            let code = if reason == Unfit::TooYoung {
+                Code::BelowAge
+            } else {
+                Code::AgeUnknown
+            };
+            found
+                .add(code)
+                .with("min_age", u16::from(first.min_age_years.unwrap_or(0)));
+        }
+        Some(Unfit::NotForChildren) => {
+            found.add(Code::NotForChildren);
+        }
+        Some(Unfit::ByRule) => {
+            let rule = facts.network.winner(&situation(facts, Some(first))).id;
+            found.add(Code::NotHoldable).by(rule);
+        }
+        Some(Unfit::NotForLoan) => {
+            found.add(Code::ItemNotForLoan);
+        }
+        Some(Unfit::OwnerNotForReader) => {
+            found
+                .add(Code::OwnerNotForReader)
+                .with("owner", unit_name(facts.network, first.owner));
+        }
+        // The only copy wished for is fit but does not circulate: its status was said.
+        None if facts.item.is_some() => {}
+        Some(Unfit::StaysLocal | Unfit::OtherTarget) | None => {
+            found.add(Code::NoCopyCanFill);
+        }
+    }
+}
+
+/// What is said of a single copy that does not circulate.
+const fn status_code(status: ItemStatus) -> Code {
+    match status {
+        ItemStatus::Damaged => Code::ItemDamaged,
+        ItemStatus::NeedsAttention => Code::ItemNeedsAttention,
+        ItemStatus::Missing => Code::ItemMissing,
+        ItemStatus::Lost => Code::ItemLost,
+        ItemStatus::ClaimedReturned => Code::ItemClaimedReturned,
+        ItemStatus::Withdrawn => Code::ItemWithdrawn,
+        ItemStatus::OnShelf
+        | ItemStatus::OnLoan
+        | ItemStatus::AwaitingDispatch
+        | ItemStatus::InTransit
+        | ItemStatus::OnHoldShelf
+        | ItemStatus::InProcessing => Code::NoCopyCanFill,
+    }
 }

@@ -112,9 +112,7 @@ fn stays(network: &Network, item: &ItemFacts, unit: UnitId) -> bool {
     match item.return_policy {
         ReturnPolicy::Home | ReturnPolicy::Restricted => false,
         ReturnPolicy::Float => may_circulate,
-        ReturnPolicy::FloatWithCap { cap } => {
-            may_circulate && (floats_here || item.floating_here < cap)
-        }
+        ReturnPolicy::FloatWithCap { cap } => may_circulate && (floats_here || item.floating_here < cap),
     }
 }
 

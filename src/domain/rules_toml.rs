@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
-use super::limit::{CountIn, LimitKind};
+use super::limit::{CountIn, LimitKind, LimitRow, LimitWhen};
 use super::membership::{Joined, Membership};
 use super::network::Network;
-use super::policy::{RenewFrom, RuleSet};
+use super::policy::{RenewFrom, RuleKey, RuleSet, Terms, TermsRow};
 use super::reader::{Channel, CreditBand};
 
 /// What Chinese city networks lend by, unless they decide otherwise.
@@ -192,8 +192,42 @@ impl Preset {
         effective_from: DateTime<Utc>,
         book: &CodeBook<'_>,
     ) -> Result<RuleSet, PresetError> {
-        let _ = (version, effective_from, book, RuleId::new(1));
-        todo!()
+        let mut ids = (1..).map(RuleId::new);
+        let mut next_id = || ids.next().unwrap_or(RuleId::new(i64::MAX));
+        let mut set = RuleSet {
+            version,
+            effective_from,
+            terms: Vec::new(),
+            limits: Vec::new(),
+        };
+        for (row, number) in self.terms.iter().zip(1..) {
+            let resolve = Resolve {
+                book,
+                table: "terms",
+                row: number,
+            };
+            set.terms.push(TermsRow {
+                id: next_id(),
+                key: resolve.key(&row.when)?,
+                terms: row.terms(),
+            });
+        }
+        for (row, number) in self.limits.iter().zip(1..) {
+            let resolve = Resolve {
+                book,
+                table: "limit",
+                row: number,
+            };
+            set.limits.push(LimitRow {
+                id: next_id(),
+                when: resolve.when(&row.when)?,
+                kind: row.kind,
+                count_in: row.count_in,
+                max: row.max,
+                confirm: row.confirm,
+            });
+        }
+        Ok(set)
     }
 
     /// The memberships with ids in place of codes.
@@ -201,13 +235,187 @@ impl Preset {
     /// # Errors
     /// The first code that the book does not know.
     pub fn memberships(&self, book: &CodeBook<'_>) -> Result<Vec<Membership>, PresetError> {
-        let _ = book;
-        todo!()
+        let rows = self.memberships.iter().zip(1..).map(|(row, number)| {
+            let resolve = Resolve {
+                book,
+                table: "membership",
+                row: number,
+            };
+            Ok(Membership {
+                unit: resolve.unit("unit", row.unit.as_ref())?.unwrap_or(book.root),
+                item_type: resolve.item_type("item_type", row.item_type.as_ref())?,
+                joined: row.joined,
+            })
+        });
+        rows.collect()
     }
 
-    /// A rule set by codes again (terms and limits only), for export.
+    /// A rule set by codes again (terms and limits only), for export. What the network does not know becomes its id.
     pub fn of_rules(network: &Network, rules: &RuleSet) -> Self {
-        let _ = (network, rules);
-        todo!()
+        let names = Names { network };
+        Self {
+            terms: rules.terms.iter().map(|row| names.terms(row)).collect(),
+            limits: rules.limits.iter().map(|row| names.limit(row)).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+impl PresetTerms {
+    /// The terms without their columns.
+    pub const fn terms(&self) -> Terms {
+        Terms {
+            lendable: self.lendable,
+            loan_days: self.loan_days,
+            renewable: self.renewable,
+            renewals: self.renewals,
+            renewal_days: self.renewal_days,
+            renew_from: self.renew_from,
+            renew_window_days: self.renew_window_days,
+            auto_renew: self.auto_renew,
+            holdable: self.holdable,
+            hold_shelf_days: self.hold_shelf_days,
+            hold_locker_days: self.hold_locker_days,
+            high_demand_holds: self.high_demand_holds,
+            high_demand_days: self.high_demand_days,
+        }
+    }
+}
+
+/// Codes to ids, for one row.
+struct Resolve<'a> {
+    book: &'a CodeBook<'a>,
+    table: &'static str,
+    row: usize,
+}
+
+impl Resolve<'_> {
+    fn code<T>(
+        &self,
+        field: &'static str,
+        code: Option<&String>,
+        known: &dyn Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, PresetError> {
+        let Some(code) = code else { return Ok(None) };
+        let unknown = || PresetError::UnknownCode {
+            table: self.table,
+            row: self.row,
+            field,
+            code: code.clone(),
+        };
+        known(code).map(Some).ok_or_else(unknown)
+    }
+
+    fn unit(&self, field: &'static str, code: Option<&String>) -> Result<Option<UnitId>, PresetError> {
+        self.code(field, code, self.book.unit)
+    }
+
+    fn item_type(
+        &self,
+        field: &'static str,
+        code: Option<&String>,
+    ) -> Result<Option<ItemTypeId>, PresetError> {
+        self.code(field, code, self.book.item_type)
+    }
+
+    fn item_types(&self, field: &'static str, codes: &[String]) -> Result<Vec<ItemTypeId>, PresetError> {
+        let ids = codes.iter().map(|code| self.item_type(field, Some(code)));
+        ids.filter_map(Result::transpose).collect()
+    }
+
+    fn key(&self, key: &PresetKey) -> Result<RuleKey, PresetError> {
+        Ok(RuleKey {
+            unit: self.unit("unit", key.unit.as_ref())?,
+            category: self.code("category", key.category.as_ref(), self.book.category)?,
+            item_type: self.item_type("item_type", key.item_type.as_ref())?,
+            owner: self.unit("owner", key.owner.as_ref())?,
+            channel: key.channel,
+            band: key.band,
+        })
+    }
+
+    fn when(&self, when: &PresetWhen) -> Result<LimitWhen, PresetError> {
+        Ok(LimitWhen {
+            unit: self.unit("unit", when.unit.as_ref())?,
+            category: self.code("category", when.category.as_ref(), self.book.category)?,
+            item_types: self.item_types("item_types", &when.item_types)?,
+            except_item_types: self.item_types("except_item_types", &when.except_item_types)?,
+            owner: self.unit("owner", when.owner.as_ref())?,
+            channel: when.channel,
+            band: when.band,
+        })
+    }
+}
+
+/// Ids to codes.
+struct Names<'a> {
+    network: &'a Network,
+}
+
+impl Names<'_> {
+    fn unit(&self, id: UnitId) -> String {
+        self.network
+            .unit(id)
+            .map_or_else(|| id.to_string(), |unit| unit.code.clone())
+    }
+
+    fn category(&self, id: CategoryId) -> String {
+        self.network
+            .category(id)
+            .map_or_else(|| id.to_string(), |category| category.code.clone())
+    }
+
+    fn item_type(&self, id: ItemTypeId) -> String {
+        self.network
+            .item_types()
+            .get(id)
+            .map_or_else(|| id.to_string(), |known| known.code.clone())
+    }
+
+    fn terms(&self, row: &TermsRow) -> PresetTerms {
+        let (key, terms) = (&row.key, &row.terms);
+        PresetTerms {
+            when: PresetKey {
+                unit: key.unit.map(|id| self.unit(id)),
+                category: key.category.map(|id| self.category(id)),
+                item_type: key.item_type.map(|id| self.item_type(id)),
+                owner: key.owner.map(|id| self.unit(id)),
+                channel: key.channel,
+                band: key.band,
+            },
+            lendable: terms.lendable,
+            loan_days: terms.loan_days,
+            renewable: terms.renewable,
+            renewals: terms.renewals,
+            renewal_days: terms.renewal_days,
+            renew_from: terms.renew_from,
+            renew_window_days: terms.renew_window_days,
+            auto_renew: terms.auto_renew,
+            holdable: terms.holdable,
+            hold_shelf_days: terms.hold_shelf_days,
+            hold_locker_days: terms.hold_locker_days,
+            high_demand_holds: terms.high_demand_holds,
+            high_demand_days: terms.high_demand_days,
+        }
+    }
+
+    fn limit(&self, row: &LimitRow) -> PresetLimit {
+        let when = &row.when;
+        let types = |ids: &[ItemTypeId]| ids.iter().map(|id| self.item_type(*id)).collect();
+        PresetLimit {
+            when: PresetWhen {
+                unit: when.unit.map(|id| self.unit(id)),
+                category: when.category.map(|id| self.category(id)),
+                item_types: types(&when.item_types),
+                except_item_types: types(&when.except_item_types),
+                owner: when.owner.map(|id| self.unit(id)),
+                channel: when.channel,
+                band: when.band,
+            },
+            kind: row.kind,
+            count_in: row.count_in,
+            max: row.max,
+            confirm: row.confirm,
+        }
     }
 }

@@ -311,13 +311,14 @@ fn check_list(units: &[Unit]) -> Result<UnitId, UnitTreeError> {
                 code: unit.code.clone(),
             });
         }
-        if unit.parent.is_none() && unit.kind == UnitKind::Network {
-            if let Some(first) = root.replace(unit.id) {
-                return Err(UnitTreeError::TwoRoots {
-                    first,
-                    second: unit.id,
-                });
-            }
+        if unit.parent.is_none()
+            && unit.kind == UnitKind::Network
+            && let Some(first) = root.replace(unit.id)
+        {
+            return Err(UnitTreeError::TwoRoots {
+                first,
+                second: unit.id,
+            });
         }
     }
     let root = root.ok_or(UnitTreeError::NoRoot)?;

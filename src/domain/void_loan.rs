@@ -1,14 +1,14 @@
 //! Voiding: undoing a loan that never really happened (the door jammed, the tag was not switched).
 //! Not a return: it fills no hold, moves no credit and counts in no statistics.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::act::{Act, Passed};
+use super::act::{Act, Findings, Passed};
 use super::ids::{HoldId, LoanId, UnitId};
 use super::item::{CapturedHold, ItemFacts, ItemStatus};
 use super::loan::OpenLoan;
 use super::network::Network;
-use super::refusal::Refusals;
+use super::refusal::{Code, Refusals, Verb};
 
 /// How long after the loan it may be voided without a special right.
 pub const VOID_WINDOW_MINUTES: u16 = 30;
@@ -54,7 +54,50 @@ pub enum RestoresHold {
 }
 
 /// Decides whether a loan may be voided.
+///
+/// # Errors
+/// Nothing is on loan; the loan is older than [`VOID_WINDOW_MINUTES`] or was renewed (staff with the right may override,
+/// with a reason). Source: DESIGN section 2, void is not return.
+///
+/// ```
+/// # use tongjie::domain::example;
+/// use chrono::Duration;
+/// use tongjie::domain::refusal::Code;
+/// use tongjie::domain::void_loan::{decide, Facts};
+/// let world = example::world();
+/// let (act, loan) = (world.at_desk(), world.loan());
+/// let item = world.item_on_loan(&loan);
+/// let facts = Facts { act: &act, network: &world.network, item: &item, loan: Some(&loan), filled_hold: None };
+/// assert_eq!(decide(&facts, loan.loaned_at + Duration::minutes(30))?.current, loan.unit);
+/// let late = loan.loaned_at + Duration::minutes(30) + Duration::seconds(1);
+/// assert_eq!(decide(&facts, late).unwrap_err().codes(), [Code::VoidTooLate]);
+/// # Ok::<(), tongjie::domain::refusal::Refusals>(())
+/// ```
 pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
-    let _ = (facts, now);
-    todo!()
+    let mut found = Findings::new(Verb::VoidLoan, facts.act.channel);
+    let Some(loan) = facts.loan else {
+        found.add(Code::NotOnLoan);
+        return Err(found.refuse());
+    };
+    let window = TimeDelta::minutes(i64::from(VOID_WINDOW_MINUTES));
+    if now.signed_duration_since(loan.loaned_at) > window || loan.renewals > 0 {
+        found.add(Code::VoidTooLate).with("minutes", VOID_WINDOW_MINUTES);
+    }
+    let passed = found.subtract(facts.act)?;
+    let (item_status, restores_hold) = match facts.filled_hold {
+        None => (ItemStatus::OnShelf, None),
+        Some(FilledHold::Waiting(hold)) => (ItemStatus::OnShelf, Some(RestoresHold::Waiting(*hold))),
+        // The place on the hold shelf is only there if the loan was made there.
+        Some(FilledHold::Captured(hold)) if hold.pickup == loan.unit => {
+            (ItemStatus::OnHoldShelf, Some(RestoresHold::Captured(hold.id)))
+        }
+        Some(FilledHold::Captured(hold)) => (ItemStatus::OnShelf, Some(RestoresHold::Waiting(hold.id))),
+    };
+    Ok(Plan {
+        loan: loan.id,
+        item_status,
+        current: loan.unit,
+        restores_hold,
+        passed,
+    })
 }

@@ -14,6 +14,7 @@ use crate::domain::ids::{BibId, CategoryId, HoldId, ItemId, ItemTypeId, ReaderId
 use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
 use crate::domain::route::Capture;
+use crate::domain::void_loan::FilledHold;
 
 /// Waiting holds read at a time while one is sought that a copy may fill.
 const QUEUE_PAGE: i64 = 50;
@@ -230,15 +231,46 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Walks the queue of a bib and answers the first hold the copy may fill, and how many others it could fill.
-    /// Expired holds and those of readers who may not borrow are skipped. Read under the lock of the bib.
+    /// The first waiting hold a copy may fill, in the order of the queue. Read under the lock of the bib.
     pub fn first_fillable(
         &mut self,
         network: &Network,
         copy: &CopyFacts,
         today: NaiveDate,
-        except: Option<ReaderId>,
     ) -> Result<Option<HoldCandidate>, StoreError> {
+        let mut first = None;
+        self.walk_queue(network, copy, today, &mut |candidate| {
+            first = Some(candidate);
+            false
+        })?;
+        Ok(first)
+    }
+
+    /// How many waiting holds of other readers a copy may fill.
+    pub fn count_fillable(
+        &mut self,
+        network: &Network,
+        copy: &CopyFacts,
+        today: NaiveDate,
+        except: ReaderId,
+    ) -> Result<u32, StoreError> {
+        let mut count = 0;
+        self.walk_queue(network, copy, today, &mut |candidate| {
+            count += u32::from(candidate.reader != except);
+            true
+        })?;
+        Ok(count)
+    }
+
+    /// Shows `visit` every waiting hold the copy may fill until it answers false. Sleeping and expired holds and those of
+    /// readers who may not borrow are skipped.
+    fn walk_queue(
+        &mut self,
+        network: &Network,
+        copy: &CopyFacts,
+        today: NaiveDate,
+        visit: &mut dyn FnMut(HoldCandidate) -> bool,
+    ) -> Result<(), StoreError> {
         let mut after: Option<(i32, i64, i64)> = None;
         loop {
             let page = self.waiting_page(copy, after)?;
@@ -247,17 +279,19 @@ impl WriteTx<'_> {
                 after = Some((row.priority, row.placed_at, row.id));
                 let awake = row.not_before.as_deref().map(parse_day).transpose()?.is_none_or(|first| first <= today);
                 let wanted = row.wanted_until.as_deref().map(parse_day).transpose()?.is_none_or(|last| last >= today);
-                let may_borrow = row.status == "active" && !row.barred;
-                if !awake || !wanted || !may_borrow || except == Some(ReaderId::new(row.reader)) {
+                if !awake || !wanted || row.status != "active" || row.barred {
                     continue;
                 }
                 let wish = wish_of(&row, copy.bib, network)?;
-                if may_fill(network, copy, &wish, today).is_ok() {
-                    return Ok(Some(HoldCandidate { id: HoldId::new(row.id), reader: ReaderId::new(row.reader), wish }));
+                if may_fill(network, copy, &wish, today).is_err() {
+                    continue;
+                }
+                if !visit(HoldCandidate { id: HoldId::new(row.id), reader: ReaderId::new(row.reader), wish }) {
+                    return Ok(());
                 }
             }
             if !full {
-                return Ok(None);
+                return Ok(());
             }
         }
     }
@@ -387,6 +421,46 @@ impl WriteTx<'_> {
             ))
             .execute(self.conn)?;
         Ok(())
+    }
+
+    /// The waiting holds of a bib.
+    pub fn queue_length(&mut self, bib: BibId) -> Result<u32, StoreError> {
+        let n: i64 = holds::table
+            .filter(holds::bib_id.eq(bib.get()).and(holds::closed_at.is_null()).and(holds::captured_item_id.is_null()))
+            .count()
+            .get_result(self.conn)?;
+        Ok(u32::try_from(n).unwrap_or(u32::MAX))
+    }
+
+    /// A hold that a loan filled, as it was before.
+    pub fn filled_hold(&mut self, id: HoldId) -> Result<Option<FilledHold>, StoreError> {
+        let captured = super::items::captured_hold_by_id(self.conn, id.get())?;
+        Ok(captured.map(|(captured, item)| match item {
+            Some(_) => FilledHold::Captured(captured),
+            None => FilledHold::Waiting(id),
+        }))
+    }
+
+    /// Opens a filled hold again: at a place of the hold shelf, or (without one) waiting at its old place in the queue.
+    pub fn reopen_hold(
+        &mut self,
+        id: HoldId,
+        bib: BibId,
+        reader: ReaderId,
+        shelf_number: Option<u32>,
+    ) -> Result<(), StoreError> {
+        let none = (holds::closed_at.eq(None::<i64>), holds::closed_how.eq(None::<String>));
+        match shelf_number.and_then(|number| i32::try_from(number).ok()) {
+            Some(number) => diesel::update(holds::table.find(id.get()))
+                .set((none, holds::shelf_number.eq(number)))
+                .execute(self.conn)?,
+            None => {
+                self.release_hold(id)?;
+                diesel::update(holds::table.find(id.get())).set(none).execute(self.conn)?
+            }
+        };
+        self.count_hold_of_bib(bib, 1)?;
+        self.count_hold_of_reader(reader, 1)
     }
 
     /// Sends a captured hold back to its place in the queue.

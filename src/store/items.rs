@@ -337,36 +337,60 @@ impl WriteTx<'_> {
     }
 }
 
-type CapturedRow = (i64, Option<i64>, i64, Option<i32>, Option<String>, i64, String);
+type CapturedRow = (i64, Option<i64>, i64, Option<i32>, Option<String>, Option<i64>, i64, String);
 
-fn captured_hold(conn: &mut AnyConnection, item: i64) -> Result<Option<CapturedHold>, StoreError> {
-    let row: Option<CapturedRow> = holds::table
-        .inner_join(readers::table.on(holds::reader_id.eq(readers::id.nullable())))
-        .filter(holds::captured_item_id.eq(item).and(holds::closed_at.is_null()))
-        .select((
+macro_rules! captured_columns {
+    () => {
+        (
             holds::id,
             holds::reader_id,
             holds::pickup_unit_id,
             holds::shelf_number,
             holds::shelf_until,
+            holds::captured_item_id,
             readers::category_id,
             readers::credit_band,
-        ))
+        )
+    };
+}
+
+fn captured_hold(conn: &mut AnyConnection, item: i64) -> Result<Option<CapturedHold>, StoreError> {
+    let row: Option<CapturedRow> = holds::table
+        .inner_join(readers::table.on(holds::reader_id.eq(readers::id.nullable())))
+        .filter(holds::captured_item_id.eq(item).and(holds::closed_at.is_null()))
+        .select(captured_columns!())
         .first(conn)
         .optional()?;
-    row.map(|(id, reader, pickup, shelf_number, until, category, band)| {
-        let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open hold {id} without a reader")))?;
-        Ok(CapturedHold {
-            id: HoldId::new(id),
-            reader: ReaderId::new(reader),
-            pickup: UnitId::new(pickup),
-            category: CategoryId::new(category),
-            band: band_from_code(&band)?,
-            shelf_number: shelf_number.and_then(|number| u32::try_from(number).ok()),
-            expires_on: until.as_deref().map(parse_day).transpose()?,
-        })
-    })
-    .transpose()
+    Ok(row.map(captured_of).transpose()?.map(|(hold, _)| hold))
+}
+
+/// A hold in whatever state, with the item that is or was set aside for it.
+pub(super) fn captured_hold_by_id(
+    conn: &mut AnyConnection,
+    hold: i64,
+) -> Result<Option<(CapturedHold, Option<i64>)>, StoreError> {
+    let row: Option<CapturedRow> = holds::table
+        .inner_join(readers::table.on(holds::reader_id.eq(readers::id.nullable())))
+        .filter(holds::id.eq(hold))
+        .select(captured_columns!())
+        .first(conn)
+        .optional()?;
+    row.map(captured_of).transpose()
+}
+
+fn captured_of(row: CapturedRow) -> Result<(CapturedHold, Option<i64>), StoreError> {
+    let (id, reader, pickup, shelf_number, until, item, category, band) = row;
+    let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open hold {id} without a reader")))?;
+    let captured = CapturedHold {
+        id: HoldId::new(id),
+        reader: ReaderId::new(reader),
+        pickup: UnitId::new(pickup),
+        category: CategoryId::new(category),
+        band: band_from_code(&band)?,
+        shelf_number: shelf_number.and_then(|number| u32::try_from(number).ok()),
+        expires_on: until.as_deref().map(parse_day).transpose()?,
+    };
+    Ok((captured, item))
 }
 
 /// Reads an ISO day back.

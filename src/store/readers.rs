@@ -274,6 +274,12 @@ impl WriteTx<'_> {
         found.map(|(row, card)| self.reader_facts(row, card, network)).transpose()
     }
 
+    /// Locks readers, ascending, in one statement. Only after bibs and items.
+    pub fn lock_readers(&mut self, ids: &[ReaderId]) -> Result<(), StoreError> {
+        let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+        Ok(super::dialect::lock_readers(self.conn, &ids)?)
+    }
+
     /// Adds a reader and the first card.
     ///
     /// # Errors

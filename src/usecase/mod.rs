@@ -3,17 +3,17 @@
 
 pub mod caller;
 pub mod error;
-//MOD record
-//MOD view
+pub mod record;
+pub mod view;
 
 pub mod bootstrap;
-//MOD cancel_hold
-//MOD check_in
-//MOD check_out
-//MOD place_hold
-//MOD receive_transit
-//MOD renew_loan
-//MOD void_loan
+pub mod cancel_hold;
+pub mod check_in;
+pub mod check_out;
+pub mod place_hold;
+pub mod receive_transit;
+pub mod renew_loan;
+pub mod void_loan;
 
 pub use caller::{Caller, Who};
 pub use error::{FieldError, UseCaseError};

@@ -1,0 +1,203 @@
+//! Check-in: an item comes back, anywhere. Every one ends in exactly one next step.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::record::{self, Consent, IDS_PER_VERB, Ledger};
+use super::view::{CheckInOutcome, ClosedLoan, NextStepView, refusal_views};
+use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use crate::auth::Right;
+use crate::domain::act::Act;
+use crate::domain::barcode::Barcode;
+use crate::domain::check_in::{self, Facts, Plan, TransitEffect};
+use crate::domain::event::{AgeBand, EventKind};
+use crate::domain::ids::{TransitId, UnitId};
+use crate::domain::network::Network;
+use crate::domain::route::NextStep;
+use crate::store::ids::IdRun;
+use crate::store::items::{Candidate, LoadedItem};
+use crate::store::loans::{LoadedLoan, LoanEnd};
+use crate::store::transits::TransitEnd;
+use crate::store::tx::WriteTx;
+use crate::store::{Once, Store};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct CheckIn {
+    pub item_barcode: Barcode,
+    /// Says whose item, where a barcode means several.
+    pub owner_unit_code: Option<String>,
+    /// When it was really returned; now if absent. A book drop is emptied later.
+    pub returned_at: Option<DateTime<Utc>>,
+    pub consent: Consent,
+}
+
+/// Takes an item back.
+///
+/// # Errors
+/// `Refused` at a staffed desk with every reason; `Invalid` or `Ambiguous` naming the field; a failure of the store.
+pub async fn check_in(
+    store: &Arc<Store>,
+    caller: &Caller,
+    command: CheckIn,
+    key: Option<IdempotencyKey>,
+) -> Result<Once<CheckInOutcome>> {
+    caller.require_somewhere(Right::CheckIn)?;
+    let unit = caller.working_unit()?;
+    let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
+    let who = caller.clone();
+    let claim = key.map(|key| key.claim(caller));
+    store
+        .write_once(claim, move |tx| {
+            let network = tx.network()?;
+            who.require(Right::CheckIn, unit, &network)?;
+            let owner = command.owner_unit_code.as_deref();
+            let candidate = record::find_item(tx, &network, &command.item_barcode, owner)?;
+            let act = record::act_of(&who, unit, &network, &command.consent, None);
+            let arrival = Arrival { caller: &who, act: &act, network: &network, returned_at: command.returned_at };
+            take_back(tx, &arrival, candidate, ids.clone())
+        })
+        .await
+}
+
+/// An item that arrives at a unit.
+pub(super) struct Arrival<'a> {
+    pub caller: &'a Caller,
+    pub act: &'a Act,
+    pub network: &'a Network,
+    pub returned_at: Option<DateTime<Utc>>,
+}
+
+/// The whole of a check-in once the item is known; receiving a transit ends here too.
+pub(super) fn take_back(
+    tx: &mut WriteTx<'_>,
+    arrival: &Arrival<'_>,
+    candidate: Candidate,
+    mut ids: IdRun,
+) -> Result<CheckInOutcome> {
+    let (act, network) = (arrival.act, arrival.network);
+    let item = tx.lock_item(candidate, act.unit, network)?.ok_or(UseCaseError::NotFound("item"))?;
+    let loan = match item.facts.open_loan {
+        Some(_) => tx.open_loan(item.facts.id)?,
+        None => None,
+    };
+    let now = record::now_for(tx, &item.facts);
+    let returned_at = returned_at(arrival.returned_at, loan.as_ref(), now)?;
+    let next_hold = record::next_hold(tx, network, &item, now)?;
+    let next_shelf_number = record::shelf_number(tx, &item, next_hold.as_ref(), act.unit)?;
+    let facts = Facts {
+        act,
+        network,
+        item: &item.facts,
+        loan: loan.as_ref().map(|loaded| &loaded.loan),
+        next_hold: next_hold.as_ref(),
+        next_shelf_number,
+        returned_at,
+    };
+    let plan = check_in::decide(&facts, now)?;
+    let transit = if plan.repeated && plan.capture.is_none() {
+        // The same scan again, and nobody began to wait in between: nothing changes.
+        item.facts.transit.as_ref().map(|transit| transit.id)
+    } else {
+        let mut ledger = Ledger { tx, caller: arrival.caller, act, item: &item.facts, now, ids: &mut ids };
+        carry_out(&mut ledger, &plan, loan.as_ref())?
+    };
+    Ok(outcome(&plan, &item, transit, network))
+}
+
+/// The true return time: given, but neither in the future nor before the loan.
+fn returned_at(
+    given: Option<DateTime<Utc>>,
+    loan: Option<&LoadedLoan>,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>> {
+    let Some(given) = given else { return Ok(now) };
+    if given > now {
+        return Err(UseCaseError::field("returned_at", "lies in the future"));
+    }
+    if loan.is_some_and(|loaded| given < loaded.loan.loaned_at) {
+        return Err(UseCaseError::field("returned_at", "lies before the loan began"));
+    }
+    Ok(given)
+}
+
+/// Applies the plan and answers the transit the item is on now.
+fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loan: Option<&LoadedLoan>) -> Result<Option<TransitId>> {
+    if let (Some(closes), Some(loaded)) = (&plan.closes_loan, loan) {
+        ledger.tx.close_loan(closes.loan, LoanEnd::Returned, closes.returned_at, ledger.act.unit)?;
+        append_return(ledger, loaded, closes.overdue_days)?;
+    }
+    let kept = match plan.transit {
+        TransitEffect::None => None,
+        TransitEffect::Received(id) => {
+            ledger.end_transit(id, TransitEnd::Received)?;
+            None
+        }
+        TransitEffect::Repaired(id) => {
+            ledger.end_transit(id, TransitEnd::Cancelled)?;
+            None
+        }
+        TransitEffect::Keeps(id) => Some(id),
+    };
+    if plan.local_use {
+        ledger.append(EventKind::LocalUse, serde_json::Value::Null)?;
+    }
+    if let Some(capture) = &plan.capture {
+        ledger.capture(capture)?;
+    }
+    if let NextStep::Exception { reason } = plan.next_step {
+        ledger.append(EventKind::ItemNeedsAttention, json!({"reason": reason}))?;
+    }
+    ledger.place(plan.item_status, plan.current)?;
+    match kept {
+        Some(id) => Ok(Some(id)),
+        None => ledger.send(plan.current, &plan.next_step),
+    }
+}
+
+/// The event of a returned loan, with what the loan remembers of its reader.
+pub(super) fn append_return(ledger: &mut Ledger<'_, '_>, loaded: &LoadedLoan, overdue_days: u32) -> Result<()> {
+    let loan = &loaded.loan;
+    let band = AgeBand::from_code(&loaded.age_band).unwrap_or(AgeBand::Unknown);
+    let event = ledger
+        .event(EventKind::LoanReturned)
+        .of_reader(loan.reader, loan.category, band)
+        .detail(json!({"loan_id": loan.id, "overdue_days": overdue_days, "lent_at_unit_id": loan.unit}));
+    ledger.append_event(&event)
+}
+
+fn outcome(plan: &Plan, item: &LoadedItem, transit: Option<TransitId>, network: &Network) -> CheckInOutcome {
+    CheckInOutcome {
+        item_id: item.facts.id.get(),
+        item_barcode: item.facts.barcode.clone(),
+        bib_id: item.facts.bib_id.get(),
+        title: item.title.clone(),
+        next_step: NextStepView::of(&plan.next_step, network),
+        closed_loan: plan.closes_loan.map(|closes| ClosedLoan {
+            id: closes.loan.get(),
+            returned_at: closes.returned_at,
+            overdue_days: closes.overdue_days,
+        }),
+        local_use: plan.local_use,
+        transit_id: transit.map(TransitId::get),
+        repeated: plan.repeated,
+        notices: refusal_views(&plan.passed.notices),
+        slip: slip(plan, item, network),
+    }
+}
+
+/// What a printer puts on the slip: where the item goes, and nothing about any reader.
+fn slip(plan: &Plan, item: &LoadedItem, network: &Network) -> Vec<String> {
+    let name = |unit: UnitId| network.unit(unit).map_or_else(|| unit.to_string(), |unit| unit.name.clone());
+    let goes = match &plan.next_step {
+        NextStep::ShelfHere { .. } => format!("上架 / Shelve: {}", name(plan.current)),
+        NextStep::HoldShelf { number, expires_on, .. } => {
+            format!("预约架 / Hold shelf: {number} ({expires_on})")
+        }
+        NextStep::Crate { to, reason, .. } => format!("送往 / Send to: {} ({})", name(*to), reason.code()),
+        NextStep::Exception { reason } => format!("待处理 / Needs attention: {}", reason.code()),
+    };
+    vec![goes, item.title.clone(), item.facts.barcode.clone(), format!("产权馆 / Owner: {}", name(item.facts.owner))]
+}

@@ -1,0 +1,276 @@
+//! Check-out: an item goes out to a reader at the caller's unit.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::record::{self, Consent, IDS_PER_VERB, Ledger};
+use super::view::{CheckOutOutcome, LoanView, refusal_views};
+use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use crate::auth::Right;
+use crate::domain::act::Act;
+use crate::domain::barcode::{Barcode, CardNumber};
+use crate::domain::check_out::{self, Demand, Effect, Facts, OwnHold, Plan};
+use crate::domain::event::EventKind;
+use crate::domain::hold::CopyFacts;
+use crate::domain::ids::{LoanId, UnitId};
+use crate::domain::item::ItemStatus;
+use crate::domain::network::Network;
+use crate::domain::reader::ReaderFacts;
+use crate::store::holds::HoldEnd;
+use crate::store::ids::IdRun;
+use crate::store::items::LoadedItem;
+use crate::store::job::FromStore;
+use crate::store::loans::{LoanEnd, NewLoan};
+use crate::store::transits::TransitEnd;
+use crate::store::tx::WriteTx;
+use crate::store::{Once, Store, StoreError};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct CheckOut {
+    pub item_barcode: Barcode,
+    /// Says whose item, where a barcode means several.
+    pub owner_unit_code: Option<String>,
+    pub card_number: CardNumber,
+    /// A due date given by hand.
+    pub due_at: Option<DateTime<Utc>>,
+    pub consent: Consent,
+    /// Decide only; change nothing.
+    pub dry_run: bool,
+}
+
+/// Lends an item.
+///
+/// # Errors
+/// `Refused` with every reason; `Invalid` or `Ambiguous` naming the field; `Forbidden`; a failure of the store.
+pub async fn check_out(
+    store: &Arc<Store>,
+    caller: &Caller,
+    command: CheckOut,
+    key: Option<IdempotencyKey>,
+) -> Result<Once<CheckOutOutcome>> {
+    caller.require_somewhere(Right::CheckOut)?;
+    let unit = caller.working_unit()?;
+    let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
+    let who = caller.clone();
+    if command.dry_run {
+        let value = rehearse(store, move |tx| apply(tx, &who, unit, &command, ids.clone())).await?;
+        return Ok(Once { value, replayed: false });
+    }
+    let claim = key.map(|key| key.claim(caller));
+    store.write_once(claim, move |tx| apply(tx, &who, unit, &command, ids.clone())).await
+}
+
+/// The end of a rehearsal: always an error for the store, so that everything is undone.
+enum Rehearsed<T> {
+    Decided(T),
+    Failed(UseCaseError),
+}
+
+impl<T> From<StoreError> for Rehearsed<T> {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl<T> FromStore for Rehearsed<T> {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Failed(error) => error.store_error(),
+            Self::Decided(_) => None,
+        }
+    }
+}
+
+/// Runs the very same code as the act itself and rolls it back.
+async fn rehearse<T, F>(store: &Store, mut work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnMut(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+{
+    let ended: std::result::Result<std::convert::Infallible, Rehearsed<T>> = store
+        .write(move |tx| match work(tx) {
+            Ok(value) => Err(Rehearsed::Decided(value)),
+            Err(error) => Err(Rehearsed::Failed(error)),
+        })
+        .await;
+    match ended {
+        Err(Rehearsed::Decided(value)) => Ok(value),
+        Err(Rehearsed::Failed(error)) => Err(error),
+        Ok(never) => match never {},
+    }
+}
+
+fn apply(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    unit: UnitId,
+    command: &CheckOut,
+    mut ids: IdRun,
+) -> Result<CheckOutOutcome> {
+    let network = tx.network()?;
+    caller.require(Right::CheckOut, unit, &network)?;
+    let candidate = record::find_item(tx, &network, &command.item_barcode, command.owner_unit_code.as_deref())?;
+    let item = tx.lock_item(candidate, unit, &network)?.ok_or(UseCaseError::NotFound("item"))?;
+    let reader = lock_reader(tx, command, &item, &network)?;
+    let now = record::now_for(tx, &item.facts);
+    let demand = demand(tx, &network, &item, &reader, now)?;
+    let act = record::act_of(caller, unit, &network, &command.consent, command.due_at);
+    let facts = Facts { act: &act, network: &network, reader: &reader, item: &item.facts, demand };
+    let plan = check_out::decide(&facts, now)?;
+    let loan = LoanId::new(ids.next());
+    let mut ledger = Ledger { tx, caller, act: &act, item: &item.facts, now, ids: &mut ids };
+    clear_the_way(&mut ledger, &plan, &reader)?;
+    let view = match plan.effect {
+        Effect::Loan { due_at, due_by_hand } => {
+            let lending = Lending { loan, due_at, due_by_hand, reader: &reader, network: &network, plan: &plan };
+            lend(&mut ledger, &lending, command)?;
+            Some(view(&lending, &item, &act, now))
+        }
+        Effect::LocalUse { .. } => {
+            let event = ledger.event(EventKind::LocalUse);
+            let event = event.of_reader(reader.id, reader.category, record::age_band(&reader, &network, now));
+            ledger.append_event(&event)?;
+            None
+        }
+    };
+    Ok(CheckOutOutcome {
+        local_use: view.is_none(),
+        loan: view,
+        notices: refusal_views(&plan.passed.notices),
+        overridden: record::overridden_codes(&plan.passed),
+        dry_run: command.dry_run,
+    })
+}
+
+/// Locks the reader; together with the one who has the item now, in one order, if that is somebody else.
+fn lock_reader(
+    tx: &mut WriteTx<'_>,
+    command: &CheckOut,
+    item: &LoadedItem,
+    network: &Network,
+) -> Result<ReaderFacts> {
+    let unknown = || UseCaseError::field("card_number", "no reader holds this card");
+    let card = command.card_number.as_str();
+    if let Some(open) = &item.facts.open_loan {
+        let reader = tx.reader_of_card(card)?.ok_or_else(unknown)?;
+        tx.lock_readers(&[reader, open.reader])?;
+    }
+    tx.lock_reader_of_card(card, network)?.ok_or_else(unknown)
+}
+
+/// Who else waits for the bib, and the reader's own hold; no statement when nobody waits.
+fn demand(
+    tx: &mut WriteTx<'_>,
+    network: &Network,
+    item: &LoadedItem,
+    reader: &ReaderFacts,
+    now: DateTime<Utc>,
+) -> Result<Demand> {
+    if item.open_holds_of_bib == 0 {
+        return Ok(Demand::default());
+    }
+    let own = tx.open_holds_on_bib(reader.id, item.facts.bib_id)?;
+    let own = own.into_iter().filter(|(_, target, _)| target.is_none_or(|target| target == item.facts.id));
+    // The one this copy is set aside for comes first.
+    let own = own.min_by_key(|(_, _, captured)| *captured != Some(item.facts.id));
+    let today = network.local_day(now);
+    let waiting = tx.count_fillable(network, &CopyFacts::of(&item.facts), today, reader.id)?;
+    Ok(Demand {
+        waiting_for_bib: waiting,
+        own_hold: own.map(|(id, _, captured_item)| OwnHold { id, captured_item }),
+    })
+}
+
+/// Everything that has to end before the loan begins.
+fn clear_the_way(ledger: &mut Ledger<'_, '_>, plan: &Plan, reader: &ReaderFacts) -> Result<()> {
+    if let Some(first) = plan.returns_first
+        && let Some(loaded) = ledger.tx.open_loan(ledger.item.id)?
+    {
+        ledger.tx.close_loan(first, LoanEnd::Returned, ledger.now, ledger.act.unit)?;
+        super::check_in::append_return(ledger, &loaded, 0)?;
+    }
+    if let Some(transit) = plan.completes_transit {
+        ledger.end_transit(transit, TransitEnd::Received)?;
+    }
+    if let Some(hold) = plan.releases_hold {
+        ledger.tx.release_hold(hold)?;
+        ledger.append(EventKind::HoldReleased, json!({"hold_id": hold}))?;
+    }
+    if let Some(hold) = plan.fills_hold {
+        ledger.tx.close_hold(hold, ledger.item.bib_id, reader.id, HoldEnd::Filled, ledger.now)?;
+        ledger.append(EventKind::HoldFilled, json!({"hold_id": hold}))?;
+    }
+    Ok(())
+}
+
+struct Lending<'a> {
+    loan: LoanId,
+    due_at: DateTime<Utc>,
+    due_by_hand: bool,
+    reader: &'a ReaderFacts,
+    network: &'a Network,
+    plan: &'a Plan,
+}
+
+fn lend(ledger: &mut Ledger<'_, '_>, lending: &Lending<'_>, command: &CheckOut) -> Result<()> {
+    let (reader, plan, item) = (lending.reader, lending.plan, ledger.item);
+    let band = record::age_band(reader, lending.network, ledger.now);
+    ledger.tx.insert_loan(&NewLoan {
+        id: lending.loan.get(),
+        item_id: item.id.get(),
+        bib_id: item.bib_id.get(),
+        reader_id: Some(reader.id.get()),
+        card_id: Some(reader.card.id.get()),
+        unit_id: ledger.act.unit.get(),
+        owner_unit_id: item.owner.get(),
+        item_type_id: item.item_type.get(),
+        category_id: reader.category.get(),
+        age_band: band.code().to_owned(),
+        channel: ledger.act.channel.code().to_owned(),
+        device_id: ledger.act.device.map(crate::domain::ids::DeviceId::get),
+        rule_id: plan.rule.get(),
+        rules_version: plan.rules_version,
+        filled_hold_id: plan.fills_hold.map(crate::domain::ids::HoldId::get),
+        loaned_at: ledger.now.timestamp_millis(),
+        due_at: lending.due_at.timestamp_millis(),
+        due_by_hand: lending.due_by_hand,
+        renewals: 0,
+    })?;
+    ledger.place(ItemStatus::OnLoan, ledger.act.unit)?;
+    let mut detail = json!({"loan_id": lending.loan, "due_at": lending.due_at.timestamp_millis(), "rule_id": plan.rule,
+        "rules_version": plan.rules_version});
+    if !plan.passed.overridden.is_empty() || !plan.passed.confirmed.is_empty() {
+        detail["consent"] = record::consent_detail(&plan.passed);
+    }
+    let reason = (!plan.passed.overridden.is_empty()).then_some(command.consent.overrides.reason.as_str());
+    let personal = match reason {
+        Some(reason) => json!({"card_id": reader.card.id, "override_reason": reason}),
+        None => json!({"card_id": reader.card.id}),
+    };
+    let event = ledger.event(EventKind::LoanMade).of_reader(reader.id, reader.category, band);
+    let event = event.detail(detail).personal(personal);
+    ledger.append_event(&event)
+}
+
+fn view(lending: &Lending<'_>, item: &LoadedItem, act: &Act, now: DateTime<Utc>) -> LoanView {
+    LoanView {
+        id: lending.loan.get(),
+        item_id: item.facts.id.get(),
+        item_barcode: item.facts.barcode.clone(),
+        bib_id: item.facts.bib_id.get(),
+        title: item.title.clone(),
+        reader_id: Some(lending.reader.id.get()),
+        unit_code: super::view::unit_code(lending.network, act.unit.get()),
+        channel: act.channel.code().to_owned(),
+        loaned_at: now,
+        due_at: lending.due_at,
+        renewals: 0,
+        status: "open".to_owned(),
+        closed_at: None,
+        rule_id: lending.plan.rule.get(),
+        rules_version: lending.plan.rules_version,
+    }
+}

@@ -1,0 +1,208 @@
+//! What the circulation verbs share: finding and locking the item, the circumstances of an act, and carrying out what a
+//! plan says about an item's way. Not for: deciding.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::error::OwnerChoice;
+use super::{Caller, Result, UseCaseError};
+use crate::auth::Right;
+use crate::domain::act::{Act, Overrides, Passed};
+use crate::domain::barcode::Barcode;
+use crate::domain::event::{AgeBand, EventKind};
+use crate::domain::hold::{CopyFacts, HoldCandidate};
+use crate::domain::ids::{TransitId, UnitId};
+use crate::domain::item::{ItemFacts, ItemStatus};
+use crate::domain::network::Network;
+use crate::domain::reader::ReaderFacts;
+use crate::domain::refusal::Code;
+use crate::domain::route::{Capture, NextStep};
+use crate::store::events::Event;
+use crate::store::ids::IdRun;
+use crate::store::items::{Candidate, LoadedItem};
+use crate::store::transits::{NewTransit, TransitEnd};
+use crate::store::tx::WriteTx;
+
+/// Ids a circulation verb may use up: a loan or hold, a transit, and the events.
+pub const IDS_PER_VERB: i64 = 12;
+
+/// What staff said to refusals they had been told of. Bound to the reader and item of the same request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Consent {
+    pub overrides: Overrides,
+    pub confirmed: BTreeSet<Code>,
+}
+
+/// The circumstances of an act of this caller at a unit.
+pub fn act_of(
+    caller: &Caller,
+    unit: UnitId,
+    network: &Network,
+    consent: &Consent,
+    due_by_hand: Option<DateTime<Utc>>,
+) -> Act {
+    let may_override = caller.may(Right::OverrideRefusal, unit, network);
+    Act {
+        unit,
+        channel: caller.channel(),
+        device: caller.device(),
+        may_override,
+        overrides: consent.overrides.clone(),
+        confirmed: consent.confirmed.clone(),
+        may_set_due: may_override,
+        due_by_hand,
+    }
+}
+
+/// The one item a scan means.
+///
+/// # Errors
+/// `Invalid` naming the field when nobody has the barcode; `Ambiguous` listing the owners when several have.
+pub fn find_item(
+    tx: &mut WriteTx<'_>,
+    network: &Network,
+    barcode: &Barcode,
+    owner_unit_code: Option<&str>,
+) -> Result<Candidate> {
+    let owner = match owner_unit_code {
+        None => None,
+        Some(code) => Some(unit_by_code(network, "owner_unit_code", code)?),
+    };
+    let found = tx.items_by_barcode(barcode.as_str(), owner)?;
+    match found.as_slice() {
+        [] => Err(UseCaseError::field("item_barcode", "no item has this barcode")),
+        [one] => Ok(*one),
+        several => {
+            let choices = several.iter().map(|candidate| {
+                let unit = network.unit(candidate.owner);
+                OwnerChoice {
+                    item_id: candidate.id.get(),
+                    owner_unit_code: unit.map(|unit| unit.code.clone()).unwrap_or_default(),
+                    owner_unit_name: unit.map(|unit| unit.name.clone()).unwrap_or_default(),
+                }
+            });
+            Err(UseCaseError::Ambiguous { field: "item_barcode", choices: choices.collect() })
+        }
+    }
+}
+
+/// A unit by its code.
+///
+/// # Errors
+/// `Invalid` naming the field.
+pub fn unit_by_code(network: &Network, field: &'static str, code: &str) -> Result<UnitId> {
+    let unit = network.units().by_code(code);
+    unit.map(|unit| unit.id).ok_or_else(|| UseCaseError::field(field, "no unit has this code"))
+}
+
+/// Now, but never before the item's last event: a clock that is wrong must not reorder what happened.
+pub fn now_for(tx: &WriteTx<'_>, item: &ItemFacts) -> DateTime<Utc> {
+    tx.now().max(item.last_event_at)
+}
+
+/// The first waiting hold a copy may fill; no statement when nobody waits for the bib.
+pub fn next_hold(
+    tx: &mut WriteTx<'_>,
+    network: &Network,
+    item: &LoadedItem,
+    now: DateTime<Utc>,
+) -> Result<Option<HoldCandidate>> {
+    if item.open_holds_of_bib == 0 {
+        return Ok(None);
+    }
+    Ok(tx.first_fillable(network, &CopyFacts::of(&item.facts), network.local_day(now))?)
+}
+
+/// The place a hold shelf would give next, when a hold may be put there.
+pub fn shelf_number(
+    tx: &mut WriteTx<'_>,
+    item: &LoadedItem,
+    next: Option<&HoldCandidate>,
+    unit: UnitId,
+) -> Result<u32> {
+    let arrives = item.facts.captured_for.as_ref().is_some_and(|hold| hold.pickup == unit);
+    let waits_here = next.is_some_and(|hold| hold.wish.pickup == unit);
+    if arrives || waits_here { Ok(tx.next_shelf_number(unit)?) } else { Ok(1) }
+}
+
+/// What statistics keep of a reader's age.
+pub fn age_band(reader: &ReaderFacts, network: &Network, now: DateTime<Utc>) -> AgeBand {
+    AgeBand::on(reader.birth_date, network.local_day(now))
+}
+
+/// Overridden and confirmed codes, for the event: nothing personal.
+pub fn consent_detail(passed: &Passed) -> Value {
+    let codes = |list: &[crate::domain::refusal::Refusal]| -> Vec<&'static str> {
+        list.iter().map(|refusal| refusal.code.code()).collect()
+    };
+    json!({"overridden": codes(&passed.overridden), "confirmed": codes(&passed.confirmed)})
+}
+
+/// The overridden codes, for the answer.
+pub fn overridden_codes(passed: &Passed) -> Vec<String> {
+    passed.overridden_codes().into_iter().map(|code| code.code().to_owned()).collect()
+}
+
+/// One act on one item: who, where, when, and the ids it uses up.
+pub struct Ledger<'a, 'tx> {
+    pub tx: &'a mut WriteTx<'tx>,
+    pub caller: &'a Caller,
+    pub act: &'a Act,
+    pub item: &'a ItemFacts,
+    pub now: DateTime<Utc>,
+    pub ids: &'a mut IdRun,
+}
+
+impl<'a> Ledger<'a, '_> {
+    /// An event about this item by this caller.
+    pub fn event(&self, kind: EventKind) -> Event<'a> {
+        Event::new(kind, self.now, self.act.unit, self.act.channel.code())
+            .of_item(self.item)
+            .by(self.caller.staff(), self.caller.device())
+    }
+
+    /// Appends an event built by `event`.
+    pub fn append_event(&mut self, event: &Event<'_>) -> Result<()> {
+        let id = self.ids.next();
+        Ok(self.tx.append_event(id, event)?)
+    }
+
+    /// Appends an event about this item that names no reader.
+    pub fn append(&mut self, kind: EventKind, detail: Value) -> Result<()> {
+        let event = self.event(kind).detail(detail);
+        self.append_event(&event)
+    }
+
+    /// Ends the item's journey.
+    pub fn end_transit(&mut self, id: TransitId, how: TransitEnd) -> Result<()> {
+        self.tx.close_transit(id, how, self.now)?;
+        let kind = match how {
+            TransitEnd::Received => EventKind::TransitReceived,
+            TransitEnd::Cancelled => EventKind::TransitCancelled,
+        };
+        self.append(kind, json!({"transit_id": id}))
+    }
+
+    /// Sets the item aside for a hold.
+    pub fn capture(&mut self, capture: &Capture) -> Result<()> {
+        self.tx.capture_hold(self.item.id, capture, self.now)?;
+        self.append(EventKind::HoldCaptured, json!({"hold_id": capture.hold, "pickup_unit_id": capture.pickup}))
+    }
+
+    /// Puts the item into a crate: opens its journey and answers its id.
+    pub fn send(&mut self, from: UnitId, step: &NextStep) -> Result<Option<TransitId>> {
+        let NextStep::Crate { to, reason, hold } = step else { return Ok(None) };
+        let id = TransitId::new(self.ids.next());
+        let transit = NewTransit { id, item: self.item.id, from, to: *to, reason: reason.code(), hold: *hold };
+        self.tx.insert_transit(transit, self.now)?;
+        self.append(EventKind::TransitOpened, json!({"transit_id": id, "to_unit_id": to, "reason": reason}))?;
+        Ok(Some(id))
+    }
+
+    /// Where the item is now.
+    pub fn place(&mut self, status: ItemStatus, current: UnitId) -> Result<()> {
+        Ok(self.tx.set_item_state(self.item.id, status, current, self.now)?)
+    }
+}

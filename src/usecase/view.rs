@@ -1,0 +1,279 @@
+//! What use cases answer, in the shape the API shows and an idempotency key stores.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::clock::from_millis;
+use crate::domain::network::Network;
+use crate::domain::refusal::{Lang, Refusal};
+use crate::domain::route::NextStep;
+use crate::store::holds::HoldView as HoldRow;
+use crate::store::loans::LoanView as LoanRow;
+
+/// One reason to say no, or something to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefusalView {
+    /// Stable code, as overrides and confirmations name it.
+    #[schema(example = "item_not_for_loan")]
+    pub code: String,
+    /// `blocked`, `override` (staff with the right and a reason), `confirm` (staff), `info` (told only).
+    #[schema(example = "override")]
+    pub outcome: String,
+    /// The parameters of the message, as text.
+    pub params: std::collections::BTreeMap<String, String>,
+    /// The row of the rules that said so.
+    pub rule_id: Option<i64>,
+    /// What is wrong, in Chinese.
+    pub message_zh: String,
+    /// What can be done about it, in Chinese.
+    pub remedy_zh: String,
+    /// What is wrong, in English.
+    pub message_en: String,
+    /// What can be done about it, in English.
+    pub remedy_en: String,
+}
+
+impl From<&Refusal> for RefusalView {
+    fn from(refusal: &Refusal) -> Self {
+        let (zh, en) = (refusal.text(Lang::Zh), refusal.text(Lang::En));
+        Self {
+            code: refusal.code.code().to_owned(),
+            outcome: refusal.outcome.code().to_owned(),
+            params: refusal.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            rule_id: refusal.rule.map(crate::domain::ids::RuleId::get),
+            message_zh: zh.message,
+            remedy_zh: zh.remedy,
+            message_en: en.message,
+            remedy_en: en.remedy,
+        }
+    }
+}
+
+/// A loan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoanView {
+    pub id: i64,
+    pub item_id: i64,
+    pub item_barcode: String,
+    pub bib_id: i64,
+    pub title: String,
+    /// Absent once a closed loan was unlinked from its reader.
+    pub reader_id: Option<i64>,
+    /// Where it was lent.
+    pub unit_code: String,
+    /// `desk`, `kiosk`, `locker`, `drop`, `portal` or `mobile`.
+    pub channel: String,
+    pub loaned_at: DateTime<Utc>,
+    /// The last moment it is not overdue: the end of an open day of the lending unit.
+    pub due_at: DateTime<Utc>,
+    /// How often it was renewed.
+    pub renewals: i32,
+    /// `open`, `returned`, `voided` or `lost`.
+    pub status: String,
+    pub closed_at: Option<DateTime<Utc>>,
+    /// The row of terms that won, within `rules_version`.
+    pub rule_id: i64,
+    pub rules_version: i64,
+}
+
+impl LoanView {
+    /// A stored loan, with the codes of its network.
+    pub fn of(row: LoanRow, network: &Network) -> Self {
+        Self {
+            id: row.id,
+            item_id: row.item_id,
+            item_barcode: row.barcode,
+            bib_id: row.bib_id,
+            title: row.title,
+            reader_id: row.reader_id,
+            unit_code: unit_code(network, row.unit_id),
+            channel: row.channel,
+            loaned_at: from_millis(row.loaned_at),
+            due_at: from_millis(row.due_at),
+            renewals: row.renewals,
+            status: row.closed_how.unwrap_or_else(|| "open".to_owned()),
+            closed_at: row.closed_at.map(from_millis),
+            rule_id: row.rule_id,
+            rules_version: row.rules_version,
+        }
+    }
+}
+
+/// A hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HoldView {
+    pub id: i64,
+    pub bib_id: i64,
+    pub title: String,
+    /// Set when only this copy will do.
+    pub item_id: Option<i64>,
+    pub reader_id: Option<i64>,
+    pub pickup_unit_code: String,
+    /// `waiting`, `captured`, `filled`, `cancelled` or `expired`.
+    pub status: String,
+    /// Place among the waiting holds of the bib, from 1; only while waiting.
+    pub position: Option<i64>,
+    pub placed_at: DateTime<Utc>,
+    /// The place on the hold shelf, once it is there.
+    pub shelf_number: Option<i32>,
+    /// The last day it waits there, in the network's zone.
+    pub shelf_until: Option<NaiveDate>,
+}
+
+impl HoldView {
+    /// A stored hold, with the codes of its network.
+    pub fn of(row: HoldRow, position: Option<i64>, network: &Network) -> Self {
+        let status = row.status().to_owned();
+        Self {
+            id: row.id,
+            bib_id: row.bib_id,
+            title: row.title,
+            item_id: row.item_id,
+            reader_id: row.reader_id,
+            pickup_unit_code: unit_code(network, row.pickup_unit_id),
+            status,
+            position,
+            placed_at: from_millis(row.placed_at),
+            shelf_number: row.shelf_number,
+            shelf_until: row.shelf_until.and_then(|day| day.parse().ok()),
+        }
+    }
+}
+
+/// The answer to a check-out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckOutOutcome {
+    /// Absent when the reader's category is for reading in the unit only.
+    pub loan: Option<LoanView>,
+    /// Counted as used in the unit; no loan was made.
+    pub local_use: bool,
+    /// What staff should know.
+    pub notices: Vec<RefusalView>,
+    /// Codes that staff overrode.
+    pub overridden: Vec<String>,
+    /// Nothing was changed: the answer says what would happen.
+    pub dry_run: bool,
+}
+
+/// The one thing to do with a returned item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NextStepView {
+    /// `shelf_here`, `hold_shelf`, `crate` or `exception`.
+    #[schema(example = "crate")]
+    pub kind: String,
+    /// `crate`: the unit it travels to.
+    pub to_unit_code: Option<String>,
+    /// `crate`: `return_home` or `hold`.
+    pub reason: Option<String>,
+    /// The hold it is for.
+    pub hold_id: Option<i64>,
+    /// `hold_shelf`: the numbered place.
+    pub shelf_number: Option<u32>,
+    /// `hold_shelf`: the last day it waits.
+    pub shelf_until: Option<NaiveDate>,
+    /// `shelf_here`: the collection's code.
+    pub collection_code: Option<String>,
+    /// `exception`: the code of what staff must look at.
+    pub exception: Option<String>,
+}
+
+impl NextStepView {
+    /// A decided step, with the codes of its network.
+    pub fn of(step: &NextStep, network: &Network) -> Self {
+        let mut view = Self {
+            kind: String::new(),
+            to_unit_code: None,
+            reason: None,
+            hold_id: None,
+            shelf_number: None,
+            shelf_until: None,
+            collection_code: None,
+            exception: None,
+        };
+        match step {
+            NextStep::ShelfHere { collection } => {
+                view.kind = "shelf_here".to_owned();
+                view.collection_code =
+                    collection.and_then(|id| network.collection(id)).map(|collection| collection.code.clone());
+            }
+            NextStep::HoldShelf { hold, number, expires_on } => {
+                view.kind = "hold_shelf".to_owned();
+                view.hold_id = Some(hold.get());
+                view.shelf_number = Some(*number);
+                view.shelf_until = Some(*expires_on);
+            }
+            NextStep::Crate { to, reason, hold } => {
+                view.kind = "crate".to_owned();
+                view.to_unit_code = Some(unit_code(network, to.get()));
+                view.reason = Some(reason.code().to_owned());
+                view.hold_id = hold.map(crate::domain::ids::HoldId::get);
+            }
+            NextStep::Exception { reason } => {
+                view.kind = "exception".to_owned();
+                view.exception = Some(reason.code().to_owned());
+            }
+        }
+        view
+    }
+}
+
+/// The loan a check-in closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClosedLoan {
+    pub id: i64,
+    pub returned_at: DateTime<Utc>,
+    /// Open days of the lending unit after the due date.
+    pub overdue_days: u32,
+}
+
+/// The answer to a check-in, and to receiving a transit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckInOutcome {
+    pub item_id: i64,
+    pub item_barcode: String,
+    pub bib_id: i64,
+    pub title: String,
+    pub next_step: NextStepView,
+    /// Absent when it was not on loan.
+    pub closed_loan: Option<ClosedLoan>,
+    /// Counted as used in the unit.
+    pub local_use: bool,
+    /// The transit opened for the crate.
+    pub transit_id: Option<i64>,
+    /// The same scan twice within a short time: nothing was changed by the second.
+    pub repeated: bool,
+    pub notices: Vec<RefusalView>,
+    /// Lines of a slip to print and put into the item; no reader's name or number.
+    pub slip: Vec<String>,
+}
+
+/// The answer to a renewal and to a void.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoanOutcome {
+    pub loan: LoanView,
+    pub notices: Vec<RefusalView>,
+    /// Codes that staff overrode.
+    pub overridden: Vec<String>,
+}
+
+/// The answer to placing and cancelling a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HoldOutcome {
+    pub hold: HoldView,
+    pub notices: Vec<RefusalView>,
+    /// Codes that staff overrode.
+    pub overridden: Vec<String>,
+    /// Where the copy goes that had been set aside for a cancelled hold.
+    pub next_step: Option<NextStepView>,
+}
+
+/// The code of a unit; its number for one that is not in this snapshot.
+pub fn unit_code(network: &Network, id: i64) -> String {
+    network.unit(crate::domain::ids::UnitId::new(id)).map_or_else(|| id.to_string(), |unit| unit.code.clone())
+}
+
+/// The refusals as the API shows them.
+pub fn refusal_views(refusals: &[Refusal]) -> Vec<RefusalView> {
+    refusals.iter().map(RefusalView::from).collect()
+}

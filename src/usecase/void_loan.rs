@@ -1,0 +1,100 @@
+//! Void: a loan that should not have been. It is undone, not returned: no hold is filled, nothing counts.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::record::{self, Consent, IDS_PER_VERB, Ledger};
+use super::renew_loan::find;
+use super::view::{LoanOutcome, LoanView, refusal_views};
+use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use crate::auth::Right;
+use crate::domain::event::{AgeBand, EventKind};
+use crate::domain::ids::LoanId;
+use crate::domain::void_loan::{self, Facts, Plan, RestoresHold};
+use crate::store::ids::IdRun;
+use crate::store::loans::{LoadedLoan, LoanEnd};
+use crate::store::tx::WriteTx;
+use crate::store::{Once, Store};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct VoidLoan {
+    pub loan: LoanId,
+    /// Why: a door that jammed, a tag that was not switched, a wrong card.
+    pub reason: String,
+    pub consent: Consent,
+}
+
+/// Undoes a loan.
+///
+/// # Errors
+/// `NotFound` for an unknown loan; `Refused` with every reason; a failure of the store.
+pub async fn void_loan(
+    store: &Arc<Store>,
+    caller: &Caller,
+    command: VoidLoan,
+    key: Option<IdempotencyKey>,
+) -> Result<Once<LoanOutcome>> {
+    caller.require_somewhere(Right::VoidLoan)?;
+    if command.reason.trim().is_empty() {
+        return Err(UseCaseError::field("reason", "must say why the loan is undone"));
+    }
+    let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
+    let who = caller.clone();
+    let claim = key.map(|key| key.claim(caller));
+    store.write_once(claim, move |tx| apply(tx, &who, &command, ids.clone())).await
+}
+
+fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdRun) -> Result<LoanOutcome> {
+    let network = tx.network()?;
+    let unit = caller.working_unit()?;
+    caller.require(Right::VoidLoan, unit, &network)?;
+    let (item, loaded, reader) = find(tx, caller, command.loan, &network)?;
+    tx.lock_readers(&[reader])?;
+    let filled = match loaded.as_ref().and_then(|loaded| loaded.filled_hold) {
+        Some(hold) => tx.filled_hold(hold)?,
+        None => None,
+    };
+    let act = record::act_of(caller, unit, &network, &command.consent, None);
+    let now = record::now_for(tx, &item.facts);
+    let facts = Facts {
+        act: &act,
+        network: &network,
+        item: &item.facts,
+        loan: loaded.as_ref().map(|loaded| &loaded.loan),
+        filled_hold: filled.as_ref(),
+    };
+    let plan = void_loan::decide(&facts, now)?;
+    let loaded = loaded.ok_or(UseCaseError::NotFound("loan"))?;
+    let mut ledger = Ledger { tx, caller, act: &act, item: &item.facts, now, ids: &mut ids };
+    carry_out(&mut ledger, &plan, &loaded, command)?;
+    let row = tx.loan_view(plan.loan)?.ok_or(UseCaseError::NotFound("loan"))?;
+    Ok(LoanOutcome {
+        loan: LoanView::of(row, &network),
+        notices: refusal_views(&plan.passed.notices),
+        overridden: record::overridden_codes(&plan.passed),
+    })
+}
+
+fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loaded: &LoadedLoan, command: &VoidLoan) -> Result<()> {
+    let loan = &loaded.loan;
+    ledger.tx.close_loan(plan.loan, LoanEnd::Voided, ledger.now, ledger.act.unit)?;
+    match plan.restores_hold {
+        None => {}
+        Some(RestoresHold::Waiting(hold)) => ledger.tx.reopen_hold(hold, ledger.item.bib_id, loan.reader, None)?,
+        Some(RestoresHold::Captured(hold)) => {
+            let number = ledger.tx.next_shelf_number(plan.current)?;
+            ledger.tx.reopen_hold(hold, ledger.item.bib_id, loan.reader, Some(number))?;
+        }
+    }
+    ledger.place(plan.item_status, plan.current)?;
+    let loan_day = ledger.tx.day_of(loan.loaned_at).to_string();
+    // The statistics take the loan back where it was counted: see `store::seals`.
+    let detail = json!({"loan_id": loan.id, "loan_day": loan_day, "loan_unit_id": loan.unit,
+        "loan_channel": loan.channel.code()});
+    let band = AgeBand::from_code(&loaded.age_band).unwrap_or(AgeBand::Unknown);
+    let event = ledger.event(EventKind::LoanVoided).of_reader(loan.reader, loan.category, band);
+    let event = event.detail(detail).personal(json!({"reason": command.reason}));
+    ledger.append_event(&event)
+}
