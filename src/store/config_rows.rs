@@ -11,7 +11,7 @@ use super::schema::{
 };
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::calendar::{ClosedRange, WeeklyHours};
-use crate::domain::ids::UnitId;
+use crate::domain::ids::{CollectionId, UnitId};
 use crate::domain::item::ReturnPolicy;
 use crate::domain::item_type::ItemType;
 use crate::domain::membership::Membership;
@@ -23,6 +23,16 @@ impl ReadTx<'_> {
     pub fn has_network(&mut self) -> Result<bool, StoreError> {
         let n: i64 = units::table.count().get_result(self.conn)?;
         Ok(n > 0)
+    }
+
+    /// A collection of a unit by its code.
+    pub fn collection_by_code(&mut self, unit: UnitId, code: &str) -> Result<Option<CollectionId>, StoreError> {
+        let id: Option<i64> = collections::table
+            .filter(collections::unit_id.eq(unit.get()).and(collections::code.eq(code)))
+            .select(collections::id)
+            .first(self.conn)
+            .optional()?;
+        Ok(id.map(CollectionId::new))
     }
 }
 

@@ -115,6 +115,7 @@ pub struct Opener {
     pub target: Target,
     pub busy_timeout: Duration,
     pub slow_statement: Duration,
+    pub max_pages: Option<u32>,
 }
 
 impl Opener {
@@ -149,6 +150,9 @@ impl Opener {
         ))?;
         if role == Role::Reader {
             conn.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -8192")?;
+        }
+        if let (Role::Writer, Some(pages)) = (role, self.max_pages) {
+            conn.batch_execute(&format!("PRAGMA max_page_count = {pages}"))?;
         }
         assert_settings(&mut conn)?;
         Ok(conn)

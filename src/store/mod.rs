@@ -1,10 +1,14 @@
 //! The store: one code base over SQLite and PostgreSQL. `read` and `write` are the only ways to a connection and the only
 //! blocking boundary. Not for: deciding anything (see `domain`) or rendering anything (see the adapters).
 
+pub mod audit;
+pub mod audit_events;
 pub mod bibs;
+pub mod bulk;
 pub mod checkpoint;
 pub mod config_rows;
 pub mod connection;
+pub mod counts;
 pub mod dialect;
 pub mod error;
 pub mod events;
@@ -64,8 +68,28 @@ pub struct StoreOptions {
     /// Jobs in one commit.
     pub group_limit: usize,
     pub slow_statement: Duration,
+    /// SQLite: the file may not grow beyond so many pages of 4 KiB; a write that needs more is answered `Unavailable`.
+    pub max_pages: Option<u32>,
     pub zone: chrono_tz::Tz,
     pub clock: Clock,
+}
+
+impl StoreOptions {
+    /// The usual limits.
+    pub fn new(target: Target, zone: chrono_tz::Tz, clock: Clock) -> Self {
+        Self {
+            target,
+            pool_size: 16,
+            read_pool_size: 4,
+            busy_timeout: Duration::from_secs(5),
+            queue_limit: 1024,
+            group_limit: 256,
+            slow_statement: Duration::from_millis(250),
+            max_pages: None,
+            zone,
+            clock,
+        }
+    }
 }
 
 /// The answer to a call that may have been made before.
@@ -105,6 +129,7 @@ impl Store {
             target: options.target.clone(),
             busy_timeout: options.busy_timeout,
             slow_statement: options.slow_statement,
+            max_pages: options.max_pages,
         };
         migrate::run(&opener)?;
         let shared = Arc::new(Shared::new(options.clock.clone(), options.zone));

@@ -290,6 +290,12 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Sets a reader's PIN.
+    pub fn set_pin_hash(&mut self, reader: ReaderId, hash: &str) -> Result<(), StoreError> {
+        diesel::update(readers::table.find(reader.get())).set(readers::pin_hash.eq(hash)).execute(self.conn)?;
+        Ok(())
+    }
+
     /// Whether a card number is taken.
     pub fn card_exists(&mut self, number: &str) -> Result<bool, StoreError> {
         let n: i64 = cards::table.filter(cards::number.eq(number)).count().get_result(self.conn)?;

@@ -130,6 +130,12 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// The crate has left.
+    pub fn mark_sent(&mut self, id: TransitId) -> Result<(), StoreError> {
+        diesel::update(transits::table.find(id.get())).set(transits::status.eq("sent")).execute(self.conn)?;
+        Ok(())
+    }
+
     /// Ends a journey.
     pub fn close_transit(&mut self, id: TransitId, how: TransitEnd, at: DateTime<Utc>) -> Result<(), StoreError> {
         let status = match how {

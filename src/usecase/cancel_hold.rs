@@ -100,7 +100,7 @@ fn find(tx: &mut WriteTx<'_>, caller: &Caller, id: HoldId) -> Result<LoadedHold>
 fn set_aside(tx: &mut WriteTx<'_>, hold: &LoadedHold, at: UnitId, network: &Network) -> Result<Option<LoadedItem>> {
     let captured = hold.captured_item.filter(|_| hold.facts.status == HoldStatus::Captured);
     let Some(id) = captured else { return Ok(None) };
-    Ok(tx.lock_item(Candidate { id, bib_id: hold.bib, owner: at }, at, network)?)
+    Ok(tx.lock_item(Candidate::known(id, hold.bib), at, network)?)
 }
 
 fn move_on(ledger: &mut Ledger<'_, '_>, moves: &ItemMoves) -> Result<()> {

@@ -3,10 +3,15 @@
 
 pub mod caller;
 pub mod error;
+pub mod progress;
 pub mod record;
 pub mod view;
 
 pub mod bootstrap;
+pub mod seal_events;
+pub mod expire_keys;
+pub mod check;
+pub mod import_marc;
 pub mod cancel_hold;
 pub mod check_in;
 pub mod check_out;

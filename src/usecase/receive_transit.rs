@@ -39,9 +39,9 @@ pub async fn receive_transit(
             who.require(Right::ReceiveTransit, unit, &network)?;
             let found = tx.item_of_transit(command.transit)?;
             let (id, bib_id) = found.ok_or(UseCaseError::NotFound("transit"))?;
-            let candidate = Candidate { id, bib_id, owner: unit };
+            let candidate = Candidate::known(id, bib_id);
             // Locks the item first, so that two receivers meet here and not at the unique index.
-            let item = tx.lock_item(candidate, unit, &network)?.ok_or(UseCaseError::NotFound("item"))?;
+            let item = tx.lock_item(candidate.clone(), unit, &network)?.ok_or(UseCaseError::NotFound("item"))?;
             let open = item.facts.transit.filter(|open| open.id == command.transit);
             let Some(open) = open else {
                 return Err(UseCaseError::State("the transit has already ended".into()));

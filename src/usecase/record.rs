@@ -70,10 +70,10 @@ pub fn find_item(
         None => None,
         Some(code) => Some(unit_by_code(network, "owner_unit_code", code)?),
     };
-    let found = tx.items_by_barcode(barcode.as_str(), owner)?;
+    let mut found = tx.items_by_barcode(barcode.as_str(), owner)?;
     match found.as_slice() {
         [] => Err(UseCaseError::field("item_barcode", "no item has this barcode")),
-        [one] => Ok(*one),
+        [_] => Ok(found.swap_remove(0)),
         several => {
             let choices = several.iter().map(|candidate| {
                 let unit = network.unit(candidate.owner);

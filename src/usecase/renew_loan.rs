@@ -88,8 +88,7 @@ pub(super) fn find(tx: &mut WriteTx<'_>, caller: &Caller, loan: LoanId, network:
         return Err(unknown());
     }
     let at = caller.unit.unwrap_or(crate::domain::ids::UnitId::new(0));
-    let candidate = Candidate { id: item, bib_id: bib, owner: at };
-    let item = tx.lock_item(candidate, at, network)?.ok_or_else(unknown)?;
+    let item = tx.lock_item(Candidate::known(item, bib), at, network)?.ok_or_else(unknown)?;
     let loaded = match item.facts.open_loan.as_ref().filter(|open| open.id == loan) {
         Some(_) => tx.open_loan(item.facts.id)?,
         None => None,

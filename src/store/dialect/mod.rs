@@ -64,3 +64,19 @@ pub fn commit_horizon(conn: &mut AnyConnection) -> QueryResult<i64> {
         }
     }
 }
+
+/// Lets one transaction at a time match records with the catalogue, until its end. Any number will do that nothing else uses.
+pub fn lock_matching(conn: &mut AnyConnection) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(8390880625402109441)").execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Lifts the time limit of statements until the end of the transaction: an audit reads everything there is.
+pub fn lift_time_limit(conn: &mut AnyConnection) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        diesel::sql_query("SET LOCAL statement_timeout = 0").execute(conn)?;
+    }
+    Ok(())
+}

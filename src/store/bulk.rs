@@ -1,0 +1,252 @@
+//! Many rows at once, for the import and the seed: one statement a row on SQLite, where a statement costs
+//! microseconds, and many rows a statement on PostgreSQL, where each one is a round trip.
+//! Not for: circulation, which changes one thing at a time.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::bibs::NewBib;
+use super::connection::AnyConnection;
+use super::error::StoreError;
+use super::events::{Event, EventRow, SideRow};
+use super::ids::IdRun;
+use super::items::NewItem;
+use super::loans::NewLoan;
+use super::readers::{NewCard, NewReader, day_text};
+use super::schema::{bib_isbns, bibs, cards, event_personal, events, items, loans, readers};
+use super::tx::{ReadTx, WriteTx};
+use crate::domain::ids::{BibId, CategoryId, DeviceId, ItemId, ItemTypeId, ReaderId, StaffId, UnitId};
+
+/// Rows in one statement of PostgreSQL: at 22 columns a row far below the 65,535 parameters it takes.
+const ROWS_PER_STATEMENT: usize = 500;
+
+macro_rules! insert_rows {
+    ($tx:expr, $table:expr, $rows:expr) => {
+        match &mut *$tx.conn {
+            AnyConnection::Sqlite(conn) => {
+                for row in $rows {
+                    diesel::insert_into($table).values(row).execute(conn)?;
+                }
+            }
+            AnyConnection::Postgres(conn) => {
+                for rows in $rows.chunks(ROWS_PER_STATEMENT) {
+                    diesel::insert_into($table).values(rows).execute(conn)?;
+                }
+            }
+        }
+    };
+}
+
+/// Which bibs have which numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownBibs {
+    pub by_isbn: HashMap<String, BibId>,
+    pub by_control_number: HashMap<String, BibId>,
+}
+
+/// A new bib with every ISBN it is found by.
+#[derive(Debug, Clone)]
+pub struct BibWithIsbns {
+    pub bib: NewBib,
+    pub isbns: Vec<String>,
+}
+
+/// A loan with its end, if it has ended.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = loans)]
+pub struct LoanWithEnd {
+    #[diesel(embed)]
+    pub loan: NewLoan,
+    pub closed_at: Option<i64>,
+    pub closed_how: Option<String>,
+    pub return_unit_id: Option<i64>,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = bib_isbns)]
+struct IsbnRow {
+    isbn: String,
+    bib_id: i64,
+}
+
+/// Numbers the visits of events that are written long after they happened. Nobody keeps it: what it numbered is
+/// unlinked from the start.
+#[derive(Clone)]
+pub struct PastVisits([u8; 32]);
+
+impl PastVisits {
+    /// A new random key.
+    ///
+    /// # Errors
+    /// `Unavailable` without randomness.
+    pub fn new() -> Result<Self, StoreError> {
+        Ok(Self(random_bytes()?))
+    }
+
+    fn number(&self, reader: ReaderId, unit: UnitId, day: &str) -> Result<i64, StoreError> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0)
+            .map_err(|_| StoreError::Corrupt("the visit key has no length".into()))?;
+        mac.update(&reader.get().to_be_bytes());
+        mac.update(&unit.get().to_be_bytes());
+        mac.update(day.as_bytes());
+        let code = mac.finalize().into_bytes();
+        let mut first = [0_u8; 8];
+        first.copy_from_slice(&code[..8]);
+        Ok((u64::from_be_bytes(first) >> 11).cast_signed())
+    }
+}
+
+fn random_bytes<const N: usize>() -> Result<[u8; N], StoreError> {
+    let mut bytes = [0_u8; N];
+    getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable { reason: "no randomness", source: None })?;
+    Ok(bytes)
+}
+
+impl ReadTx<'_> {
+    /// The bibs that have any of these numbers; of several with one number the oldest.
+    pub fn known_bibs(&mut self, isbns: &[String], control_numbers: &[String]) -> Result<KnownBibs, StoreError> {
+        let mut known = KnownBibs::default();
+        let rows: Vec<(String, i64)> = if isbns.is_empty() {
+            Vec::new()
+        } else {
+            bib_isbns::table
+                .filter(bib_isbns::isbn.eq_any(isbns))
+                .select((bib_isbns::isbn, bib_isbns::bib_id))
+                .order(bib_isbns::bib_id)
+                .load(self.conn)?
+        };
+        for (isbn, bib) in rows {
+            known.by_isbn.entry(isbn).or_insert(BibId::new(bib));
+        }
+        let rows: Vec<(Option<String>, i64)> = if control_numbers.is_empty() {
+            Vec::new()
+        } else {
+            bibs::table
+                .filter(bibs::control_number.eq_any(control_numbers))
+                .select((bibs::control_number, bibs::id))
+                .order(bibs::id)
+                .load(self.conn)?
+        };
+        for (number, bib) in rows {
+            known.by_control_number.entry(number.unwrap_or_default()).or_insert(BibId::new(bib));
+        }
+        Ok(known)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Lets one import decide at a time: two that race on one ISBN must not both create it. Until the end of the
+    /// transaction; SQLite has one writer anyway.
+    pub fn lock_matching(&mut self) -> Result<(), StoreError> {
+        super::dialect::lock_matching(self.conn)?;
+        Ok(())
+    }
+
+    /// Adds bibs with all their ISBNs.
+    pub fn insert_bibs(&mut self, new: &[&BibWithIsbns]) -> Result<(), StoreError> {
+        let rows: Vec<&NewBib> = new.iter().map(|one| &one.bib).collect();
+        let isbns: Vec<IsbnRow> = new
+            .iter()
+            .flat_map(|one| one.isbns.iter().map(|isbn| IsbnRow { isbn: isbn.clone(), bib_id: one.bib.id }))
+            .collect();
+        match &mut *self.conn {
+            AnyConnection::Sqlite(conn) => {
+                for row in rows {
+                    diesel::insert_into(bibs::table).values(row).execute(conn)?;
+                }
+            }
+            AnyConnection::Postgres(conn) => {
+                for rows in rows.chunks(ROWS_PER_STATEMENT) {
+                    diesel::insert_into(bibs::table).values(rows.to_vec()).execute(conn)?;
+                }
+            }
+        }
+        insert_rows!(self, bib_isbns::table, isbns.as_slice());
+        Ok(())
+    }
+
+    /// Adds items.
+    pub fn insert_items(&mut self, new: &[NewItem]) -> Result<(), StoreError> {
+        insert_rows!(self, items::table, new);
+        Ok(())
+    }
+
+    /// Adds readers, then cards.
+    pub fn insert_readers(&mut self, new: &[NewReader], with: &[NewCard]) -> Result<(), StoreError> {
+        insert_rows!(self, readers::table, new);
+        insert_rows!(self, cards::table, with);
+        Ok(())
+    }
+
+    /// Adds loans, open and ended ones.
+    pub fn insert_loans(&mut self, new: &[LoanWithEnd]) -> Result<(), StoreError> {
+        insert_rows!(self, loans::table, new);
+        Ok(())
+    }
+
+    /// Appends events in this order. One id each is used up on PostgreSQL only.
+    pub fn append_events(
+        &mut self,
+        ids: &mut IdRun,
+        visits: &PastVisits,
+        new: &[Event<'_>],
+    ) -> Result<(), StoreError> {
+        let mut rows = Vec::with_capacity(new.len());
+        let mut sides = Vec::new();
+        for event in new {
+            let seq = self.next_event_seq(ids.next())?;
+            let side = side_row(seq, event)?;
+            rows.push(event_row(seq, event, day_text(self.day_of(event.at)), visits, side.as_ref())?);
+            sides.extend(side);
+        }
+        insert_rows!(self, events::table, rows.as_slice());
+        insert_rows!(self, event_personal::table, sides.as_slice());
+        Ok(())
+    }
+}
+
+fn side_row(seq: i64, event: &Event<'_>) -> Result<Option<SideRow>, StoreError> {
+    if event.reader.is_none() && event.staff.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(SideRow {
+        seq,
+        salt: random_bytes::<16>()?.to_vec(),
+        reader_id: event.reader.map(ReaderId::get),
+        staff_id: event.staff.map(StaffId::get),
+        data: if event.personal.is_null() { String::new() } else { event.personal.to_string() },
+    }))
+}
+
+fn event_row(
+    seq: i64,
+    event: &Event<'_>,
+    day: String,
+    visits: &PastVisits,
+    side: Option<&SideRow>,
+) -> Result<EventRow, StoreError> {
+    let visit_id = event.reader.map(|reader| visits.number(reader, event.unit, &day)).transpose()?;
+    Ok(EventRow {
+        seq,
+        at: event.at.timestamp_millis(),
+        day,
+        kind: event.kind.code().to_owned(),
+        unit_id: event.unit.get(),
+        item_id: event.item.map(ItemId::get),
+        bib_id: event.bib.map(BibId::get),
+        owner_unit_id: event.owner.map(UnitId::get),
+        home_unit_id: event.home.map(UnitId::get),
+        item_type_id: event.item_type.map(ItemTypeId::get),
+        clc_class: event.clc_class.map(str::to_owned),
+        category_id: event.category.map(CategoryId::get),
+        age_band: event.age_band.map(|band| band.code().to_owned()),
+        channel: event.channel.to_owned(),
+        device_id: event.device.map(DeviceId::get),
+        visit_id,
+        detail: if event.detail.is_null() { String::new() } else { event.detail.to_string() },
+        commitment: side.map(|side| side.commitment().to_vec()),
+    })
+}

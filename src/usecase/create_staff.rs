@@ -1,0 +1,161 @@
+//! A new member of staff with roles, each valid in the subtree of a unit.
+
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::named::Wrong;
+use super::{Caller, IdempotencyKey, Result, UseCaseError, Who};
+use crate::auth::passwords::check_staff_password;
+use crate::auth::rights::allows;
+use crate::auth::{PasswordService, Right, Role};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{StaffId, UnitId};
+use crate::domain::network::Network;
+use crate::store::events::Event;
+use crate::store::ids::IdRun;
+use crate::store::staff::NewStaff;
+use crate::store::tx::WriteTx;
+use crate::store::{Once, Store};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct CreateStaff {
+    pub username: String,
+    pub name: String,
+    pub password: SecretString,
+    /// Role and the code of the unit in whose subtree it is valid.
+    pub roles: Vec<(String, String)>,
+}
+
+/// A member of staff.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StaffView {
+    pub id: i64,
+    pub username: String,
+    pub roles: Vec<RoleView>,
+}
+
+/// A role, valid at a unit and everything below it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleView {
+    /// `system`, `unit_manager`, `librarian`, `cataloguer`, `courier`, `cashier`, `auditor` or `read_only`.
+    #[schema(example = "librarian")]
+    pub role: String,
+    #[schema(example = "B01")]
+    pub unit_code: String,
+}
+
+/// Creates a member of staff.
+///
+/// # Errors
+/// `Invalid` naming every wrong field; `Forbidden` for a role above the caller's or outside its subtree; `Busy`.
+pub async fn create_staff(
+    store: &Arc<Store>,
+    passwords: &PasswordService,
+    caller: &Caller,
+    command: CreateStaff,
+    key: Option<IdempotencyKey>,
+) -> Result<Once<StaffView>> {
+    caller.require_somewhere(Right::ManageStaff)?;
+    let network = store.read(|tx| tx.network().map_err(UseCaseError::from)).await?;
+    let roles = check(&command, &network)?;
+    for (role, unit) in &roles {
+        require_grantable(caller, *role, *unit, &network)?;
+    }
+    // Slow on purpose, so outside the transaction.
+    let password_hash = passwords.hash(command.password.clone()).await?;
+    let ids = store.take_ids::<UseCaseError>(2).await?;
+    let who = caller.clone();
+    let claim = key.map(|key| key.claim(caller));
+    let work = move |tx: &mut WriteTx<'_>| apply(tx, &who, &command, &roles, &password_hash, ids.clone());
+    store.write_once(claim, work).await
+}
+
+fn apply(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    command: &CreateStaff,
+    roles: &[(Role, UnitId)],
+    password_hash: &str,
+    mut ids: IdRun,
+) -> Result<StaffView> {
+    if tx.username_exists(&command.username)? {
+        return Err(UseCaseError::field("username", "another member of staff has this user name"));
+    }
+    let (id, now) = (StaffId::new(ids.next()), tx.now());
+    let member = NewStaff {
+        id: id.get(),
+        username: command.username.clone(),
+        name: command.name.clone(),
+        password_hash: password_hash.to_owned(),
+        active: true,
+        demo: false,
+        created_at: now.timestamp_millis(),
+    };
+    let rows: Vec<(String, UnitId)> = roles.iter().map(|(role, unit)| (role.to_string(), *unit)).collect();
+    tx.insert_staff(&member, &rows)?;
+    let at = roles.first().map_or(UnitId::new(0), |(_, unit)| *unit);
+    let event = Event::new(EventKind::StaffCreated, now, at, caller.channel().code())
+        .by(caller.staff(), caller.device())
+        .detail(json!({"roles": roles.iter().map(|(role, unit)| json!({"role": role, "unit_id": unit})).collect::<Vec<_>>()}))
+        .personal(json!({"created_staff_id": id}));
+    tx.append_event(ids.next(), &event)?;
+    let view = |(role, unit_code): &(String, String)| RoleView { role: role.clone(), unit_code: unit_code.clone() };
+    Ok(StaffView {
+        id: id.get(),
+        username: command.username.clone(),
+        roles: command.roles.iter().map(view).collect(),
+    })
+}
+
+fn check(command: &CreateStaff, network: &Network) -> Result<Vec<(Role, UnitId)>> {
+    let mut wrong = Wrong::default();
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    if command.username.is_empty() || !command.username.chars().all(fits) {
+        wrong.say("username", "must be letters, digits or any of - _ . @ (ASCII)");
+    }
+    if let Err(violation) = check_staff_password(command.password.expose_secret()) {
+        wrong.say("password", violation.to_string());
+    }
+    if command.roles.is_empty() {
+        wrong.say("roles", "at least one role is needed");
+    }
+    let mut roles: Vec<(Role, UnitId)> = Vec::with_capacity(command.roles.len());
+    for (role, unit_code) in &command.roles {
+        let unit = wrong.unit(network, "roles", unit_code);
+        match (role.parse::<Role>(), unit) {
+            (Err(_), _) => wrong.say("roles", "there is no role of that name"),
+            (Ok(role), Some(unit)) if roles.contains(&(role, unit.id)) => wrong.say("roles", "a role is listed twice"),
+            (Ok(role), Some(unit)) => roles.push((role, unit.id)),
+            (Ok(_), None) => {}
+        }
+    }
+    wrong.check()?;
+    Ok(roles)
+}
+
+/// Nobody gives more than they have: the role must not stand above the one that lets the caller give it, and its unit
+/// must lie in that one's subtree.
+fn require_grantable(caller: &Caller, role: Role, unit: UnitId, network: &Network) -> Result<()> {
+    let Who::Staff { grants, .. } = &caller.who else { return Err(UseCaseError::Forbidden) };
+    let gives = grants.iter().any(|grant| {
+        allows(grant.role, Right::ManageStaff)
+            && height(grant.role) >= height(role)
+            && network.units().is_within(unit, UnitId::new(grant.unit))
+    });
+    if gives { Ok(()) } else { Err(UseCaseError::Forbidden) }
+}
+
+/// Who stands above whom; the working roles stand side by side.
+const fn height(role: Role) -> u8 {
+    match role {
+        Role::System => 2,
+        Role::UnitManager => 1,
+        Role::Librarian | Role::Cataloguer | Role::Courier | Role::Cashier | Role::Auditor | Role::ReadOnly => 0,
+    }
+}

@@ -1,0 +1,48 @@
+//! Forgetting what has served its time: idempotency keys with their answers, refresh tokens, and the keys that number
+//! visits. Run by a job; small writes, so that no check-out waits for it.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::{Result, UseCaseError};
+use crate::store::Store;
+
+/// Keys deleted by one write.
+const KEYS_PER_WRITE: i64 = 500;
+
+/// What one run forgot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expired {
+    pub idempotency_keys: usize,
+    pub refresh_tokens: usize,
+    pub visit_keys: usize,
+}
+
+/// Deletes idempotency keys older than `idempotency_days`, refresh tokens past their end, and the visit keys of every
+/// day before today: from then on nobody can tell whose visit one was. Running it again changes nothing.
+///
+/// # Errors
+/// A failure of the store; what was deleted before it stays deleted.
+pub async fn expire_keys(store: &Arc<Store>, idempotency_days: u32) -> Result<Expired> {
+    let now = store.clock().now();
+    let kept_since = (now - TimeDelta::days(i64::from(idempotency_days))).timestamp_millis();
+    let mut expired = Expired::default();
+    loop {
+        let deleted = store
+            .write(move |tx| tx.expire_keys(kept_since, KEYS_PER_WRITE).map_err(UseCaseError::from))
+            .await?;
+        expired.idempotency_keys += deleted;
+        if deleted == 0 {
+            break;
+        }
+    }
+    (expired.refresh_tokens, expired.visit_keys) = store
+        .write(move |tx| -> Result<_> {
+            let tokens = tx.expire_refresh_tokens(now.timestamp_millis())?;
+            let today = tx.day_of(now);
+            Ok((tokens, tx.forget_visit_keys(today)?))
+        })
+        .await?;
+    Ok(expired)
+}

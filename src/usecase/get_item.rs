@@ -1,0 +1,88 @@
+//! One item: whose it is, where it is, in what state.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::view::unit_code;
+use super::{Caller, Result, UseCaseError};
+use crate::auth::Right;
+use crate::clock::from_millis;
+use crate::domain::ids::{CollectionId, ItemId, ItemTypeId};
+use crate::domain::network::Network;
+use crate::store::Store;
+use crate::store::items::ItemView as ItemRow;
+
+/// One physical copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ItemView {
+    pub id: i64,
+    pub bib_id: i64,
+    /// Unique per owner.
+    pub barcode: String,
+    pub rfid_tag: Option<String>,
+    /// 产权馆: who owns it.
+    pub owner_unit_code: String,
+    /// 典藏地: where it is shelved.
+    pub home_unit_code: String,
+    /// 所在馆: where it is now, or was last seen.
+    pub current_unit_code: String,
+    pub collection_code: Option<String>,
+    pub shelf_location: Option<String>,
+    #[schema(example = "I242.4/12")]
+    pub call_number: Option<String>,
+    #[schema(example = "book")]
+    pub item_type: String,
+    /// Price in fen.
+    pub price_fen: Option<i64>,
+    /// `on_shelf`, `on_loan`, `awaiting_dispatch`, `in_transit`, `on_hold_shelf`, `in_processing`, `damaged`,
+    /// `needs_attention`, `missing`, `lost`, `claimed_returned` or `withdrawn`.
+    #[schema(example = "on_shelf")]
+    pub status: String,
+    /// This copy is not lent whatever the rules say.
+    pub not_for_loan: bool,
+    /// When something last happened to it.
+    pub last_event_at: DateTime<Utc>,
+}
+
+impl ItemView {
+    /// A stored item, with the codes of its network.
+    pub fn of(row: ItemRow, network: &Network) -> Self {
+        let collection = row.collection_id.and_then(|id| network.collection(CollectionId::new(id)));
+        let item_type = network.item_types().get(ItemTypeId::new(row.item_type_id));
+        Self {
+            id: row.id,
+            bib_id: row.bib_id,
+            barcode: row.barcode,
+            rfid_tag: row.rfid_tag,
+            owner_unit_code: unit_code(network, row.owner_unit_id),
+            home_unit_code: unit_code(network, row.home_unit_id),
+            current_unit_code: unit_code(network, row.current_unit_id),
+            collection_code: collection.map(|collection| collection.code.clone()),
+            shelf_location: row.shelf_location,
+            call_number: row.call_number,
+            item_type: item_type.map(|item_type| item_type.code.clone()).unwrap_or_default(),
+            price_fen: row.price_fen,
+            status: row.status,
+            not_for_loan: row.not_for_loan,
+            last_event_at: from_millis(row.last_event_at),
+        }
+    }
+}
+
+/// Finds an item.
+///
+/// # Errors
+/// `NotFound`; a failure of the store.
+pub async fn get_item(store: &Arc<Store>, caller: &Caller, id: ItemId) -> Result<ItemView> {
+    caller.require_somewhere(Right::ReadCatalogue)?;
+    store
+        .read(move |tx| {
+            let network = tx.network()?;
+            let row = tx.item_view(id)?.ok_or(UseCaseError::NotFound("item"))?;
+            Ok(ItemView::of(row, &network))
+        })
+        .await
+}

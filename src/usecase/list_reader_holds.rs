@@ -1,0 +1,41 @@
+//! A reader's holds, the newest first, with their places in the queue.
+
+use std::sync::Arc;
+
+use super::get_reader::only_itself;
+use super::page::{Page, PageRequest};
+use super::view::HoldView;
+use super::{Caller, Result, UseCaseError};
+use crate::auth::Right;
+use crate::domain::hold::HoldStatus;
+use crate::domain::ids::ReaderId;
+use crate::store::Store;
+
+/// Lists the open holds, or all that are still linked to the reader.
+///
+/// # Errors
+/// `NotFound`, also for a reader who asks for somebody else; `Forbidden`; a failure of the store.
+pub async fn list_reader_holds(
+    store: &Arc<Store>,
+    caller: &Caller,
+    id: ReaderId,
+    open_only: bool,
+    page: PageRequest,
+) -> Result<Page<HoldView>> {
+    caller.require_somewhere(Right::ReadBorrowing)?;
+    only_itself(caller, id)?;
+    store
+        .read(move |tx| {
+            let network = tx.network()?;
+            tx.reader_view(id)?.ok_or(UseCaseError::NotFound("reader"))?;
+            let rows = page.cut(tx.holds_of_reader(id, open_only, page.before_id(), page.fetch())?, |row| row.id);
+            let mut items = Vec::with_capacity(rows.items.len());
+            for row in rows.items {
+                let waits = row.status() == HoldStatus::Waiting.code();
+                let position = if waits { Some(tx.queue_position(&row)?) } else { None };
+                items.push(HoldView::of(row, position, &network));
+            }
+            Ok(Page { items, next: rows.next })
+        })
+        .await
+}

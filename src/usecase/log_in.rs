@@ -1,0 +1,159 @@
+//! Log-in of staff, readers and devices. An unknown name takes as long as a wrong secret and is answered the same.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::session::{Opened, SessionTools, SessionView, grants_at};
+use super::{Result, UseCaseError};
+use crate::auth::tokens::{hash_refresh, new_refresh, secret_matches};
+use crate::auth::{Audience, Identity};
+use crate::domain::barcode::CardNumber;
+use crate::domain::event::EventKind;
+use crate::domain::ids::{DeviceId, StaffId, UnitId};
+use crate::domain::network::Network;
+use crate::domain::reader::Channel;
+use crate::store::Store;
+use crate::store::events::Event;
+use crate::store::ids::IdRun;
+use crate::store::staff::{DeviceRecord, StaffRecord};
+use crate::store::tx::WriteTx;
+
+/// Ids of a log-in: the family, the refresh token, the event.
+const IDS: i64 = 3;
+
+/// Who wants in.
+#[derive(Debug, Clone)]
+pub enum LogIn {
+    /// `unit_code`: the desk; by default the unit of the highest grant.
+    Staff { username: String, password: SecretString, unit_code: Option<String> },
+    Reader { card_number: CardNumber, pin: SecretString },
+    Device { code: String, secret: SecretString },
+}
+
+/// Opens a session.
+///
+/// # Errors
+/// `Unauthenticated`, whatever was wrong with name and secret; `Invalid` naming `unit_code`; `Busy`.
+pub async fn log_in(store: &Arc<Store>, tools: SessionTools<'_>, command: LogIn) -> Result<SessionView> {
+    let mut ids = store.take_ids::<UseCaseError>(IDS).await?;
+    let family = ids.next();
+    let opened = match command {
+        LogIn::Staff { username, password, unit_code } => {
+            staff(store, tools, family, (username, password), unit_code).await?
+        }
+        LogIn::Reader { card_number, pin } => reader(store, tools, family, card_number, pin).await?,
+        LogIn::Device { code, secret } => device(store, family, code, &secret).await?,
+    };
+    let (token, hash) = new_refresh();
+    let row = tools.refresh_row(ids.next(), hash, &opened);
+    let (who, ids) = (opened.identity.clone(), ids);
+    store
+        .write(move |tx| {
+            tx.insert_refresh_token(&row)?;
+            append_event(tx, &who, ids.clone())
+        })
+        .await?;
+    tools.view(opened, token)
+}
+
+/// What the store keeps of a device's secret: the text form of its SHA-256.
+pub fn device_secret_hash(secret: &str) -> String {
+    URL_SAFE_NO_PAD.encode(hash_refresh(secret))
+}
+
+async fn staff(
+    store: &Arc<Store>,
+    tools: SessionTools<'_>,
+    family: i64,
+    (username, password): (String, SecretString),
+    unit_code: Option<String>,
+) -> Result<Opened> {
+    let (record, network) =
+        store.read(move |tx| Ok::<_, UseCaseError>((tx.staff_by_username(&username)?, tx.network()?))).await?;
+    let hash = record.as_ref().map(|record| record.password_hash.clone());
+    let genuine = tools.passwords.verify(password, hash).await?;
+    let record = record.filter(|record| genuine && record.active).ok_or(UseCaseError::Unauthenticated)?;
+    let unit = desk(&record, unit_code.as_deref(), &network)?;
+    let grants = grants_at(&record.roles, unit, &network);
+    Ok(Opened {
+        identity: Identity { sub: record.id.get(), aud: Audience::Staff, sid: family, unit: Some(unit.get()), grants },
+        unit_code: network.unit(unit).map(|unit| unit.code.clone()),
+        at: store.clock().now(),
+    })
+}
+
+/// The unit a member of staff works at.
+fn desk(record: &StaffRecord, unit_code: Option<&str>, network: &Network) -> Result<UnitId> {
+    let units = network.units();
+    let Some(code) = unit_code else {
+        let highest = record.roles.iter().map(|(_, unit)| *unit).min_by_key(|unit| (units.ancestors(*unit).len(), *unit));
+        return highest.ok_or(UseCaseError::Unauthenticated);
+    };
+    units
+        .by_code(code)
+        .filter(|unit| unit.active && record.roles.iter().any(|(_, at)| units.is_within(unit.id, *at)))
+        .map(|unit| unit.id)
+        .ok_or_else(|| UseCaseError::field("unit_code", "you hold no role at a unit with this code"))
+}
+
+async fn reader(
+    store: &Arc<Store>,
+    tools: SessionTools<'_>,
+    family: i64,
+    card: CardNumber,
+    pin: SecretString,
+) -> Result<Opened> {
+    let record = store.read(move |tx| tx.pin_of_card(card.as_str()).map_err(UseCaseError::from)).await?;
+    let hash = record.as_ref().and_then(|record| record.pin_hash.clone());
+    let genuine = tools.passwords.verify(pin, hash).await?;
+    let record = record.filter(|record| genuine && record.usable).ok_or(UseCaseError::Unauthenticated)?;
+    Ok(Opened {
+        identity: Identity {
+            sub: record.reader.get(),
+            aud: Audience::Reader,
+            sid: family,
+            unit: None,
+            grants: Vec::new(),
+        },
+        unit_code: None,
+        at: store.clock().now(),
+    })
+}
+
+async fn device(store: &Arc<Store>, family: i64, code: String, secret: &SecretString) -> Result<Opened> {
+    let (record, network) =
+        store.read(move |tx| Ok::<_, UseCaseError>((tx.device_by_code(&code)?, tx.network()?))).await?;
+    let record = record.filter(|record| is_genuine(record, secret)).ok_or(UseCaseError::Unauthenticated)?;
+    Ok(Opened {
+        identity: Identity {
+            sub: record.id.get(),
+            aud: Audience::Device,
+            sid: family,
+            unit: Some(record.unit.get()),
+            grants: Vec::new(),
+        },
+        unit_code: network.unit(record.unit).map(|unit| unit.code.clone()),
+        at: store.clock().now(),
+    })
+}
+
+fn is_genuine(record: &DeviceRecord, secret: &SecretString) -> bool {
+    let kept = URL_SAFE_NO_PAD.decode(&record.secret_hash).unwrap_or_default();
+    record.active && secret_matches(secret.expose_secret(), &kept)
+}
+
+/// Readers are not named: a log-in is no visit, and nothing later needs to know whose it was.
+fn append_event(tx: &mut WriteTx<'_>, who: &Identity, mut ids: IdRun) -> Result<()> {
+    let root = tx.network()?.units().root().map(|root| root.id);
+    let unit = who.unit.map(UnitId::new).or(root).ok_or(UseCaseError::NotFound("unit"))?;
+    let (channel, staff, device) = match who.aud {
+        Audience::Staff => (Channel::Desk, Some(StaffId::new(who.sub)), None),
+        Audience::Reader => (Channel::Portal, None, None),
+        Audience::Device => (Channel::Kiosk, None, Some(DeviceId::new(who.sub))),
+    };
+    let event = Event::new(EventKind::LoggedIn, tx.now(), unit, channel.code()).by(staff, device);
+    Ok(tx.append_event(ids.next(), &event)?)
+}

@@ -1,0 +1,165 @@
+//! A new reader with a first card.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::named::Wrong;
+use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use crate::auth::passwords::check_pin;
+use crate::auth::{PasswordService, Right};
+use crate::domain::barcode::CardNumber;
+use crate::domain::event::{AgeBand, EventKind, age_years};
+use crate::domain::ids::{ReaderId, UnitId};
+use crate::domain::network::{Category, Network};
+use crate::domain::reader::{CardStatus, CreditBand, ReaderStatus};
+use crate::store::events::Event;
+use crate::store::ids::IdRun;
+use crate::store::readers::{NewCard, NewReader, band_code, day_text};
+use crate::store::tx::WriteTx;
+use crate::store::{Once, Store};
+
+/// Kinds of cards.
+pub const CARD_KINDS: [&str; 4] = ["physical", "e_card", "id_card", "social_security"];
+const OLDEST_YEARS: u32 = 130;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct RegisterReader {
+    pub name: String,
+    pub category: String,
+    pub home_unit_code: String,
+    pub card_number: CardNumber,
+    pub card_kind: String,
+    pub card_expires_on: Option<NaiveDate>,
+    pub birth_date: Option<NaiveDate>,
+    pub pin: Option<SecretString>,
+    pub note: Option<String>,
+}
+
+/// A reader was registered. Nothing personal: this answer is kept for a while under the idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RegisteredReader {
+    pub id: i64,
+    #[schema(example = "adult")]
+    pub category: String,
+    #[schema(example = "B01")]
+    pub home_unit_code: String,
+}
+
+/// Registers a reader.
+///
+/// # Errors
+/// `Invalid` naming every wrong field; `Forbidden`; `Busy`; a failure of the store.
+pub async fn register_reader(
+    store: &Arc<Store>,
+    passwords: &PasswordService,
+    caller: &Caller,
+    command: RegisterReader,
+    key: Option<IdempotencyKey>,
+) -> Result<Once<RegisteredReader>> {
+    caller.require_somewhere(Right::RegisterReader)?;
+    let network = store.read(|tx| tx.network().map_err(UseCaseError::from)).await?;
+    check(&command, &network, network.local_day(store.clock().now()))?;
+    // Slow on purpose, so outside the transaction.
+    let pin_hash = match &command.pin {
+        Some(pin) => Some(passwords.hash(pin.clone()).await?),
+        None => None,
+    };
+    let ids = store.take_ids::<UseCaseError>(3).await?;
+    let who = caller.clone();
+    let claim = key.map(|key| key.claim(caller));
+    store.write_once(claim, move |tx| apply(tx, &who, &command, pin_hash.clone(), ids.clone())).await
+}
+
+fn apply(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    command: &RegisterReader,
+    pin_hash: Option<String>,
+    mut ids: IdRun,
+) -> Result<RegisteredReader> {
+    let (network, now) = (tx.network()?, tx.now());
+    let (category, home) = check(command, &network, network.local_day(now))?;
+    if tx.card_exists(command.card_number.as_str())? {
+        return Err(UseCaseError::field("card_number", "another card has this number"));
+    }
+    let id = ReaderId::new(ids.next());
+    let reader = NewReader {
+        id: id.get(),
+        name: command.name.clone(),
+        category_id: category.id.get(),
+        home_unit_id: home.get(),
+        status: ReaderStatus::Active.code().to_owned(),
+        barred: false,
+        birth_date: command.birth_date.map(day_text),
+        credit_band: band_code(CreditBand::B).to_owned(),
+        debt_fen: 0,
+        note: command.note.clone(),
+        pin_hash,
+        open_holds: 0,
+        created_at: now.timestamp_millis(),
+    };
+    tx.insert_reader(&reader, &first_card(command, id, ids.next()))?;
+    let band = AgeBand::on(command.birth_date, network.local_day(now));
+    let at = caller.unit.unwrap_or(home);
+    let event = Event::new(EventKind::ReaderRegistered, now, at, caller.channel().code())
+        .of_reader(id, category.id, band)
+        .by(caller.staff(), caller.device())
+        .detail(json!({"home_unit_id": home}));
+    tx.append_event(ids.next(), &event)?;
+    Ok(RegisteredReader {
+        id: id.get(),
+        category: category.code.clone(),
+        home_unit_code: command.home_unit_code.clone(),
+    })
+}
+
+fn first_card(command: &RegisterReader, reader: ReaderId, id: i64) -> NewCard {
+    NewCard {
+        id,
+        number: command.card_number.as_str().to_owned(),
+        reader_id: reader.get(),
+        kind: command.card_kind.clone(),
+        status: CardStatus::Active.code().to_owned(),
+        expires_on: command.card_expires_on.map(day_text),
+    }
+}
+
+fn check<'n>(command: &RegisterReader, network: &'n Network, today: NaiveDate) -> Result<(&'n Category, UnitId)> {
+    let mut wrong = Wrong::default();
+    let category = wrong.category(network, "category", &command.category);
+    let home = wrong.unit(network, "home_unit_code", &command.home_unit_code);
+    if !CARD_KINDS.contains(&command.card_kind.as_str()) {
+        wrong.say("card_kind", format!("must be one of {}", CARD_KINDS.join(", ")));
+    }
+    if command.card_expires_on.is_some_and(|day| day < today) {
+        wrong.say("card_expires_on", "lies in the past");
+    }
+    if let Some(Err(violation)) = command.pin.as_ref().map(|pin| check_pin(pin.expose_secret())) {
+        wrong.say("pin", violation.to_string());
+    }
+    if let Some(born) = command.birth_date {
+        check_birth(born, today, category, &mut wrong);
+    }
+    wrong.check()?;
+    category.zip(home.map(|unit| unit.id)).ok_or(UseCaseError::NotFound("category"))
+}
+
+fn check_birth(born: NaiveDate, today: NaiveDate, category: Option<&Category>, wrong: &mut Wrong) {
+    let Some(age) = age_years(born, today).filter(|age| *age <= OLDEST_YEARS) else {
+        wrong.say("birth_date", format!("must be a day of the last {OLDEST_YEARS} years"));
+        return;
+    };
+    let Some(category) = category else { return };
+    if category.min_age_years.is_some_and(|min| age < u32::from(min)) {
+        wrong.say("birth_date", format!("too young for the category {}: {age}", category.code));
+    }
+    if category.max_age_years.is_some_and(|max| age > u32::from(max)) {
+        wrong.say("birth_date", format!("too old for the category {}: {age}", category.code));
+    }
+}

@@ -1,0 +1,130 @@
+//! Units as the API shows and takes them.
+
+use chrono::{NaiveDate, NaiveTime};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::view::unit_code;
+use crate::domain::calendar::OpenSpan;
+use crate::domain::network::Network;
+use crate::domain::unit::Unit;
+
+/// A node of the network tree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UnitView {
+    pub id: i64,
+    #[schema(example = "B01")]
+    pub code: String,
+    pub name: String,
+    /// `network`, `central`, `main`, `branch` or `point`.
+    #[schema(example = "branch")]
+    pub kind: String,
+    /// Absent for the root.
+    pub parent_code: Option<String>,
+    pub active: bool,
+    /// Items may be lent here.
+    pub lends: bool,
+    /// Holds may be picked up here.
+    pub pickup_point: bool,
+    /// Readers with a child's card may not borrow here.
+    pub adult_only: bool,
+    /// A 24-hour machine: it uses its parent's calendar for due dates.
+    pub always_open: bool,
+    /// Degrees, WGS 84.
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+}
+
+/// A unit with its calendar and what it has joined.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UnitDetail {
+    #[serde(flatten)]
+    pub unit: UnitView,
+    /// Seven lists, Monday first; absent when it uses its parent's hours.
+    pub hours: Option<Vec<Vec<OpenSpanView>>>,
+    /// Its own closed days; those of the units above apply too.
+    pub closed_days: Vec<ClosedDaysView>,
+    /// What it has joined for each item type, inherited settings included.
+    pub membership: Vec<MembershipView>,
+}
+
+/// One stretch of opening, local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenSpanView {
+    #[schema(value_type = String, example = "09:00:00")]
+    pub opens: NaiveTime,
+    /// After `opens`; `23:59:59` is the end of the day.
+    #[schema(value_type = String, example = "20:30:00")]
+    pub closes: NaiveTime,
+}
+
+/// Days on which a unit and everything below it is closed, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClosedDaysView {
+    pub first: NaiveDate,
+    pub last: NaiveDate,
+    #[schema(example = "春节")]
+    pub reason: String,
+}
+
+/// What a unit has joined for an item type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MembershipView {
+    #[schema(example = "book")]
+    pub item_type: String,
+    /// Its items may be lent at other units, and others' items here.
+    pub lend_away: bool,
+    /// Its items may be returned at other units, and others' items here.
+    pub return_away: bool,
+    /// Its readers may borrow items of other owners.
+    pub readers_away: bool,
+}
+
+impl UnitView {
+    /// A unit of the snapshot.
+    pub fn of(unit: &Unit, network: &Network) -> Self {
+        Self {
+            id: unit.id.get(),
+            code: unit.code.clone(),
+            name: unit.name.clone(),
+            kind: unit.kind.code().to_owned(),
+            parent_code: unit.parent.map(|parent| unit_code(network, parent.get())),
+            active: unit.active,
+            lends: unit.lends,
+            pickup_point: unit.pickup_point,
+            adult_only: unit.adult_only,
+            always_open: unit.always_open,
+            latitude: unit.latitude,
+            longitude: unit.longitude,
+        }
+    }
+}
+
+impl UnitDetail {
+    /// A unit of the snapshot, whole.
+    pub fn of(unit: &Unit, network: &Network) -> Self {
+        let span = |span: &OpenSpan| OpenSpanView { opens: span.opens, closes: span.closes };
+        let week = |days: &[Vec<OpenSpan>; 7]| days.iter().map(|spans| spans.iter().map(span).collect()).collect();
+        let membership = network.item_types().iter().map(|item_type| {
+            let joined = network.joined(unit.id, item_type.id);
+            MembershipView {
+                item_type: item_type.code.clone(),
+                lend_away: joined.lend_away,
+                return_away: joined.return_away,
+                readers_away: joined.readers_away,
+            }
+        });
+        let closed = unit.closed.iter().map(|range| ClosedDaysView {
+            first: range.first,
+            last: range.last,
+            reason: range.reason.clone(),
+        });
+        Self {
+            unit: UnitView::of(unit, network),
+            hours: unit.hours.as_ref().map(|hours| week(hours.days())),
+            closed_days: closed.collect(),
+            membership: membership.collect(),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of the pure core: scenarios as tables, which reach every refusal code, and properties over generated facts.
+
+mod decide;
+mod generate;
+mod outcomes;
+mod refusals;
+mod scene;

@@ -1,0 +1,1101 @@
+//! One table per verb: a change to the ordinary scene, and everything the decision says then. Together the tables
+//! reach every code.
+
+use std::collections::BTreeSet;
+
+use chrono::{NaiveDate, TimeDelta};
+use tongjie::domain::act::{Act, Passed};
+use tongjie::domain::check_out::OwnHold;
+use tongjie::domain::example::{BRANCH, BRANCH_2, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN};
+use tongjie::domain::hold::{CopyFacts, HoldStatus};
+use tongjie::domain::ids::{CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, RuleId, UnitId};
+use tongjie::domain::item::{ItemStatus, ReturnPolicy, TransitReason};
+use tongjie::domain::limit::{CountIn, LimitKind, LimitRow, LimitWhen};
+use tongjie::domain::membership::{Joined, Membership};
+use tongjie::domain::reader::{CardStatus, Channel, CreditBand, ManualBlock, ReaderStatus};
+use tongjie::domain::refusal::{Code, Code::*, Lang, Refusals};
+
+use crate::scene::{Scene, other_loan, said};
+
+type Change = fn(&mut Scene);
+type Case = (&'static str, Change, &'static [Code]);
+
+fn day(text: &str) -> Option<NaiveDate> {
+    text.parse().ok()
+}
+
+/// The network has one more limit.
+fn limit(scene: &mut Scene, kind: LimitKind, count_in: CountIn, max: i64) {
+    add_limit(
+        scene,
+        LimitRow {
+            id: RuleId::new(9_000),
+            when: LimitWhen::default(),
+            kind,
+            count_in,
+            max,
+            confirm: kind == LimitKind::DebtFen,
+        },
+    );
+}
+
+fn add_limit(scene: &mut Scene, row: LimitRow) {
+    let kind = row.kind;
+    scene.reconfigure(|parts| {
+        // The preset's own limit on overdue items would be told besides.
+        parts
+            .rules
+            .limits
+            .retain(|other| other.kind != kind || kind != LimitKind::OverdueLoans);
+        parts.rules.limits.push(row);
+    });
+}
+
+/// The item is of a type.
+fn of_type(scene: &mut Scene, code: &str) {
+    scene.item.item_type = scene.world.item_type(code);
+}
+
+/// The reader is of a category.
+fn in_category(scene: &mut Scene, code: &str) {
+    scene.reader.category = scene.world.category(code);
+    let category = scene.world.network.category(scene.reader.category);
+    scene.reader.child = category.is_some_and(|one| one.child);
+    scene.reader.reading_only = category.is_some_and(|one| one.reading_only);
+}
+
+fn child(scene: &mut Scene) {
+    in_category(scene, "child");
+    scene.reader.birth_date = day("2016-01-01");
+}
+
+/// The item belongs to the other main and stands there.
+fn of_other_main(scene: &mut Scene) {
+    (scene.item.owner, scene.item.home) = (OTHER_MAIN, OTHER_MAIN);
+}
+
+/// The item stands on a shelf of the other branch.
+fn hold_ready(scene: &mut Scene) {
+    scene.item.current = BRANCH_2;
+    scene.copies = vec![CopyFacts::of(&scene.item)];
+}
+
+/// After the copy was changed.
+fn recopy(scene: &mut Scene) {
+    scene.copies = vec![CopyFacts::of(&scene.item)];
+}
+
+const CHECK_OUT: &[Case] = &[
+    ("an ordinary loan", |_| {}, &[]),
+    (
+        "unit unknown",
+        |s| s.act.unit = UnitId::new(99),
+        &[UnitUnknown, StaysLocal],
+    ),
+    (
+        "unit inactive",
+        |s| s.reconfigure(|p| p.units[3].active = false),
+        &[UnitInactive],
+    ),
+    (
+        "unit does not lend",
+        |s| s.reconfigure(|p| p.units[3].lends = false),
+        &[UnitDoesNotLend],
+    ),
+    (
+        "category unknown",
+        |s| s.reader.category = CategoryId::new(99),
+        &[CategoryUnknown],
+    ),
+    (
+        "item type unknown",
+        |s| s.item.item_type = ItemTypeId::new(99),
+        &[ItemTypeUnknown],
+    ),
+    (
+        "dated before the last event",
+        |s| s.item.last_event_at = s.now + TimeDelta::seconds(1),
+        &[OlderThanLastEvent],
+    ),
+    (
+        "due by hand without the right",
+        |s| s.act.due_by_hand = Some(s.now + TimeDelta::days(3)),
+        &[DueWithoutRight],
+    ),
+    (
+        "due by hand in the past",
+        |s| {
+            s.act.may_set_due = true;
+            s.act.due_by_hand = Some(s.now - TimeDelta::days(3));
+        },
+        &[DueInPast],
+    ),
+    (
+        "reader inactive",
+        |s| s.reader.status = ReaderStatus::Inactive,
+        &[ReaderInactive],
+    ),
+    (
+        "reader suspended",
+        |s| s.reader.status = ReaderStatus::Suspended,
+        &[ReaderSuspended],
+    ),
+    (
+        "card lost",
+        |s| s.reader.card.status = CardStatus::Lost,
+        &[CardLost],
+    ),
+    (
+        "card replaced",
+        |s| s.reader.card.status = CardStatus::Replaced,
+        &[CardReplaced],
+    ),
+    (
+        "card cancelled",
+        |s| s.reader.card.status = CardStatus::Cancelled,
+        &[CardCancelled],
+    ),
+    (
+        "card expired by status",
+        |s| s.reader.card.status = CardStatus::Expired,
+        &[CardExpired],
+    ),
+    (
+        "card expired by date",
+        |s| s.reader.card.expires_on = day("2026-03-03"),
+        &[CardExpired],
+    ),
+    (
+        "card good for the last day",
+        |s| s.reader.card.expires_on = day("2026-03-04"),
+        &[CardExpiresBeforeDue],
+    ),
+    (
+        "child at an adult unit",
+        |s| {
+            child(s);
+            s.item.for_children = true;
+            s.act.unit = OTHER_BRANCH;
+        },
+        &[AdultOnlyUnit],
+    ),
+    ("child takes an adult book", child, &[NotForChildren]),
+    ("barred", |s| s.reader.barred = true, &[Barred]),
+    (
+        "blocked until later",
+        |s| {
+            let until = Some(s.now + TimeDelta::days(1));
+            s.reader.block = Some(ManualBlock {
+                reason: "noise".into(),
+                until,
+            });
+        },
+        &[ManualBlock],
+    ),
+    (
+        "a block that has ended",
+        |s| {
+            s.reader.block = Some(ManualBlock {
+                reason: "noise".into(),
+                until: Some(s.now),
+            })
+        },
+        &[],
+    ),
+    (
+        "credit frozen",
+        |s| s.reader.band = CreditBand::Frozen,
+        &[CreditFrozen, LimitCreditBand],
+    ),
+    (
+        "debt over the limit",
+        |s| s.reader.debt_fen = 1_001,
+        &[DebtOverLimit],
+    ),
+    ("debt at the limit", |s| s.reader.debt_fen = 1_000, &[]),
+    (
+        "any debt, where the policy says so",
+        |s| {
+            limit(s, LimitKind::DebtFen, CountIn::Network, 0);
+            s.reader.debt_fen = 1;
+        },
+        &[HasDebt],
+    ),
+    (
+        "overdue items",
+        |s| s.add_loan(other_loan(s, 1, "book", -1)),
+        &[OverdueItems],
+    ),
+    (
+        "too many overdue",
+        |s| {
+            limit(s, LimitKind::OverdueLoans, CountIn::Network, 1);
+            s.add_loan(other_loan(s, 1, "book", -1));
+            s.add_loan(other_loan(s, 2, "book", -1));
+        },
+        &[TooManyOverdue],
+    ),
+    (
+        "below the age",
+        |s| {
+            s.reader.birth_date = day("2010-03-05");
+            s.item.min_age_years = Some(16);
+        },
+        &[BelowAge],
+    ),
+    (
+        "the age reached today",
+        |s| {
+            s.reader.birth_date = day("2010-03-04");
+            s.item.min_age_years = Some(16);
+        },
+        &[],
+    ),
+    (
+        "age unknown",
+        |s| {
+            s.reader.birth_date = None;
+            s.item.min_age_years = Some(16);
+        },
+        &[AgeUnknown],
+    ),
+    (
+        "the reader's home has not joined",
+        |s| {
+            of_other_main(s);
+            s.reconfigure(|p| {
+                let joined = Joined {
+                    readers_away: false,
+                    ..Joined::EVERYTHING
+                };
+                p.memberships.push(Membership {
+                    unit: MAIN,
+                    item_type: None,
+                    joined,
+                });
+            });
+        },
+        &[OwnerNotForReader],
+    ),
+    (
+        "a note on the reader",
+        |s| s.reader.note = Some("deaf".into()),
+        &[ReaderNote],
+    ),
+    (
+        "too young for the category",
+        |s| s.reader.birth_date = day("2016-01-01"),
+        &[CategoryOutgrown],
+    ),
+    ("the tenth item", |s| s.with_loans(9), &[]),
+    ("the eleventh item", |s| s.with_loans(10), &[LimitCreditBand]),
+    (
+        "credit A allows twenty",
+        |s| {
+            s.reader.band = CreditBand::A;
+            s.with_loans(19);
+        },
+        &[],
+    ),
+    (
+        "a senior's eleventh",
+        |s| {
+            in_category(s, "senior");
+            s.reader.birth_date = day("1950-01-01");
+            s.with_loans(10);
+        },
+        &[LimitLoans],
+    ),
+    (
+        "a fifth periodical or disc",
+        |s| {
+            of_type(s, "periodical");
+            for id in 1..=4 {
+                s.add_loan(other_loan(
+                    s,
+                    id,
+                    if id % 2 == 0 { "periodical" } else { "av_disc" },
+                    5,
+                ));
+            }
+        },
+        &[LimitItemType],
+    ),
+    (
+        "this owner's limit",
+        |s| {
+            limit(s, LimitKind::Loans, CountIn::Owner, 2);
+            s.with_loans(2);
+        },
+        &[LimitOwner],
+    ),
+    (
+        "this unit's limit",
+        |s| {
+            limit(s, LimitKind::Loans, CountIn::Unit, 2);
+            s.with_loans(2);
+        },
+        &[LimitUnit],
+    ),
+    (
+        "this channel's limit",
+        |s| {
+            limit(s, LimitKind::Loans, CountIn::Channel, 2);
+            s.with_loans(2);
+        },
+        &[LimitChannel],
+    ),
+    (
+        "two limits at once",
+        |s| {
+            limit(s, LimitKind::Loans, CountIn::Unit, 2);
+            s.with_loans(10);
+        },
+        &[LimitUnit, LimitCreditBand],
+    ),
+    (
+        "no periodicals for institutions",
+        |s| {
+            in_category(s, "institution_200");
+            of_type(s, "periodical");
+        },
+        &[LimitIsZero],
+    ),
+    (
+        "withdrawn",
+        |s| s.item.status = ItemStatus::Withdrawn,
+        &[ItemWithdrawn],
+    ),
+    (
+        "on loan without a loan",
+        |s| s.item.status = ItemStatus::OnLoan,
+        &[ItemDataFault],
+    ),
+    (
+        "on the road without a journey",
+        |s| s.item.status = ItemStatus::InTransit,
+        &[ItemDataFault],
+    ),
+    (
+        "stays local",
+        |s| {
+            of_other_main(s);
+            of_type(s, "book_foreign");
+        },
+        &[StaysLocal],
+    ),
+    (
+        "on loan and not returnable here",
+        |s| {
+            s.lend_to_other();
+            of_other_main(s);
+            s.item.return_policy = ReturnPolicy::Restricted;
+        },
+        &[OnLoanNotReturnableHere],
+    ),
+    ("not for loan", |s| s.item.not_for_loan = true, &[ItemNotForLoan]),
+    (
+        "not lendable by rule",
+        |s| s.reconfigure(|p| p.rules.terms[0].terms.lendable = false),
+        &[NotLendableByRule],
+    ),
+    (
+        "in processing",
+        |s| s.item.status = ItemStatus::InProcessing,
+        &[ItemInProcessing],
+    ),
+    ("damaged", |s| s.item.status = ItemStatus::Damaged, &[ItemDamaged]),
+    (
+        "needs attention",
+        |s| s.item.status = ItemStatus::NeedsAttention,
+        &[ItemNeedsAttention],
+    ),
+    ("lost", |s| s.item.status = ItemStatus::Lost, &[ItemLost]),
+    ("missing", |s| s.item.status = ItemStatus::Missing, &[ItemMissing]),
+    (
+        "claimed returned",
+        |s| {
+            s.lend_to_other();
+            s.item.status = ItemStatus::ClaimedReturned;
+        },
+        &[ItemClaimedReturned, OnLoanToOther],
+    ),
+    (
+        "an alert on the item",
+        |s| s.item.alert_note = Some("map in pocket".into()),
+        &[ItemAlert],
+    ),
+    (
+        "on its way elsewhere",
+        |s| s.send(BRANCH, MAIN, TransitReason::ReturnHome, ItemStatus::InTransit),
+        &[ItemInTransit],
+    ),
+    (
+        "on its way here",
+        |s| s.send(MAIN, BRANCH, TransitReason::ReturnHome, ItemStatus::InTransit),
+        &[],
+    ),
+    ("on loan to the same reader", Scene::lend, &[OnLoanToSameReader]),
+    ("on loan to another", Scene::lend_to_other, &[OnLoanToOther]),
+    (
+        "another copy of the bib",
+        |s| {
+            let loan = other_loan(s, 1, "book", 5);
+            s.add_loan(tongjie::domain::reader::LoanOfReader {
+                bib_id: s.item.bib_id,
+                ..loan
+            });
+        },
+        &[BibAlreadyOnLoan],
+    ),
+    ("parts to count", |s| s.item.parts = 3, &[CountParts]),
+    (
+        "on the hold shelf for another",
+        |s| s.capture(2, BRANCH, ItemStatus::OnHoldShelf),
+        &[HeldOnShelfForOther],
+    ),
+    (
+        "on its way to another's pickup",
+        |s| {
+            s.capture(2, MAIN, ItemStatus::InTransit);
+            s.send(BRANCH, MAIN, TransitReason::Hold, ItemStatus::InTransit);
+        },
+        &[CapturedForOther, ItemInTransit],
+    ),
+    (
+        "returned and lent on while others wait",
+        |s| {
+            s.lend_to_other();
+            s.waiting = 2;
+        },
+        &[OnLoanToOther, WantedByOthers],
+    ),
+    ("others wait", |s| s.waiting = 2, &[OthersWaiting]),
+    (
+        "high demand shortens the loan",
+        |s| {
+            s.reconfigure(|p| {
+                p.rules.terms[0].terms.high_demand_holds = 5;
+                p.rules.terms[0].terms.high_demand_days = 14;
+            });
+            s.waiting = 5;
+        },
+        &[OthersWaiting, LoanShortened],
+    ),
+    (
+        "recorded elsewhere",
+        |s| s.item.current = MAIN,
+        &[ItemFoundElsewhere],
+    ),
+    (
+        "the own hold has another copy",
+        |s| {
+            s.own_hold = Some(OwnHold {
+                id: HoldId::new(1),
+                captured_item: Some(ItemId::new(2)),
+            })
+        },
+        &[OwnHoldElsewhere],
+    ),
+    (
+        "everything at once",
+        |s| {
+            s.reader.status = ReaderStatus::Suspended;
+            s.reader.barred = true;
+            s.reader.debt_fen = 5_000;
+            s.with_loans(10);
+            s.item.status = ItemStatus::Damaged;
+            s.item.parts = 2;
+        },
+        &[
+            ReaderSuspended,
+            Barred,
+            DebtOverLimit,
+            LimitCreditBand,
+            ItemDamaged,
+            CountParts,
+        ],
+    ),
+    (
+        "reading only: no limit, no terms",
+        |s| {
+            in_category(s, "reading_only");
+            s.item.not_for_loan = true;
+        },
+        &[],
+    ),
+];
+
+const CHECK_IN: &[Case] = &[
+    ("an ordinary return", Scene::lend, &[]),
+    ("unit unknown", |s| s.act.unit = UnitId::new(99), &[UnitUnknown]),
+    (
+        "not returnable here",
+        |s| {
+            s.lend();
+            of_other_main(s);
+            of_type(s, "book_foreign");
+        },
+        &[NotReturnableHere],
+    ),
+    (
+        "restricted to its owner's units",
+        |s| {
+            s.lend();
+            of_other_main(s);
+            s.item.return_policy = ReturnPolicy::Restricted;
+        },
+        &[NotReturnableHere],
+    ),
+    (
+        "claimed returned",
+        |s| {
+            s.lend();
+            s.item.status = ItemStatus::ClaimedReturned;
+        },
+        &[ClaimUnresolved],
+    ),
+    (
+        "lost, now found",
+        |s| s.item.status = ItemStatus::Lost,
+        &[LostFound],
+    ),
+    (
+        "missing, now found",
+        |s| s.item.status = ItemStatus::Missing,
+        &[MissingFound],
+    ),
+    ("damaged", |s| s.item.status = ItemStatus::Damaged, &[ItemDamaged]),
+    (
+        "in processing",
+        |s| s.item.status = ItemStatus::InProcessing,
+        &[ItemInProcessing],
+    ),
+    (
+        "needs attention",
+        |s| s.item.status = ItemStatus::NeedsAttention,
+        &[ItemNeedsAttention],
+    ),
+    (
+        "parts to count",
+        |s| {
+            s.lend();
+            s.item.parts = 2;
+        },
+        &[CountParts],
+    ),
+    (
+        "an alert",
+        |s| {
+            s.lend();
+            s.item.alert_note = Some("map".into());
+        },
+        &[ItemAlert],
+    ),
+    ("not on loan, at home", |_| {}, &[NotOnLoan, AlreadyOnShelf]),
+    (
+        "not on loan, from elsewhere",
+        |s| s.item.current = MAIN,
+        &[NotOnLoan, ItemFoundElsewhere],
+    ),
+    (
+        "withdrawn",
+        |s| s.item.status = ItemStatus::Withdrawn,
+        &[ItemWithdrawn],
+    ),
+    (
+        "reader suspended",
+        |s| {
+            s.lend();
+            s.loan = s.loan.take().map(|mut loan| {
+                loan.reader_status = ReaderStatus::Suspended;
+                loan
+            });
+        },
+        &[ReaderSuspended],
+    ),
+    (
+        "overdue",
+        |s| {
+            s.lend();
+            s.now += TimeDelta::days(40);
+            s.returned_at = s.now;
+        },
+        &[ReturnedOverdue],
+    ),
+    (
+        "dropped before it was due",
+        |s| {
+            s.lend();
+            s.returned_at = s.now + TimeDelta::days(3);
+            s.now += TimeDelta::days(40);
+        },
+        &[],
+    ),
+    (
+        "a clock that is wrong",
+        |s| {
+            s.lend();
+            s.returned_at = s.now - TimeDelta::days(40);
+        },
+        &[ReturnTimeAdjusted],
+    ),
+    (
+        "a hold is matched",
+        |s| {
+            s.lend();
+            s.queue(MAIN);
+        },
+        &[HoldMatched],
+    ),
+    (
+        "turned up on the wrong way",
+        |s| s.send(MAIN, OTHER_MAIN, TransitReason::ReturnHome, ItemStatus::InTransit),
+        &[TransitRepaired],
+    ),
+    (
+        "scanned twice",
+        |s| s.item.last_event_at = s.now - TimeDelta::seconds(5),
+        &[ScannedTwice, NotOnLoan, AlreadyOnShelf],
+    ),
+    (
+        "a loan though it stands on the shelf",
+        |s| {
+            s.lend();
+            s.item.status = ItemStatus::OnShelf;
+        },
+        &[ItemDataFault],
+    ),
+];
+
+const RENEW: &[Case] = &[
+    ("an ordinary renewal", |_| {}, &[]),
+    ("not on loan", |s| s.loan = None, &[NotOnLoan]),
+    ("somebody else's loan", Scene::lend_to_other, &[LoanOfAnother]),
+    (
+        "reader inactive",
+        |s| s.reader.status = ReaderStatus::Inactive,
+        &[ReaderInactive],
+    ),
+    (
+        "claimed returned",
+        |s| s.item.status = ItemStatus::ClaimedReturned,
+        &[ItemClaimedReturned],
+    ),
+    ("lost", |s| s.item.status = ItemStatus::Lost, &[ItemLost]),
+    (
+        "not renewable",
+        |s| of_type(s, "periodical"),
+        &[NotRenewable, NotLater],
+    ),
+    (
+        "renewed once already",
+        |s| {
+            s.loan = s.loan.take().map(|mut loan| {
+                loan.renewals = 1;
+                loan
+            });
+        },
+        &[RenewalLimit],
+    ),
+    (
+        "too soon",
+        |s| s.reconfigure(|p| p.rules.terms[0].terms.renew_window_days = 5),
+        &[RenewalTooSoon],
+    ),
+    ("overdue", |s| s.now += TimeDelta::days(31), &[LoanOverdue]),
+    (
+        "another item overdue",
+        |s| s.add_loan(other_loan(s, 5, "book", -1)),
+        &[OverdueItems],
+    ),
+    ("others wait", |s| s.waiting = 1, &[WantedByOthers]),
+    (
+        "others wait and other copies stand there",
+        |s| {
+            s.waiting = 1;
+            s.other_copies = 1;
+        },
+        &[],
+    ),
+    (
+        "the card ends",
+        |s| s.reader.card.expires_on = day("2026-04-03"),
+        &[NotLater],
+    ),
+    (
+        "due by hand without the right",
+        |s| s.act.due_by_hand = Some(s.now + TimeDelta::days(60)),
+        &[DueWithoutRight],
+    ),
+];
+
+const PLACE_HOLD: &[Case] = &[
+    ("an ordinary hold", |_| {}, &[]),
+    (
+        "reader suspended",
+        |s| s.reader.status = ReaderStatus::Suspended,
+        &[ReaderSuspended],
+    ),
+    (
+        "pickup unknown",
+        |s| s.pickup = UnitId::new(99),
+        &[PickupUnknown, NoCopyCanFill],
+    ),
+    (
+        "pickup inactive",
+        |s| s.reconfigure(|p| p.units[3].active = false),
+        &[UnitInactive],
+    ),
+    (
+        "no pickup there",
+        |s| s.reconfigure(|p| p.units[3].pickup_point = false),
+        &[NotAPickupPoint],
+    ),
+    (
+        "child at an adult unit",
+        |s| {
+            child(s);
+            s.item.for_children = true;
+            recopy(s);
+            s.pickup = OTHER_BRANCH;
+        },
+        &[AdultOnlyUnit],
+    ),
+    (
+        "wanted until yesterday",
+        |s| s.wanted_until = day("2026-03-03"),
+        &[HoldDatesInvalid],
+    ),
+    (
+        "begins after it ends",
+        |s| {
+            s.not_before = day("2026-04-02");
+            s.wanted_until = day("2026-04-01");
+        },
+        &[HoldDatesInvalid],
+    ),
+    (
+        "a copy of another bib",
+        |s| s.hold_item = Some(ItemId::new(9)),
+        &[ItemNotOfBib],
+    ),
+    (
+        "the same hold again",
+        |s| {
+            s.existing.same_target = Some(HoldId::new(1));
+            s.existing.of_bib = 1;
+        },
+        &[AlreadyHeld],
+    ),
+    (
+        "another hold on the bib",
+        |s| s.existing.of_bib = 1,
+        &[BibAlreadyHeld],
+    ),
+    (
+        "limit on one bib",
+        |s| {
+            limit(s, LimitKind::HoldsPerBib, CountIn::Network, 1);
+            s.existing.of_bib = 1;
+        },
+        &[BibAlreadyHeld, LimitHoldsPerBib],
+    ),
+    ("the fourth hold", |s| s.reader.open_holds = 3, &[LimitHolds]),
+    (
+        "too many today",
+        |s| {
+            limit(s, LimitKind::HoldsPerDay, CountIn::Network, 2);
+            s.holds_today = 2;
+        },
+        &[LimitHoldsPerDay],
+    ),
+    (
+        "on loan to the reader already",
+        |s| {
+            let loan = other_loan(s, 1, "book", 5);
+            s.add_loan(tongjie::domain::reader::LoanOfReader {
+                bib_id: s.item.bib_id,
+                ..loan
+            });
+        },
+        &[BibAlreadyOnLoan],
+    ),
+    ("debt", |s| s.reader.debt_fen = 2_000, &[DebtOverLimit]),
+    (
+        "overdue",
+        |s| s.add_loan(other_loan(s, 1, "book", -1)),
+        &[OverdueItems],
+    ),
+    (
+        "not holdable",
+        |s| s.reconfigure(|p| p.rules.terms[0].terms.holdable = false),
+        &[NotHoldable],
+    ),
+    (
+        "on the shelf here",
+        |s| {
+            s.item.current = BRANCH;
+            recopy(s);
+        },
+        &[CopyOnShelfHere],
+    ),
+    (
+        "on the shelf here, asked for online",
+        |s| {
+            s.item.current = BRANCH;
+            recopy(s);
+            s.act.channel = Channel::Portal;
+        },
+        &[],
+    ),
+    ("no copies", |s| s.copies.clear(), &[NoCopyCanFill]),
+    (
+        "stays local",
+        |s| {
+            of_other_main(s);
+            of_type(s, "book_foreign");
+            recopy(s);
+        },
+        &[NoCopyCanFill],
+    ),
+    (
+        "the only copy is lost",
+        |s| {
+            s.item.status = ItemStatus::Lost;
+            recopy(s);
+        },
+        &[NoCopyCanFill],
+    ),
+    (
+        "the copy wished for is lost",
+        |s| {
+            s.item.status = ItemStatus::Lost;
+            s.hold_item = Some(ItemId::new(1));
+            recopy(s);
+        },
+        &[ItemLost],
+    ),
+    (
+        "not for loan",
+        |s| {
+            s.item.not_for_loan = true;
+            recopy(s);
+        },
+        &[ItemNotForLoan],
+    ),
+    ("a child and an adult book", child, &[NotForChildren]),
+    (
+        "too young",
+        |s| {
+            s.reader.birth_date = day("2011-01-01");
+            s.item.min_age_years = Some(18);
+            recopy(s);
+        },
+        &[BelowAge],
+    ),
+    (
+        "age unknown",
+        |s| {
+            s.reader.birth_date = None;
+            s.item.min_age_years = Some(18);
+            recopy(s);
+        },
+        &[AgeUnknown],
+    ),
+    (
+        "the reader's home has not joined",
+        |s| {
+            of_other_main(s);
+            recopy(s);
+            s.reconfigure(|p| {
+                let joined = Joined {
+                    readers_away: false,
+                    ..Joined::EVERYTHING
+                };
+                p.memberships.push(Membership {
+                    unit: MAIN,
+                    item_type: None,
+                    joined,
+                });
+            });
+        },
+        &[OwnerNotForReader],
+    ),
+];
+
+const CANCEL_HOLD: &[Case] = &[
+    ("an ordinary cancellation", |_| {}, &[]),
+    ("no such hold", |s| s.hold = None, &[HoldNotOpen]),
+    (
+        "filled already",
+        |s| {
+            s.hold = s.hold.take().map(|mut hold| {
+                hold.status = HoldStatus::Filled;
+                hold
+            });
+        },
+        &[HoldNotOpen],
+    ),
+    (
+        "somebody else's",
+        |s| s.by_reader = Some(ReaderId::new(2)),
+        &[HoldOfAnother],
+    ),
+    ("the reader's own", |s| s.by_reader = Some(ReaderId::new(1)), &[]),
+];
+
+const VOID_LOAN: &[Case] = &[
+    ("at once", |_| {}, &[]),
+    ("not on loan", |s| s.loan = None, &[NotOnLoan]),
+    ("too late", |s| s.now += TimeDelta::minutes(31), &[VoidTooLate]),
+    (
+        "renewed since",
+        |s| {
+            s.loan = s.loan.take().map(|mut loan| {
+                loan.renewals = 1;
+                loan
+            });
+        },
+        &[VoidTooLate],
+    ),
+];
+
+type Decide = fn(&Scene) -> Result<Passed, Refusals>;
+
+/// Each verb: its name, what its ordinary scene is, its decision and its table.
+const TABLES: [(&str, Change, Decide, &[Case]); 6] = [
+    (
+        "check-out",
+        |_| {},
+        |s| s.check_out().map(|plan| plan.passed),
+        CHECK_OUT,
+    ),
+    (
+        "check-in",
+        |_| {},
+        |s| s.check_in().map(|plan| plan.passed),
+        CHECK_IN,
+    ),
+    (
+        "renewal",
+        Scene::lend,
+        |s| s.renew().map(|plan| plan.passed),
+        RENEW,
+    ),
+    (
+        "hold",
+        hold_ready,
+        |s| s.place_hold().map(|plan| plan.passed),
+        PLACE_HOLD,
+    ),
+    (
+        "cancellation",
+        |_| {},
+        |s| s.cancel_hold().map(|plan| plan.passed),
+        CANCEL_HOLD,
+    ),
+    (
+        "void",
+        Scene::lend,
+        |s| s.void_loan().map(|plan| plan.passed),
+        VOID_LOAN,
+    ),
+];
+
+fn scene(ordinary: Change, change: Change) -> Scene {
+    let mut scene = Scene::new();
+    ordinary(&mut scene);
+    change(&mut scene);
+    scene
+}
+
+#[test]
+fn every_case_says_exactly_what_the_table_says() {
+    let mut wrong = Vec::new();
+    for (verb, ordinary, decide, cases) in TABLES {
+        for (name, change, codes) in cases {
+            let found = said(decide(&scene(ordinary, *change)));
+            if found != codes.iter().copied().collect() {
+                wrong.push(format!("{verb}, {name}: {found:?}, expected {codes:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_code_is_reached() {
+    let mut reached = BTreeSet::new();
+    for (_, ordinary, decide, cases) in TABLES {
+        for (_, change, _) in cases {
+            reached.extend(said(decide(&scene(ordinary, *change))));
+        }
+    }
+    let missed: Vec<&Code> = Code::ALL.iter().filter(|code| !reached.contains(code)).collect();
+    assert!(missed.is_empty(), "no case reaches {missed:?}");
+}
+
+#[test]
+fn every_text_gets_all_its_parameters() {
+    // An open end and an expiry by status only have no date to show.
+    let dateless = [ManualBlock, CardExpired];
+    for (verb, ordinary, decide, cases) in TABLES {
+        for (name, change, _) in cases {
+            let said = match decide(&scene(ordinary, *change)) {
+                Ok(passed) => passed.notices,
+                Err(refusals) => refusals.0,
+            };
+            for refusal in said.iter().filter(|one| !dateless.contains(&one.code)) {
+                for text in [refusal.text(Lang::Zh), refusal.text(Lang::En)] {
+                    let whole = [text.message, text.remedy].concat();
+                    assert!(
+                        !whole.contains('—') && !whole.contains('{'),
+                        "{verb}, {name}: {whole}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_desk_may_pass_passes_and_nothing_else_does() {
+    for (verb, ordinary, decide, cases) in TABLES {
+        for (name, change, _) in cases {
+            let mut scene = scene(ordinary, *change);
+            let Err(refusals) = decide(&scene) else { continue };
+            scene.override_codes(Code::ALL);
+            scene.confirm(Code::ALL);
+            match decide(&scene) {
+                Ok(_) => assert!(refusals.could_pass(), "{verb}: {name}"),
+                Err(left) => {
+                    assert!(!refusals.could_pass(), "{verb}: {name}");
+                    assert!(
+                        left.0.iter().all(|one| refusals.0.contains(one)),
+                        "{verb}: {name}"
+                    );
+                }
+            }
+            // A return is never refused without staff, and this limit only counts loans made the same way.
+            if verb != "check-in" && !refusals.has(LimitChannel) {
+                scene.act = Act {
+                    channel: Channel::Kiosk,
+                    ..scene.act.clone()
+                };
+                assert!(decide(&scene).is_err(), "{verb}: {name} passes at a kiosk");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_unstaffed_check_in_is_never_refused() {
+    for (name, change, _) in CHECK_IN {
+        let mut scene = scene(|_| {}, *change);
+        for (unit, channel) in [(BRANCH, Channel::Drop), (LOCKER, Channel::Locker)] {
+            scene.at(unit, channel);
+            assert!(scene.check_in().is_ok(), "{name} at {unit}");
+        }
+    }
+}

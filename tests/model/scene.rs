@@ -1,0 +1,300 @@
+//! All facts of one item, reader and hold, from which each decision takes what it needs.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use tongjie::domain::act::{Act, Overrides, Passed};
+use tongjie::domain::example::{self, BRANCH, World};
+use tongjie::domain::hold::{CopyFacts, HoldCandidate, HoldFacts, Target, Wish};
+use tongjie::domain::ids::{BibId, HoldId, ItemId, LoanId, ReaderId, TransitId, UnitId};
+use tongjie::domain::item::{
+    CapturedHold, ItemFacts, ItemStatus, OpenLoanOfItem, OpenTransit, TransitReason,
+};
+use tongjie::domain::loan::OpenLoan;
+use tongjie::domain::network::{Network, NetworkParts};
+use tongjie::domain::reader::{Channel, LoanOfReader, ReaderFacts};
+use tongjie::domain::refusal::{Code, Refusals};
+use tongjie::domain::{cancel_hold, check_in, check_out, place_hold, renew, void_loan};
+
+#[derive(Debug, Clone)]
+pub struct Scene {
+    pub world: World,
+    pub now: DateTime<Utc>,
+    pub act: Act,
+    pub reader: ReaderFacts,
+    pub item: ItemFacts,
+    pub loan: Option<OpenLoan>,
+    pub waiting: u32,
+    pub other_copies: u32,
+    pub own_hold: Option<check_out::OwnHold>,
+    pub returned_at: DateTime<Utc>,
+    pub next_hold: Option<HoldCandidate>,
+    pub hold: Option<HoldFacts>,
+    pub by_reader: Option<ReaderId>,
+    pub filled_hold: Option<void_loan::FilledHold>,
+    pub hold_item: Option<ItemId>,
+    pub copies: Vec<CopyFacts>,
+    pub pickup: UnitId,
+    pub existing: place_hold::Existing,
+    pub holds_today: u32,
+    pub not_before: Option<NaiveDate>,
+    pub wanted_until: Option<NaiveDate>,
+}
+
+impl Scene {
+    /// The adult at the desk of the branch, with a book from its shelf.
+    pub fn new() -> Self {
+        let world = example::world();
+        let item = world.item();
+        Self {
+            now: world.now,
+            act: world.at_desk(),
+            reader: world.reader(),
+            loan: None,
+            waiting: 0,
+            other_copies: 0,
+            own_hold: None,
+            returned_at: world.now,
+            next_hold: None,
+            hold: Some(world.hold()),
+            by_reader: None,
+            filled_hold: None,
+            hold_item: None,
+            copies: Vec::new(),
+            pickup: BRANCH,
+            existing: place_hold::Existing::default(),
+            holds_today: 0,
+            not_before: None,
+            wanted_until: None,
+            item,
+            world,
+        }
+    }
+
+    pub const fn network(&self) -> &Network {
+        &self.world.network
+    }
+
+    /// Rebuilds the network from changed rows.
+    pub fn reconfigure(&mut self, change: impl FnOnce(&mut NetworkParts)) {
+        let mut parts = example::parts();
+        change(&mut parts);
+        self.world.network = Network::build(parts).expect("the changed network is valid");
+    }
+
+    /// The item is on loan to its reader since now.
+    pub fn lend(&mut self) {
+        let loan = self.world.loan();
+        self.item = ItemFacts {
+            last_event_at: self.item.last_event_at,
+            ..self.world.item_on_loan(&loan)
+        };
+        self.loan = Some(loan);
+    }
+
+    /// The open loan belongs to somebody else.
+    pub fn lend_to_other(&mut self) {
+        self.lend();
+        if let (Some(loan), Some(open)) = (&mut self.loan, &mut self.item.open_loan) {
+            loan.reader = ReaderId::new(2);
+            open.reader = ReaderId::new(2);
+        }
+    }
+
+    /// The item is set aside for a reader's hold, with this status.
+    pub fn capture(&mut self, reader: i64, pickup: UnitId, status: ItemStatus) {
+        let placed = (status == ItemStatus::OnHoldShelf).then_some(17);
+        self.item.captured_for = Some(CapturedHold {
+            id: HoldId::new(7),
+            reader: ReaderId::new(reader),
+            pickup,
+            category: self.reader.category,
+            band: self.reader.band,
+            shelf_number: placed,
+            expires_on: placed.and_then(|_| NaiveDate::from_ymd_opt(2026, 3, 11)),
+        });
+        self.item.status = status;
+    }
+
+    /// The item is on its way.
+    pub fn send(&mut self, from: UnitId, to: UnitId, reason: TransitReason, status: ItemStatus) {
+        self.item.transit = Some(OpenTransit {
+            id: TransitId::new(3),
+            from,
+            to,
+            reason,
+        });
+        self.item.status = status;
+    }
+
+    /// Somebody waits for the bib, pickup there.
+    pub fn queue(&mut self, pickup: UnitId) {
+        let reader = &self.reader;
+        let wish = Wish {
+            target: Target::Bib(self.item.bib_id),
+            pickup,
+            category: reader.category,
+            band: reader.band,
+            child: false,
+            reader_home: reader.home,
+            birth_date: reader.birth_date,
+        };
+        self.next_hold = Some(HoldCandidate {
+            id: HoldId::new(8),
+            reader: ReaderId::new(3),
+            wish,
+        });
+    }
+
+    /// So many other loans of the reader.
+    pub fn with_loans(&mut self, count: i64) {
+        self.reader.loans = self.world.reader_with_loans(count).loans;
+    }
+
+    /// The reader has this one too.
+    pub fn add_loan(&mut self, loan: LoanOfReader) {
+        self.reader.loans.push(loan);
+    }
+
+    /// Staff with the right override these codes.
+    pub fn override_codes(&mut self, codes: &[Code]) {
+        self.act.may_override = true;
+        self.act.overrides = Overrides {
+            codes: codes.iter().copied().collect(),
+            reason: "looked into it".to_owned(),
+        };
+    }
+
+    /// Staff confirm these codes.
+    pub fn confirm(&mut self, codes: &[Code]) {
+        self.act.confirmed = codes.iter().copied().collect();
+    }
+
+    pub fn at(&mut self, unit: UnitId, channel: Channel) {
+        self.act = Act {
+            unit,
+            channel,
+            ..self.act.clone()
+        };
+    }
+
+    pub fn check_out(&self) -> Result<check_out::Plan, Refusals> {
+        let demand = check_out::Demand {
+            waiting_for_bib: self.waiting,
+            own_hold: self.own_hold,
+        };
+        let (act, network, reader, item) = (&self.act, self.network(), &self.reader, &self.item);
+        check_out::decide(
+            &check_out::Facts {
+                act,
+                network,
+                reader,
+                item,
+                demand,
+            },
+            self.now,
+        )
+    }
+
+    pub fn check_in(&self) -> Result<check_in::Plan, Refusals> {
+        let facts = check_in::Facts {
+            act: &self.act,
+            network: self.network(),
+            item: &self.item,
+            loan: self.loan.as_ref(),
+            next_hold: self.next_hold.as_ref(),
+            next_shelf_number: 42,
+            returned_at: self.returned_at,
+        };
+        check_in::decide(&facts, self.now)
+    }
+
+    pub fn renew(&self) -> Result<renew::Plan, Refusals> {
+        let facts = renew::Facts {
+            act: &self.act,
+            network: self.network(),
+            reader: &self.reader,
+            item: &self.item,
+            loan: self.loan.as_ref(),
+            demand: renew::Demand {
+                waiting: self.waiting,
+                other_copies: self.other_copies,
+            },
+        };
+        renew::decide(&facts, self.now)
+    }
+
+    pub fn place_hold(&self) -> Result<place_hold::Plan, Refusals> {
+        let facts = place_hold::Facts {
+            act: &self.act,
+            network: self.network(),
+            reader: &self.reader,
+            bib: BibId::new(1),
+            item: self.hold_item,
+            copies: &self.copies,
+            pickup: self.pickup,
+            existing: self.existing,
+            holds_today: self.holds_today,
+            queue_length: self.waiting,
+            not_before: self.not_before,
+            wanted_until: self.wanted_until,
+        };
+        place_hold::decide(&facts, self.now)
+    }
+
+    pub fn cancel_hold(&self) -> Result<cancel_hold::Plan, Refusals> {
+        let facts = cancel_hold::Facts {
+            act: &self.act,
+            network: self.network(),
+            hold: self.hold.as_ref(),
+            by_reader: self.by_reader,
+            item: self.item.captured_for.as_ref().map(|_| &self.item),
+            next_hold: self.next_hold.as_ref(),
+            next_shelf_number: 42,
+        };
+        cancel_hold::decide(&facts, self.now)
+    }
+
+    pub fn void_loan(&self) -> Result<void_loan::Plan, Refusals> {
+        let facts = void_loan::Facts {
+            act: &self.act,
+            network: self.network(),
+            item: &self.item,
+            loan: self.loan.as_ref(),
+            filled_hold: self.filled_hold.as_ref(),
+        };
+        void_loan::decide(&facts, self.now)
+    }
+
+    /// Keeps the loan of the item's own facts in step with the loan.
+    pub fn sync_loan(&mut self) {
+        self.item.open_loan = self.loan.as_ref().map(|loan| OpenLoanOfItem {
+            id: loan.id,
+            reader: loan.reader,
+            loaned_at: loan.loaned_at,
+            due_at: loan.due_at,
+            unit: loan.unit,
+        });
+    }
+}
+
+/// Another loan of the reader, of a book of another bib, due in so many days.
+pub fn other_loan(scene: &Scene, id: i64, item_type: &str, due_in_days: i64) -> LoanOfReader {
+    LoanOfReader {
+        id: LoanId::new(id),
+        bib_id: BibId::new(500 + id),
+        item_type: scene.world.item_type(item_type),
+        owner: example::MAIN,
+        unit: BRANCH,
+        channel: Channel::Desk,
+        due_at: scene.now + chrono::TimeDelta::days(due_in_days),
+    }
+}
+
+/// What a decision said: the refusals, or else the notices.
+pub fn said(answer: Result<Passed, Refusals>) -> BTreeSet<Code> {
+    match answer {
+        Ok(passed) => passed.notices.iter().map(|notice| notice.code).collect(),
+        Err(refusals) => refusals.codes().into_iter().collect(),
+    }
+}

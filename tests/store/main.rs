@@ -1,0 +1,11 @@
+//! The store's promises, on both engines: what was learned by experiment stays true.
+
+#[path = "../support/database.rs"]
+mod database;
+mod world;
+
+mod circulation;
+mod crash;
+mod groups;
+mod lost_commit;
+mod order;

@@ -1,0 +1,66 @@
+//! Events are consumed in commit order, and none is skipped because a slow transaction had the lower number.
+
+use std::sync::mpsc;
+
+use tongjie::domain::event::EventKind;
+use tongjie::domain::ids::UnitId;
+use tongjie::store::StoreError;
+use tongjie::store::events::{Event, SYSTEM_CHANNEL};
+
+use crate::database::Engine;
+use crate::world::{World, noon};
+
+async fn seal_all(world: &World) -> i64 {
+    let mut sealed = 0;
+    while let Some(next) = world.store.read(|tx| tx.next_seal()).await.expect("a read") {
+        sealed += next.seal.event_count;
+        let wrote = world.store.write(move |tx| tx.write_seal(&next, noon())).await.expect("a write");
+        assert!(wrote, "nobody else seals");
+    }
+    sealed
+}
+
+async fn append(world: &World, id: i64, slow: Option<(tokio::sync::oneshot::Sender<()>, mpsc::Receiver<()>)>) {
+    let unit: UnitId = world.main;
+    let slow = std::sync::Mutex::new(slow);
+    world
+        .store
+        .write(move |tx| {
+            let event = Event::new(EventKind::UnitChanged, noon(), unit, SYSTEM_CHANNEL);
+            tx.append_event(id, &event)?;
+            if let Some((began, wait)) = slow.lock().expect("alone here").take() {
+                began.send(()).expect("the test waits");
+                wait.recv().unwrap_err();
+            }
+            Ok::<_, StoreError>(())
+        })
+        .await
+        .expect("kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_transaction_with_a_lower_number_is_not_skipped() {
+    for engine in Engine::all() {
+        let world = std::sync::Arc::new(World::new(engine, 1, 1).await);
+        seal_all(&world).await;
+        let (release, wait) = mpsc::channel();
+        let (began, inside) = tokio::sync::oneshot::channel();
+        let slow = {
+            let world = world.clone();
+            tokio::spawn(async move { append(&world, 900_001, Some((began, wait))).await })
+        };
+        inside.await.expect("the slow one has appended");
+        if engine == Engine::Postgres {
+            // The fast one begins later, commits first, and must wait for the slow one to be consumed.
+            append(&world, 900_002, None).await;
+            assert_eq!(seal_all(&world).await, 0, "nothing may be sealed past a running transaction");
+        }
+        drop(release);
+        slow.await.expect("no panic");
+        if engine == Engine::Sqlite {
+            append(&world, 900_002, None).await;
+        }
+        assert_eq!(seal_all(&world).await, 2, "{engine:?}: both, each once");
+        assert_eq!(seal_all(&world).await, 0);
+    }
+}
