@@ -60,7 +60,13 @@ async fn a_slow_transaction_with_a_lower_number_is_not_skipped() {
         if engine == Engine::Sqlite {
             append(&world, 900_002, None).await;
         }
-        assert_eq!(seal_all(&world).await, 2, "{engine:?}: both, each once");
+        // PostgreSQL's horizon is the cluster's: transactions of other tests hold it back for a moment.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let mut sealed = 0;
+        while sealed < 2 && std::time::Instant::now() < deadline {
+            sealed += seal_all(&world).await;
+        }
+        assert_eq!(sealed, 2, "{engine:?}: both, each once");
         assert_eq!(seal_all(&world).await, 0);
     }
 }
