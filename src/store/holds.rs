@@ -1,23 +1,17 @@
 //! Holds: the queue of a bib, what is set aside for whom, and the numbered hold shelf.
 //! The place in a queue is the rank by (priority, time, id): 1..n without gaps by construction.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::error::StoreError;
-use super::items::parse_day;
-use super::readers::{band_from_code, day_text};
-use super::schema::{bibs, holds, items, readers};
+use super::readers::day_text;
+use super::schema::{bibs, holds};
 use super::tx::{ReadTx, WriteTx};
-use crate::domain::hold::{CopyFacts, HoldCandidate, HoldFacts, HoldStatus, Target, Wish, may_fill};
-use crate::domain::ids::{BibId, CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, UnitId};
-use crate::domain::item::ItemStatus;
-use crate::domain::network::Network;
+use crate::domain::hold::{HoldFacts, HoldStatus, Target};
+use crate::domain::ids::{BibId, HoldId, ItemId, ReaderId, UnitId};
 use crate::domain::route::Capture;
 use crate::domain::void_loan::FilledHold;
-
-/// Waiting holds read at a time while one is sought that a copy may fill.
-const QUEUE_PAGE: i64 = 50;
 
 /// A new hold's row.
 #[derive(Debug, Clone, Insertable)]
@@ -108,26 +102,6 @@ macro_rules! view_columns {
     };
 }
 
-#[derive(Debug, Queryable)]
-struct WaitingRow {
-    id: i64,
-    item: Option<i64>,
-    pickup: i64,
-    priority: i32,
-    placed_at: i64,
-    not_before: Option<String>,
-    wanted_until: Option<String>,
-    reader: i64,
-    category: i64,
-    band: String,
-    home: i64,
-    birth_date: Option<String>,
-    status: String,
-    barred: bool,
-}
-
-type CopyRow = (i64, i64, i64, i64, i64, String, bool, bool, Option<i32>);
-
 impl ReadTx<'_> {
     /// The bib of a hold, to lock it before the hold is read.
     pub fn bib_of_hold(&mut self, id: HoldId) -> Result<Option<(BibId, Option<ReaderId>)>, StoreError> {
@@ -187,151 +161,9 @@ impl ReadTx<'_> {
             .get_result(self.conn)?;
         Ok(before + 1)
     }
-
-    /// What decides about every copy of a bib that is not withdrawn.
-    pub fn copies_of_bib(&mut self, bib: BibId) -> Result<Vec<CopyFacts>, StoreError> {
-        let rows: Vec<(CopyRow, Option<i64>)> = items::table
-            .left_join(holds::table.on(holds::captured_item_id.eq(items::id.nullable()).and(holds::closed_at.is_null())))
-            .filter(items::bib_id.eq(bib.get()).and(items::status.ne(ItemStatus::Withdrawn.code())))
-            .select((
-                (
-                    items::id,
-                    items::owner_unit_id,
-                    items::home_unit_id,
-                    items::current_unit_id,
-                    items::item_type_id,
-                    items::status,
-                    items::not_for_loan,
-                    items::for_children,
-                    items::min_age_years,
-                ),
-                holds::id.nullable(),
-            ))
-            .order(items::id)
-            .load(self.conn)?;
-        rows.into_iter()
-            .map(|((id, owner, home, current, item_type, status, not_for_loan, for_children, min_age), hold)| {
-                Ok(CopyFacts {
-                    item: ItemId::new(id),
-                    bib,
-                    owner: UnitId::new(owner),
-                    home: UnitId::new(home),
-                    current: UnitId::new(current),
-                    item_type: ItemTypeId::new(item_type),
-                    status: ItemStatus::from_code(&status)
-                        .ok_or_else(|| StoreError::Corrupt(format!("item {id} has the unknown status {status}")))?,
-                    not_for_loan,
-                    for_children,
-                    min_age_years: min_age.and_then(|years| u8::try_from(years).ok()),
-                    captured: hold.is_some(),
-                })
-            })
-            .collect()
-    }
 }
 
 impl WriteTx<'_> {
-    /// The first waiting hold a copy may fill, in the order of the queue. Read under the lock of the bib.
-    pub fn first_fillable(
-        &mut self,
-        network: &Network,
-        copy: &CopyFacts,
-        today: NaiveDate,
-    ) -> Result<Option<HoldCandidate>, StoreError> {
-        let mut first = None;
-        self.walk_queue(network, copy, today, &mut |candidate| {
-            first = Some(candidate);
-            false
-        })?;
-        Ok(first)
-    }
-
-    /// How many waiting holds of other readers a copy may fill.
-    pub fn count_fillable(
-        &mut self,
-        network: &Network,
-        copy: &CopyFacts,
-        today: NaiveDate,
-        except: ReaderId,
-    ) -> Result<u32, StoreError> {
-        let mut count = 0;
-        self.walk_queue(network, copy, today, &mut |candidate| {
-            count += u32::from(candidate.reader != except);
-            true
-        })?;
-        Ok(count)
-    }
-
-    /// Shows `visit` every waiting hold the copy may fill until it answers false. Sleeping and expired holds and those of
-    /// readers who may not borrow are skipped.
-    fn walk_queue(
-        &mut self,
-        network: &Network,
-        copy: &CopyFacts,
-        today: NaiveDate,
-        visit: &mut dyn FnMut(HoldCandidate) -> bool,
-    ) -> Result<(), StoreError> {
-        let mut after: Option<(i32, i64, i64)> = None;
-        loop {
-            let page = self.waiting_page(copy, after)?;
-            let full = page.len() == usize::try_from(QUEUE_PAGE).unwrap_or(usize::MAX);
-            for row in page {
-                after = Some((row.priority, row.placed_at, row.id));
-                let awake = row.not_before.as_deref().map(parse_day).transpose()?.is_none_or(|first| first <= today);
-                let wanted = row.wanted_until.as_deref().map(parse_day).transpose()?.is_none_or(|last| last >= today);
-                if !awake || !wanted || row.status != "active" || row.barred {
-                    continue;
-                }
-                let wish = wish_of(&row, copy.bib, network)?;
-                if may_fill(network, copy, &wish, today).is_err() {
-                    continue;
-                }
-                if !visit(HoldCandidate { id: HoldId::new(row.id), reader: ReaderId::new(row.reader), wish }) {
-                    return Ok(());
-                }
-            }
-            if !full {
-                return Ok(());
-            }
-        }
-    }
-
-    fn waiting_page(&mut self, copy: &CopyFacts, after: Option<(i32, i64, i64)>) -> Result<Vec<WaitingRow>, StoreError> {
-        let mut query = holds::table
-            .inner_join(readers::table.on(holds::reader_id.eq(readers::id.nullable())))
-            .filter(holds::bib_id.eq(copy.bib.get()).and(holds::closed_at.is_null()))
-            .filter(holds::captured_item_id.is_null())
-            .filter(holds::item_id.is_null().or(holds::item_id.eq(copy.item.get())))
-            .order((holds::priority, holds::placed_at, holds::id))
-            .limit(QUEUE_PAGE)
-            .select((
-                holds::id,
-                holds::item_id,
-                holds::pickup_unit_id,
-                holds::priority,
-                holds::placed_at,
-                holds::not_before,
-                holds::wanted_until,
-                readers::id,
-                readers::category_id,
-                readers::credit_band,
-                readers::home_unit_id,
-                readers::birth_date,
-                readers::status,
-                readers::barred,
-            ))
-            .into_boxed();
-        if let Some((priority, placed_at, id)) = after {
-            query = query.filter(
-                holds::priority
-                    .gt(priority)
-                    .or(holds::priority.eq(priority).and(holds::placed_at.gt(placed_at)))
-                    .or(holds::priority.eq(priority).and(holds::placed_at.eq(placed_at)).and(holds::id.gt(id))),
-            );
-        }
-        Ok(query.load(self.conn)?)
-    }
-
     /// A hold under the lock of its bib; `None` for an unknown or closed one is not distinguished: see `facts.status`.
     pub fn hold(&mut self, id: HoldId) -> Result<Option<LoadedHold>, StoreError> {
         let Some(view) = self.hold_view(id)? else { return Ok(None) };
@@ -423,18 +255,9 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// The waiting holds of a bib.
-    pub fn queue_length(&mut self, bib: BibId) -> Result<u32, StoreError> {
-        let n: i64 = holds::table
-            .filter(holds::bib_id.eq(bib.get()).and(holds::closed_at.is_null()).and(holds::captured_item_id.is_null()))
-            .count()
-            .get_result(self.conn)?;
-        Ok(u32::try_from(n).unwrap_or(u32::MAX))
-    }
-
     /// A hold that a loan filled, as it was before.
     pub fn filled_hold(&mut self, id: HoldId) -> Result<Option<FilledHold>, StoreError> {
-        let captured = super::items::captured_hold_by_id(self.conn, id.get())?;
+        let captured = super::item_lock::captured_hold_by_id(self.conn, id.get())?;
         Ok(captured.map(|(captured, item)| match item {
             Some(_) => FilledHold::Captured(captured),
             None => FilledHold::Waiting(id),
@@ -491,17 +314,4 @@ impl WriteTx<'_> {
         self.count_hold_of_bib(bib, -1)?;
         self.count_hold_of_reader(reader, -1)
     }
-}
-
-fn wish_of(row: &WaitingRow, bib: BibId, network: &Network) -> Result<Wish, StoreError> {
-    let category = CategoryId::new(row.category);
-    Ok(Wish {
-        target: row.item.map_or(Target::Bib(bib), |item| Target::Item(ItemId::new(item))),
-        pickup: UnitId::new(row.pickup),
-        category,
-        band: band_from_code(&row.band)?,
-        child: network.category(category).is_some_and(|category| category.child),
-        reader_home: UnitId::new(row.home),
-        birth_date: row.birth_date.as_deref().map(parse_day).transpose()?,
-    })
 }

@@ -3,96 +3,11 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
-use super::connection::AnyConnection;
 use super::error::StoreError;
-use super::schema::{bibs, holds, items, loans, readers, transits};
+use super::schema::items;
 use super::tx::{ReadTx, WriteTx};
-use crate::clock::from_millis;
-use crate::domain::ids::{
-    BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, LoanId, ReaderId, TransitId, UnitId,
-};
-use crate::domain::item::{
-    CapturedHold, ItemFacts, ItemStatus, OpenLoanOfItem, OpenTransit, ReturnPolicy, TransitReason,
-};
-use crate::domain::network::Network;
-use crate::store::readers::band_from_code;
-
-/// Most owners a scanned barcode is listed for.
-const AMBIGUOUS_LIMIT: i64 = 10;
-
-#[derive(Debug, Clone, Queryable)]
-struct ItemRow {
-    id: i64,
-    bib_id: i64,
-    barcode: String,
-    owner: i64,
-    home: i64,
-    current: i64,
-    collection: Option<i64>,
-    item_type: i64,
-    status: String,
-    not_for_loan: bool,
-    min_age_years: Option<i32>,
-    for_children: bool,
-    alert_note: Option<String>,
-    parts: i32,
-    last_event_at: i64,
-}
-
-#[derive(Debug, Clone, Queryable)]
-struct BibRow {
-    title: String,
-    clc_class: Option<String>,
-    open_holds: i32,
-}
-
-macro_rules! item_columns {
-    () => {
-        (
-            items::id,
-            items::bib_id,
-            items::barcode,
-            items::owner_unit_id,
-            items::home_unit_id,
-            items::current_unit_id,
-            items::collection_id,
-            items::item_type_id,
-            items::status,
-            items::not_for_loan,
-            items::min_age_years,
-            items::for_children,
-            items::alert_note,
-            items::parts,
-            items::last_event_at,
-        )
-    };
-}
-
-/// An item as a decision sees it, with what the answer shows of its bib.
-#[derive(Debug, Clone)]
-pub struct LoadedItem {
-    pub facts: ItemFacts,
-    pub title: String,
-    /// Open holds on the bib: when 0 no queue needs reading.
-    pub open_holds_of_bib: u32,
-}
-
-/// One of several items a barcode may mean.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    pub id: ItemId,
-    pub bib_id: BibId,
-    pub owner: UnitId,
-    /// SQLite: the row as read by the one writer, as good as locked. Saves a statement.
-    read: Option<Box<(ItemRow, BibRow)>>,
-}
-
-impl Candidate {
-    /// An item known by its id; it is read when it is locked.
-    pub fn known(id: ItemId, bib_id: BibId) -> Self {
-        Self { id, bib_id, owner: UnitId::new(0), read: None }
-    }
-}
+use crate::domain::ids::{BibId, ItemId, UnitId};
+use crate::domain::item::ItemStatus;
 
 /// What shows an item to people.
 #[derive(Debug, Clone, Queryable)]
@@ -163,6 +78,20 @@ pub struct NewItem {
 }
 
 impl ReadTx<'_> {
+    /// Items with a barcode, without locking any: of every owner, or of one. Two are enough to see that it is ambiguous.
+    pub fn items_with_barcode(&mut self, barcode: &str, owner: Option<UnitId>) -> Result<Vec<ItemView>, StoreError> {
+        let mut query = items::table
+            .filter(items::barcode.eq(barcode))
+            .order(items::owner_unit_id)
+            .limit(2)
+            .select(view_columns!())
+            .into_boxed();
+        if let Some(owner) = owner {
+            query = query.filter(items::owner_unit_id.eq(owner.get()));
+        }
+        Ok(query.load(self.conn)?)
+    }
+
     /// An item by its id, as people see it.
     pub fn item_view(&mut self, id: ItemId) -> Result<Option<ItemView>, StoreError> {
         Ok(items::table.find(id.get()).select(view_columns!()).first(self.conn).optional()?)
@@ -180,167 +109,6 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// The items a scanned barcode may mean: of every owner, or of one.
-    pub fn items_by_barcode(&mut self, barcode: &str, owner: Option<UnitId>) -> Result<Vec<Candidate>, StoreError> {
-        let found: Vec<Candidate> = match &mut *self.conn {
-            AnyConnection::Sqlite(conn) => items::table
-                .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
-                .filter(items::barcode.eq(barcode))
-                .order(items::owner_unit_id)
-                .limit(AMBIGUOUS_LIMIT)
-                .select((item_columns!(), (bibs::title, bibs::clc_class, bibs::open_holds)))
-                .load::<(ItemRow, BibRow)>(conn)?
-                .into_iter()
-                .map(|rows| Candidate {
-                    owner: UnitId::new(rows.0.owner),
-                    id: ItemId::new(rows.0.id),
-                    bib_id: BibId::new(rows.0.bib_id),
-                    read: Some(Box::new(rows)),
-                })
-                .collect(),
-            AnyConnection::Postgres(conn) => items::table
-                .filter(items::barcode.eq(barcode))
-                .order(items::owner_unit_id)
-                .limit(AMBIGUOUS_LIMIT)
-                .select((items::id, items::bib_id, items::owner_unit_id))
-                .load::<(i64, i64, i64)>(conn)?
-                .into_iter()
-                .map(|(id, bib, of)| Candidate {
-                    owner: UnitId::new(of),
-                    ..Candidate::known(ItemId::new(id), BibId::new(bib))
-                })
-                .collect(),
-        };
-        Ok(found.into_iter().filter(|candidate| owner.is_none_or(|owner| owner == candidate.owner)).collect())
-    }
-
-    /// Locks the item after its bib and reads both. `None`: no such item any more.
-    pub fn lock_item(
-        &mut self,
-        candidate: Candidate,
-        at: UnitId,
-        network: &Network,
-    ) -> Result<Option<LoadedItem>, StoreError> {
-        if let Some(rows) = candidate.read {
-            let (row, bib) = *rows;
-            return self.with_surroundings(row, bib, at, network).map(Some);
-        }
-        // FROM bibs JOIN items: PostgreSQL locks in that order, bib before item, and re-reads both rows after waiting.
-        let query = bibs::table
-            .inner_join(items::table.on(items::bib_id.eq(bibs::id)))
-            .filter(items::id.eq(candidate.id.get()))
-            .select((item_columns!(), (bibs::title, bibs::clc_class, bibs::open_holds)));
-        let found: Option<(ItemRow, BibRow)> = match &mut *self.conn {
-            AnyConnection::Sqlite(conn) => query.first(conn).optional()?,
-            AnyConnection::Postgres(conn) => query.for_no_key_update().first(conn).optional()?,
-        };
-        let Some((row, bib)) = found else { return Ok(None) };
-        // A merge may have moved the item between the look-up and the lock: the bib locked is then the wrong one.
-        if row.bib_id != candidate.bib_id.get() {
-            return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));
-        }
-        self.with_surroundings(row, bib, at, network).map(Some)
-    }
-
-    fn with_surroundings(
-        &mut self,
-        row: ItemRow,
-        bib: BibRow,
-        at: UnitId,
-        network: &Network,
-    ) -> Result<LoadedItem, StoreError> {
-        let status = ItemStatus::from_code(&row.status)
-            .ok_or_else(|| StoreError::Corrupt(format!("item {} has the unknown status {}", row.id, row.status)))?;
-        let may_be_lent = matches!(status, ItemStatus::OnLoan | ItemStatus::ClaimedReturned | ItemStatus::Lost);
-        let may_travel = matches!(status, ItemStatus::AwaitingDispatch | ItemStatus::InTransit | ItemStatus::Missing);
-        let may_be_captured = bib.open_holds > 0;
-        let collection = row.collection.and_then(|id| network.collection(CollectionId::new(id)));
-        let return_policy = collection.map_or(ReturnPolicy::Home, |collection| collection.return_policy);
-        let id = ItemId::new(row.id);
-        let open_loan = if may_be_lent { self.open_loan_of_item(id)? } else { None };
-        let transit = if may_travel { self.open_transit_of(id)? } else { None };
-        let captured_for = if may_be_captured { self.captured_hold_of(id)? } else { None };
-        let floating_here = match (return_policy, row.collection) {
-            (ReturnPolicy::FloatWithCap { .. }, Some(collection)) => self.floating_at(at, collection)?,
-            _ => 0,
-        };
-        let facts = ItemFacts {
-            id,
-            bib_id: BibId::new(row.bib_id),
-            barcode: row.barcode,
-            owner: UnitId::new(row.owner),
-            home: UnitId::new(row.home),
-            current: UnitId::new(row.current),
-            collection: row.collection.map(CollectionId::new),
-            return_policy,
-            floating_here,
-            item_type: ItemTypeId::new(row.item_type),
-            status,
-            not_for_loan: row.not_for_loan,
-            min_age_years: row.min_age_years.and_then(|years| u8::try_from(years).ok()),
-            for_children: row.for_children,
-            alert_note: row.alert_note,
-            parts: u16::try_from(row.parts).unwrap_or(1),
-            clc_class: bib.clc_class,
-            last_event_at: from_millis(row.last_event_at),
-            open_loan,
-            captured_for,
-            transit,
-        };
-        Ok(LoadedItem { facts, title: bib.title, open_holds_of_bib: u32::try_from(bib.open_holds).unwrap_or(0) })
-    }
-
-    fn open_loan_of_item(&mut self, item: ItemId) -> Result<Option<OpenLoanOfItem>, StoreError> {
-        let row: Option<(i64, Option<i64>, i64, i64, i64)> = loans::table
-            .filter(loans::item_id.eq(item.get()).and(loans::closed_at.is_null()))
-            .select((loans::id, loans::reader_id, loans::loaned_at, loans::due_at, loans::unit_id))
-            .first(self.conn)
-            .optional()?;
-        row.map(|(id, reader, loaned_at, due_at, unit)| {
-            let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open loan {id} without a reader")))?;
-            Ok(OpenLoanOfItem {
-                id: LoanId::new(id),
-                reader: ReaderId::new(reader),
-                loaned_at: from_millis(loaned_at),
-                due_at: from_millis(due_at),
-                unit: UnitId::new(unit),
-            })
-        })
-        .transpose()
-    }
-
-    fn open_transit_of(&mut self, item: ItemId) -> Result<Option<OpenTransit>, StoreError> {
-        let row: Option<(i64, i64, i64, String)> = transits::table
-            .filter(transits::item_id.eq(item.get()).and(transits::closed_at.is_null()))
-            .select((transits::id, transits::from_unit_id, transits::to_unit_id, transits::reason))
-            .first(self.conn)
-            .optional()?;
-        row.map(|(id, from, to, reason)| {
-            let reason = TransitReason::from_code(&reason)
-                .ok_or_else(|| StoreError::Corrupt(format!("transit {id} has the unknown reason {reason}")))?;
-            Ok(OpenTransit { id: TransitId::new(id), from: UnitId::new(from), to: UnitId::new(to), reason })
-        })
-        .transpose()
-    }
-
-    fn captured_hold_of(&mut self, item: ItemId) -> Result<Option<CapturedHold>, StoreError> {
-        captured_hold(self.conn, item.get())
-    }
-
-    fn floating_at(&mut self, unit: UnitId, collection: i64) -> Result<u32, StoreError> {
-        let n: i64 = items::table
-            .filter(
-                items::current_unit_id
-                    .eq(unit.get())
-                    .and(items::collection_id.eq(collection))
-                    .and(items::current_unit_id.ne(items::home_unit_id))
-                    .and(items::status.eq(ItemStatus::OnShelf.code())),
-            )
-            .count()
-            .get_result(self.conn)?;
-        Ok(u32::try_from(n).unwrap_or(u32::MAX))
-    }
-
     /// Where the item is now and in what state.
     pub fn set_item_state(
         &mut self,
@@ -367,62 +135,6 @@ impl WriteTx<'_> {
         diesel::insert_into(items::table).values(item.clone()).execute(self.conn)?;
         Ok(())
     }
-}
-
-type CapturedRow = (i64, Option<i64>, i64, Option<i32>, Option<String>, Option<i64>, i64, String);
-
-macro_rules! captured_columns {
-    () => {
-        (
-            holds::id,
-            holds::reader_id,
-            holds::pickup_unit_id,
-            holds::shelf_number,
-            holds::shelf_until,
-            holds::captured_item_id,
-            readers::category_id,
-            readers::credit_band,
-        )
-    };
-}
-
-fn captured_hold(conn: &mut AnyConnection, item: i64) -> Result<Option<CapturedHold>, StoreError> {
-    let row: Option<CapturedRow> = holds::table
-        .inner_join(readers::table.on(holds::reader_id.eq(readers::id.nullable())))
-        .filter(holds::captured_item_id.eq(item).and(holds::closed_at.is_null()))
-        .select(captured_columns!())
-        .first(conn)
-        .optional()?;
-    Ok(row.map(captured_of).transpose()?.map(|(hold, _)| hold))
-}
-
-/// A hold in whatever state, with the item that is or was set aside for it.
-pub(super) fn captured_hold_by_id(
-    conn: &mut AnyConnection,
-    hold: i64,
-) -> Result<Option<(CapturedHold, Option<i64>)>, StoreError> {
-    let row: Option<CapturedRow> = holds::table
-        .inner_join(readers::table.on(holds::reader_id.eq(readers::id.nullable())))
-        .filter(holds::id.eq(hold))
-        .select(captured_columns!())
-        .first(conn)
-        .optional()?;
-    row.map(captured_of).transpose()
-}
-
-fn captured_of(row: CapturedRow) -> Result<(CapturedHold, Option<i64>), StoreError> {
-    let (id, reader, pickup, shelf_number, until, item, category, band) = row;
-    let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open hold {id} without a reader")))?;
-    let captured = CapturedHold {
-        id: HoldId::new(id),
-        reader: ReaderId::new(reader),
-        pickup: UnitId::new(pickup),
-        category: CategoryId::new(category),
-        band: band_from_code(&band)?,
-        shelf_number: shelf_number.and_then(|number| u32::try_from(number).ok()),
-        expires_on: until.as_deref().map(parse_day).transpose()?,
-    };
-    Ok((captured, item))
 }
 
 /// Reads an ISO day back.

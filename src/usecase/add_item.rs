@@ -118,7 +118,7 @@ fn check_row(tx: &mut WriteTx<'_>, command: &AddItem, placed: &Placed) -> Result
     if bib.is_none() {
         wrong.say("bib_id", "there is no such bib");
     }
-    if !tx.items_by_barcode(command.barcode.as_str(), Some(placed.owner))?.is_empty() {
+    if !tx.items_with_barcode(command.barcode.as_str(), Some(placed.owner))?.is_empty() {
         wrong.say("barcode", "the owner has another item with this barcode");
     }
     if command.price_fen.is_some_and(|fen| fen < 0) {

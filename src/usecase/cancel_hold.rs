@@ -16,7 +16,7 @@ use crate::domain::network::Network;
 use crate::store::events::Event;
 use crate::store::holds::{HoldEnd, LoadedHold};
 use crate::store::ids::IdRun;
-use crate::store::items::{Candidate, LoadedItem};
+use crate::store::item_lock::{Candidate, LoadedItem};
 use crate::store::transits::TransitEnd;
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};

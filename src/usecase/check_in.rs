@@ -17,7 +17,7 @@ use crate::domain::ids::{TransitId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::route::NextStep;
 use crate::store::ids::IdRun;
-use crate::store::items::{Candidate, LoadedItem};
+use crate::store::item_lock::{Candidate, LoadedItem};
 use crate::store::loans::{LoadedLoan, LoanEnd};
 use crate::store::transits::TransitEnd;
 use crate::store::tx::WriteTx;

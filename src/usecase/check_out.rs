@@ -20,7 +20,7 @@ use crate::domain::network::Network;
 use crate::domain::reader::ReaderFacts;
 use crate::store::holds::HoldEnd;
 use crate::store::ids::IdRun;
-use crate::store::items::LoadedItem;
+use crate::store::item_lock::LoadedItem;
 use crate::store::job::FromStore;
 use crate::store::loans::{LoanEnd, NewLoan};
 use crate::store::transits::TransitEnd;

@@ -3,27 +3,51 @@
 
 pub mod caller;
 pub mod error;
+pub mod explain_view;
+mod named;
+pub mod page;
 pub mod progress;
 pub mod record;
+pub mod session;
+pub mod unit_view;
 pub mod view;
 
+pub mod add_item;
 pub mod bootstrap;
-pub mod seal_events;
-pub mod expire_keys;
-pub mod check;
-pub mod import_marc;
 pub mod cancel_hold;
+pub mod check;
 pub mod check_in;
 pub mod check_out;
+pub mod create_staff;
+pub mod create_unit;
+pub mod expire_keys;
+pub mod explain_rule;
+pub mod get_bib;
+pub mod get_item;
+pub mod get_reader;
+pub mod get_unit;
+pub mod import_marc;
+pub mod list_bib_items;
+pub mod list_reader_holds;
+pub mod list_reader_loans;
+pub mod list_transits;
+pub mod list_units;
+pub mod log_in;
+pub mod log_out;
 pub mod place_hold;
 pub mod receive_transit;
+pub mod refresh_token;
+pub mod register_reader;
 pub mod renew_loan;
+pub mod seal_events;
+pub mod search_bibs;
 pub mod void_loan;
 
 pub use caller::{Caller, Who};
 pub use error::{FieldError, UseCaseError};
 
 use crate::store::idempotency::Claim;
+pub use crate::store::{Once, Store, StoreError};
 
 /// A result of a use case.
 pub type Result<T> = std::result::Result<T, UseCaseError>;

@@ -8,7 +8,7 @@ use super::view::CheckInOutcome;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::ids::{TransitId, UnitId};
-use crate::store::items::Candidate;
+use crate::store::item_lock::Candidate;
 use crate::store::{Once, Store};
 
 /// What is asked for.

@@ -21,7 +21,7 @@ use crate::domain::refusal::Code;
 use crate::domain::route::{Capture, NextStep};
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
-use crate::store::items::{Candidate, LoadedItem};
+use crate::store::item_lock::{Candidate, LoadedItem};
 use crate::store::transits::{NewTransit, TransitEnd};
 use crate::store::tx::WriteTx;
 

@@ -16,7 +16,7 @@ use crate::domain::network::Network;
 use crate::domain::reader::ReaderFacts;
 use crate::domain::renew::{self, Demand, Facts, Plan};
 use crate::store::ids::IdRun;
-use crate::store::items::{Candidate, LoadedItem};
+use crate::store::item_lock::{Candidate, LoadedItem};
 use crate::store::loans::LoadedLoan;
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};

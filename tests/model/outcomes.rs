@@ -305,7 +305,7 @@ fn the_true_time_of_return_decides_the_overdue_days() {
         .map(|loan| loan.due_at)
         .expect("it is on loan");
     scene.now = due_at + TimeDelta::days(10);
-    for (returned_at, overdue_days) in [(due_at, 0), (due_at + TimeDelta::days(1), 1), (scene.now, 9)] {
+    for (returned_at, overdue_days) in [(due_at, 0), (due_at + TimeDelta::days(1), 1), (scene.now, 8)] {
         scene.returned_at = returned_at;
         let closes = scene
             .check_in()

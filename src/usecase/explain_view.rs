@@ -1,0 +1,180 @@
+//! An explanation of the rules as the API shows it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::view::unit_code;
+use crate::domain::explain::{Candidate, Explanation, Fate, LimitLine};
+use crate::domain::ids::{CategoryId, ItemTypeId, UnitId};
+use crate::domain::network::Network;
+use crate::domain::policy::{Column, RenewFrom, RuleKey, Situation, Terms};
+
+/// Which row of terms wins, why the others lose, and how every limit stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExplanationView {
+    pub rules_version: i64,
+    /// What was looked up, with defaults filled in.
+    pub situation: RuleKeyView,
+    /// The id of the row that wins.
+    pub winner: i64,
+    pub terms: TermsView,
+    /// Every row of terms in the order of the rule set, the winner included.
+    pub candidates: Vec<CandidateView>,
+    /// Every limit; without a card nothing is counted.
+    pub limits: Vec<LimitView>,
+}
+
+/// The columns of a rule; an absent one means "any".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RuleKeyView {
+    pub unit_code: Option<String>,
+    pub category: Option<String>,
+    pub item_type: Option<String>,
+    pub owner_unit_code: Option<String>,
+    pub channel: Option<String>,
+    pub credit_band: Option<String>,
+}
+
+/// The terms of a loan, its renewals and holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TermsView {
+    /// May be lent at all.
+    pub lendable: bool,
+    /// Calendar days of a loan.
+    pub loan_days: u16,
+    pub renewable: bool,
+    /// Renewals of one loan at most.
+    pub renewals: u16,
+    /// Calendar days a renewal adds.
+    pub renewal_days: u16,
+    /// A renewal counts from the day it is made, not from the old due date.
+    pub renews_from_today: bool,
+    /// A renewal is possible in the last so many days; 0 is any time.
+    pub renew_window_days: u16,
+    pub auto_renew: bool,
+    pub holdable: bool,
+    /// Open days a captured item waits at a desk.
+    pub hold_shelf_days: u16,
+    /// Open days it waits in a locker.
+    pub hold_locker_days: u16,
+    /// From so many waiting holds on, the loan is shortened; 0 is never.
+    pub high_demand_holds: u16,
+    pub high_demand_days: u16,
+}
+
+/// One row of terms and its fate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CandidateView {
+    pub rule_id: i64,
+    pub key: RuleKeyView,
+    /// `won`, `no_match` (the column does not fit) or `less_specific` (it fits, the winner is nearer in the column).
+    #[schema(example = "less_specific")]
+    pub fate: String,
+    /// `unit`, `category`, `item_type`, `owner`, `channel` or `band`.
+    pub column: Option<String>,
+}
+
+/// One limit and its count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitView {
+    pub rule_id: i64,
+    /// `loans`, `overdue_loans`, `debt_fen`, `holds`, `holds_per_bib` or `holds_per_day`.
+    pub kind: String,
+    /// `network`, `owner`, `unit` or `channel`.
+    pub count_in: String,
+    /// The highest count that is still allowed.
+    pub max: i64,
+    /// What stands now; absent where the limit does not apply.
+    pub count: Option<i64>,
+    /// The column that keeps it from applying.
+    pub no_match: Option<String>,
+    /// One more would pass it.
+    pub passed: bool,
+    /// Of its kind the one with the least left.
+    pub tightest: bool,
+}
+
+impl ExplanationView {
+    /// An explanation with the codes of its network.
+    pub fn of(explanation: &Explanation, situation: &Situation, network: &Network) -> Self {
+        let key = RuleKey {
+            unit: Some(situation.unit),
+            category: Some(situation.category),
+            item_type: Some(situation.item_type),
+            owner: Some(situation.owner),
+            channel: Some(situation.channel),
+            band: Some(situation.band),
+        };
+        Self {
+            rules_version: explanation.rules_version,
+            situation: key_view(&key, network),
+            winner: explanation.winner.get(),
+            terms: terms_view(&explanation.terms),
+            candidates: explanation.candidates.iter().map(|one| candidate_view(one, network)).collect(),
+            limits: explanation.limits.iter().map(limit_view).collect(),
+        }
+    }
+}
+
+fn key_view(key: &RuleKey, network: &Network) -> RuleKeyView {
+    let unit = |id: UnitId| unit_code(network, id.get());
+    let category = |id: CategoryId| network.category(id).map(|category| category.code.clone());
+    let item_type = |id: ItemTypeId| network.item_types().get(id).map(|item_type| item_type.code.clone());
+    RuleKeyView {
+        unit_code: key.unit.map(unit),
+        category: key.category.and_then(category),
+        item_type: key.item_type.and_then(item_type),
+        owner_unit_code: key.owner.map(unit),
+        channel: key.channel.map(|channel| channel.code().to_owned()),
+        credit_band: key.band.map(|band| band.code().to_owned()),
+    }
+}
+
+fn terms_view(terms: &Terms) -> TermsView {
+    TermsView {
+        lendable: terms.lendable,
+        loan_days: terms.loan_days,
+        renewable: terms.renewable,
+        renewals: terms.renewals,
+        renewal_days: terms.renewal_days,
+        renews_from_today: terms.renew_from == RenewFrom::Today,
+        renew_window_days: terms.renew_window_days,
+        auto_renew: terms.auto_renew,
+        holdable: terms.holdable,
+        hold_shelf_days: terms.hold_shelf_days,
+        hold_locker_days: terms.hold_locker_days,
+        high_demand_holds: terms.high_demand_holds,
+        high_demand_days: terms.high_demand_days,
+    }
+}
+
+fn candidate_view(candidate: &Candidate, network: &Network) -> CandidateView {
+    let (fate, column) = match candidate.fate {
+        Fate::Won => ("won", None),
+        Fate::NoMatch(column) => ("no_match", Some(column)),
+        Fate::LessSpecific(column) => ("less_specific", Some(column)),
+    };
+    CandidateView {
+        rule_id: candidate.rule.get(),
+        key: key_view(&candidate.key, network),
+        fate: fate.to_owned(),
+        column: column.map(column_code),
+    }
+}
+
+fn limit_view(line: &LimitLine) -> LimitView {
+    LimitView {
+        rule_id: line.rule.get(),
+        kind: line.kind.code().to_owned(),
+        count_in: line.count_in.code().to_owned(),
+        max: line.max,
+        count: line.count,
+        no_match: line.no_match.map(column_code),
+        passed: line.passed,
+        tightest: line.tightest,
+    }
+}
+
+fn column_code(column: Column) -> String {
+    column.code().to_owned()
+}
