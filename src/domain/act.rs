@@ -125,14 +125,9 @@ impl Findings {
         Ok(sort(passed))
     }
 
-    /// Everything that refuses, where nothing is left to subtract from.
-    pub(super) fn refuse(self) -> Refusals {
-        Refusals(
-            self.list
-                .into_iter()
-                .filter(|one| one.outcome != Outcome::Info)
-                .collect(),
-        )
+    /// The subtraction where a blocked refusal was found, so that no plan is possible.
+    pub(super) fn refuse(self, act: &Act) -> Refusals {
+        Refusals(self.list.into_iter().filter(|one| !act.passes(one)).collect())
     }
 
     /// The findings of a step that only tells.
@@ -167,4 +162,43 @@ fn sort(found: Vec<Refusal>) -> Passed {
         }
     }
     passed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(outcome: Outcome) -> Refusal {
+        Refusal::new(Code::LimitLoans, outcome)
+    }
+
+    #[test]
+    fn the_subtraction_rule_holds_in_every_combination() {
+        let codes = BTreeSet::from([Code::LimitLoans]);
+        for bits in 0..32_u8 {
+            let [right, listed, reason, confirmed, staffed] =
+                std::array::from_fn(|bit| bits & (1 << bit) != 0);
+            let channel = if staffed { Channel::Desk } else { Channel::Kiosk };
+            let act = Act {
+                may_override: right,
+                overrides: Overrides {
+                    codes: if listed { codes.clone() } else { BTreeSet::new() },
+                    reason: if reason {
+                        "checked".to_owned()
+                    } else {
+                        "  ".to_owned()
+                    },
+                },
+                confirmed: if confirmed { codes.clone() } else { BTreeSet::new() },
+                ..Act::at(UnitId::new(1), channel)
+            };
+            assert!(!act.passes(&refusal(Outcome::Blocked)));
+            assert_eq!(
+                act.passes(&refusal(Outcome::Override)),
+                right && listed && reason && staffed
+            );
+            assert_eq!(act.passes(&refusal(Outcome::Confirm)), confirmed && staffed);
+            assert!(act.passes(&refusal(Outcome::Info)));
+        }
+    }
 }

@@ -187,7 +187,7 @@ pub struct Due {
 /// card's last day (then the last open day before it), never before `now`.
 ///
 /// Units: `days` are calendar days. There is no error: a calendar without an open day within the horizon leaves the
-/// date where it is. Source: CIRCULATION, check-out, system; DOMAIN section 2.
+/// date where it is. Source: the usual practice of city networks, in which a due date on a closed day moves on.
 pub fn due(
     calendar: &Calendar<'_>,
     zone: Tz,
@@ -242,5 +242,175 @@ pub fn end_of_day(zone: Tz, day: NaiveDate) -> DateTime<Utc> {
     match zone.from_local_datetime(&local).latest() {
         Some(at) => at.with_timezone(&Utc),
         None => Utc.from_utc_datetime(&local),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example::{self, BRANCH, BRANCH_2, CENTRAL, LOCKER, ROOT};
+    use crate::domain::network::Network;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn span(from: u32, to: u32) -> OpenSpan {
+        let at = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+        OpenSpan {
+            opens: at(from),
+            closes: at(to),
+        }
+    }
+
+    /// The example network with every unit's hours replaced.
+    fn with_hours(hours: Option<WeeklyHours>) -> Network {
+        let mut parts = example::parts();
+        for unit in &mut parts.units {
+            unit.hours.clone_from(&hours);
+        }
+        Network::build(parts).unwrap()
+    }
+
+    #[test]
+    fn hours_are_inherited_and_closed_days_accumulate() {
+        let network = example::world().network;
+        for (unit, date, open) in [
+            (BRANCH, "2026-03-09", false),  // its own hours: closed on Mondays
+            (LOCKER, "2026-03-09", false),  // a 24-hour machine: its parent's calendar
+            (BRANCH_2, "2026-03-09", true), // the root's hours
+            (BRANCH, "2026-03-10", true),
+            (BRANCH, "2026-05-05", false), // the root's holiday
+            (LOCKER, "2026-05-05", false),
+            (CENTRAL, "2026-05-06", true),
+            (UnitId::new(999), "2026-05-05", true), // no calendar counts as open
+        ] {
+            assert_eq!(
+                network.calendar(unit).is_open(day(date)),
+                open,
+                "{unit} on {date}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_due_date_falls_on_an_open_day_within_the_card() {
+        let world = example::world();
+        let calendar = world.network.calendar(BRANCH);
+        for (days, card_end, due_on, capped) in [
+            (30, None, "2026-04-03", false),
+            (0, None, "2026-03-04", false),
+            (5, None, "2026-03-10", false),  // Monday moves to Tuesday
+            (58, None, "2026-05-06", false), // over the holiday
+            (30, Some("2026-04-03"), "2026-04-03", false), // ends that very day
+            (30, Some("2026-04-01"), "2026-04-01", true),
+            (30, Some("2026-03-09"), "2026-03-08", true), // the last open day before the card's end
+            (58, Some("2026-05-03"), "2026-04-30", true), // moving on would pass the card's end
+            (30, Some("2026-03-04"), "2026-03-04", true),
+            (30, Some("2026-01-01"), "2026-03-04", true), // never before now
+        ] {
+            let due = due(
+                &calendar,
+                world.network.zone(),
+                world.now,
+                days,
+                card_end.map(day),
+                world.now,
+            );
+            assert_eq!(
+                (due.day, due.capped_by_card),
+                (day(due_on), capped),
+                "{days} days, card {card_end:?}"
+            );
+            assert_eq!(due.at, end_of_day(world.network.zone(), due.day));
+        }
+    }
+
+    #[test]
+    fn the_last_second_of_a_day_is_not_due_in_the_past() {
+        let world = example::world();
+        let zone = world.network.zone();
+        let late = end_of_day(zone, day("2026-03-04")) + chrono::TimeDelta::milliseconds(400);
+        let calendar = world.network.calendar(BRANCH);
+        assert_eq!(due(&calendar, zone, late, 0, None, late).day, day("2026-03-05"));
+        let capped = due(&calendar, zone, late, 0, Some(day("2026-03-04")), late);
+        assert_eq!(capped.at, late);
+    }
+
+    #[test]
+    fn a_calendar_that_never_opens_still_answers() {
+        let world = example::world();
+        for network in [with_hours(Some(WeeklyHours::default())), with_hours(None)] {
+            let calendar = network.calendar(BRANCH);
+            let open = calendar.hours.is_none();
+            let due = due(&calendar, network.zone(), world.now, 30, None, world.now);
+            assert_eq!(due.day, day("2026-04-03"));
+            assert_eq!(
+                calendar.nth_open_day_after(day("2026-03-04"), 7),
+                day("2026-03-11")
+            );
+            assert_eq!(calendar.open_on_or_after(day("2026-03-04")).is_some(), open);
+            let overdue = calendar.overdue_days(day("2026-03-04"), day("2026-03-06"));
+            assert_eq!(overdue, if open { 2 } else { 0 });
+        }
+    }
+
+    #[test]
+    fn days_are_counted_without_closed_ones() {
+        let network = example::world().network;
+        let calendar = network.calendar(BRANCH);
+        assert_eq!(
+            calendar.nth_open_day_after(day("2026-03-04"), 7),
+            day("2026-03-12")
+        );
+        assert_eq!(
+            calendar.nth_open_day_after(day("2026-03-04"), 0),
+            day("2026-03-04")
+        );
+        for (due, returned, days) in [
+            ("2026-03-04", "2026-03-04", 0),
+            ("2026-03-08", "2026-03-09", 0), // a drop on a closed Monday
+            ("2026-03-08", "2026-03-10", 1),
+            ("2026-04-30", "2026-05-06", 1), // the holiday is not counted
+            ("2026-03-10", "2026-03-01", 0),
+        ] {
+            assert_eq!(
+                calendar.overdue_days(day(due), day(returned)),
+                days,
+                "{due} to {returned}"
+            );
+        }
+        assert!(calendar.overdue_days(NaiveDate::MIN, NaiveDate::MAX) <= MAX_OVERDUE_DAYS);
+    }
+
+    #[test]
+    fn the_ends_of_the_time_line_do_not_panic() {
+        let world = example::world();
+        let calendar = world.network.calendar(ROOT);
+        for now in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            for end in [None, Some(NaiveDate::MIN), Some(NaiveDate::MAX)] {
+                let due = due(&calendar, world.network.zone(), now, u16::MAX, end, now);
+                assert!(due.at >= now);
+            }
+        }
+        assert_eq!(calendar.nth_open_day_after(NaiveDate::MAX, 3), NaiveDate::MAX);
+    }
+
+    #[test]
+    fn hours_that_make_no_sense_are_refused() {
+        let week = |spans: Vec<OpenSpan>| {
+            let mut days: [Vec<OpenSpan>; 7] = Default::default();
+            days[1] = spans;
+            WeeklyHours::new(days)
+        };
+        assert!(week(vec![span(9, 12), span(14, 17)]).is_ok());
+        assert!(matches!(
+            week(vec![span(12, 9)]),
+            Err(HoursError::Backwards { day: 2, .. })
+        ));
+        assert!(matches!(
+            week(vec![span(9, 12), span(11, 17)]),
+            Err(HoursError::Unordered { day: 2, .. })
+        ));
     }
 }

@@ -52,7 +52,7 @@ pub struct ItemMoves {
 /// Decides a cancellation.
 ///
 /// # Errors
-/// The hold has ended, or is another reader's. Source: CIRCULATION, placing and serving a hold.
+/// The hold has ended, or is another reader's. Source: their rows in the table of [`refusal`](super::refusal).
 ///
 /// ```
 /// # use tongjie::domain::example;
@@ -75,7 +75,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     let mut found = Findings::new(Verb::CancelHold, facts.act.channel);
     let Some(hold) = facts.hold.filter(|hold| hold.status.is_open()) else {
         found.add(Code::HoldNotOpen);
-        return Err(found.refuse());
+        return Err(found.refuse(facts.act));
     };
     if facts.by_reader.is_some_and(|reader| reader != hold.reader) {
         found.add(Code::HoldOfAnother);

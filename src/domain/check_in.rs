@@ -46,7 +46,8 @@ pub struct Plan {
     pub current: UnitId,
     /// Counted as used in the unit: it was not on loan.
     pub local_use: bool,
-    /// The same scan again within [`REPEAT_WINDOW_SECONDS`]: the same answer, and no local use is counted.
+    /// The same scan again within [`REPEAT_WINDOW_SECONDS`]: the same answer, and there is nothing to store. Where the
+    /// answer has changed meanwhile (somebody began to wait), it is false and the plan is carried out.
     pub repeated: bool,
     /// Alerts are `passed.notices`.
     pub passed: Passed,
@@ -82,7 +83,8 @@ pub const REPEAT_WINDOW_SECONDS: i64 = 60;
 /// # Errors
 /// Only at a staffed channel: everything that staff have not confirmed or overridden. Unattended channels never
 /// refuse: what would have refused becomes a notice, and the item goes to an exception, or home if it is only that
-/// it may not be returned here. Source: CIRCULATION, check-in.
+/// it may not be returned here. Source: each refusal's row in the table of [`refusal`](super::refusal); where the item goes,
+/// the hold it is captured for or the return policy of its collection.
 ///
 /// ```
 /// # use tongjie::domain::example;
@@ -104,10 +106,10 @@ pub const REPEAT_WINDOW_SECONDS: i64 = 60;
 /// ```
 pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     let mut found = Findings::new(Verb::CheckIn, facts.act.channel);
-    let repeated = is_repeated(facts, now);
+    let soon = is_scanned_again(facts, now);
     let closes_loan = closes_loan(&mut found, facts, now);
     judge_item(&mut found, facts);
-    tell(&mut found, facts, repeated);
+    tell(&mut found, facts, soon);
     let (mut passed, refused) = if facts.act.channel.is_staffed() {
         (found.subtract(facts.act)?, Vec::new())
     } else {
@@ -130,8 +132,8 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
         next_step: routed.next_step,
         item_status: routed.status,
         current: facts.act.unit,
-        local_use: is_local_use(facts) && !repeated,
-        repeated,
+        local_use: is_local_use(facts) && !soon,
+        repeated: soon && changes_nothing(facts, &routed, transit),
         passed,
     })
 }
@@ -144,11 +146,7 @@ fn closes_loan(found: &mut Findings, facts: &Facts<'_>, now: DateTime<Utc>) -> O
         let shown = moment(facts.network, returned_at);
         found.add(Code::ReturnTimeAdjusted).with("returned_at", shown);
     }
-    let (due, returned) = (
-        facts.network.local_day(loan.due_at),
-        facts.network.local_day(returned_at),
-    );
-    let overdue_days = facts.network.calendar(loan.unit).overdue_days(due, returned);
+    let overdue_days = overdue_days(facts.network, loan, returned_at);
     if overdue_days > 0 {
         found.add(Code::ReturnedOverdue).with("days", overdue_days);
     }
@@ -160,6 +158,12 @@ fn closes_loan(found: &mut Findings, facts: &Facts<'_>, now: DateTime<Utc>) -> O
         returned_at,
         overdue_days,
     })
+}
+
+/// Open days of the lending unit from the due date (not counted) to the day of the return (counted).
+pub fn overdue_days(network: &Network, loan: &OpenLoan, returned_at: DateTime<Utc>) -> u32 {
+    let (due, returned) = (network.local_day(loan.due_at), network.local_day(returned_at));
+    network.calendar(loan.unit).overdue_days(due, returned)
 }
 
 /// What a staffed desk may refuse.
@@ -199,9 +203,9 @@ fn judge_item(found: &mut Findings, facts: &Facts<'_>) {
 }
 
 /// What is told and never refused.
-fn tell(found: &mut Findings, facts: &Facts<'_>, repeated: bool) {
+fn tell(found: &mut Findings, facts: &Facts<'_>, soon: bool) {
     let (item, unit) = (facts.item, facts.act.unit);
-    if repeated {
+    if soon {
         found.add(Code::ScannedTwice);
     }
     if item.has_broken_loan() || item.has_broken_journey() {
@@ -232,7 +236,8 @@ pub fn is_returnable(network: &Network, item: &ItemFacts, unit: UnitId) -> bool 
     local || (!restricted && network.may_return_at(item.owner, item.home, item.item_type, unit))
 }
 
-fn is_repeated(facts: &Facts<'_>, now: DateTime<Utc>) -> bool {
+/// The item has settled here a moment ago.
+fn is_scanned_again(facts: &Facts<'_>, now: DateTime<Utc>) -> bool {
     let item = facts.item;
     let seconds = now.signed_duration_since(item.last_event_at).num_seconds();
     let settled = matches!(
@@ -243,6 +248,15 @@ fn is_repeated(facts: &Facts<'_>, now: DateTime<Utc>) -> bool {
         && settled
         && item.current == facts.act.unit
         && (0..=REPEAT_WINDOW_SECONDS).contains(&seconds)
+}
+
+/// The item is already where the routing puts it.
+fn changes_nothing(facts: &Facts<'_>, routed: &Routed, transit: TransitEffect) -> bool {
+    let rests = matches!(transit, TransitEffect::None | TransitEffect::Keeps(_));
+    // A crate without an open journey opens one.
+    let boxed = matches!(routed.next_step, NextStep::Crate { .. });
+    let packed = !boxed || matches!(transit, TransitEffect::Keeps(_));
+    rests && packed && routed.capture.is_none() && routed.status == facts.item.status
 }
 
 fn is_local_use(facts: &Facts<'_>) -> bool {

@@ -50,7 +50,8 @@ pub struct Plan {
     /// The row of terms that won, and the version of the rules.
     pub rule: RuleId,
     pub rules_version: i64,
-    /// Return this loan first (it was on loan; staff confirmed), then lend.
+    /// Return this loan first (it was on loan; staff confirmed), then lend. How late it is says
+    /// [`overdue_days`](super::check_in::overdue_days).
     pub returns_first: Option<LoanId>,
     /// The reader's hold that is filled.
     pub fills_hold: Option<HoldId>,
@@ -66,7 +67,7 @@ pub struct Plan {
 pub enum Effect {
     Loan {
         due_at: DateTime<Utc>,
-        /// Given by hand: invariant 6 does not bind it.
+        /// Given by hand: it need not be an open day, nor within the card.
         due_by_hand: bool,
     },
     /// The reader's category is for reading only: local use is counted, no loan is made, the item does not move.
@@ -76,7 +77,8 @@ pub enum Effect {
 /// Decides a check-out.
 ///
 /// # Errors
-/// Every refusal that the caller may not pass, all at once. Source: CIRCULATION, check-out.
+/// Every refusal that the caller may not pass, all at once. Source: each refusal's row in the table of
+/// [`refusal`](super::refusal); the terms and limits are the rules the plan or the refusal names.
 ///
 /// ```
 /// # use tongjie::domain::example;

@@ -116,3 +116,36 @@ pub fn age_years(born: NaiveDate, day: NaiveDate) -> Option<u32> {
     let had_birthday = (day.month(), day.day()) >= (born.month(), born.day());
     u32::try_from(day.year() - born.year() - i32::from(!had_birthday)).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn age_bands_begin_on_the_birthday() {
+        let born = NaiveDate::from_ymd_opt(2000, 2, 29);
+        let on = |text: &str| AgeBand::on(born, text.parse().unwrap());
+        for (day, band) in [
+            ("1999-12-31", AgeBand::Unknown),
+            ("2000-02-29", AgeBand::Under7),
+            ("2007-02-28", AgeBand::Under7),
+            ("2007-03-01", AgeBand::From7To13),
+            ("2014-03-01", AgeBand::From14To17),
+            ("2018-03-01", AgeBand::From18To34),
+            ("2035-03-01", AgeBand::From35To59),
+            ("2060-02-29", AgeBand::From60),
+        ] {
+            assert_eq!(on(day), band, "{day}");
+        }
+    }
+
+    #[test]
+    fn words_are_read_back() {
+        for kind in EventKind::ALL {
+            assert_eq!(EventKind::from_code(kind.code()), Some(*kind));
+        }
+        for band in AgeBand::ALL {
+            assert_eq!(AgeBand::from_code(band.code()), Some(*band));
+        }
+    }
+}

@@ -120,3 +120,63 @@ fn limit_lines(network: &Network, at: Resolved<'_>, usage: &Usage<'_>) -> Vec<Li
     };
     rows.iter().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example::{self, BRANCH, MAIN};
+    use crate::domain::reader::{Channel, CreditBand};
+
+    #[test]
+    fn the_winner_and_every_loser_are_explained() {
+        let world = example::world();
+        let reader = world.reader_with_loans(10);
+        let situation = Situation {
+            unit: BRANCH,
+            category: world.category("senior"),
+            item_type: world.item_type("av_disc"),
+            owner: MAIN,
+            channel: Channel::Desk,
+            band: CreditBand::B,
+        };
+        let usage = Usage {
+            loans: &reader.loans,
+            except_loan: None,
+            now: world.now,
+            debt_fen: 0,
+            holds: 0,
+            holds_of_bib: 0,
+            holds_today: 0,
+        };
+        let explained = explain(&world.network, situation, &usage);
+        assert_eq!(explained.winner, world.network.winner(&situation).id);
+        assert_eq!(explained.candidates.len(), world.network.rules().terms.len());
+        let fate = |id| {
+            explained
+                .candidates
+                .iter()
+                .find(|one| one.rule == RuleId::new(id))
+                .map(|one| one.fate)
+        };
+        assert_eq!(fate(1), Some(Fate::LessSpecific(Column::Category)));
+        assert_eq!(fate(2), Some(Fate::NoMatch(Column::ItemType)));
+        assert_eq!(fate(4), Some(Fate::LessSpecific(Column::ItemType)));
+        assert_eq!(fate(6), Some(Fate::Won));
+        assert_eq!(fate(7), Some(Fate::NoMatch(Column::Category)));
+        let tight: Vec<_> = explained
+            .limits
+            .iter()
+            .filter(|line| line.tightest && line.passed)
+            .collect();
+        assert_eq!(tight.len(), 1);
+        assert_eq!(
+            (tight[0].kind, tight[0].count, tight[0].max),
+            (LimitKind::Loans, Some(10), 10)
+        );
+        let banded = explained
+            .limits
+            .iter()
+            .find(|line| line.no_match == Some(Column::Band));
+        assert_eq!(banded.and_then(|line| line.count), None);
+    }
+}

@@ -9,7 +9,7 @@ use super::ids::{
 };
 use super::reader::CreditBand;
 
-/// Where an item is in its life; invariant 2 counts an item in exactly one of these.
+/// Where an item is in its life; every item is counted in exactly one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemStatus {

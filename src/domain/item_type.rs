@@ -113,3 +113,57 @@ fn line_of(
     }
     Ok(line.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item_type(id: i64, parent: Option<i64>) -> ItemType {
+        ItemType {
+            id: ItemTypeId::new(id),
+            code: format!("type_{id}"),
+            parent: parent.map(ItemTypeId::new),
+            name_zh: String::new(),
+            name_en: String::new(),
+        }
+    }
+
+    #[test]
+    fn types_know_their_ancestors() {
+        let types = ItemTypes::build(vec![
+            item_type(1, None),
+            item_type(3, Some(2)),
+            item_type(2, Some(1)),
+        ])
+        .unwrap();
+        assert_eq!(
+            types.ancestors(ItemTypeId::new(3)),
+            [3, 2, 1].map(ItemTypeId::new)
+        );
+        assert!(types.is_within(ItemTypeId::new(3), ItemTypeId::new(1)));
+        assert!(!types.is_within(ItemTypeId::new(1), ItemTypeId::new(3)));
+        assert_eq!(
+            types.by_code("type_2").map(|one| one.id),
+            Some(ItemTypeId::new(2))
+        );
+    }
+
+    #[test]
+    fn lists_that_are_no_forest_are_refused() {
+        let build = |types| ItemTypes::build(types).map(|_| ()).unwrap_err();
+        assert!(matches!(
+            build(vec![item_type(1, None), item_type(1, None)]),
+            ItemTypeError::Duplicate { .. }
+        ));
+        assert!(matches!(
+            build(vec![item_type(1, Some(9))]),
+            ItemTypeError::UnknownParent { .. }
+        ));
+        let cycle = vec![item_type(1, Some(2)), item_type(2, Some(1))];
+        assert!(matches!(build(cycle), ItemTypeError::Cycle { .. }));
+        assert!(matches!(
+            build(vec![item_type(1, Some(1))]),
+            ItemTypeError::Cycle { .. }
+        ));
+    }
+}

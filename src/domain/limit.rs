@@ -268,3 +268,178 @@ impl Counter<'_> {
 fn any_of(named: &[ItemTypeId], line: &[ItemTypeId]) -> bool {
     named.iter().any(|one| line.contains(one))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example::{self, BRANCH, BRANCH_2, MAIN, OTHER_MAIN, World};
+    use crate::domain::ids::BibId;
+    use crate::domain::network::Network;
+
+    fn row(kind: LimitKind, count_in: CountIn, max: i64) -> LimitRow {
+        LimitRow {
+            id: RuleId::new(1_000),
+            when: LimitWhen::default(),
+            kind,
+            count_in,
+            max,
+            confirm: false,
+        }
+    }
+
+    fn situation(world: &World) -> Situation {
+        Situation {
+            unit: BRANCH,
+            category: world.category("adult"),
+            item_type: world.item_type("av_disc"),
+            owner: MAIN,
+            channel: Channel::Desk,
+            band: CreditBand::B,
+        }
+    }
+
+    /// (type, owner, unit, channel, days until due) of each loan.
+    fn loans(world: &World) -> Vec<LoanOfReader> {
+        let rows = [
+            ("book", MAIN, BRANCH, Channel::Desk, 5),
+            ("book", OTHER_MAIN, MAIN, Channel::Kiosk, -5),
+            ("av_disc", MAIN, BRANCH_2, Channel::Desk, -1),
+            ("av_audio", MAIN, MAIN, Channel::Kiosk, 5),
+        ];
+        let loan = |((code, owner, unit, channel, days), id): ((&str, _, _, _, i64), i64)| LoanOfReader {
+            id: LoanId::new(id),
+            bib_id: BibId::new(id),
+            item_type: world.item_type(code),
+            owner,
+            unit,
+            channel,
+            due_at: world.now + chrono::TimeDelta::days(days),
+        };
+        rows.into_iter().zip(1..).map(loan).collect()
+    }
+
+    /// What stands against one row, `None` where it does not apply.
+    fn count(world: &World, row: LimitRow, loans: &[LoanOfReader]) -> Option<i64> {
+        let mut parts = example::parts();
+        parts.rules.limits = vec![row];
+        let network = Network::build(parts).unwrap();
+        let now = world.now;
+        let (debt_fen, holds, holds_of_bib, holds_today) = (70, 1, 2, 3);
+        let usage = Usage {
+            loans,
+            except_loan: None,
+            now,
+            debt_fen,
+            holds,
+            holds_of_bib,
+            holds_today,
+        };
+        let states = network.limits(&situation(world), &LimitKind::ALL, &usage);
+        states.first().map(|state| state.count)
+    }
+
+    #[test]
+    fn each_limit_counts_in_its_own_scope() {
+        let world = example::world();
+        let loans = loans(&world);
+        let types = |codes: &[&str]| codes.iter().map(|code| world.item_type(code)).collect::<Vec<_>>();
+        let any = LimitWhen::default();
+        let of = |codes: &[&str]| LimitWhen {
+            item_types: types(codes),
+            ..any.clone()
+        };
+        for (when, count_in, expected) in [
+            (any.clone(), CountIn::Network, 4),
+            (any.clone(), CountIn::Owner, 3),
+            (
+                LimitWhen {
+                    owner: Some(example::CENTRAL),
+                    ..any.clone()
+                },
+                CountIn::Owner,
+                3,
+            ),
+            (any.clone(), CountIn::Unit, 1),
+            (
+                LimitWhen {
+                    unit: Some(MAIN),
+                    ..any.clone()
+                },
+                CountIn::Unit,
+                4,
+            ),
+            (any.clone(), CountIn::Channel, 2),
+            (of(&["av"]), CountIn::Network, 2),
+            (of(&["periodical", "av"]), CountIn::Unit, 0),
+            (
+                LimitWhen {
+                    except_item_types: types(&["av_audio"]),
+                    ..any.clone()
+                },
+                CountIn::Network,
+                3,
+            ),
+        ] {
+            let row = LimitRow {
+                when,
+                ..row(LimitKind::Loans, count_in, 9)
+            };
+            assert_eq!(count(&world, row.clone(), &loans), Some(expected), "{row:?}");
+        }
+        for (kind, expected) in [
+            (LimitKind::OverdueLoans, 2),
+            (LimitKind::DebtFen, 70),
+            (LimitKind::Holds, 1),
+            (LimitKind::HoldsPerBib, 2),
+            (LimitKind::HoldsPerDay, 3),
+        ] {
+            assert_eq!(
+                count(&world, row(kind, CountIn::Network, 9), &loans),
+                Some(expected),
+                "{kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_limit_applies_only_where_every_column_matches() {
+        let world = example::world();
+        let any = LimitWhen::default();
+        for when in [
+            LimitWhen {
+                unit: Some(OTHER_MAIN),
+                ..any.clone()
+            },
+            LimitWhen {
+                category: Some(world.category("child")),
+                ..any.clone()
+            },
+            LimitWhen {
+                item_types: vec![world.item_type("book")],
+                ..any.clone()
+            },
+            LimitWhen {
+                except_item_types: vec![world.item_type("av")],
+                ..any.clone()
+            },
+            LimitWhen {
+                owner: Some(OTHER_MAIN),
+                ..any.clone()
+            },
+            LimitWhen {
+                channel: Some(Channel::Portal),
+                ..any.clone()
+            },
+            LimitWhen {
+                band: Some(CreditBand::A),
+                ..any.clone()
+            },
+        ] {
+            let row = LimitRow {
+                when,
+                ..row(LimitKind::Loans, CountIn::Network, 0)
+            };
+            assert_eq!(count(&world, row.clone(), &[]), None, "{row:?}");
+        }
+    }
+}

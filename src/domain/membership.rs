@@ -77,3 +77,79 @@ impl Memberships {
         by_type.or_else(|| rows.get(&None)).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example::{self, BRANCH, BRANCH_2, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN, ROOT};
+    use crate::domain::network::{Network, NetworkError};
+
+    #[test]
+    fn ordinary_books_circulate_and_the_rest_stays_local() {
+        let world = example::world();
+        for (code, unit, may) in [
+            ("book", OTHER_BRANCH, true),
+            ("book_braille", OTHER_BRANCH, true),
+            ("book_foreign", OTHER_BRANCH, false),
+            ("book_foreign", BRANCH_2, true), // in the owner's subtree
+            ("av_disc", OTHER_BRANCH, false),
+            ("av_disc", LOCKER, true),
+        ] {
+            let item_type = world.item_type(code);
+            assert_eq!(
+                world.network.may_lend_at(MAIN, BRANCH, item_type, unit),
+                may,
+                "{code} lent at {unit}"
+            );
+            assert_eq!(
+                world.network.may_return_at(MAIN, BRANCH, item_type, unit),
+                may,
+                "{code} back at {unit}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_unit_s_own_setting_stands_above_the_inherited_one_and_binds_both_sides() {
+        let mut parts = example::parts();
+        let world = example::world();
+        let left = Membership {
+            unit: OTHER_MAIN,
+            item_type: None,
+            joined: Joined::NOTHING,
+        };
+        parts.memberships.push(left);
+        let network = Network::build(parts).unwrap();
+        let book = world.item_type("book");
+        assert!(
+            !network.may_lend_at(MAIN, BRANCH, book, OTHER_BRANCH),
+            "the place has left"
+        );
+        assert!(
+            !network.may_lend_at(OTHER_MAIN, OTHER_MAIN, book, BRANCH),
+            "the owner has left"
+        );
+        assert!(network.may_lend_at(OTHER_MAIN, OTHER_MAIN, book, OTHER_BRANCH));
+        assert!(!network.may_borrow_from(OTHER_BRANCH, MAIN, book));
+        assert!(network.may_borrow_from(OTHER_BRANCH, OTHER_MAIN, book));
+        assert_eq!(network.joined(ROOT, book), Joined::EVERYTHING);
+    }
+
+    #[test]
+    fn a_setting_made_twice_is_refused() {
+        let mut parts = example::parts();
+        parts.memberships.push(Membership {
+            unit: ROOT,
+            item_type: None,
+            joined: Joined::EVERYTHING,
+        });
+        let error = Network::build(parts).map(|_| ()).unwrap_err();
+        assert_eq!(
+            error,
+            NetworkError::DuplicateMembership {
+                unit: ROOT,
+                item_type: None
+            }
+        );
+    }
+}

@@ -37,3 +37,4 @@ pub mod void_loan;
 
 mod judge_reader;
 mod refusal_table;
+mod rules_codes;

@@ -362,3 +362,67 @@ fn index_memberships(
         item_type: row.item_type,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example;
+
+    #[test]
+    fn rows_that_do_not_fit_together_are_refused() {
+        type Change = fn(&mut NetworkParts);
+        let cases: [(Change, &str); 8] = [
+            (|parts| parts.units.clear(), "units: there is no root"),
+            (
+                |parts| parts.item_types[0].id = ItemTypeId::new(2),
+                "item types: ",
+            ),
+            (
+                |parts| parts.categories[0].id = CategoryId::new(2),
+                "category 2 or its code",
+            ),
+            (
+                |parts| parts.categories[0].max_age_years = Some(1),
+                "its lowest age is above its highest",
+            ),
+            (
+                |parts| {
+                    let (id, unit) = (CollectionId::new(1), UnitId::new(99));
+                    let (code, name, return_policy) = ("A".into(), "A".into(), ReturnPolicy::Home);
+                    parts.collections.push(Collection {
+                        id,
+                        unit,
+                        code,
+                        name,
+                        return_policy,
+                    });
+                },
+                "collection 1 belongs to the unknown unit 99",
+            ),
+            (
+                |parts| parts.memberships[0].unit = UnitId::new(99),
+                "membership names the unknown unit 99",
+            ),
+            (
+                |parts| parts.memberships[0].item_type = Some(ItemTypeId::new(99)),
+                "membership names the unknown item type 99",
+            ),
+            (|parts| parts.rules.terms.clear(), "rules: there is no fallback"),
+        ];
+        for (change, text) in cases {
+            let mut parts = example::parts();
+            change(&mut parts);
+            let error = Network::build(parts).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(text), "expected {text:?} in {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_closed_range_must_not_end_before_it_begins() {
+        let mut parts = example::parts();
+        let range = &mut parts.units[0].closed[0];
+        std::mem::swap(&mut range.first, &mut range.last);
+        let error = Network::build(parts).map(|_| ()).unwrap_err();
+        assert!(matches!(error, NetworkError::ClosedBackwards { .. }));
+    }
+}

@@ -64,7 +64,8 @@ pub struct Plan {
 /// Decides whether a hold may be placed.
 ///
 /// # Errors
-/// Every refusal that the caller may not pass, all at once. Source: CIRCULATION, placing and serving a hold.
+/// Every refusal that the caller may not pass, all at once. Source: each refusal's row in the table of
+/// [`refusal`](super::refusal); the limits are the rules the refusal names.
 ///
 /// ```
 /// # use tongjie::domain::example;

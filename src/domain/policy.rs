@@ -254,3 +254,171 @@ impl Rules {
         matching.min_by_key(|(rank, _)| *rank).map(|(_, row)| row)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example::{self, BRANCH, CENTRAL, MAIN, OTHER_MAIN, ROOT, World};
+    use crate::domain::network::Network;
+
+    fn situation(world: &World) -> Situation {
+        Situation {
+            unit: BRANCH,
+            category: world.category("adult"),
+            item_type: world.item_type("book_braille"),
+            owner: MAIN,
+            channel: Channel::Desk,
+            band: CreditBand::B,
+        }
+    }
+
+    /// A network whose terms are the fallback (rule 1) and these keys (rules 2, 3, …).
+    fn network(keys: &[RuleKey]) -> Network {
+        let mut parts = example::parts();
+        let terms = parts.rules.terms[0].terms;
+        let keys = std::iter::once(RuleKey::ANY).chain(keys.iter().copied());
+        parts.rules.terms = keys
+            .zip(1..)
+            .map(|(key, id)| TermsRow {
+                id: RuleId::new(id),
+                key,
+                terms,
+            })
+            .collect();
+        Network::build(parts).unwrap()
+    }
+
+    /// The first of each pair wins.
+    fn pairs(world: &World) -> Vec<(RuleKey, RuleKey)> {
+        let any = RuleKey::ANY;
+        let unit = |unit| RuleKey {
+            unit: Some(unit),
+            ..any
+        };
+        let category = RuleKey {
+            category: Some(world.category("adult")),
+            ..any
+        };
+        let item_type = |code| RuleKey {
+            item_type: Some(world.item_type(code)),
+            ..any
+        };
+        let owner = |owner| RuleKey {
+            owner: Some(owner),
+            ..any
+        };
+        let channel = RuleKey {
+            channel: Some(Channel::Desk),
+            ..any
+        };
+        let band = RuleKey {
+            band: Some(CreditBand::B),
+            ..any
+        };
+        vec![
+            (channel, band),
+            (
+                owner(ROOT),
+                RuleKey {
+                    band: band.band,
+                    ..channel
+                },
+            ),
+            (owner(MAIN), owner(CENTRAL)),
+            (
+                item_type("book"),
+                RuleKey {
+                    channel: channel.channel,
+                    ..owner(MAIN)
+                },
+            ),
+            (item_type("book_braille"), item_type("book")),
+            (
+                category,
+                RuleKey {
+                    owner: Some(MAIN),
+                    ..item_type("book_braille")
+                },
+            ),
+            (
+                unit(ROOT),
+                RuleKey {
+                    item_type: Some(world.item_type("book_braille")),
+                    ..category
+                },
+            ),
+            (
+                unit(BRANCH),
+                RuleKey {
+                    category: category.category,
+                    ..unit(MAIN)
+                },
+            ),
+            (
+                RuleKey {
+                    band: band.band,
+                    ..unit(MAIN)
+                },
+                unit(MAIN),
+            ),
+        ]
+    }
+
+    #[test]
+    fn the_weightier_column_wins_and_the_nearer_match_within_it() {
+        let world = example::world();
+        let winner = |keys: &[RuleKey]| network(keys).winner(&situation(&world)).id.get();
+        for (wins, loses) in pairs(&world) {
+            assert_eq!(winner(&[wins, loses]), 2, "{wins:?} against {loses:?}");
+            assert_eq!(winner(&[loses, wins]), 3, "{wins:?} against {loses:?}");
+            assert_eq!(winner(&[loses]), 2, "{loses:?} against the fallback");
+        }
+    }
+
+    #[test]
+    fn rows_that_do_not_match_leave_the_fallback() {
+        let world = example::world();
+        let any = RuleKey::ANY;
+        let keys = [
+            RuleKey {
+                unit: Some(OTHER_MAIN),
+                ..any
+            },
+            RuleKey {
+                category: Some(world.category("child")),
+                ..any
+            },
+            RuleKey {
+                item_type: Some(world.item_type("av")),
+                ..any
+            },
+            RuleKey {
+                owner: Some(OTHER_MAIN),
+                ..any
+            },
+            RuleKey {
+                channel: Some(Channel::Locker),
+                ..any
+            },
+            RuleKey {
+                band: Some(CreditBand::A),
+                ..any
+            },
+            // Half of it matches.
+            RuleKey {
+                unit: Some(BRANCH),
+                band: Some(CreditBand::A),
+                ..any
+            },
+        ];
+        let network = network(&keys);
+        assert_eq!(network.winner(&situation(&world)).id, RuleId::new(1));
+        let nowhere = Situation {
+            unit: UnitId::new(999),
+            item_type: ItemTypeId::new(999),
+            owner: UnitId::new(999),
+            ..situation(&world)
+        };
+        assert_eq!(network.winner(&nowhere).id, RuleId::new(1));
+    }
+}

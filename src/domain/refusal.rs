@@ -302,3 +302,96 @@ impl fmt::Display for Refusals {
 }
 
 impl std::error::Error for Refusals {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn placeholders(template: &str) -> BTreeSet<&str> {
+        template
+            .split('{')
+            .skip(1)
+            .filter_map(|part| part.split('}').next())
+            .collect()
+    }
+
+    #[test]
+    fn every_row_speaks_both_languages_with_the_same_parameters() {
+        let mut codes = BTreeSet::new();
+        for code in Code::ALL {
+            let (zh, en) = (code.texts(Lang::Zh), code.texts(Lang::En));
+            assert!(codes.insert(code.code()), "{code} is there twice");
+            assert_eq!(Code::from_code(code.code()), Some(*code));
+            let word = code
+                .code()
+                .bytes()
+                .all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+            assert!(word, "{code} is not snake_case");
+            for text in [zh.message, zh.remedy, en.message, en.remedy] {
+                assert!(!text.trim().is_empty(), "{code} has an empty text");
+            }
+            let both = |texts: Texts| [texts.message, texts.remedy].concat();
+            assert!(
+                placeholders(&both(zh)).is_superset(&placeholders(&both(en))),
+                "{code}"
+            );
+            assert!(
+                zh.message.chars().any(|c| c > '\u{4e00}'),
+                "{code} has no Chinese"
+            );
+        }
+    }
+
+    #[test]
+    fn one_fact_may_weigh_differently_by_verb_and_channel() {
+        use Outcome::{Blocked, Confirm, Info, Override};
+        for (code, verb, staffed, outcome) in [
+            (Code::CardExpired, Verb::CheckOut, true, Blocked),
+            (Code::CardExpired, Verb::PlaceHold, true, Override),
+            (Code::Barred, Verb::CheckOut, true, Override),
+            (Code::Barred, Verb::PlaceHold, true, Blocked),
+            (Code::HeldOnShelfForOther, Verb::CheckOut, true, Override),
+            (Code::HeldOnShelfForOther, Verb::CheckOut, false, Blocked),
+            (Code::ItemWithdrawn, Verb::CheckIn, true, Info),
+            (Code::ItemAlert, Verb::CheckIn, true, Confirm),
+            (Code::LimitLoans, Verb::CheckOut, false, Override),
+        ] {
+            assert_eq!(
+                code.outcome(verb, staffed),
+                outcome,
+                "{code} at {verb:?}, staffed {staffed}"
+            );
+        }
+    }
+
+    #[test]
+    fn texts_are_filled_in() {
+        let mut refusal = Refusal::new(Code::DebtOverLimit, Outcome::Override);
+        refusal.with("debt", Fen::new(1234)).with("max", Fen::new(1000));
+        assert_eq!(refusal.text(Lang::Zh).message, "读者欠款12.34元,超过上限10.00元");
+        assert_eq!(
+            refusal.text(Lang::En).message,
+            "The reader owes 12.34 yuan, the limit is 10.00 yuan"
+        );
+        let untold = Refusal::new(Code::CardExpired, Outcome::Blocked);
+        assert_eq!(untold.text(Lang::En).message, "The card expired on —");
+    }
+
+    #[test]
+    fn moments_are_shown_in_the_zone() {
+        let at = DateTime::UNIX_EPOCH;
+        assert_eq!(
+            Value::moment(chrono_tz::Asia::Shanghai, at).to_string(),
+            "1970-01-01 08:00"
+        );
+        for end in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            assert!(
+                !Value::moment(chrono_tz::Asia::Shanghai, end)
+                    .to_string()
+                    .is_empty()
+            );
+        }
+    }
+}

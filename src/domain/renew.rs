@@ -42,7 +42,7 @@ pub struct Demand {
 pub struct Plan {
     pub loan: LoanId,
     pub due_at: DateTime<Utc>,
-    /// Given by hand: invariant 6 does not bind it.
+    /// Given by hand: it need not be an open day, nor within the card.
     pub due_by_hand: bool,
     /// The new number of renewals.
     pub renewals: u16,
@@ -54,7 +54,8 @@ pub struct Plan {
 /// Decides a renewal.
 ///
 /// # Errors
-/// Every refusal that the caller may not pass, all at once. Source: CIRCULATION, renewal.
+/// Every refusal that the caller may not pass, all at once. Source: each refusal's row in the table of
+/// [`refusal`](super::refusal); the terms are those of the rule the plan or the refusal names.
 ///
 /// ```
 /// # use tongjie::domain::example;
@@ -82,7 +83,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     judge_account(&mut found, network, reader, now);
     let Some(loan) = facts.loan else {
         found.add(Code::NotOnLoan);
-        return Err(found.refuse());
+        return Err(found.refuse(act));
     };
     let situation = situation(facts, loan);
     let row = network.winner(&situation);

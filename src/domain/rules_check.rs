@@ -246,3 +246,92 @@ impl Faults<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example;
+    use crate::domain::limit::CountIn;
+
+    #[test]
+    fn every_fault_is_named() {
+        type Change = fn(&mut RuleSet);
+        let cases: [(Change, &str); 14] = [
+            (
+                |set| set.terms.retain(|row| row.key != RuleKey::ANY),
+                "there is no fallback",
+            ),
+            (
+                |set| set.terms[1].key = RuleKey::ANY,
+                "rules 1 and 2 have the same key",
+            ),
+            (|set| set.terms[1].id = RuleId::new(1), "rule id 1 is used twice"),
+            (
+                |set| set.terms[1].key.unit = Some(UnitId::new(99)),
+                "rule 2: field unit refers to the unknown 99",
+            ),
+            (
+                |set| set.terms[1].key.owner = Some(UnitId::new(99)),
+                "field owner",
+            ),
+            (
+                |set| set.terms[1].key.category = Some(CategoryId::new(99)),
+                "field category",
+            ),
+            (
+                |set| set.terms[1].key.item_type = Some(ItemTypeId::new(99)),
+                "field item_type",
+            ),
+            (
+                |set| set.terms[0].terms.loan_days = 9_999,
+                "rule 1: field loan_days is 9999, allowed is 0 to 1830",
+            ),
+            (
+                |set| set.terms[0].terms.renewal_days = 0,
+                "field renewal_days is 0, allowed is 1",
+            ),
+            (
+                |set| set.terms[0].terms.hold_locker_days = 0,
+                "field hold_locker_days",
+            ),
+            (|set| set.limits[0].max = -1, "field max is -1"),
+            (
+                |set| set.limits[0].when.item_types = vec![ItemTypeId::new(99)],
+                "field item_types",
+            ),
+            (|set| set.limits[0].confirm = true, "field confirm does not go"),
+            (
+                |set| {
+                    set.limits[0].kind = LimitKind::Holds;
+                    set.limits[0].count_in = CountIn::Unit;
+                },
+                "field count_in does not go",
+            ),
+        ];
+        let network = example::world().network;
+        assert_eq!(network.check_rules(network.rules()), Ok(()));
+        for (change, text) in cases {
+            let mut set = network.rules().clone();
+            change(&mut set);
+            let errors = list(&network.check_rules(&set).unwrap_err());
+            assert!(errors.contains(text), "expected {text:?} in {errors:?}");
+        }
+    }
+
+    #[test]
+    fn limits_that_differ_only_in_the_order_of_types_are_the_same() {
+        let network = example::world().network;
+        let mut set = network.rules().clone();
+        let typed = set
+            .limits
+            .iter()
+            .find(|row| row.when.item_types.len() == 2)
+            .cloned();
+        let mut again = typed.unwrap();
+        again.id = RuleId::new(9_999);
+        again.when.item_types.reverse();
+        set.limits.push(again);
+        let errors = network.check_rules(&set).unwrap_err();
+        assert!(matches!(errors.as_slice(), [RuleError::DuplicateKey { .. }]));
+    }
+}

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
-use super::limit::{CountIn, LimitKind, LimitRow, LimitWhen};
+use super::limit::{CountIn, LimitKind, LimitRow};
 use super::membership::{Joined, Membership};
 use super::network::Network;
-use super::policy::{RenewFrom, RuleKey, RuleSet, Terms, TermsRow};
+use super::policy::{RenewFrom, RuleSet, Terms, TermsRow};
 use super::reader::{Channel, CreditBand};
+use super::rules_codes::{Names, Resolve};
 
 /// What Chinese city networks lend by, unless they decide otherwise.
 pub const CN_CITY_DEFAULT: &str = include_str!("../../config/presets/cn-city-default.toml");
@@ -282,140 +283,94 @@ impl PresetTerms {
     }
 }
 
-/// Codes to ids, for one row.
-struct Resolve<'a> {
-    book: &'a CodeBook<'a>,
-    table: &'static str,
-    row: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example::{self, BRANCH, MAIN};
+    use crate::domain::policy::Situation;
 
-impl Resolve<'_> {
-    fn code<T>(
-        &self,
-        field: &'static str,
-        code: Option<&String>,
-        known: &dyn Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, PresetError> {
-        let Some(code) = code else { return Ok(None) };
-        let unknown = || PresetError::UnknownCode {
-            table: self.table,
-            row: self.row,
-            field,
-            code: code.clone(),
+    /// The table of days and renewals by category and type, as the rules answer it.
+    #[test]
+    fn the_preset_lends_as_published() {
+        let world = example::world();
+        for (category, item_type, days, renewals, renewal_days) in [
+            ("adult", "book", 30, 1, 30),
+            ("adult", "book_foreign", 30, 1, 30),
+            ("adult", "periodical", 15, 0, 0),
+            ("adult", "av_disc", 15, 0, 0),
+            ("child", "book_children", 30, 1, 30),
+            ("child", "av", 15, 0, 0),
+            ("senior", "book", 30, 2, 30),
+            ("senior", "periodical", 15, 0, 0),
+            ("disabled", "book", 60, 2, 60),
+            ("disabled", "book_braille", 90, 2, 60),
+            ("disabled", "av_disc", 15, 0, 0),
+            ("disabled", "av_audio", 60, 2, 60),
+            ("institution_600", "book", 180, 1, 180),
+        ] {
+            let terms = terms(&world, category, item_type);
+            let found = (terms.loan_days, terms.renewals, terms.renewal_days);
+            assert_eq!(found, (days, renewals, renewal_days), "{category}, {item_type}");
+            assert!(
+                terms.lendable && terms.renewable == (renewals > 0),
+                "{category}, {item_type}"
+            );
+            assert_eq!((terms.hold_shelf_days, terms.hold_locker_days), (7, 3));
+        }
+        assert!(!terms(&world, "reading_only", "book").lendable);
+    }
+
+    fn terms(world: &example::World, category: &str, item_type: &str) -> Terms {
+        let situation = Situation {
+            unit: BRANCH,
+            category: world.category(category),
+            item_type: world.item_type(item_type),
+            owner: MAIN,
+            channel: Channel::Desk,
+            band: CreditBand::B,
         };
-        known(code).map(Some).ok_or_else(unknown)
+        world.network.winner(&situation).terms
     }
 
-    fn unit(&self, field: &'static str, code: Option<&String>) -> Result<Option<UnitId>, PresetError> {
-        self.code(field, code, self.book.unit)
+    #[test]
+    fn a_preset_survives_writing_and_reading() {
+        let preset = Preset::parse(CN_CITY_DEFAULT).unwrap();
+        assert_eq!(Preset::parse(&preset.to_toml().unwrap()), Ok(preset));
     }
 
-    fn item_type(
-        &self,
-        field: &'static str,
-        code: Option<&String>,
-    ) -> Result<Option<ItemTypeId>, PresetError> {
-        self.code(field, code, self.book.item_type)
+    #[test]
+    fn a_rule_set_survives_codes_and_back() {
+        let network = example::world().network;
+        let exported = Preset::of_rules(&network, network.rules()).to_toml().unwrap();
+        let book = CodeBook {
+            unit: &|code| network.units().by_code(code).map(|unit| unit.id),
+            category: &|code| network.category_by_code(code).map(|category| category.id),
+            item_type: &|code| network.item_types().by_code(code).map(|one| one.id),
+            root: example::ROOT,
+        };
+        let read = Preset::parse(&exported).unwrap();
+        let set = read.rule_set(1, network.rules().effective_from, &book).unwrap();
+        assert_eq!(&set, network.rules());
     }
 
-    fn item_types(&self, field: &'static str, codes: &[String]) -> Result<Vec<ItemTypeId>, PresetError> {
-        let ids = codes.iter().map(|code| self.item_type(field, Some(code)));
-        ids.filter_map(Result::transpose).collect()
-    }
-
-    fn key(&self, key: &PresetKey) -> Result<RuleKey, PresetError> {
-        Ok(RuleKey {
-            unit: self.unit("unit", key.unit.as_ref())?,
-            category: self.code("category", key.category.as_ref(), self.book.category)?,
-            item_type: self.item_type("item_type", key.item_type.as_ref())?,
-            owner: self.unit("owner", key.owner.as_ref())?,
-            channel: key.channel,
-            band: key.band,
-        })
-    }
-
-    fn when(&self, when: &PresetWhen) -> Result<LimitWhen, PresetError> {
-        Ok(LimitWhen {
-            unit: self.unit("unit", when.unit.as_ref())?,
-            category: self.code("category", when.category.as_ref(), self.book.category)?,
-            item_types: self.item_types("item_types", &when.item_types)?,
-            except_item_types: self.item_types("except_item_types", &when.except_item_types)?,
-            owner: self.unit("owner", when.owner.as_ref())?,
-            channel: when.channel,
-            band: when.band,
-        })
-    }
-}
-
-/// Ids to codes.
-struct Names<'a> {
-    network: &'a Network,
-}
-
-impl Names<'_> {
-    fn unit(&self, id: UnitId) -> String {
-        self.network
-            .unit(id)
-            .map_or_else(|| id.to_string(), |unit| unit.code.clone())
-    }
-
-    fn category(&self, id: CategoryId) -> String {
-        self.network
-            .category(id)
-            .map_or_else(|| id.to_string(), |category| category.code.clone())
-    }
-
-    fn item_type(&self, id: ItemTypeId) -> String {
-        self.network
-            .item_types()
-            .get(id)
-            .map_or_else(|| id.to_string(), |known| known.code.clone())
-    }
-
-    fn terms(&self, row: &TermsRow) -> PresetTerms {
-        let (key, terms) = (&row.key, &row.terms);
-        PresetTerms {
-            when: PresetKey {
-                unit: key.unit.map(|id| self.unit(id)),
-                category: key.category.map(|id| self.category(id)),
-                item_type: key.item_type.map(|id| self.item_type(id)),
-                owner: key.owner.map(|id| self.unit(id)),
-                channel: key.channel,
-                band: key.band,
-            },
-            lendable: terms.lendable,
-            loan_days: terms.loan_days,
-            renewable: terms.renewable,
-            renewals: terms.renewals,
-            renewal_days: terms.renewal_days,
-            renew_from: terms.renew_from,
-            renew_window_days: terms.renew_window_days,
-            auto_renew: terms.auto_renew,
-            holdable: terms.holdable,
-            hold_shelf_days: terms.hold_shelf_days,
-            hold_locker_days: terms.hold_locker_days,
-            high_demand_holds: terms.high_demand_holds,
-            high_demand_days: terms.high_demand_days,
-        }
-    }
-
-    fn limit(&self, row: &LimitRow) -> PresetLimit {
-        let when = &row.when;
-        let types = |ids: &[ItemTypeId]| ids.iter().map(|id| self.item_type(*id)).collect();
-        PresetLimit {
-            when: PresetWhen {
-                unit: when.unit.map(|id| self.unit(id)),
-                category: when.category.map(|id| self.category(id)),
-                item_types: types(&when.item_types),
-                except_item_types: types(&when.except_item_types),
-                owner: when.owner.map(|id| self.unit(id)),
-                channel: when.channel,
-                band: when.band,
-            },
-            kind: row.kind,
-            count_in: row.count_in,
-            max: row.max,
-            confirm: row.confirm,
-        }
+    #[test]
+    fn faults_are_named() {
+        let unreadable = Preset::parse("[[limit]]\nkind = \"loans\"\nmaximum = 3\n")
+            .unwrap_err()
+            .to_string();
+        assert!(unreadable.contains("maximum"), "{unreadable}");
+        let preset =
+            Preset::parse("[[limit]]\nwhen = { category = \"giant\" }\nkind = \"loans\"\nmax = 3\n").unwrap();
+        let nothing = CodeBook {
+            unit: &|_| None,
+            category: &|_| None,
+            item_type: &|_| None,
+            root: MAIN,
+        };
+        let error = preset.rule_set(1, DateTime::UNIX_EPOCH, &nothing).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "limit 1: field category names the unknown giant"
+        );
     }
 }

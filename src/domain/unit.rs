@@ -122,6 +122,7 @@ pub enum UnitTreeError {
         found: String,
         expected: String,
     },
+    /// Kinds only descend, so a cycle cannot pass the check of parents today; this keeps the build honest if that changes.
     #[error("unit {id} is not connected to the root (a cycle)")]
     Cycle { id: UnitId },
 }
@@ -338,4 +339,117 @@ fn check_list(units: &[Unit]) -> Result<UnitId, UnitTreeError> {
         }
     }
     Ok(root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example::{
+        self, BRANCH, BRANCH_2, CENTRAL, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN, ROOT,
+    };
+
+    fn units() -> Vec<Unit> {
+        example::parts().units
+    }
+
+    #[test]
+    fn the_tree_answers_upwards_and_downwards() {
+        let tree = UnitTree::build(units()).unwrap();
+        assert_eq!(tree.len(), 8);
+        assert_eq!(tree.root().map(|unit| unit.id), Some(ROOT));
+        assert_eq!(tree.ancestors(LOCKER), [LOCKER, BRANCH, MAIN, CENTRAL, ROOT]);
+        assert_eq!(tree.by_code("JC-M1").map(|unit| unit.id), Some(MAIN));
+        let below: Vec<UnitId> = tree.subtree(MAIN).map(|unit| unit.id).collect();
+        assert_eq!(below, [MAIN, BRANCH, LOCKER, BRANCH_2]);
+        for (unit, ancestor, within) in [
+            (LOCKER, MAIN, true),
+            (MAIN, MAIN, true),
+            (MAIN, LOCKER, false),
+            (BRANCH, OTHER_MAIN, false),
+        ] {
+            assert_eq!(tree.is_within(unit, ancestor), within, "{unit} in {ancestor}");
+        }
+    }
+
+    #[test]
+    fn distance_counts_edges() {
+        let tree = UnitTree::build(units()).unwrap();
+        for (a, b, distance) in [
+            (BRANCH, BRANCH, Some(0)),
+            (BRANCH, MAIN, Some(1)),
+            (BRANCH, BRANCH_2, Some(2)),
+            (LOCKER, OTHER_BRANCH, Some(6)),
+            (BRANCH, UnitId::new(999), None),
+        ] {
+            assert_eq!(tree.distance(a, b), distance, "{a} to {b}");
+            assert_eq!(tree.distance(b, a), distance, "{b} to {a}");
+        }
+    }
+
+    #[test]
+    fn lists_that_are_no_tree_are_refused() {
+        type Change = fn(&mut Vec<Unit>);
+        type Fault = fn(&UnitTreeError) -> bool;
+        let cases: [(Change, Fault); 7] = [
+            (Vec::clear, |e| matches!(e, UnitTreeError::NoRoot)),
+            (
+                |units| units[1].code = "JC".into(),
+                |e| matches!(e, UnitTreeError::Duplicate { .. }),
+            ),
+            (
+                |units| units[1].id = ROOT,
+                |e| matches!(e, UnitTreeError::Duplicate { .. }),
+            ),
+            (
+                |units| units[1].parent = None,
+                |e| matches!(e, UnitTreeError::TwoRoots { .. }),
+            ),
+            (
+                |units| units[2].parent = Some(UnitId::new(9)),
+                |e| matches!(e, UnitTreeError::UnknownParent { .. }),
+            ),
+            (
+                |units| units[3].parent = Some(ROOT),
+                |e| matches!(e, UnitTreeError::WrongParent { .. }),
+            ),
+            (
+                |units| units[3].path = "/20/".into(),
+                |e| matches!(e, UnitTreeError::WrongPath { .. }),
+            ),
+        ];
+        for (number, (change, expected)) in cases.into_iter().enumerate() {
+            let mut units = units();
+            change(&mut units);
+            let error = UnitTree::build(units).unwrap_err();
+            assert!(expected(&error), "case {number}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_word_and_a_place() {
+        for kind in UnitKind::ALL {
+            assert_eq!(UnitKind::from_code(kind.code()), Some(kind));
+            assert_eq!(kind.allowed_parents().is_empty(), kind == UnitKind::Network);
+            assert!(!kind.allowed_parents().contains(&UnitKind::Point));
+        }
+    }
+
+    #[test]
+    fn a_city_of_units_is_built_in_one_pass() {
+        let mut all = units();
+        let main = all[2].clone();
+        for number in 0..3_560 {
+            let id = UnitId::new(1_000 + number);
+            all.push(Unit {
+                id,
+                code: format!("P{number}"),
+                kind: UnitKind::Point,
+                parent: Some(MAIN),
+                path: Unit::path_under(Some(&main), id),
+                ..main.clone()
+            });
+        }
+        let tree = UnitTree::build(all).unwrap();
+        assert_eq!(tree.subtree(MAIN).count(), 3_564);
+    }
 }

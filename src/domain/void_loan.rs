@@ -57,7 +57,8 @@ pub enum RestoresHold {
 ///
 /// # Errors
 /// Nothing is on loan; the loan is older than [`VOID_WINDOW_MINUTES`] or was renewed (staff with the right may override,
-/// with a reason). Source: DESIGN section 2, void is not return.
+/// with a reason). Source: their rows in the table of [`refusal`](super::refusal); the window is
+/// this module's.
 ///
 /// ```
 /// # use tongjie::domain::example;
@@ -77,7 +78,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     let mut found = Findings::new(Verb::VoidLoan, facts.act.channel);
     let Some(loan) = facts.loan else {
         found.add(Code::NotOnLoan);
-        return Err(found.refuse());
+        return Err(found.refuse(facts.act));
     };
     let window = TimeDelta::minutes(i64::from(VOID_WINDOW_MINUTES));
     if now.signed_duration_since(loan.loaned_at) > window || loan.renewals > 0 {

@@ -187,6 +187,11 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Tells PostgreSQL's planner about much that is new, rather than letting it find out while people wait.
+    pub fn analyze(&mut self) -> Result<(), StoreError> {
+        Ok(super::dialect::analyze(self.conn)?)
+    }
+
     /// Appends events in this order. One id each is used up on PostgreSQL only.
     pub fn append_events(
         &mut self,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
+use super::hot::{InsertEvent, InsertSide};
 use super::schema::{event_personal, event_seals, events, visit_keys};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::event::{AgeBand, EventKind};
@@ -169,6 +170,29 @@ pub(super) const EVENT_COLUMNS: (
 );
 
 impl EventRow {
+    fn statement(&self) -> InsertEvent<'_> {
+        InsertEvent {
+            seq: self.seq,
+            at: self.at,
+            day: &self.day,
+            kind: &self.kind,
+            unit_id: self.unit_id,
+            item_id: self.item_id,
+            bib_id: self.bib_id,
+            owner_unit_id: self.owner_unit_id,
+            home_unit_id: self.home_unit_id,
+            item_type_id: self.item_type_id,
+            clc_class: self.clc_class.as_deref(),
+            category_id: self.category_id,
+            age_band: self.age_band.as_deref(),
+            channel: &self.channel,
+            device_id: self.device_id,
+            visit_id: self.visit_id,
+            detail: &self.detail,
+            commitment: self.commitment.as_deref(),
+        }
+    }
+
     /// The bytes a seal covers: every column, length first, in column order. Never change it without a new seal version.
     pub(super) fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -229,9 +253,9 @@ impl WriteTx<'_> {
             detail: if event.detail.is_null() { String::new() } else { event.detail.to_string() },
             commitment: side.as_ref().map(|side| side.commitment().to_vec()),
         };
-        diesel::insert_into(events::table).values(row).execute(self.conn)?;
+        row.statement().run(self.conn)?;
         if let Some(side) = side {
-            diesel::insert_into(event_personal::table).values(side).execute(self.conn)?;
+            side.statement().run(self.conn)?;
         }
         Ok(())
     }
@@ -306,6 +330,16 @@ impl SideRow {
             staff_id: event.staff.map(StaffId::get),
             data: if event.personal.is_null() { String::new() } else { event.personal.to_string() },
         })
+    }
+
+    fn statement(&self) -> InsertSide<'_> {
+        InsertSide {
+            seq: self.seq,
+            salt: &self.salt,
+            reader_id: self.reader_id,
+            staff_id: self.staff_id,
+            data: &self.data,
+        }
     }
 
     /// SHA-256 of salt and content: without the salt nobody can try readers one by one.

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 
-use super::dialect;
 use super::error::StoreError;
+use super::hot::{ClaimKey, StoreOutcome};
 use super::schema::idempotency_keys;
 use super::tx::WriteTx;
 use crate::domain::ids::ReaderId;
@@ -34,7 +34,13 @@ impl WriteTx<'_> {
     /// `KeyReused` when the stored request was another one.
     pub fn claim_key(&mut self, claim: &Claim) -> Result<Claimed, StoreError> {
         let now = self.now().timestamp_millis();
-        if dialect::claim_key(self.conn, claim, now)? {
+        let claiming = ClaimKey {
+            client: &claim.client,
+            key: &claim.key,
+            request_hash: &claim.request_hash,
+            created_at: now,
+        };
+        if claiming.run(self.conn)? == 1 {
             return Ok(Claimed::Fresh);
         }
         let (hash, outcome): (Vec<u8>, Option<String>) = idempotency_keys::table
@@ -50,9 +56,7 @@ impl WriteTx<'_> {
 
     /// Stores the outcome beside the effect.
     pub fn store_outcome(&mut self, claim: &Claim, outcome: &str) -> Result<(), StoreError> {
-        diesel::update(idempotency_keys::table.find((&claim.client, &claim.key)))
-            .set(idempotency_keys::outcome.eq(outcome))
-            .execute(self.conn)?;
+        StoreOutcome { client: &claim.client, key: &claim.key, outcome }.run(self.conn)?;
         Ok(())
     }
 

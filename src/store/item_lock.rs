@@ -146,8 +146,8 @@ impl WriteTx<'_> {
             .filter(items::id.eq(candidate.id.get()))
             .select((item_columns!(), (bibs::title, bibs::clc_class, bibs::open_holds)));
         let found: Option<(ItemRow, BibRow)> = match &mut *self.conn {
-            AnyConnection::Sqlite(conn) => query.first(conn).optional()?,
-            AnyConnection::Postgres(conn) => query.for_no_key_update().first(conn).optional()?,
+            AnyConnection::Sqlite(conn) => query.get_result(conn).optional()?,
+            AnyConnection::Postgres(conn) => query.for_no_key_update().get_result(conn).optional()?,
         };
         let Some((row, bib)) = found else { return Ok(None) };
         // A merge may have moved the item between the look-up and the lock: the bib locked is then the wrong one.
@@ -209,7 +209,7 @@ impl WriteTx<'_> {
         let row: Option<(i64, Option<i64>, i64, i64, i64)> = loans::table
             .filter(loans::item_id.eq(item.get()).and(loans::closed_at.is_null()))
             .select((loans::id, loans::reader_id, loans::loaned_at, loans::due_at, loans::unit_id))
-            .first(self.conn)
+            .get_result(self.conn)
             .optional()?;
         row.map(|(id, reader, loaned_at, due_at, unit)| {
             let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open loan {id} without a reader")))?;
@@ -228,7 +228,7 @@ impl WriteTx<'_> {
         let row: Option<(i64, i64, i64, String)> = transits::table
             .filter(transits::item_id.eq(item.get()).and(transits::closed_at.is_null()))
             .select((transits::id, transits::from_unit_id, transits::to_unit_id, transits::reason))
-            .first(self.conn)
+            .get_result(self.conn)
             .optional()?;
         row.map(|(id, from, to, reason)| {
             let reason = TransitReason::from_code(&reason)
@@ -279,7 +279,7 @@ fn captured_hold(conn: &mut AnyConnection, item: i64) -> Result<Option<CapturedH
         .inner_join(readers::table.on(holds::reader_id.eq(readers::id.nullable())))
         .filter(holds::captured_item_id.eq(item).and(holds::closed_at.is_null()))
         .select(captured_columns!())
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     Ok(row.map(captured_of).transpose()?.map(|(hold, _)| hold))
 }
@@ -293,7 +293,7 @@ pub(super) fn captured_hold_by_id(
         .inner_join(readers::table.on(holds::reader_id.eq(readers::id.nullable())))
         .filter(holds::id.eq(hold))
         .select(captured_columns!())
-        .first(conn)
+        .get_result(conn)
         .optional()?;
     row.map(captured_of).transpose()
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
 use super::error::StoreError;
+use super::hot::SetItemState;
 use super::schema::items;
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{BibId, ItemId, UnitId};
@@ -117,13 +118,13 @@ impl WriteTx<'_> {
         current: UnitId,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        diesel::update(items::table.find(item.get()))
-            .set((
-                items::status.eq(status.code()),
-                items::current_unit_id.eq(current.get()),
-                items::last_event_at.eq(at.timestamp_millis()),
-            ))
-            .execute(self.conn)?;
+        SetItemState {
+            status: status.code(),
+            current_unit_id: current.get(),
+            last_event_at: at.timestamp_millis(),
+            id: item.get(),
+        }
+        .run(self.conn)?;
         Ok(())
     }
 

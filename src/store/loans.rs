@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::error::StoreError;
+use super::hot::{CloseLoan, InsertLoan, on_engine};
 use super::readers::channel_from_code;
 use super::schema::{bibs, items, loans, readers};
 use super::tx::{ReadTx, WriteTx};
@@ -35,6 +36,32 @@ pub struct NewLoan {
     pub due_at: i64,
     pub due_by_hand: bool,
     pub renewals: i32,
+}
+
+impl NewLoan {
+    fn statement(&self) -> InsertLoan<'_> {
+        InsertLoan {
+            id: self.id,
+            item_id: self.item_id,
+            bib_id: self.bib_id,
+            reader_id: self.reader_id,
+            card_id: self.card_id,
+            unit_id: self.unit_id,
+            owner_unit_id: self.owner_unit_id,
+            item_type_id: self.item_type_id,
+            category_id: self.category_id,
+            age_band: &self.age_band,
+            channel: &self.channel,
+            device_id: self.device_id,
+            rule_id: self.rule_id,
+            rules_version: self.rules_version,
+            filled_hold_id: self.filled_hold_id,
+            loaned_at: self.loaned_at,
+            due_at: self.due_at,
+            due_by_hand: self.due_by_hand,
+            renewals: self.renewals,
+        }
+    }
 }
 
 /// How a loan ended.
@@ -116,7 +143,7 @@ impl ReadTx<'_> {
             .inner_join(items::table.on(items::id.eq(loans::item_id)))
             .filter(loans::id.eq(id.get()))
             .select((loans::item_id, items::bib_id, loans::reader_id))
-            .first(self.conn)
+            .get_result(self.conn)
             .optional()?;
         Ok(row.map(|(item, bib, reader)| (ItemId::new(item), BibId::new(bib), reader.map(ReaderId::new))))
     }
@@ -128,7 +155,7 @@ impl ReadTx<'_> {
             .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
             .filter(loans::id.eq(id.get()))
             .select(view_columns!())
-            .first(self.conn)
+            .get_result(self.conn)
             .optional()?)
     }
 
@@ -158,7 +185,7 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// The open loan of an item, read under the item's lock.
     pub fn open_loan(&mut self, item: ItemId) -> Result<Option<LoadedLoan>, StoreError> {
-        let row: Option<(LoanRow, String)> = loans::table
+        let query = loans::table
             .inner_join(readers::table.on(loans::reader_id.eq(readers::id.nullable())))
             .filter(loans::item_id.eq(item.get()).and(loans::closed_at.is_null()))
             .select((
@@ -178,9 +205,8 @@ impl WriteTx<'_> {
                     loans::filled_hold_id,
                 ),
                 readers::status,
-            ))
-            .first(self.conn)
-            .optional()?;
+            ));
+        let row: Option<(LoanRow, String)> = on_engine!(self.conn, conn => query.get_result(conn)).optional()?;
         row.map(|(row, status)| loaded_loan(row, &status)).transpose()
     }
 
@@ -189,19 +215,14 @@ impl WriteTx<'_> {
     /// # Errors
     /// `Conflict` when the item has an open loan already: somebody was first.
     pub fn insert_loan(&mut self, loan: &NewLoan) -> Result<(), StoreError> {
-        diesel::insert_into(loans::table).values(loan.clone()).execute(self.conn)?;
+        loan.statement().run(self.conn)?;
         Ok(())
     }
 
     /// Ends a loan.
     pub fn close_loan(&mut self, id: LoanId, how: LoanEnd, at: DateTime<Utc>, unit: UnitId) -> Result<(), StoreError> {
-        diesel::update(loans::table.find(id.get()))
-            .set((
-                loans::closed_at.eq(at.timestamp_millis()),
-                loans::closed_how.eq(how.code()),
-                loans::return_unit_id.eq(unit.get()),
-            ))
-            .execute(self.conn)?;
+        let closed_at = at.timestamp_millis();
+        CloseLoan { closed_at, closed_how: how.code(), return_unit_id: unit.get(), id: id.get() }.run(self.conn)?;
         Ok(())
     }
 

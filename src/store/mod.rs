@@ -14,6 +14,7 @@ pub mod error;
 pub mod events;
 pub mod hold_queue;
 pub mod holds;
+mod hot;
 pub mod idempotency;
 pub mod ids;
 pub mod item_lock;

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::error::StoreError;
+use super::hot::on_engine;
 use super::items::parse_day;
 use super::schema::{cards, loans, readers};
 use super::tx::{ReadTx, WriteTx};
@@ -184,7 +185,7 @@ impl ReadTx<'_> {
 
     /// What limits count of a reader: the open loans, whatever the history.
     pub fn open_loans_of(&mut self, reader: ReaderId) -> Result<Vec<LoanOfReader>, StoreError> {
-        let rows: Vec<(i64, i64, i64, i64, i64, String, i64)> = loans::table
+        let query = loans::table
             .filter(loans::reader_id.eq(reader.get()).and(loans::closed_at.is_null()))
             .select((
                 loans::id,
@@ -194,8 +195,9 @@ impl ReadTx<'_> {
                 loans::unit_id,
                 loans::channel,
                 loans::due_at,
-            ))
-            .load(self.conn)?;
+            ));
+        let rows: Vec<(i64, i64, i64, i64, i64, String, i64)> =
+            on_engine!(self.conn, conn => query.load(conn))?;
         rows.into_iter()
             .map(|(id, bib, item_type, owner, unit, channel, due_at)| {
                 Ok(LoanOfReader {
@@ -255,8 +257,8 @@ impl WriteTx<'_> {
             .filter(cards::number.eq(number))
             .select((reader_columns!(), (cards::id, cards::status, cards::expires_on)));
         let found: Option<(ReaderRow, CardRow)> = match &mut *self.conn {
-            AnyConnection::Sqlite(conn) => query.first(conn).optional()?,
-            AnyConnection::Postgres(conn) => query.for_no_key_update().first(conn).optional()?,
+            AnyConnection::Sqlite(conn) => query.get_result(conn).optional()?,
+            AnyConnection::Postgres(conn) => query.for_no_key_update().get_result(conn).optional()?,
         };
         found.map(|(row, card)| self.reader_facts(row, card, network)).transpose()
     }

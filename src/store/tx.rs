@@ -10,6 +10,7 @@ use diesel::prelude::*;
 
 use super::connection::{AnyConnection, Watch};
 use super::error::StoreError;
+use super::hot::on_engine;
 use super::schema::{events, network_state};
 use crate::clock::Clock;
 use crate::domain::network::Network;
@@ -75,7 +76,8 @@ impl<'a> ReadTx<'a> {
     /// # Errors
     /// `Corrupt` when the stored configuration contradicts itself.
     pub fn network(&mut self) -> Result<Arc<Network>, StoreError> {
-        let version = network_state::table.select(network_state::config_version).first(self.conn)?;
+        let query = network_state::table.select(network_state::config_version);
+        let version: i64 = on_engine!(self.conn, conn => query.get_result(conn))?;
         if let Some(network) = self.shared.cached_network(version) {
             return Ok(network);
         }
@@ -142,7 +144,7 @@ impl<'a> WriteTx<'a> {
         let next = match self.group.next_event_seq {
             Some(next) => next,
             None => {
-                let last: Option<i64> = events::table.select(diesel::dsl::max(events::seq)).first(self.conn)?;
+                let last: Option<i64> = events::table.select(diesel::dsl::max(events::seq)).get_result(self.conn)?;
                 last.unwrap_or(0) + 1
             }
         };

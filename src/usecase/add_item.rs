@@ -65,7 +65,9 @@ pub async fn add_item(
     let ids = store.take_ids::<UseCaseError>(2).await?;
     let who = caller.clone();
     let claim = key.map(|key| key.claim(caller));
-    store.write_once(claim, move |tx| apply(tx, &who, &command, ids.clone())).await
+    store
+        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
+        .await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &AddItem, mut ids: IdRun) -> Result<ItemView> {
@@ -92,22 +94,34 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &AddItem, mut ids: IdRu
 
 fn place(tx: &mut WriteTx<'_>, command: &AddItem, network: &Network) -> Result<Placed> {
     let mut wrong = Wrong::default();
-    let owner = wrong.unit(network, "owner_unit_code", &command.owner_unit_code).map(|unit| unit.id);
+    let owner = wrong
+        .unit(network, "owner_unit_code", &command.owner_unit_code)
+        .map(|unit| unit.id);
     let home = match &command.home_unit_code {
         None => owner,
         Some(code) => wrong.unit(network, "home_unit_code", code).map(|unit| unit.id),
     };
-    let item_type = wrong.item_type(network, "item_type", &command.item_type).map(|found| found.id);
+    let item_type = wrong
+        .item_type(network, "item_type", &command.item_type)
+        .map(|found| found.id);
     let mut collection = None;
     if let (Some(home), Some(code)) = (home, &command.collection_code) {
         collection = tx.collection_by_code(home, code)?;
         if collection.is_none() {
-            wrong.say("collection_code", "the home unit has no collection with this code");
+            wrong.say(
+                "collection_code",
+                "the home unit has no collection with this code",
+            );
         }
     }
     wrong.check()?;
     match (owner, home, item_type) {
-        (Some(owner), Some(home), Some(item_type)) => Ok(Placed { owner, home, item_type, collection }),
+        (Some(owner), Some(home), Some(item_type)) => Ok(Placed {
+            owner,
+            home,
+            item_type,
+            collection,
+        }),
         _ => Err(UseCaseError::NotFound("unit")),
     }
 }
@@ -118,7 +132,10 @@ fn check_row(tx: &mut WriteTx<'_>, command: &AddItem, placed: &Placed) -> Result
     if bib.is_none() {
         wrong.say("bib_id", "there is no such bib");
     }
-    if !tx.items_with_barcode(command.barcode.as_str(), Some(placed.owner))?.is_empty() {
+    if !tx
+        .items_with_barcode(command.barcode.as_str(), Some(placed.owner))?
+        .is_empty()
+    {
         wrong.say("barcode", "the owner has another item with this barcode");
     }
     if command.price_fen.is_some_and(|fen| fen < 0) {

@@ -97,8 +97,8 @@ pub(super) fn take_back(
         returned_at,
     };
     let plan = check_in::decide(&facts, now)?;
-    let transit = if plan.repeated && plan.capture.is_none() {
-        // The same scan again, and nobody began to wait in between: nothing changes.
+    let transit = if plan.repeated {
+        // The same scan again: nothing changes.
         item.facts.transit.as_ref().map(|transit| transit.id)
     } else {
         let mut ledger = Ledger { tx, caller: arrival.caller, act, item: &item.facts, now, ids: &mut ids };
@@ -146,6 +146,10 @@ fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loan: Option<&LoadedLoan>
     }
     if let Some(capture) = &plan.capture {
         ledger.capture(capture)?;
+    }
+    if let Some(hold) = plan.releases_hold {
+        ledger.tx.release_hold(hold)?;
+        ledger.append(EventKind::HoldReleased, json!({"hold_id": hold}))?;
     }
     if let NextStep::Exception { reason } = plan.next_step {
         ledger.append(EventKind::ItemNeedsAttention, json!({"reason": reason}))?;

@@ -11,6 +11,7 @@ use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::act::Act;
 use crate::domain::barcode::{Barcode, CardNumber};
+use crate::domain::check_in::overdue_days;
 use crate::domain::check_out::{self, Demand, Effect, Facts, OwnHold, Plan};
 use crate::domain::event::EventKind;
 use crate::domain::hold::CopyFacts;
@@ -122,7 +123,7 @@ fn apply(
     let plan = check_out::decide(&facts, now)?;
     let loan = LoanId::new(ids.next());
     let mut ledger = Ledger { tx, caller, act: &act, item: &item.facts, now, ids: &mut ids };
-    clear_the_way(&mut ledger, &plan, &reader)?;
+    clear_the_way(&mut ledger, &plan, &reader, &network)?;
     let view = match plan.effect {
         Effect::Loan { due_at, due_by_hand } => {
             let lending = Lending { loan, due_at, due_by_hand, reader: &reader, network: &network, plan: &plan };
@@ -185,12 +186,18 @@ fn demand(
 }
 
 /// Everything that has to end before the loan begins.
-fn clear_the_way(ledger: &mut Ledger<'_, '_>, plan: &Plan, reader: &ReaderFacts) -> Result<()> {
+fn clear_the_way(
+    ledger: &mut Ledger<'_, '_>,
+    plan: &Plan,
+    reader: &ReaderFacts,
+    network: &Network,
+) -> Result<()> {
     if let Some(first) = plan.returns_first
         && let Some(loaded) = ledger.tx.open_loan(ledger.item.id)?
     {
         ledger.tx.close_loan(first, LoanEnd::Returned, ledger.now, ledger.act.unit)?;
-        super::check_in::append_return(ledger, &loaded, 0)?;
+        let overdue = overdue_days(network, &loaded.loan, ledger.now);
+        super::check_in::append_return(ledger, &loaded, overdue)?;
     }
     if let Some(transit) = plan.completes_transit {
         ledger.end_transit(transit, TransitEnd::Received)?;

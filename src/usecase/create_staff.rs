@@ -85,7 +85,10 @@ fn apply(
     mut ids: IdRun,
 ) -> Result<StaffView> {
     if tx.username_exists(&command.username)? {
-        return Err(UseCaseError::field("username", "another member of staff has this user name"));
+        return Err(UseCaseError::field(
+            "username",
+            "another member of staff has this user name",
+        ));
     }
     let (id, now) = (StaffId::new(ids.next()), tx.now());
     let member = NewStaff {
@@ -97,7 +100,10 @@ fn apply(
         demo: false,
         created_at: now.timestamp_millis(),
     };
-    let rows: Vec<(String, UnitId)> = roles.iter().map(|(role, unit)| (role.to_string(), *unit)).collect();
+    let rows: Vec<(String, UnitId)> = roles
+        .iter()
+        .map(|(role, unit)| (role.to_string(), *unit))
+        .collect();
     tx.insert_staff(&member, &rows)?;
     let at = roles.first().map_or(UnitId::new(0), |(_, unit)| *unit);
     let event = Event::new(EventKind::StaffCreated, now, at, caller.channel().code())
@@ -105,7 +111,10 @@ fn apply(
         .detail(json!({"roles": roles.iter().map(|(role, unit)| json!({"role": role, "unit_id": unit})).collect::<Vec<_>>()}))
         .personal(json!({"created_staff_id": id}));
     tx.append_event(ids.next(), &event)?;
-    let view = |(role, unit_code): &(String, String)| RoleView { role: role.clone(), unit_code: unit_code.clone() };
+    let view = |(role, unit_code): &(String, String)| RoleView {
+        role: role.clone(),
+        unit_code: unit_code.clone(),
+    };
     Ok(StaffView {
         id: id.get(),
         username: command.username.clone(),
@@ -130,7 +139,9 @@ fn check(command: &CreateStaff, network: &Network) -> Result<Vec<(Role, UnitId)>
         let unit = wrong.unit(network, "roles", unit_code);
         match (role.parse::<Role>(), unit) {
             (Err(_), _) => wrong.say("roles", "there is no role of that name"),
-            (Ok(role), Some(unit)) if roles.contains(&(role, unit.id)) => wrong.say("roles", "a role is listed twice"),
+            (Ok(role), Some(unit)) if roles.contains(&(role, unit.id)) => {
+                wrong.say("roles", "a role is listed twice")
+            }
             (Ok(role), Some(unit)) => roles.push((role, unit.id)),
             (Ok(_), None) => {}
         }
@@ -142,13 +153,19 @@ fn check(command: &CreateStaff, network: &Network) -> Result<Vec<(Role, UnitId)>
 /// Nobody gives more than they have: the role must not stand above the one that lets the caller give it, and its unit
 /// must lie in that one's subtree.
 fn require_grantable(caller: &Caller, role: Role, unit: UnitId, network: &Network) -> Result<()> {
-    let Who::Staff { grants, .. } = &caller.who else { return Err(UseCaseError::Forbidden) };
+    let Who::Staff { grants, .. } = &caller.who else {
+        return Err(UseCaseError::Forbidden);
+    };
     let gives = grants.iter().any(|grant| {
         allows(grant.role, Right::ManageStaff)
             && height(grant.role) >= height(role)
             && network.units().is_within(unit, UnitId::new(grant.unit))
     });
-    if gives { Ok(()) } else { Err(UseCaseError::Forbidden) }
+    if gives {
+        Ok(())
+    } else {
+        Err(UseCaseError::Forbidden)
+    }
 }
 
 /// Who stands above whom; the working roles stand side by side.
@@ -156,6 +173,11 @@ const fn height(role: Role) -> u8 {
     match role {
         Role::System => 2,
         Role::UnitManager => 1,
-        Role::Librarian | Role::Cataloguer | Role::Courier | Role::Cashier | Role::Auditor | Role::ReadOnly => 0,
+        Role::Librarian
+        | Role::Cataloguer
+        | Role::Courier
+        | Role::Cashier
+        | Role::Auditor
+        | Role::ReadOnly => 0,
     }
 }

@@ -58,10 +58,14 @@ pub async fn create_unit(
 ) -> Result<Once<UnitView>> {
     caller.require_somewhere(Right::ManageUnits)?;
     let count = 2 + command.closed_days.len() + command.membership.len() + command.collections.len();
-    let ids = store.take_ids::<UseCaseError>(i64::try_from(count).unwrap_or(i64::MAX)).await?;
+    let ids = store
+        .take_ids::<UseCaseError>(i64::try_from(count).unwrap_or(i64::MAX))
+        .await?;
     let who = caller.clone();
     let claim = key.map(|key| key.claim(caller));
-    store.write_once(claim, move |tx| apply(tx, &who, &command, ids.clone())).await
+    store
+        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
+        .await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CreateUnit, mut ids: IdRun) -> Result<UnitView> {
@@ -76,7 +80,13 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CreateUnit, mut ids: I
     }
     for (code, name, return_policy) in &command.collections {
         let (code, name) = (code.clone(), name.clone());
-        let row = Collection { id: CollectionId::new(ids.next()), unit: id, code, name, return_policy: *return_policy };
+        let row = Collection {
+            id: CollectionId::new(ids.next()),
+            unit: id,
+            code,
+            name,
+            return_policy: *return_policy,
+        };
         tx.insert_collection(&row)?;
     }
     let event = Event::new(EventKind::UnitCreated, tx.now(), id, caller.channel().code())
@@ -94,7 +104,10 @@ struct Checked {
 fn check(command: &CreateUnit, network: &Network, id: UnitId) -> Result<Checked> {
     let mut wrong = Wrong::default();
     if !is_code(&command.code) {
-        wrong.say("code", format!("must be 1 to {MAX_CODE} letters, digits, hyphens or underscores (ASCII)"));
+        wrong.say(
+            "code",
+            format!("must be 1 to {MAX_CODE} letters, digits, hyphens or underscores (ASCII)"),
+        );
     } else if network.units().by_code(&command.code).is_some() {
         wrong.say("code", "another unit has this code");
     }
@@ -106,12 +119,17 @@ fn check(command: &CreateUnit, network: &Network, id: UnitId) -> Result<Checked>
         && !kind.allowed_parents().contains(&parent.kind)
     {
         let allowed: Vec<&str> = kind.allowed_parents().iter().map(|kind| kind.code()).collect();
-        wrong.say("parent_code", format!("a {} stands under: {}", kind.code(), allowed.join(", ")));
+        wrong.say(
+            "parent_code",
+            format!("a {} stands under: {}", kind.code(), allowed.join(", ")),
+        );
     }
     let hours = hours(command, &mut wrong);
     let closed = closed(command, &mut wrong);
     wrong.check()?;
-    let (Some(kind), Some(parent)) = (kind, parent) else { return Err(UseCaseError::NotFound("unit")) };
+    let (Some(kind), Some(parent)) = (kind, parent) else {
+        return Err(UseCaseError::NotFound("unit"));
+    };
     let unit = Unit {
         id,
         code: command.code.clone(),
@@ -129,7 +147,10 @@ fn check(command: &CreateUnit, network: &Network, id: UnitId) -> Result<Checked>
         hours,
         closed,
     };
-    Ok(Checked { unit, parent: parent.id })
+    Ok(Checked {
+        unit,
+        parent: parent.id,
+    })
 }
 
 /// A code that fits into URLs and rules as it stands.
@@ -165,7 +186,10 @@ fn check_collections(command: &CreateUnit, wrong: &mut Wrong) {
     let mut seen = std::collections::HashSet::new();
     for (code, _, _) in &command.collections {
         if !is_code(code) {
-            wrong.say("collections", format!("'{code}' is not a code of 1 to {MAX_CODE} ASCII letters and digits"));
+            wrong.say(
+                "collections",
+                format!("'{code}' is not a code of 1 to {MAX_CODE} ASCII letters and digits"),
+            );
         }
         if !seen.insert(code) {
             wrong.say("collections", format!("'{code}' is listed twice"));
@@ -184,7 +208,11 @@ fn hours(command: &CreateUnit, wrong: &mut Wrong) -> Option<WeeklyHours> {
         use chrono::Timelike;
         time.nanosecond() == 0 && (time.second() == 0 || time.num_seconds_from_midnight() == 86_399)
     };
-    if days.iter().flatten().any(|span| !whole(span.opens) || !whole(span.closes)) {
+    if days
+        .iter()
+        .flatten()
+        .any(|span| !whole(span.opens) || !whole(span.closes))
+    {
         wrong.say("hours", "must be whole minutes (or 23:59:59, the end of the day)");
     }
     match WeeklyHours::new(days) {
@@ -201,7 +229,11 @@ fn closed(command: &CreateUnit, wrong: &mut Wrong) -> Vec<ClosedRange> {
         if last < first {
             wrong.say("closed_days", format!("{first} to {last} ends before it begins"));
         }
-        ClosedRange { first: *first, last: *last, reason: reason.clone() }
+        ClosedRange {
+            first: *first,
+            last: *last,
+            reason: reason.clone(),
+        }
     };
     command.closed_days.iter().map(range).collect()
 }
@@ -218,7 +250,11 @@ fn memberships(command: &CreateUnit, network: &Network, unit: UnitId) -> Result<
         if !seen.insert(item_type) && (code.is_none() || item_type.is_some()) {
             wrong.say("membership", "an item type is listed twice");
         }
-        rows.push(Membership { unit, item_type, joined: *joined });
+        rows.push(Membership {
+            unit,
+            item_type,
+            joined: *joined,
+        });
     }
     wrong.check()?;
     Ok(rows)

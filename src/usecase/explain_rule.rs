@@ -51,7 +51,11 @@ struct Counts {
 ///
 /// # Errors
 /// `Invalid` naming what is missing or unknown; `Forbidden`; a failure of the store.
-pub async fn explain_rule(store: &Arc<Store>, caller: &Caller, query: ExplainRule) -> Result<ExplanationView> {
+pub async fn explain_rule(
+    store: &Arc<Store>,
+    caller: &Caller,
+    query: ExplainRule,
+) -> Result<ExplanationView> {
     caller.require_somewhere(Right::ExplainRule)?;
     let caller = caller.clone();
     store
@@ -65,7 +69,14 @@ pub async fn explain_rule(store: &Arc<Store>, caller: &Caller, query: ExplainRul
             let channel = channel_of(query.channel.as_deref())?;
             let (owner, item_type, bib) = item(tx, &network, &query)?;
             let (category, band, counts) = reader(tx, &network, &query, bib, now)?;
-            let situation = Situation { unit, category, item_type, owner, channel, band };
+            let situation = Situation {
+                unit,
+                category,
+                item_type,
+                owner,
+                channel,
+                band,
+            };
             let usage = Usage {
                 loans: &counts.loans,
                 except_loan: None,
@@ -75,7 +86,11 @@ pub async fn explain_rule(store: &Arc<Store>, caller: &Caller, query: ExplainRul
                 holds_of_bib: counts.holds_of_bib,
                 holds_today: counts.holds_today,
             };
-            Ok(ExplanationView::of(&explain(&network, situation, &usage), &situation, &network))
+            Ok(ExplanationView::of(
+                &explain(&network, situation, &usage),
+                &situation,
+                &network,
+            ))
         })
         .await
 }
@@ -91,27 +106,49 @@ type ItemSide = (UnitId, ItemTypeId, Option<BibId>);
 fn item(tx: &mut ReadTx<'_>, network: &Network, query: &ExplainRule) -> Result<ItemSide> {
     if let Some(barcode) = &query.item_barcode {
         if query.item_type.is_some() {
-            return Err(UseCaseError::field("item_type", "must be left out when an item_barcode is given"));
+            return Err(UseCaseError::field(
+                "item_type",
+                "must be left out when an item_barcode is given",
+            ));
         }
         let owner = query.owner_unit_code.as_deref();
-        let owner = owner.map(|code| record::unit_by_code(network, "owner_unit_code", code)).transpose()?;
+        let owner = owner
+            .map(|code| record::unit_by_code(network, "owner_unit_code", code))
+            .transpose()?;
         let found = tx.items_with_barcode(barcode.as_str(), owner)?;
         let row = match found.as_slice() {
             [] => return Err(UseCaseError::field("item_barcode", "no item has this barcode")),
             [one] => one,
-            _ => return Err(UseCaseError::field("owner_unit_code", "is needed: several owners have this barcode")),
+            _ => {
+                return Err(UseCaseError::field(
+                    "owner_unit_code",
+                    "is needed: several owners have this barcode",
+                ));
+            }
         };
         let bib = Some(BibId::new(row.bib_id));
-        return Ok((UnitId::new(row.owner_unit_id), ItemTypeId::new(row.item_type_id), bib));
+        return Ok((
+            UnitId::new(row.owner_unit_id),
+            ItemTypeId::new(row.item_type_id),
+            bib,
+        ));
     }
     let (Some(item_type), Some(owner)) = (&query.item_type, &query.owner_unit_code) else {
-        return Err(UseCaseError::field("item_barcode", "is needed, or item_type and owner_unit_code"));
+        return Err(UseCaseError::field(
+            "item_barcode",
+            "is needed, or item_type and owner_unit_code",
+        ));
     };
     let mut wrong = Wrong::default();
-    let item_type = wrong.item_type(network, "item_type", item_type).map(|found| found.id);
+    let item_type = wrong
+        .item_type(network, "item_type", item_type)
+        .map(|found| found.id);
     let owner = wrong.unit(network, "owner_unit_code", owner).map(|unit| unit.id);
     wrong.check()?;
-    owner.zip(item_type).map(|(owner, item_type)| (owner, item_type, None)).ok_or(UseCaseError::NotFound("unit"))
+    owner
+        .zip(item_type)
+        .map(|(owner, item_type)| (owner, item_type, None))
+        .ok_or(UseCaseError::NotFound("unit"))
 }
 
 type ReaderSide = (CategoryId, CreditBand, Counts);
@@ -125,23 +162,36 @@ fn reader(
 ) -> Result<ReaderSide> {
     if let Some(card) = &query.card_number {
         if query.category.is_some() || query.credit_band.is_some() {
-            return Err(UseCaseError::field("category", "must be left out when a card_number is given"));
+            return Err(UseCaseError::field(
+                "category",
+                "must be left out when a card_number is given",
+            ));
         }
         let unknown = || UseCaseError::field("card_number", "no reader holds this card");
         let id = tx.reader_of_card(card.as_str())?.ok_or_else(unknown)?;
         return reader_by_id(tx, network, id, bib, now);
     }
     let Some(category) = &query.category else {
-        return Err(UseCaseError::field("card_number", "is needed, or category and credit_band"));
+        return Err(UseCaseError::field(
+            "card_number",
+            "is needed, or category and credit_band",
+        ));
     };
     let mut wrong = Wrong::default();
-    let category = wrong.category(network, "category", category).map(|found| found.id);
-    let band = query.credit_band.as_deref().map_or(Some(CreditBand::B), CreditBand::from_code);
+    let category = wrong
+        .category(network, "category", category)
+        .map(|found| found.id);
+    let band = query
+        .credit_band
+        .as_deref()
+        .map_or(Some(CreditBand::B), CreditBand::from_code);
     if band.is_none() {
         wrong.say("credit_band", "must be a, b, c or frozen");
     }
     wrong.check()?;
-    let found = category.zip(band).map(|(category, band)| (category, band, Counts::default()));
+    let found = category
+        .zip(band)
+        .map(|(category, band)| (category, band, Counts::default()));
     found.ok_or(UseCaseError::NotFound("category"))
 }
 
@@ -154,10 +204,19 @@ fn reader_by_id(
 ) -> Result<ReaderSide> {
     let (row, _) = tx.reader_view(id)?.ok_or(UseCaseError::NotFound("reader"))?;
     let midnight = network.local_day(now).and_time(NaiveTime::MIN);
-    let since = network.zone().from_local_datetime(&midnight).earliest().map_or(now, |at| at.with_timezone(&Utc));
+    let since = network
+        .zone()
+        .from_local_datetime(&midnight)
+        .earliest()
+        .map_or(now, |at| at.with_timezone(&Utc));
     let holds = tx.holds_of_reader(id, false, i64::MAX, HOLDS_LOOKED_AT)?;
-    let today = holds.iter().filter(|hold| hold.placed_at >= since.timestamp_millis()).count();
-    let of_bib = holds.iter().filter(|hold| hold.closed_at.is_none() && bib.is_some_and(|bib| bib.get() == hold.bib_id));
+    let today = holds
+        .iter()
+        .filter(|hold| hold.placed_at >= since.timestamp_millis())
+        .count();
+    let of_bib = holds
+        .iter()
+        .filter(|hold| hold.closed_at.is_none() && bib.is_some_and(|bib| bib.get() == hold.bib_id));
     let whole = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let counts = Counts {
         loans: tx.open_loans_of(id)?,

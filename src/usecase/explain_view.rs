@@ -110,7 +110,11 @@ impl ExplanationView {
             situation: key_view(&key, network),
             winner: explanation.winner.get(),
             terms: terms_view(&explanation.terms),
-            candidates: explanation.candidates.iter().map(|one| candidate_view(one, network)).collect(),
+            candidates: explanation
+                .candidates
+                .iter()
+                .map(|one| candidate_view(one, network))
+                .collect(),
             limits: explanation.limits.iter().map(limit_view).collect(),
         }
     }
@@ -119,7 +123,12 @@ impl ExplanationView {
 fn key_view(key: &RuleKey, network: &Network) -> RuleKeyView {
     let unit = |id: UnitId| unit_code(network, id.get());
     let category = |id: CategoryId| network.category(id).map(|category| category.code.clone());
-    let item_type = |id: ItemTypeId| network.item_types().get(id).map(|item_type| item_type.code.clone());
+    let item_type = |id: ItemTypeId| {
+        network
+            .item_types()
+            .get(id)
+            .map(|item_type| item_type.code.clone())
+    };
     RuleKeyView {
         unit_code: key.unit.map(unit),
         category: key.category.and_then(category),

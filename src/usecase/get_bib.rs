@@ -62,6 +62,8 @@ impl BibView {
 /// `NotFound`; a failure of the store.
 pub async fn get_bib(store: &Arc<Store>, caller: &Caller, id: BibId) -> Result<BibView> {
     caller.require_somewhere(Right::ReadCatalogue)?;
-    let found = store.read(move |tx| tx.bib_view(id).map_err(UseCaseError::from)).await?;
+    let found = store
+        .read(move |tx| tx.bib_view(id).map_err(UseCaseError::from))
+        .await?;
     found.map(BibView::of).ok_or(UseCaseError::NotFound("bib"))
 }

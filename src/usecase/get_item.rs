@@ -50,7 +50,9 @@ pub struct ItemView {
 impl ItemView {
     /// A stored item, with the codes of its network.
     pub fn of(row: ItemRow, network: &Network) -> Self {
-        let collection = row.collection_id.and_then(|id| network.collection(CollectionId::new(id)));
+        let collection = row
+            .collection_id
+            .and_then(|id| network.collection(CollectionId::new(id)));
         let item_type = network.item_types().get(ItemTypeId::new(row.item_type_id));
         Self {
             id: row.id,
@@ -63,7 +65,9 @@ impl ItemView {
             collection_code: collection.map(|collection| collection.code.clone()),
             shelf_location: row.shelf_location,
             call_number: row.call_number,
-            item_type: item_type.map(|item_type| item_type.code.clone()).unwrap_or_default(),
+            item_type: item_type
+                .map(|item_type| item_type.code.clone())
+                .unwrap_or_default(),
             price_fen: row.price_fen,
             status: row.status,
             not_for_loan: row.not_for_loan,

@@ -28,14 +28,24 @@ pub async fn list_reader_holds(
         .read(move |tx| {
             let network = tx.network()?;
             tx.reader_view(id)?.ok_or(UseCaseError::NotFound("reader"))?;
-            let rows = page.cut(tx.holds_of_reader(id, open_only, page.before_id(), page.fetch())?, |row| row.id);
+            let rows = page.cut(
+                tx.holds_of_reader(id, open_only, page.before_id(), page.fetch())?,
+                |row| row.id,
+            );
             let mut items = Vec::with_capacity(rows.items.len());
             for row in rows.items {
                 let waits = row.status() == HoldStatus::Waiting.code();
-                let position = if waits { Some(tx.queue_position(&row)?) } else { None };
+                let position = if waits {
+                    Some(tx.queue_position(&row)?)
+                } else {
+                    None
+                };
                 items.push(HoldView::of(row, position, &network));
             }
-            Ok(Page { items, next: rows.next })
+            Ok(Page {
+                items,
+                next: rows.next,
+            })
         })
         .await
 }

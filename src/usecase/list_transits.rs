@@ -45,7 +45,11 @@ pub struct TransitView {
 ///
 /// # Errors
 /// `Forbidden` when neither end lies in the caller's subtree; `Invalid` naming a unit that does not exist.
-pub async fn list_transits(store: &Arc<Store>, caller: &Caller, query: ListTransits) -> Result<Page<TransitView>> {
+pub async fn list_transits(
+    store: &Arc<Store>,
+    caller: &Caller,
+    query: ListTransits,
+) -> Result<Page<TransitView>> {
     caller.require_somewhere(Right::ReadTransits)?;
     let caller = caller.clone();
     store
@@ -62,16 +66,29 @@ type Ends = (Option<UnitId>, Option<UnitId>);
 
 fn ends(caller: &Caller, query: &ListTransits, network: &Network) -> Result<Ends> {
     let named = |field, code: &Option<String>| {
-        code.as_deref().map(|code| record::unit_by_code(network, field, code)).transpose()
+        code.as_deref()
+            .map(|code| record::unit_by_code(network, field, code))
+            .transpose()
     };
-    let (from, to) = (named("from_unit_code", &query.from_unit_code)?, named("to_unit_code", &query.to_unit_code)?);
+    let (from, to) = (
+        named("from_unit_code", &query.from_unit_code)?,
+        named("to_unit_code", &query.to_unit_code)?,
+    );
     let may = |unit: UnitId| caller.may(Right::ReadTransits, unit, network);
     if from.is_none() && to.is_none() {
         let everywhere = network.units().root().is_some_and(|root| may(root.id));
-        let own = if everywhere { None } else { Some(caller.working_unit()?) };
+        let own = if everywhere {
+            None
+        } else {
+            Some(caller.working_unit()?)
+        };
         return Ok((None, own));
     }
-    if from.into_iter().chain(to).any(may) { Ok((from, to)) } else { Err(UseCaseError::Forbidden) }
+    if from.into_iter().chain(to).any(may) {
+        Ok((from, to))
+    } else {
+        Err(UseCaseError::Forbidden)
+    }
 }
 
 fn view(row: TransitRow, network: &Network) -> TransitView {

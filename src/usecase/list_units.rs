@@ -25,7 +25,11 @@ pub struct ListUnits {
 pub async fn list_units(store: &Arc<Store>, caller: &Caller, query: ListUnits) -> Result<Page<UnitView>> {
     caller.require_somewhere(Right::ReadUnits)?;
     let network = store.read(|tx| tx.network().map_err(UseCaseError::from)).await?;
-    let parent = query.parent_code.as_deref().map(|code| record::unit_by_code(&network, "parent", code)).transpose()?;
+    let parent = query
+        .parent_code
+        .as_deref()
+        .map(|code| record::unit_by_code(&network, "parent", code))
+        .transpose()?;
     let kind = query.kind.as_deref().map(kind_of).transpose()?;
     let wanted = |unit: &&Unit| {
         unit.id.get() > query.page.after_id()

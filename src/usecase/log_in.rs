@@ -28,9 +28,19 @@ const IDS: i64 = 3;
 #[derive(Debug, Clone)]
 pub enum LogIn {
     /// `unit_code`: the desk; by default the unit of the highest grant.
-    Staff { username: String, password: SecretString, unit_code: Option<String> },
-    Reader { card_number: CardNumber, pin: SecretString },
-    Device { code: String, secret: SecretString },
+    Staff {
+        username: String,
+        password: SecretString,
+        unit_code: Option<String>,
+    },
+    Reader {
+        card_number: CardNumber,
+        pin: SecretString,
+    },
+    Device {
+        code: String,
+        secret: SecretString,
+    },
 }
 
 /// Opens a session.
@@ -41,9 +51,11 @@ pub async fn log_in(store: &Arc<Store>, tools: SessionTools<'_>, command: LogIn)
     let mut ids = store.take_ids::<UseCaseError>(IDS).await?;
     let family = ids.next();
     let opened = match command {
-        LogIn::Staff { username, password, unit_code } => {
-            staff(store, tools, family, (username, password), unit_code).await?
-        }
+        LogIn::Staff {
+            username,
+            password,
+            unit_code,
+        } => staff(store, tools, family, (username, password), unit_code).await?,
         LogIn::Reader { card_number, pin } => reader(store, tools, family, card_number, pin).await?,
         LogIn::Device { code, secret } => device(store, family, code, &secret).await?,
     };
@@ -71,15 +83,24 @@ async fn staff(
     (username, password): (String, SecretString),
     unit_code: Option<String>,
 ) -> Result<Opened> {
-    let (record, network) =
-        store.read(move |tx| Ok::<_, UseCaseError>((tx.staff_by_username(&username)?, tx.network()?))).await?;
+    let (record, network) = store
+        .read(move |tx| Ok::<_, UseCaseError>((tx.staff_by_username(&username)?, tx.network()?)))
+        .await?;
     let hash = record.as_ref().map(|record| record.password_hash.clone());
     let genuine = tools.passwords.verify(password, hash).await?;
-    let record = record.filter(|record| genuine && record.active).ok_or(UseCaseError::Unauthenticated)?;
+    let record = record
+        .filter(|record| genuine && record.active)
+        .ok_or(UseCaseError::Unauthenticated)?;
     let unit = desk(&record, unit_code.as_deref(), &network)?;
     let grants = grants_at(&record.roles, unit, &network);
     Ok(Opened {
-        identity: Identity { sub: record.id.get(), aud: Audience::Staff, sid: family, unit: Some(unit.get()), grants },
+        identity: Identity {
+            sub: record.id.get(),
+            aud: Audience::Staff,
+            sid: family,
+            unit: Some(unit.get()),
+            grants,
+        },
         unit_code: network.unit(unit).map(|unit| unit.code.clone()),
         at: store.clock().now(),
     })
@@ -89,7 +110,11 @@ async fn staff(
 fn desk(record: &StaffRecord, unit_code: Option<&str>, network: &Network) -> Result<UnitId> {
     let units = network.units();
     let Some(code) = unit_code else {
-        let highest = record.roles.iter().map(|(_, unit)| *unit).min_by_key(|unit| (units.ancestors(*unit).len(), *unit));
+        let highest = record
+            .roles
+            .iter()
+            .map(|(_, unit)| *unit)
+            .min_by_key(|unit| (units.ancestors(*unit).len(), *unit));
         return highest.ok_or(UseCaseError::Unauthenticated);
     };
     units
@@ -106,10 +131,14 @@ async fn reader(
     card: CardNumber,
     pin: SecretString,
 ) -> Result<Opened> {
-    let record = store.read(move |tx| tx.pin_of_card(card.as_str()).map_err(UseCaseError::from)).await?;
+    let record = store
+        .read(move |tx| tx.pin_of_card(card.as_str()).map_err(UseCaseError::from))
+        .await?;
     let hash = record.as_ref().and_then(|record| record.pin_hash.clone());
     let genuine = tools.passwords.verify(pin, hash).await?;
-    let record = record.filter(|record| genuine && record.usable).ok_or(UseCaseError::Unauthenticated)?;
+    let record = record
+        .filter(|record| genuine && record.usable)
+        .ok_or(UseCaseError::Unauthenticated)?;
     Ok(Opened {
         identity: Identity {
             sub: record.reader.get(),
@@ -124,9 +153,12 @@ async fn reader(
 }
 
 async fn device(store: &Arc<Store>, family: i64, code: String, secret: &SecretString) -> Result<Opened> {
-    let (record, network) =
-        store.read(move |tx| Ok::<_, UseCaseError>((tx.device_by_code(&code)?, tx.network()?))).await?;
-    let record = record.filter(|record| is_genuine(record, secret)).ok_or(UseCaseError::Unauthenticated)?;
+    let (record, network) = store
+        .read(move |tx| Ok::<_, UseCaseError>((tx.device_by_code(&code)?, tx.network()?)))
+        .await?;
+    let record = record
+        .filter(|record| is_genuine(record, secret))
+        .ok_or(UseCaseError::Unauthenticated)?;
     Ok(Opened {
         identity: Identity {
             sub: record.id.get(),
@@ -148,7 +180,11 @@ fn is_genuine(record: &DeviceRecord, secret: &SecretString) -> bool {
 /// Readers are not named: a log-in is no visit, and nothing later needs to know whose it was.
 fn append_event(tx: &mut WriteTx<'_>, who: &Identity, mut ids: IdRun) -> Result<()> {
     let root = tx.network()?.units().root().map(|root| root.id);
-    let unit = who.unit.map(UnitId::new).or(root).ok_or(UseCaseError::NotFound("unit"))?;
+    let unit = who
+        .unit
+        .map(UnitId::new)
+        .or(root)
+        .ok_or(UseCaseError::NotFound("unit"))?;
     let (channel, staff, device) = match who.aud {
         Audience::Staff => (Channel::Desk, Some(StaffId::new(who.sub)), None),
         Audience::Reader => (Channel::Portal, None, None),

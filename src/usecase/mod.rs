@@ -13,6 +13,7 @@ pub mod unit_view;
 pub mod view;
 
 pub mod add_item;
+pub mod administer;
 pub mod bootstrap;
 pub mod cancel_hold;
 pub mod check;
@@ -35,11 +36,13 @@ pub mod list_units;
 pub mod log_in;
 pub mod log_out;
 pub mod place_hold;
+pub mod readiness;
 pub mod receive_transit;
 pub mod refresh_token;
 pub mod register_reader;
 pub mod renew_loan;
 pub mod seal_events;
+pub mod seed_demo;
 pub mod search_bibs;
 pub mod void_loan;
 

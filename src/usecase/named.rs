@@ -17,10 +17,19 @@ impl Wrong {
     /// # Errors
     /// `Invalid` when anything was wrong.
     pub(super) fn check(self) -> super::Result<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(super::UseCaseError::Invalid(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(super::UseCaseError::Invalid(self.0))
+        }
     }
 
-    pub(super) fn unit<'n>(&mut self, network: &'n Network, field: &'static str, code: &str) -> Option<&'n Unit> {
+    pub(super) fn unit<'n>(
+        &mut self,
+        network: &'n Network,
+        field: &'static str,
+        code: &str,
+    ) -> Option<&'n Unit> {
         let unit = network.units().by_code(code);
         if unit.is_none() {
             self.say(field, "no unit has this code");
@@ -37,7 +46,10 @@ impl Wrong {
         let found = network.item_types().by_code(code);
         if found.is_none() {
             let known: Vec<&str> = network.item_types().iter().map(|one| one.code.as_str()).collect();
-            self.say(field, format!("no item type has this code; there are {}", known.join(", ")));
+            self.say(
+                field,
+                format!("no item type has this code; there are {}", known.join(", ")),
+            );
         }
         found
     }
@@ -51,7 +63,10 @@ impl Wrong {
         let found = network.category_by_code(code);
         if found.is_none() {
             let known: Vec<&str> = network.categories().iter().map(|one| one.code.as_str()).collect();
-            self.say(field, format!("no category has this code; there are {}", known.join(", ")));
+            self.say(
+                field,
+                format!("no category has this code; there are {}", known.join(", ")),
+            );
         }
         found
     }

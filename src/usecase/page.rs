@@ -45,7 +45,10 @@ impl PageRequest {
 impl<T> Page<T> {
     /// The page with its rows in another shape.
     pub fn map<U>(self, shape: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(shape).collect(), next: self.next }
+        Page {
+            items: self.items.into_iter().map(shape).collect(),
+            next: self.next,
+        }
     }
 }
 
@@ -55,10 +58,25 @@ mod tests {
 
     #[test]
     fn a_page_knows_whether_another_follows() {
-        let asked = PageRequest { after: None, limit: 2 };
+        let asked = PageRequest {
+            after: None,
+            limit: 2,
+        };
         let page = asked.cut(vec![5, 7, 9], |id| *id);
-        assert_eq!(page, Page { items: vec![5, 7], next: Some(7) });
-        assert_eq!(asked.cut(vec![9, 11], |id| *id), Page { items: vec![9, 11], next: None });
+        assert_eq!(
+            page,
+            Page {
+                items: vec![5, 7],
+                next: Some(7)
+            }
+        );
+        assert_eq!(
+            asked.cut(vec![9, 11], |id| *id),
+            Page {
+                items: vec![9, 11],
+                next: None
+            }
+        );
         assert_eq!(asked.fetch(), 3);
     }
 }

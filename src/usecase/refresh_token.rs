@@ -30,15 +30,26 @@ pub async fn refresh_token(store: &Arc<Store>, tools: SessionTools<'_>, token: &
     let shown = hash_refresh(token);
     let (next, hash) = new_refresh();
     let life = tools.refresh_life;
-    match store.write(move |tx| turn(tx, &shown, hash, life, ids.clone())).await? {
+    match store
+        .write(move |tx| turn(tx, &shown, hash, life, ids.clone()))
+        .await?
+    {
         Turn::Rejected => Err(UseCaseError::Unauthenticated),
         Turn::Issued(opened) => tools.view(opened, next),
     }
 }
 
-fn turn(tx: &mut WriteTx<'_>, shown: &[u8; 32], hash: [u8; 32], life: Duration, mut ids: IdRun) -> Result<Turn> {
+fn turn(
+    tx: &mut WriteTx<'_>,
+    shown: &[u8; 32],
+    hash: [u8; 32],
+    life: Duration,
+    mut ids: IdRun,
+) -> Result<Turn> {
     let now = tx.now().timestamp_millis();
-    let Some(row) = tx.refresh_token(shown)? else { return Ok(Turn::Rejected) };
+    let Some(row) = tx.refresh_token(shown)? else {
+        return Ok(Turn::Rejected);
+    };
     if row.revoked_at.is_some() || row.expires_at <= now {
         return Ok(Turn::Rejected);
     }
@@ -55,24 +66,48 @@ fn turn(tx: &mut WriteTx<'_>, shown: &[u8; 32], hash: [u8; 32], life: Duration, 
 /// The identity as of now: roles, status and unit may have changed since the log-in.
 fn still_valid(tx: &mut WriteTx<'_>, row: &RefreshRow) -> Result<Option<Opened>> {
     let network = tx.network()?;
-    let Some(aud) = audience_of(&row.audience) else { return Ok(None) };
+    let Some(aud) = audience_of(&row.audience) else {
+        return Ok(None);
+    };
     let (grants, valid) = match aud {
         Audience::Staff => {
             let roles = tx.active_roles_of(StaffId::new(row.subject_id))?;
-            let grants = row.unit().map(|unit| grants_at(&roles, unit, &network)).unwrap_or_default();
+            let grants = row
+                .unit()
+                .map(|unit| grants_at(&roles, unit, &network))
+                .unwrap_or_default();
             let valid = !grants.is_empty();
             (grants, valid)
         }
         Audience::Reader => {
             let reader = tx.reader_view(ReaderId::new(row.subject_id))?;
-            (Vec::new(), reader.is_some_and(|(reader, _)| reader.status != ReaderStatus::Inactive.code()))
+            (
+                Vec::new(),
+                reader.is_some_and(|(reader, _)| reader.status != ReaderStatus::Inactive.code()),
+            )
         }
         Audience::Device => {
             let state = tx.device_state(DeviceId::new(row.subject_id))?;
-            (Vec::new(), state.is_some_and(|(unit, _, active)| active && row.unit() == Some(unit)))
+            (
+                Vec::new(),
+                state.is_some_and(|(unit, _, active)| active && row.unit() == Some(unit)),
+            )
         }
     };
-    let unit_code = row.unit().and_then(|unit| network.unit(unit)).map(|unit| unit.code.clone());
-    let identity = Identity { sub: row.subject_id, aud, sid: row.family, unit: row.unit_id, grants };
-    Ok(valid.then(|| Opened { identity, unit_code, at: tx.now() }))
+    let unit_code = row
+        .unit()
+        .and_then(|unit| network.unit(unit))
+        .map(|unit| unit.code.clone());
+    let identity = Identity {
+        sub: row.subject_id,
+        aud,
+        sid: row.family,
+        unit: row.unit_id,
+        grants,
+    };
+    Ok(valid.then(|| Opened {
+        identity,
+        unit_code,
+        at: tx.now(),
+    }))
 }

@@ -73,7 +73,11 @@ pub async fn register_reader(
     let ids = store.take_ids::<UseCaseError>(3).await?;
     let who = caller.clone();
     let claim = key.map(|key| key.claim(caller));
-    store.write_once(claim, move |tx| apply(tx, &who, &command, pin_hash.clone(), ids.clone())).await
+    store
+        .write_once(claim, move |tx| {
+            apply(tx, &who, &command, pin_hash.clone(), ids.clone())
+        })
+        .await
 }
 
 fn apply(
@@ -130,7 +134,11 @@ fn first_card(command: &RegisterReader, reader: ReaderId, id: i64) -> NewCard {
     }
 }
 
-fn check<'n>(command: &RegisterReader, network: &'n Network, today: NaiveDate) -> Result<(&'n Category, UnitId)> {
+fn check<'n>(
+    command: &RegisterReader,
+    network: &'n Network,
+    today: NaiveDate,
+) -> Result<(&'n Category, UnitId)> {
     let mut wrong = Wrong::default();
     let category = wrong.category(network, "category", &command.category);
     let home = wrong.unit(network, "home_unit_code", &command.home_unit_code);
@@ -147,19 +155,30 @@ fn check<'n>(command: &RegisterReader, network: &'n Network, today: NaiveDate) -
         check_birth(born, today, category, &mut wrong);
     }
     wrong.check()?;
-    category.zip(home.map(|unit| unit.id)).ok_or(UseCaseError::NotFound("category"))
+    category
+        .zip(home.map(|unit| unit.id))
+        .ok_or(UseCaseError::NotFound("category"))
 }
 
 fn check_birth(born: NaiveDate, today: NaiveDate, category: Option<&Category>, wrong: &mut Wrong) {
     let Some(age) = age_years(born, today).filter(|age| *age <= OLDEST_YEARS) else {
-        wrong.say("birth_date", format!("must be a day of the last {OLDEST_YEARS} years"));
+        wrong.say(
+            "birth_date",
+            format!("must be a day of the last {OLDEST_YEARS} years"),
+        );
         return;
     };
     let Some(category) = category else { return };
     if category.min_age_years.is_some_and(|min| age < u32::from(min)) {
-        wrong.say("birth_date", format!("too young for the category {}: {age}", category.code));
+        wrong.say(
+            "birth_date",
+            format!("too young for the category {}: {age}", category.code),
+        );
     }
     if category.max_age_years.is_some_and(|max| age > u32::from(max)) {
-        wrong.say("birth_date", format!("too old for the category {}: {age}", category.code));
+        wrong.say(
+            "birth_date",
+            format!("too old for the category {}: {age}", category.code),
+        );
     }
 }

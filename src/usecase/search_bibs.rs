@@ -56,20 +56,41 @@ pub async fn search_bibs(
 
 fn wanted(query: SearchBibs) -> Result<Wanted> {
     match query {
-        SearchBibs { q: Some(q), isbn: None, control_number: None } => words(&q),
-        SearchBibs { q: None, isbn: Some(isbn), control_number: None } => Isbn13::parse(&isbn)
+        SearchBibs {
+            q: Some(q),
+            isbn: None,
+            control_number: None,
+        } => words(&q),
+        SearchBibs {
+            q: None,
+            isbn: Some(isbn),
+            control_number: None,
+        } => Isbn13::parse(&isbn)
             .map(Wanted::Isbn)
             .map_err(|error| UseCaseError::field("isbn", error.to_string())),
-        SearchBibs { q: None, isbn: None, control_number: Some(number) } => Ok(Wanted::ControlNumber(number)),
-        _ => Err(UseCaseError::field("q", "exactly one of q, isbn and control_number is needed")),
+        SearchBibs {
+            q: None,
+            isbn: None,
+            control_number: Some(number),
+        } => Ok(Wanted::ControlNumber(number)),
+        _ => Err(UseCaseError::field(
+            "q",
+            "exactly one of q, isbn and control_number is needed",
+        )),
     }
 }
 
 fn words(q: &str) -> Result<Wanted> {
-    let words: Vec<String> = normalise_search(q).split_whitespace().map(str::to_owned).collect();
+    let words: Vec<String> = normalise_search(q)
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
     match words.len() {
         0 => Err(UseCaseError::field("q", "has no letter or digit to look for")),
-        n if n > MAX_WORDS => Err(UseCaseError::field("q", format!("has {n} words, at most {MAX_WORDS} are searched"))),
+        n if n > MAX_WORDS => Err(UseCaseError::field(
+            "q",
+            format!("has {n} words, at most {MAX_WORDS} are searched"),
+        )),
         _ => Ok(Wanted::Words(words)),
     }
 }

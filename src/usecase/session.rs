@@ -60,10 +60,16 @@ impl SessionTools<'_> {
 
     /// What the client is told once the row is committed.
     pub(super) fn view(&self, opened: Opened, refresh_token: String) -> Result<SessionView> {
-        let Opened { identity, unit_code, at } = opened;
+        let Opened {
+            identity,
+            unit_code,
+            at,
+        } = opened;
         let (audience, subject_id) = (identity.aud, identity.sub);
-        let access_token =
-            self.tokens.issue(identity, at).map_err(|error| UseCaseError::Internal(error.to_string()))?;
+        let access_token = self
+            .tokens
+            .issue(identity, at)
+            .map_err(|error| UseCaseError::Internal(error.to_string()))?;
         Ok(SessionView {
             access_token,
             refresh_token,
@@ -105,7 +111,9 @@ pub(super) fn audience_code(audience: Audience) -> &'static str {
 
 /// Reads the word back.
 pub(super) fn audience_of(code: &str) -> Option<Audience> {
-    [Audience::Staff, Audience::Reader, Audience::Device].into_iter().find(|one| audience_code(*one) == code)
+    [Audience::Staff, Audience::Reader, Audience::Device]
+        .into_iter()
+        .find(|one| audience_code(*one) == code)
 }
 
 /// The grants that count at `unit`: those made there or above. What a role may do below reaches no further than the
@@ -115,7 +123,12 @@ pub(super) fn grants_at(roles: &[(String, UnitId)], unit: UnitId, network: &Netw
     roles
         .iter()
         .filter(within)
-        .filter_map(|(role, at)| Some(Grant { role: role.parse().ok()?, unit: at.get() }))
+        .filter_map(|(role, at)| {
+            Some(Grant {
+                role: role.parse().ok()?,
+                unit: at.get(),
+            })
+        })
         .collect()
 }
 

@@ -104,8 +104,15 @@ impl UnitView {
 impl UnitDetail {
     /// A unit of the snapshot, whole.
     pub fn of(unit: &Unit, network: &Network) -> Self {
-        let span = |span: &OpenSpan| OpenSpanView { opens: span.opens, closes: span.closes };
-        let week = |days: &[Vec<OpenSpan>; 7]| days.iter().map(|spans| spans.iter().map(span).collect()).collect();
+        let span = |span: &OpenSpan| OpenSpanView {
+            opens: span.opens,
+            closes: span.closes,
+        };
+        let week = |days: &[Vec<OpenSpan>; 7]| {
+            days.iter()
+                .map(|spans| spans.iter().map(span).collect())
+                .collect()
+        };
         let membership = network.item_types().iter().map(|item_type| {
             let joined = network.joined(unit.id, item_type.id);
             MembershipView {

@@ -8,7 +8,7 @@ use proptest::sample::select;
 use tongjie::domain::act::{Act, Passed};
 use tongjie::domain::check_in::TransitEffect;
 use tongjie::domain::check_out::Effect;
-use tongjie::domain::example::{BRANCH, BRANCH_2, CENTRAL, LOCKER, MAIN, OTHER_MAIN, ROOT, world};
+use tongjie::domain::example::{BRANCH, BRANCH_2, CENTRAL, LOCKER, MAIN, OTHER_MAIN, ROOT};
 use tongjie::domain::ids::{ItemTypeId, LoanId, RuleId, UnitId};
 use tongjie::domain::item::ItemStatus;
 use tongjie::domain::network::Network;
@@ -19,7 +19,7 @@ use tongjie::domain::route::NextStep;
 use tongjie::domain::void_loan::{FilledHold, RestoresHold};
 
 use crate::generate::{ITEM_TYPES, scene};
-use crate::scene::Scene;
+use crate::scene::{PARTS, Scene, WORLD};
 
 type Decide = fn(&Scene) -> Result<Passed, Refusals>;
 
@@ -145,6 +145,11 @@ proptest! {
             prop_assert_eq!(plan.closes_loan.map(|closes| closes.loan), scene.loan.as_ref().map(|loan| loan.id));
             prop_assert_eq!(plan.transit == TransitEffect::None, scene.item.transit.is_none());
             prop_assert!(!(plan.local_use && plan.closes_loan.is_some()));
+            if plan.repeated {
+                let rests = matches!(plan.transit, TransitEffect::None | TransitEffect::Keeps(_));
+                prop_assert!(rests && plan.capture.is_none() && plan.releases_hold.is_none() && !plan.local_use);
+                prop_assert_eq!((plan.item_status, plan.current), (scene.item.status, scene.item.current));
+            }
             if let Some(capture) = plan.capture {
                 let own = scene.item.captured_for.as_ref().map(|hold| hold.id);
                 let next = scene.next_hold.as_ref().map(|hold| hold.id);
@@ -156,6 +161,22 @@ proptest! {
                 prop_assert!(closes.returned_at <= scene.now.max(loan.loaned_at));
             }
         }
+    }
+
+    #[test]
+    fn a_cancelled_hold_leaves_its_item_in_one_place(scene in scene()) {
+        let Ok(plan) = scene.cancel_hold() else { return Ok(()) };
+        prop_assert!(scene.hold.as_ref().is_some_and(|hold| hold.status.is_open()));
+        let Some(moves) = plan.item_moves else { return Ok(()) };
+        let status = match moves.next_step {
+            NextStep::ShelfHere { .. } => ItemStatus::OnShelf,
+            NextStep::HoldShelf { .. } => ItemStatus::OnHoldShelf,
+            NextStep::Crate { .. } => ItemStatus::AwaitingDispatch,
+            NextStep::Exception { .. } => ItemStatus::NeedsAttention,
+        };
+        prop_assert_eq!((moves.item_status, moves.current), (status, scene.item.current));
+        let next = scene.next_hold.as_ref().map(|hold| hold.id);
+        prop_assert_eq!(moves.capture.map(|capture| capture.hold), next);
     }
 
     #[test]
@@ -280,7 +301,7 @@ fn situation_parts() -> impl Strategy<Value = Parts> {
 }
 
 fn key((unit, category, item_type, owner, channel, band): Parts) -> RuleKey {
-    let world = world();
+    let world = &*WORLD;
     let categories = [None, Some("adult"), Some("child")];
     RuleKey {
         unit: UNITS[unit],
@@ -294,7 +315,7 @@ fn key((unit, category, item_type, owner, channel, band): Parts) -> RuleKey {
 
 fn situation(parts: Parts) -> Situation {
     let key = key(parts);
-    let world = world();
+    let world = &*WORLD;
     Situation {
         // A locker below the branch makes the line one longer.
         unit: if key.unit == Some(BRANCH) {
@@ -311,7 +332,7 @@ fn situation(parts: Parts) -> Situation {
 }
 
 fn with_keys(keys: Vec<RuleKey>) -> Network {
-    let mut parts = tongjie::domain::example::parts();
+    let mut parts = PARTS.clone();
     let terms = parts.rules.terms[0].terms;
     parts.rules.limits.clear();
     let keys: BTreeSet<_> = keys

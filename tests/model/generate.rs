@@ -9,7 +9,7 @@ use tongjie::domain::act::{Act, Overrides};
 use tongjie::domain::calendar::WeeklyHours;
 use tongjie::domain::check_out::OwnHold;
 use tongjie::domain::example::{BRANCH, BRANCH_2, CENTRAL, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN, ROOT};
-use tongjie::domain::hold::CopyFacts;
+use tongjie::domain::hold::{CopyFacts, HoldFacts, HoldStatus};
 use tongjie::domain::ids::{BibId, HoldId, ItemId, ReaderId, UnitId};
 use tongjie::domain::item::{ItemStatus, ReturnPolicy, TransitReason};
 use tongjie::domain::place_hold::Existing;
@@ -265,8 +265,14 @@ fn demand() -> impl Strategy<Value = Change> {
         option::of(-3..9_i64),
         0..3_u8,
     );
-    (holds, wish, times, option::of(unit())).prop_map(
-        |((own, next, waiting, copies), (pickup, target, same, of_bib), (back, due, until, void), copy)| {
+    let own_status = select(HoldStatus::ALL.to_vec());
+    (holds, wish, times, (option::of(unit()), own_status)).prop_map(
+        |(
+            (own, next, waiting, copies),
+            (pickup, target, same, of_bib),
+            (back, due, until, void),
+            (copy, status),
+        )| {
             boxed(move |scene| {
                 let hold = |item: Option<i64>| OwnHold {
                     id: HoldId::new(5),
@@ -298,6 +304,7 @@ fn demand() -> impl Strategy<Value = Change> {
                     ..here
                 };
                 scene.copies = copy.map(elsewhere).into_iter().chain([here]).collect();
+                scene.hold = scene.hold.take().map(|hold| HoldFacts { status, ..hold });
                 scene.by_reader = same.then_some(ReaderId::new(1));
             })
         },

@@ -1,20 +1,23 @@
 //! All facts of one item, reader and hold, from which each decision takes what it needs.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use tongjie::domain::act::{Act, Overrides, Passed};
 use tongjie::domain::example::{self, BRANCH, World};
 use tongjie::domain::hold::{CopyFacts, HoldCandidate, HoldFacts, Target, Wish};
 use tongjie::domain::ids::{BibId, HoldId, ItemId, LoanId, ReaderId, TransitId, UnitId};
-use tongjie::domain::item::{
-    CapturedHold, ItemFacts, ItemStatus, OpenLoanOfItem, OpenTransit, TransitReason,
-};
+use tongjie::domain::item::{CapturedHold, ItemFacts, ItemStatus, OpenTransit, TransitReason};
 use tongjie::domain::loan::OpenLoan;
 use tongjie::domain::network::{Network, NetworkParts};
 use tongjie::domain::reader::{Channel, LoanOfReader, ReaderFacts};
 use tongjie::domain::refusal::{Code, Refusals};
 use tongjie::domain::{cancel_hold, check_in, check_out, place_hold, renew, void_loan};
+
+/// Built once: reading the preset costs more than a decision.
+pub static WORLD: LazyLock<World> = LazyLock::new(example::world);
+pub static PARTS: LazyLock<NetworkParts> = LazyLock::new(example::parts);
 
 #[derive(Debug, Clone)]
 pub struct Scene {
@@ -44,7 +47,7 @@ pub struct Scene {
 impl Scene {
     /// The adult at the desk of the branch, with a book from its shelf.
     pub fn new() -> Self {
-        let world = example::world();
+        let world = WORLD.clone();
         let item = world.item();
         Self {
             now: world.now,
@@ -77,7 +80,7 @@ impl Scene {
 
     /// Rebuilds the network from changed rows.
     pub fn reconfigure(&mut self, change: impl FnOnce(&mut NetworkParts)) {
-        let mut parts = example::parts();
+        let mut parts = PARTS.clone();
         change(&mut parts);
         self.world.network = Network::build(parts).expect("the changed network is valid");
     }
@@ -264,17 +267,6 @@ impl Scene {
             filled_hold: self.filled_hold.as_ref(),
         };
         void_loan::decide(&facts, self.now)
-    }
-
-    /// Keeps the loan of the item's own facts in step with the loan.
-    pub fn sync_loan(&mut self) {
-        self.item.open_loan = self.loan.as_ref().map(|loan| OpenLoanOfItem {
-            id: loan.id,
-            reader: loan.reader,
-            loaned_at: loan.loaned_at,
-            due_at: loan.due_at,
-            unit: loan.unit,
-        });
     }
 }
 

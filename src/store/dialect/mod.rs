@@ -3,27 +3,7 @@
 use diesel::prelude::*;
 
 use super::connection::AnyConnection;
-use super::idempotency::Claim;
-use super::schema::{idempotency_keys, readers, visit_keys};
-
-/// Inserts the key if it is free; on PostgreSQL this waits for a concurrent holder of the same key.
-pub fn claim_key(conn: &mut AnyConnection, claim: &Claim, now_millis: i64) -> QueryResult<bool> {
-    let row = (
-        idempotency_keys::client.eq(&claim.client),
-        idempotency_keys::key.eq(&claim.key),
-        idempotency_keys::request_hash.eq(&claim.request_hash[..]),
-        idempotency_keys::created_at.eq(now_millis),
-    );
-    let inserted = match conn {
-        AnyConnection::Sqlite(conn) => {
-            diesel::insert_into(idempotency_keys::table).values(row).on_conflict_do_nothing().execute(conn)?
-        }
-        AnyConnection::Postgres(conn) => {
-            diesel::insert_into(idempotency_keys::table).values(row).on_conflict_do_nothing().execute(conn)?
-        }
-    };
-    Ok(inserted == 1)
-}
+use super::schema::{readers, visit_keys};
 
 /// Locks readers in one statement, ascending. Only after bibs and items.
 pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
@@ -77,6 +57,14 @@ pub fn lock_matching(conn: &mut AnyConnection) -> QueryResult<()> {
 pub fn lift_time_limit(conn: &mut AnyConnection) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {
         diesel::sql_query("SET LOCAL statement_timeout = 0").execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Refreshes the planner's picture of all tables. SQLite plans well without one.
+pub fn analyze(conn: &mut AnyConnection) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        diesel::sql_query("ANALYZE").execute(conn)?;
     }
     Ok(())
 }

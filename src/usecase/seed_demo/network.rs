@@ -173,8 +173,7 @@ fn place_of(tx: &mut WriteTx<'_>, plan: &Plan, unit: &Unit, owner: UnitId, ids: 
         Ok(id)
     };
     let general = match unit.kind {
-        UnitKind::Central => Some(ReturnPolicy::Home),
-        UnitKind::Main => Some(ReturnPolicy::FloatWithCap { cap: 300 }),
+        UnitKind::Central | UnitKind::Main => Some(ReturnPolicy::Home),
         UnitKind::Branch if plan.code.starts_with("YL") => Some(ReturnPolicy::Float),
         UnitKind::Branch => Some(ReturnPolicy::FloatWithCap { cap: 120 }),
         UnitKind::Network | UnitKind::Point => None,

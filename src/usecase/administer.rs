@@ -1,0 +1,81 @@
+//! What an operator does at the command line of the machine itself: the first administrator, other staff, passwords.
+//! Whoever can read the database's files needs no right inside it; the events say that it was nobody's log-in.
+
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::create_staff::{CreateStaff, StaffView, create_staff};
+use super::{Caller, Result, UseCaseError, Who};
+use crate::auth::passwords::check_staff_password;
+use crate::auth::{Grant, PasswordService, Role};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{StaffId, UnitId};
+use crate::store::Store;
+use crate::store::events::{Event, SYSTEM_CHANNEL};
+
+/// No row of staff has this id.
+const OPERATOR: StaffId = StaffId::new(0);
+
+/// Creates a member of staff.
+///
+/// # Errors
+/// As [`create_staff`].
+pub async fn add_staff(store: &Arc<Store>, passwords: &PasswordService, command: CreateStaff) -> Result<StaffView> {
+    let root = root(store).await?;
+    let grants = vec![Grant { role: Role::System, unit: root.get() }];
+    let operator = Caller { who: Who::Staff { id: OPERATOR, grants }, unit: None, session: 0 };
+    Ok(create_staff(store, passwords, &operator, command, None).await?.value)
+}
+
+/// Creates the first administrator, for the whole network.
+///
+/// # Errors
+/// As [`create_staff`].
+pub async fn add_system(
+    store: &Arc<Store>,
+    passwords: &PasswordService,
+    username: String,
+    password: SecretString,
+) -> Result<StaffView> {
+    let root = root(store).await?;
+    let code = store
+        .read(move |tx| -> Result<_> { Ok(tx.network()?.unit(root).map(|unit| unit.code.clone())) })
+        .await?;
+    let roles = vec![(Role::System.to_string(), code.unwrap_or_default())];
+    add_staff(store, passwords, CreateStaff { name: username.clone(), username, password, roles }).await
+}
+
+/// Gives a member of staff another password.
+///
+/// # Errors
+/// `Invalid` for a password that is not good enough; `NotFound` for an unknown user name; `Busy`.
+pub async fn set_password(
+    store: &Arc<Store>,
+    passwords: &PasswordService,
+    username: String,
+    password: SecretString,
+) -> Result<()> {
+    check_staff_password(password.expose_secret())
+        .map_err(|violation| UseCaseError::field("password", violation.to_string()))?;
+    let hash = passwords.hash(password).await?;
+    let root = root(store).await?;
+    let ids = store.take_ids::<UseCaseError>(1).await?;
+    store
+        .write(move |tx| -> Result<()> {
+            let member = tx.staff_by_username(&username)?.ok_or(UseCaseError::NotFound("user name"))?;
+            tx.set_password_hash(&username, &hash)?;
+            let event = Event::new(EventKind::StaffChanged, tx.now(), root, SYSTEM_CHANNEL)
+                .detail(json!({"changed": "password"}))
+                .personal(json!({"changed_staff_id": member.id}))
+                .by(Some(OPERATOR), None);
+            Ok(tx.append_event(ids.clone().next(), &event)?)
+        })
+        .await
+}
+
+async fn root(store: &Arc<Store>) -> Result<UnitId> {
+    let root = store.read(|tx| -> Result<_> { Ok(tx.network()?.units().root().map(|unit| unit.id)) }).await?;
+    root.ok_or_else(|| UseCaseError::Internal("there is no root unit".into()))
+}
