@@ -11,11 +11,15 @@
 //!
 //! Adapters parse and render, use cases orchestrate, the domain decides, the store keeps. See docs/ARCHITECTURE.md.
 
+pub mod app;
 pub mod auth;
 pub mod catalogue;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod jobs;
+pub mod http;
 pub mod store;
 pub mod telemetry;
 pub mod usecase;

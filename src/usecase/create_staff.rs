@@ -84,11 +84,9 @@ fn apply(
     password_hash: &str,
     mut ids: IdRun,
 ) -> Result<StaffView> {
+    let taken = || UseCaseError::field("username", "another member of staff has this user name");
     if tx.username_exists(&command.username)? {
-        return Err(UseCaseError::field(
-            "username",
-            "another member of staff has this user name",
-        ));
+        return Err(taken());
     }
     let (id, now) = (StaffId::new(ids.next()), tx.now());
     let member = NewStaff {
@@ -105,21 +103,29 @@ fn apply(
         .map(|(role, unit)| (role.to_string(), *unit))
         .collect();
     tx.insert_staff(&member, &rows)?;
-    let at = roles.first().map_or(UnitId::new(0), |(_, unit)| *unit);
+    let given: Vec<_> = roles
+        .iter()
+        .map(|(role, unit)| json!({"role": role, "unit_id": unit}))
+        .collect();
+    let at = caller.working_unit()?;
     let event = Event::new(EventKind::StaffCreated, now, at, caller.channel().code())
         .by(caller.staff(), caller.device())
-        .detail(json!({"roles": roles.iter().map(|(role, unit)| json!({"role": role, "unit_id": unit})).collect::<Vec<_>>()}))
+        .detail(json!({"roles": given}))
         .personal(json!({"created_staff_id": id}));
     tx.append_event(ids.next(), &event)?;
-    let view = |(role, unit_code): &(String, String)| RoleView {
+    Ok(view(id, command))
+}
+
+fn view(id: StaffId, command: &CreateStaff) -> StaffView {
+    let role = |(role, unit_code): &(String, String)| RoleView {
         role: role.clone(),
         unit_code: unit_code.clone(),
     };
-    Ok(StaffView {
+    StaffView {
         id: id.get(),
         username: command.username.clone(),
-        roles: command.roles.iter().map(view).collect(),
-    })
+        roles: command.roles.iter().map(role).collect(),
+    }
 }
 
 fn check(command: &CreateStaff, network: &Network) -> Result<Vec<(Role, UnitId)>> {

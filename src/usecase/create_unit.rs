@@ -103,33 +103,14 @@ struct Checked {
 
 fn check(command: &CreateUnit, network: &Network, id: UnitId) -> Result<Checked> {
     let mut wrong = Wrong::default();
-    if !is_code(&command.code) {
-        wrong.say(
-            "code",
-            format!("must be 1 to {MAX_CODE} letters, digits, hyphens or underscores (ASCII)"),
-        );
-    } else if network.units().by_code(&command.code).is_some() {
-        wrong.say("code", "another unit has this code");
-    }
+    check_code(command, network, &mut wrong);
     check_place(command, &mut wrong);
     check_collections(command, &mut wrong);
-    let kind = kind_of(command, &mut wrong);
-    let parent = wrong.unit(network, "parent_code", &command.parent_code);
-    if let (Some(kind), Some(parent)) = (kind, parent)
-        && !kind.allowed_parents().contains(&parent.kind)
-    {
-        let allowed: Vec<&str> = kind.allowed_parents().iter().map(|kind| kind.code()).collect();
-        wrong.say(
-            "parent_code",
-            format!("a {} stands under: {}", kind.code(), allowed.join(", ")),
-        );
-    }
+    let stands = stands_under(command, network, &mut wrong);
     let hours = hours(command, &mut wrong);
     let closed = closed(command, &mut wrong);
     wrong.check()?;
-    let (Some(kind), Some(parent)) = (kind, parent) else {
-        return Err(UseCaseError::NotFound("unit"));
-    };
+    let (kind, parent) = stands.ok_or(UseCaseError::NotFound("unit"))?;
     let unit = Unit {
         id,
         code: command.code.clone(),
@@ -151,6 +132,31 @@ fn check(command: &CreateUnit, network: &Network, id: UnitId) -> Result<Checked>
         unit,
         parent: parent.id,
     })
+}
+
+fn check_code(command: &CreateUnit, network: &Network, wrong: &mut Wrong) {
+    if !is_code(&command.code) {
+        let reason = format!("must be 1 to {MAX_CODE} letters, digits, hyphens or underscores (ASCII)");
+        wrong.say("code", reason);
+    } else if network.units().by_code(&command.code).is_some() {
+        wrong.say("code", "another unit has this code");
+    }
+}
+
+fn stands_under<'n>(
+    command: &CreateUnit,
+    network: &'n Network,
+    wrong: &mut Wrong,
+) -> Option<(UnitKind, &'n Unit)> {
+    let kind = kind_of(command, wrong);
+    let parent = wrong.unit(network, "parent_code", &command.parent_code);
+    let (kind, parent) = kind.zip(parent)?;
+    if !kind.allowed_parents().contains(&parent.kind) {
+        let allowed: Vec<&str> = kind.allowed_parents().iter().map(|kind| kind.code()).collect();
+        let reason = format!("a {} stands under: {}", kind.code(), allowed.join(", "));
+        wrong.say("parent_code", reason);
+    }
+    Some((kind, parent))
 }
 
 /// A code that fits into URLs and rules as it stands.

@@ -58,41 +58,38 @@ pub async fn explain_rule(
 ) -> Result<ExplanationView> {
     caller.require_somewhere(Right::ExplainRule)?;
     let caller = caller.clone();
-    store
-        .read(move |tx| {
-            let (network, now) = (tx.network()?, tx.now());
-            let unit = match &query.unit_code {
-                Some(code) => record::unit_by_code(&network, "unit_code", code)?,
-                None => caller.working_unit()?,
-            };
-            caller.require(Right::ExplainRule, unit, &network)?;
-            let channel = channel_of(query.channel.as_deref())?;
-            let (owner, item_type, bib) = item(tx, &network, &query)?;
-            let (category, band, counts) = reader(tx, &network, &query, bib, now)?;
-            let situation = Situation {
-                unit,
-                category,
-                item_type,
-                owner,
-                channel,
-                band,
-            };
-            let usage = Usage {
-                loans: &counts.loans,
-                except_loan: None,
-                now,
-                debt_fen: counts.debt_fen,
-                holds: counts.holds,
-                holds_of_bib: counts.holds_of_bib,
-                holds_today: counts.holds_today,
-            };
-            Ok(ExplanationView::of(
-                &explain(&network, situation, &usage),
-                &situation,
-                &network,
-            ))
-        })
-        .await
+    store.read(move |tx| look_up(tx, &caller, &query)).await
+}
+
+fn look_up(tx: &mut ReadTx<'_>, caller: &Caller, query: &ExplainRule) -> Result<ExplanationView> {
+    let (network, now) = (tx.network()?, tx.now());
+    let unit = match &query.unit_code {
+        Some(code) => record::unit_by_code(&network, "unit_code", code)?,
+        None => caller.working_unit()?,
+    };
+    caller.require(Right::ExplainRule, unit, &network)?;
+    let channel = channel_of(query.channel.as_deref())?;
+    let (owner, item_type, bib) = item(tx, &network, query)?;
+    let (category, band, counts) = reader(tx, &network, query, bib, now)?;
+    let situation = Situation {
+        unit,
+        category,
+        item_type,
+        owner,
+        channel,
+        band,
+    };
+    let usage = Usage {
+        loans: &counts.loans,
+        except_loan: None,
+        now,
+        debt_fen: counts.debt_fen,
+        holds: counts.holds,
+        holds_of_bib: counts.holds_of_bib,
+        holds_today: counts.holds_today,
+    };
+    let explanation = explain(&network, situation, &usage);
+    Ok(ExplanationView::of(&explanation, &situation, &network))
 }
 
 fn channel_of(code: Option<&str>) -> Result<Channel> {
@@ -105,50 +102,52 @@ type ItemSide = (UnitId, ItemTypeId, Option<BibId>);
 
 fn item(tx: &mut ReadTx<'_>, network: &Network, query: &ExplainRule) -> Result<ItemSide> {
     if let Some(barcode) = &query.item_barcode {
-        if query.item_type.is_some() {
-            return Err(UseCaseError::field(
-                "item_type",
-                "must be left out when an item_barcode is given",
-            ));
-        }
-        let owner = query.owner_unit_code.as_deref();
-        let owner = owner
-            .map(|code| record::unit_by_code(network, "owner_unit_code", code))
-            .transpose()?;
-        let found = tx.items_with_barcode(barcode.as_str(), owner)?;
-        let row = match found.as_slice() {
-            [] => return Err(UseCaseError::field("item_barcode", "no item has this barcode")),
-            [one] => one,
-            _ => {
-                return Err(UseCaseError::field(
-                    "owner_unit_code",
-                    "is needed: several owners have this barcode",
-                ));
-            }
-        };
-        let bib = Some(BibId::new(row.bib_id));
-        return Ok((
-            UnitId::new(row.owner_unit_id),
-            ItemTypeId::new(row.item_type_id),
-            bib,
-        ));
+        return item_by_barcode(tx, network, query, barcode);
     }
-    let (Some(item_type), Some(owner)) = (&query.item_type, &query.owner_unit_code) else {
-        return Err(UseCaseError::field(
-            "item_barcode",
-            "is needed, or item_type and owner_unit_code",
-        ));
-    };
+    let needed = || UseCaseError::field("item_barcode", "is needed, or item_type and owner_unit_code");
+    let (item_type, owner) = query
+        .item_type
+        .as_ref()
+        .zip(query.owner_unit_code.as_ref())
+        .ok_or_else(needed)?;
     let mut wrong = Wrong::default();
     let item_type = wrong
         .item_type(network, "item_type", item_type)
         .map(|found| found.id);
     let owner = wrong.unit(network, "owner_unit_code", owner).map(|unit| unit.id);
     wrong.check()?;
-    owner
+    let found = owner
         .zip(item_type)
-        .map(|(owner, item_type)| (owner, item_type, None))
-        .ok_or(UseCaseError::NotFound("unit"))
+        .map(|(owner, item_type)| (owner, item_type, None));
+    found.ok_or(UseCaseError::NotFound("unit"))
+}
+
+fn item_by_barcode(
+    tx: &mut ReadTx<'_>,
+    network: &Network,
+    query: &ExplainRule,
+    barcode: &Barcode,
+) -> Result<ItemSide> {
+    let wrong = |field, reason| Err(UseCaseError::field(field, reason));
+    if query.item_type.is_some() {
+        return wrong("item_type", "must be left out when an item_barcode is given");
+    }
+    let owner = query.owner_unit_code.as_deref();
+    let owner = owner
+        .map(|code| record::unit_by_code(network, "owner_unit_code", code))
+        .transpose()?;
+    match tx.items_with_barcode(barcode.as_str(), owner)?.as_slice() {
+        [] => wrong("item_barcode", "no item has this barcode"),
+        [row] => {
+            let bib = Some(BibId::new(row.bib_id));
+            Ok((
+                UnitId::new(row.owner_unit_id),
+                ItemTypeId::new(row.item_type_id),
+                bib,
+            ))
+        }
+        _ => wrong("owner_unit_code", "is needed: several owners have this barcode"),
+    }
 }
 
 type ReaderSide = (CategoryId, CreditBand, Counts);
@@ -160,31 +159,26 @@ fn reader(
     bib: Option<BibId>,
     now: DateTime<Utc>,
 ) -> Result<ReaderSide> {
-    if let Some(card) = &query.card_number {
-        if query.category.is_some() || query.credit_band.is_some() {
-            return Err(UseCaseError::field(
-                "category",
-                "must be left out when a card_number is given",
-            ));
+    let wrong_field = |field, reason| Err(UseCaseError::field(field, reason));
+    match (&query.card_number, &query.category) {
+        (Some(_), category) if category.is_some() || query.credit_band.is_some() => {
+            wrong_field("category", "must be left out when a card_number is given")
         }
-        let unknown = || UseCaseError::field("card_number", "no reader holds this card");
-        let id = tx.reader_of_card(card.as_str())?.ok_or_else(unknown)?;
-        return reader_by_id(tx, network, id, bib, now);
+        (Some(card), _) => match tx.reader_of_card(card.as_str())? {
+            Some(id) => reader_by_id(tx, network, id, bib, now),
+            None => wrong_field("card_number", "no reader holds this card"),
+        },
+        (None, None) => wrong_field("card_number", "is needed, or category and credit_band"),
+        (None, Some(category)) => kind_of_reader(network, category, query.credit_band.as_deref()),
     }
-    let Some(category) = &query.category else {
-        return Err(UseCaseError::field(
-            "card_number",
-            "is needed, or category and credit_band",
-        ));
-    };
+}
+
+fn kind_of_reader(network: &Network, category: &str, band: Option<&str>) -> Result<ReaderSide> {
     let mut wrong = Wrong::default();
     let category = wrong
         .category(network, "category", category)
         .map(|found| found.id);
-    let band = query
-        .credit_band
-        .as_deref()
-        .map_or(Some(CreditBand::B), CreditBand::from_code);
+    let band = band.map_or(Some(CreditBand::B), CreditBand::from_code);
     if band.is_none() {
         wrong.say("credit_band", "must be a, b, c or frozen");
     }

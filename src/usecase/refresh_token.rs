@@ -69,45 +69,34 @@ fn still_valid(tx: &mut WriteTx<'_>, row: &RefreshRow) -> Result<Option<Opened>>
     let Some(aud) = audience_of(&row.audience) else {
         return Ok(None);
     };
-    let (grants, valid) = match aud {
-        Audience::Staff => {
+    let mut grants = Vec::new();
+    let valid = match (aud, row.unit()) {
+        (Audience::Staff, None) => false,
+        (Audience::Staff, Some(unit)) => {
             let roles = tx.active_roles_of(StaffId::new(row.subject_id))?;
-            let grants = row
-                .unit()
-                .map(|unit| grants_at(&roles, unit, &network))
-                .unwrap_or_default();
-            let valid = !grants.is_empty();
-            (grants, valid)
+            grants = grants_at(&roles, unit, &network);
+            !grants.is_empty()
         }
-        Audience::Reader => {
-            let reader = tx.reader_view(ReaderId::new(row.subject_id))?;
-            (
-                Vec::new(),
-                reader.is_some_and(|(reader, _)| reader.status != ReaderStatus::Inactive.code()),
-            )
+        (Audience::Reader, _) => {
+            let found = tx.reader_view(ReaderId::new(row.subject_id))?;
+            found.is_some_and(|(reader, _)| reader.status != ReaderStatus::Inactive.code())
         }
-        Audience::Device => {
+        (Audience::Device, at) => {
             let state = tx.device_state(DeviceId::new(row.subject_id))?;
-            (
-                Vec::new(),
-                state.is_some_and(|(unit, _, active)| active && row.unit() == Some(unit)),
-            )
+            state.is_some_and(|(unit, _, active)| active && at == Some(unit))
         }
     };
-    let unit_code = row
-        .unit()
-        .and_then(|unit| network.unit(unit))
-        .map(|unit| unit.code.clone());
-    let identity = Identity {
-        sub: row.subject_id,
-        aud,
-        sid: row.family,
-        unit: row.unit_id,
-        grants,
-    };
+    let unit = row.unit().and_then(|unit| network.unit(unit));
+    let (sub, sid, at) = (row.subject_id, row.family, tx.now());
     Ok(valid.then(|| Opened {
-        identity,
-        unit_code,
-        at: tx.now(),
+        identity: Identity {
+            sub,
+            aud,
+            sid,
+            unit: row.unit_id,
+            grants,
+        },
+        unit_code: unit.map(|unit| unit.code.clone()),
+        at,
     }))
 }

@@ -14,7 +14,7 @@ use crate::auth::passwords::check_pin;
 use crate::auth::{PasswordService, Right};
 use crate::domain::barcode::CardNumber;
 use crate::domain::event::{AgeBand, EventKind, age_years};
-use crate::domain::ids::{ReaderId, UnitId};
+use crate::domain::ids::{CategoryId, ReaderId, UnitId};
 use crate::domain::network::{Category, Network};
 use crate::domain::reader::{CardStatus, CreditBand, ReaderStatus};
 use crate::store::events::Event;
@@ -93,22 +93,8 @@ fn apply(
         return Err(UseCaseError::field("card_number", "another card has this number"));
     }
     let id = ReaderId::new(ids.next());
-    let reader = NewReader {
-        id: id.get(),
-        name: command.name.clone(),
-        category_id: category.id.get(),
-        home_unit_id: home.get(),
-        status: ReaderStatus::Active.code().to_owned(),
-        barred: false,
-        birth_date: command.birth_date.map(day_text),
-        credit_band: band_code(CreditBand::B).to_owned(),
-        debt_fen: 0,
-        note: command.note.clone(),
-        pin_hash,
-        open_holds: 0,
-        created_at: now.timestamp_millis(),
-    };
-    tx.insert_reader(&reader, &first_card(command, id, ids.next()))?;
+    let row = reader_row(command, id, (category.id, home), pin_hash, now.timestamp_millis());
+    tx.insert_reader(&row, &first_card(command, id, ids.next()))?;
     let band = AgeBand::on(command.birth_date, network.local_day(now));
     let at = caller.unit.unwrap_or(home);
     let event = Event::new(EventKind::ReaderRegistered, now, at, caller.channel().code())
@@ -121,6 +107,30 @@ fn apply(
         category: category.code.clone(),
         home_unit_code: command.home_unit_code.clone(),
     })
+}
+
+fn reader_row(
+    command: &RegisterReader,
+    id: ReaderId,
+    (category, home): (CategoryId, UnitId),
+    pin_hash: Option<String>,
+    now_millis: i64,
+) -> NewReader {
+    NewReader {
+        id: id.get(),
+        name: command.name.clone(),
+        category_id: category.get(),
+        home_unit_id: home.get(),
+        status: ReaderStatus::Active.code().to_owned(),
+        barred: false,
+        birth_date: command.birth_date.map(day_text),
+        credit_band: band_code(CreditBand::B).to_owned(),
+        debt_fen: 0,
+        note: command.note.clone(),
+        pin_hash,
+        open_holds: 0,
+        created_at: now_millis,
+    }
 }
 
 fn first_card(command: &RegisterReader, reader: ReaderId, id: i64) -> NewCard {

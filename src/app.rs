@@ -1,0 +1,108 @@
+//! The application: what every adapter is given, built the same way for `serve`, for commands and for tests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use crate::auth::signing_key::SigningKeyError;
+use crate::auth::{PasswordError, PasswordService, SigningKey, TokenService};
+use crate::clock::Clock;
+use crate::config::{Config, DatabaseUrl};
+use crate::store::connection::Target;
+use crate::store::{Store, StoreError, StoreOptions};
+use crate::usecase::session::SessionTools;
+use crate::usecase::{UseCaseError, bootstrap};
+
+/// Everything a request may need.
+pub struct App {
+    pub store: Arc<Store>,
+    pub config: Config,
+    pub tokens: Arc<TokenService>,
+    pub passwords: PasswordService,
+    stopping: AtomicBool,
+}
+
+/// Why the application could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error("the data directory {} cannot be made", path.display())]
+    DataDir {
+        path: std::path::PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the database could not be opened")]
+    Store(#[from] StoreError),
+    #[error("the signing key could not be loaded")]
+    SigningKey(#[from] SigningKeyError),
+    #[error("password hashing could not be started")]
+    Passwords(#[from] PasswordError),
+    #[error("the empty database could not be set up")]
+    Bootstrap(#[source] UseCaseError),
+}
+
+impl App {
+    /// Opens and migrates the database, sets an empty one up, and loads the signing key.
+    ///
+    /// # Errors
+    /// The first part that failed.
+    pub async fn build(config: Config, clock: Clock) -> Result<Arc<Self>, AppError> {
+        let dir = &config.data.dir;
+        std::fs::create_dir_all(dir).map_err(|source| AppError::DataDir {
+            path: dir.clone(),
+            source,
+        })?;
+        let key = SigningKey::load(&config)?;
+        let tokens = Arc::new(TokenService::new(&key, config.auth.access_ttl()));
+        let passwords = PasswordService::new(&config.auth)?;
+        let store = Store::open(store_options(&config, clock))?;
+        bootstrap::bootstrap(&store).await.map_err(AppError::Bootstrap)?;
+        Ok(Arc::new(Self {
+            store,
+            config,
+            tokens,
+            passwords,
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    /// What log-in and refresh need.
+    pub fn session_tools(&self) -> SessionTools<'_> {
+        SessionTools {
+            tokens: &self.tokens,
+            passwords: &self.passwords,
+            refresh_life: self.config.auth.refresh_ttl(),
+        }
+    }
+
+    /// From now on `/health/ready` says no; what was accepted is still finished.
+    pub fn begin_stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// `begin_stop` was called.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+}
+
+/// The store's options as the configuration says.
+pub fn store_options(config: &Config, clock: Clock) -> StoreOptions {
+    let target = match config.database_url() {
+        DatabaseUrl::Sqlite(path) => Target::Sqlite(path),
+        DatabaseUrl::Postgres(url) => Target::Postgres(url.expose_secret().to_owned()),
+    };
+    StoreOptions {
+        target,
+        pool_size: config.database.pool_size,
+        read_pool_size: config.database.read_pool_size,
+        busy_timeout: Duration::from_millis(config.database.busy_timeout_ms),
+        queue_limit: config.database.queue_limit,
+        group_limit: config.database.group_limit,
+        slow_statement: Duration::from_millis(config.log.slow_statement_ms),
+        zone: config.network.zone,
+        max_pages: None,
+        clock,
+    }
+}

@@ -1,0 +1,95 @@
+//! `tongjie admin`: staff and passwords. A password is read from standard input or made up; never given as an argument,
+//! which other users of the machine could see.
+
+use clap::{Args, Subcommand};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{CliError, close, open};
+use crate::app::App;
+use crate::auth::tokens;
+use crate::config::Config;
+use crate::usecase::administer::{add_staff, add_system, set_password};
+use crate::usecase::create_staff::CreateStaff;
+
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Create an administrator of the whole network: the first log-in of a new database
+    CreateSystem {
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Create a member of staff with one role
+    CreateStaff {
+        #[command(flatten)]
+        who: Who,
+        /// The name colleagues know
+        #[arg(long)]
+        name: Option<String>,
+        /// system, unit_manager, librarian, cataloguer, courier, cashier, auditor or read_only
+        #[arg(long)]
+        role: String,
+        /// Code of the unit in whose subtree the role is valid
+        #[arg(long, value_name = "CODE")]
+        unit: String,
+    },
+    /// Give a member of staff another password
+    SetPassword {
+        #[command(flatten)]
+        who: Who,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Who {
+    #[arg(long)]
+    pub username: String,
+    /// Read the password from standard input (its first line); without this one is made up and printed
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+pub(super) async fn run(config: Config, what: AdminCommand) -> Result<(), CliError> {
+    let (AdminCommand::CreateSystem { who } | AdminCommand::CreateStaff { who, .. } | AdminCommand::SetPassword { who }) =
+        &what;
+    let made_up = !who.password_stdin;
+    let (username, password) = (who.username.clone(), password(who)?);
+    let app = open(config).await?;
+    let done = act(&app, what, username.clone(), password.clone()).await;
+    close(&app).await;
+    println!("{} {username}", done?);
+    if made_up {
+        println!("password: {}", password.expose_secret());
+    }
+    Ok(())
+}
+
+async fn act(app: &App, what: AdminCommand, username: String, password: SecretString) -> Result<&'static str, CliError> {
+    let (store, passwords) = (&app.store, &app.passwords);
+    match what {
+        AdminCommand::CreateSystem { .. } => {
+            add_system(store, passwords, username, password).await?;
+            Ok("created the administrator")
+        }
+        AdminCommand::CreateStaff { name, role, unit, .. } => {
+            let name = name.unwrap_or_else(|| username.clone());
+            let command = CreateStaff { username, name, password, roles: vec![(role, unit)] };
+            add_staff(store, passwords, command).await?;
+            Ok("created")
+        }
+        AdminCommand::SetPassword { .. } => {
+            set_password(store, passwords, username, password).await?;
+            Ok("changed the password of")
+        }
+    }
+}
+
+fn password(who: &Who) -> Result<SecretString, CliError> {
+    if !who.password_stdin {
+        let (random, _) = tokens::new_refresh();
+        return Ok(random.chars().take(20).collect::<String>().into());
+    }
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    read.map_err(|source| CliError::File { path: "the password cannot be read".to_owned(), source })?;
+    Ok(line.trim_end_matches(['\r', '\n']).into())
+}

@@ -1,0 +1,211 @@
+//! What a handler is given: the caller behind the bearer token, the body with its idempotency key, ids in the path.
+
+use std::future::{Future, Ready, ready};
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::{FromRequest, HttpRequest, web};
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::json_fault;
+use super::problem::{Code, Problem};
+use crate::app::App;
+use crate::auth::Audience;
+use crate::usecase::{Caller, IdempotencyKey};
+
+const KEY_HEADER: &str = "idempotency-key";
+const KEY_MAX: usize = 255;
+
+/// Which kinds of callers an operation is for.
+pub trait Audiences {
+    const SET: &'static [Audience];
+}
+
+macro_rules! audiences {
+    ($($(#[$doc:meta])* $set:ident $alias:ident = $($audience:ident),+;)*) => {$(
+        #[doc(hidden)]
+        pub struct $set;
+        impl Audiences for $set {
+            const SET: &'static [Audience] = &[$(Audience::$audience),+];
+        }
+        $(#[$doc])*
+        pub type $alias = Authenticated<$set>;
+    )*};
+}
+
+audiences! {
+    /// Staff only.
+    StaffSet Staff = Staff;
+    /// Staff and readers.
+    PeopleSet People = Staff, Reader;
+    /// Staff and devices.
+    DesksSet Desks = Staff, Device;
+    /// Whoever is logged in.
+    AnyoneSet Anyone = Staff, Reader, Device;
+}
+
+/// The caller behind a bearer token that counts for this operation.
+pub struct Authenticated<S> {
+    pub caller: Caller,
+    set: PhantomData<S>,
+}
+
+impl<S: Audiences> FromRequest for Authenticated<S> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(authenticate::<S>(request).ok_or_else(|| Problem::of(Code::Unauthenticated)))
+    }
+}
+
+fn authenticate<S: Audiences>(request: &HttpRequest) -> Option<Authenticated<S>> {
+    let app = request.app_data::<web::Data<App>>()?;
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    let claims = app
+        .tokens
+        .verify(token.trim(), S::SET, app.store.clock().now())
+        .ok()?;
+    Some(Authenticated {
+        caller: Caller::of(&claims),
+        set: PhantomData,
+    })
+}
+
+/// A body, and the key under which it may be sent again. An empty body is an empty object.
+pub struct Changing<T> {
+    pub body: T,
+    pub key: Option<IdempotencyKey>,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Changing<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = collect(&request, payload).await?;
+            let key = idempotency_key(&request, &bytes)?;
+            Ok(Self {
+                body: parse(&bytes)?,
+                key,
+            })
+        })
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let text = if bytes.is_empty() { b"{}" } else { bytes };
+    // serde would read an array as an object without names.
+    if text.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::malformed("body", "must be a JSON object"));
+    }
+    serde_json::from_slice(text).map_err(|error| json_fault::problem(text, &error))
+}
+
+/// A body without members.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+async fn collect(request: &HttpRequest, payload: Payload) -> Result<web::Bytes, Problem> {
+    let headers = request.headers();
+    let limit = request
+        .app_data::<web::Data<App>>()
+        .map_or(0, |app| app.config.http.max_body_bytes);
+    let too_large = || Problem::of(Code::BodyTooLarge).detail(format!("at most {limit} bytes are read"));
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    let collected = web::Payload::from_request(request, &mut { payload }).await;
+    let read = collected
+        .map_err(|error| unreadable(&error))?
+        .to_bytes_limited(limit)
+        .await;
+    let bytes = read
+        .map_err(|_| too_large())?
+        .map_err(|error| unreadable(&error))?;
+    if !bytes.is_empty() {
+        check_content_type(headers)?;
+    }
+    Ok(bytes)
+}
+
+fn unreadable(error: &actix_web::Error) -> Problem {
+    Problem::malformed("body", "could not be read to its end").detail(error.to_string())
+}
+
+/// JSON in UTF-8, not compressed.
+fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let wrong =
+        |field: &str, reason: &str| Problem::malformed(field, reason).with_code(Code::UnsupportedMediaType);
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut parts = value.split(';').map(str::trim);
+    if !parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
+    {
+        return Err(wrong("Content-Type", "must be application/json"));
+    }
+    let charset = parts.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.eq_ignore_ascii_case("charset")
+            .then(|| value.trim_matches('"').to_owned())
+    });
+    if charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
+        return Err(wrong("Content-Type", "the charset must be utf-8"));
+    }
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .and_then(|value| value.to_str().ok());
+    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(wrong("Content-Encoding", "compressed bodies are not read"));
+    }
+    Ok(())
+}
+
+/// The key, bound to what was asked: method, address with parameters, and the body to the byte.
+fn idempotency_key(request: &HttpRequest, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(value) = request.headers().get(KEY_HEADER) else {
+        return Ok(None);
+    };
+    let wrong = || {
+        Problem::malformed(
+            "Idempotency-Key",
+            format!("must be 1 to {KEY_MAX} visible ASCII characters"),
+        )
+    };
+    let key = value.to_str().map_err(|_| wrong())?;
+    if !(1..=KEY_MAX).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(wrong());
+    }
+    let mut hash = Sha256::new();
+    for part in [request.method().as_str(), request.path(), request.query_string()] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(body);
+    Ok(Some(IdempotencyKey {
+        key: key.to_owned(),
+        request_hash: hash.finalize().into(),
+    }))
+}
+
+/// An id in the path that is no number is named as such.
+pub fn path_config() -> web::PathConfig {
+    web::PathConfig::default().error_handler(|_, _| Problem::malformed("id", "must be a number").into())
+}

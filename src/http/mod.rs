@@ -1,0 +1,102 @@
+//! The HTTP API: routes, problems, documents. Parses and renders; everything in between is a use case.
+//!
+//! ```text
+//! TracingLogger ─> boundary (time limit, panics, one log line per failure) ─> v1::<resource> ─> usecase::<verb>
+//! ```
+
+pub mod answer;
+pub mod boundary;
+pub mod extract;
+pub mod health;
+pub mod input;
+pub mod json_fault;
+pub mod openapi;
+pub mod problem;
+pub mod query;
+pub mod v1;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::header;
+use actix_web::middleware::from_fn;
+use actix_web::{App as Router, HttpResponse, HttpServer, web};
+use tracing_actix_web::TracingLogger;
+use utoipa_swagger_ui::{Config as PageConfig, SwaggerUi};
+
+pub use self::openapi::openapi;
+use self::problem::{Code, Problem};
+use crate::app::App;
+
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a client may take to close its side.
+const DISCONNECT: Duration = Duration::from_secs(5);
+/// Connections one worker serves at a time; more wait in the backlog.
+const MAX_CONNECTIONS: usize = 8192;
+
+/// Serves the API on a bound listener. The future ends after `ServerHandle::stop`; signals are the caller's business.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<(Server, SocketAddr)> {
+    let address = listener.local_addr()?;
+    let (workers, limit) = (
+        app.config.http.workers,
+        Duration::from_millis(app.config.http.request_timeout_ms),
+    );
+    let document = web::Data::new(openapi::Document::render());
+    let app = web::Data::from(app);
+    let factory = move || {
+        Router::new()
+            .app_data(app.clone())
+            .app_data(document.clone())
+            .app_data(extract::path_config())
+            .wrap(from_fn(boundary::boundary))
+            .wrap(TracingLogger::<boundary::LeanSpan>::new())
+            .configure(routes)
+            .default_service(web::to(|| async {
+                Err::<HttpResponse, _>(Problem::of(Code::NoSuchRoute))
+            }))
+    };
+    let server = HttpServer::new(factory)
+        .workers(workers)
+        .keep_alive(KEEP_ALIVE)
+        .tcp_nodelay(true)
+        .client_request_timeout(limit)
+        .client_disconnect_timeout(DISCONNECT)
+        .max_connections(MAX_CONNECTIONS)
+        .shutdown_timeout(limit.as_secs() + 1)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    Ok((server, address))
+}
+
+/// Every route. The busiest come first: the router tries them in order.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::scope("/api/v1").configure(v1::routes))
+        .service(web::resource("/health/live").route(web::get().to(health::live)))
+        .service(web::resource("/health/ready").route(web::get().to(health::ready)))
+        .service(web::resource("/problems/{code}").route(web::get().to(problem::explain)))
+        .service(web::resource("/docs").route(web::get().to(to_docs)))
+        .service(SwaggerUi::new("/docs/{_:.*}").config(page_config()));
+}
+
+/// The page asks nobody outside: no validator, and the document comes from here.
+fn page_config() -> PageConfig<'static> {
+    PageConfig::from("/api/v1/openapi.json")
+        .validator_url("none")
+        .display_operation_id(true)
+        .filter(true)
+}
+
+async fn to_docs() -> HttpResponse {
+    HttpResponse::PermanentRedirect()
+        .insert_header((header::LOCATION, "/docs/"))
+        .finish()
+}

@@ -1,0 +1,402 @@
+//! Problems (RFC 9457): one table of codes with status and titles in both languages, and how use case errors become them.
+//! Not for: the texts of refusals, which are the domain's.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::usecase::error::{FieldError, OwnerChoice};
+use crate::usecase::view::{RefusalView, refusal_views};
+use crate::usecase::{StoreError, UseCaseError};
+
+/// The media type of every problem.
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+macro_rules! codes {
+    ($($variant:ident = $code:literal $status:literal, $en:literal, $zh:literal;)*) => {
+        /// A kind of problem.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {$(#[doc = $en] $variant),*}
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The stable word.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code),* }
+            }
+
+            /// The HTTP status.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status),* }
+            }
+
+            /// The title in English.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $en),* }
+            }
+
+            /// The title in Chinese.
+            pub const fn title_zh(self) -> &'static str {
+                match self { $(Self::$variant => $zh),* }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedRequest = "malformed_request" 400, "The request cannot be read", "请求格式有误";
+    Unauthenticated = "unauthenticated" 401, "Not authenticated", "未通过身份验证";
+    Forbidden = "forbidden" 403, "Not allowed here", "无此权限";
+    NotFound = "not_found" 404, "No such thing", "未找到";
+    NoSuchRoute = "no_such_route" 404, "No such address", "无此地址";
+    MethodNotAllowed = "method_not_allowed" 405, "This address does not know that method", "此地址不支持该方法";
+    Refused = "refused" 409, "The rules say no", "按规则不能办理";
+    AmbiguousBarcode = "ambiguous_barcode" 409, "The barcode belongs to several owners", "条码对应多个产权馆";
+    WrongState = "wrong_state" 409, "Not possible in this state", "当前状态不能办理";
+    Conflict = "conflict" 409, "Somebody else was first", "与其他操作冲突";
+    BodyTooLarge = "body_too_large" 413, "The request body is too large", "请求内容过大";
+    UnsupportedMediaType = "unsupported_media_type" 415, "The body must be JSON", "请求内容须为 JSON";
+    InvalidFields = "invalid_fields" 422, "Some fields are not valid", "部分字段无效";
+    IdempotencyKeyReused = "idempotency_key_reused" 422, "The idempotency key was used with another request", "幂等键已用于其他请求";
+    Internal = "internal" 500, "Something broke", "系统内部错误";
+    Busy = "busy" 503, "Too much work is waiting", "系统繁忙";
+    Unavailable = "unavailable" 503, "A part is not available", "服务暂不可用";
+    TimedOut = "timed_out" 503, "It took too long", "处理超时";
+}
+
+impl Code {
+    /// Seconds after which another try makes sense.
+    const fn retry_after(self) -> Option<&'static str> {
+        match self {
+            Self::Busy => Some("1"),
+            Self::Unavailable | Self::TimedOut => Some("2"),
+            _ => None,
+        }
+    }
+}
+
+/// One wrong field of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldProblem {
+    /// As the request names it; a path such as `overrides.codes` inside objects.
+    #[schema(example = "card_number")]
+    pub field: String,
+    /// What is wrong, and what would be right.
+    #[schema(example = "no reader holds this card")]
+    pub reason: String,
+}
+
+/// One owner of an item that a scanned barcode may mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OwnerView {
+    pub item_id: i64,
+    /// Ask again with this as `owner_unit_code`.
+    pub owner_unit_code: String,
+    pub owner_unit_name: String,
+}
+
+/// A problem (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody<'a> {
+    /// `/problems/` and the code.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/refused")]
+    pub type_url: String,
+    pub title: &'a str,
+    pub title_zh: &'a str,
+    #[schema(example = 409)]
+    pub status: u16,
+    #[schema(example = "refused")]
+    pub code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<&'a str>,
+    /// Names the failure in the server's log; with status 5xx.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<&'a str>,
+    /// Every wrong field; with status 400 and 422.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub errors: &'a [FieldProblem],
+    /// Every reason to say no, at once; with `refused`.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub refusals: &'a [RefusalView],
+    /// With `ambiguous_barcode`.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub owners: &'a [OwnerView],
+}
+
+/// A problem on its way to the client.
+#[derive(Debug, Clone)]
+pub struct Problem(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    code: Code,
+    detail: Option<Cow<'static, str>>,
+    errors: Vec<FieldProblem>,
+    refusals: Vec<RefusalView>,
+    owners: Vec<OwnerView>,
+    request_id: Option<String>,
+    allow: Option<String>,
+    /// For the log, never for the client.
+    cause: Option<String>,
+}
+
+impl Problem {
+    /// A problem without more to say than its code.
+    pub fn of(code: Code) -> Self {
+        Self(Box::new(Inner {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            refusals: Vec::new(),
+            owners: Vec::new(),
+            request_id: None,
+            allow: None,
+            cause: None,
+        }))
+    }
+
+    /// A request that cannot be read because of this field (a header, parameter or member of the body).
+    pub fn malformed(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        let mut problem = Self::of(Code::MalformedRequest);
+        problem.0.errors.push(FieldProblem {
+            field: field.into(),
+            reason: reason.into(),
+        });
+        problem
+    }
+
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// The same under another code.
+    #[must_use]
+    pub fn with_code(mut self, code: Code) -> Self {
+        self.0.code = code;
+        self
+    }
+
+    /// What broke, for the log.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    #[must_use]
+    pub fn request_id(mut self, id: String) -> Self {
+        self.0.request_id = Some(id);
+        self
+    }
+
+    #[must_use]
+    pub fn allow(mut self, methods: String) -> Self {
+        self.0.allow = Some(methods);
+        self
+    }
+
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What the log should say; only of what broke.
+    pub fn logged_cause(&self) -> Option<&str> {
+        self.0.cause.as_deref()
+    }
+
+    fn of_fields(code: Code, errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::of(code);
+        let shown = |error: FieldError| FieldProblem {
+            field: error.field.to_owned(),
+            reason: error.reason,
+        };
+        problem.0.errors = errors.into_iter().map(shown).collect();
+        problem
+    }
+
+    fn of_owners(field: &str, choices: Vec<OwnerChoice>) -> Self {
+        let mut problem = Self::of(Code::AmbiguousBarcode);
+        let reason = "belongs to several owners; say which with owner_unit_code".to_owned();
+        problem.0.errors.push(FieldProblem {
+            field: field.to_owned(),
+            reason,
+        });
+        let shown = |choice: OwnerChoice| OwnerView {
+            item_id: choice.item_id,
+            owner_unit_code: choice.owner_unit_code,
+            owner_unit_name: choice.owner_unit_name,
+        };
+        problem.0.owners = choices.into_iter().map(shown).collect();
+        problem
+    }
+
+    fn body(&self) -> ProblemBody<'_> {
+        let Inner {
+            code,
+            detail,
+            errors,
+            refusals,
+            owners,
+            request_id,
+            ..
+        } = &*self.0;
+        ProblemBody {
+            type_url: format!("/problems/{}", code.code()),
+            title: code.title(),
+            title_zh: code.title_zh(),
+            status: code.status(),
+            code: code.code(),
+            detail: detail.as_deref(),
+            request_id: request_id.as_deref(),
+            errors,
+            refusals,
+            owners,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.code.code())
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        response
+            .insert_header((header::CONTENT_TYPE, CONTENT_TYPE))
+            .insert_header((header::CACHE_CONTROL, "no-store"));
+        if self.0.code == Code::Unauthenticated {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        if let Some(seconds) = self.0.code.retry_after() {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Some(methods) = &self.0.allow {
+            response.insert_header((header::ALLOW, methods.as_str()));
+        }
+        response.body(serde_json::to_string(&self.body()).unwrap_or_default())
+    }
+}
+
+impl From<UseCaseError> for Problem {
+    fn from(error: UseCaseError) -> Self {
+        match error {
+            UseCaseError::Refused(refusals) => {
+                let mut problem = Self::of(Code::Refused);
+                problem.0.refusals = refusal_views(&refusals.0);
+                problem
+            }
+            UseCaseError::Invalid(errors) => Self::of_fields(Code::InvalidFields, errors),
+            UseCaseError::NotFound(what) => {
+                Self::of(Code::NotFound).detail(format!("there is no such {what}"))
+            }
+            UseCaseError::Ambiguous { field, choices } => Self::of_owners(field, choices),
+            UseCaseError::Forbidden => Self::of(Code::Forbidden),
+            UseCaseError::Unauthenticated => Self::of(Code::Unauthenticated),
+            UseCaseError::State(state) => Self::of(Code::WrongState).detail(state),
+            UseCaseError::Busy => Self::of(Code::Busy),
+            UseCaseError::Store(error) => error.into(),
+            UseCaseError::Internal(cause) => Self::of(Code::Internal).cause(cause),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::KeyReused => Self::of(Code::IdempotencyKeyReused),
+            StoreError::Conflict(_) => {
+                Self::of(Code::Conflict).detail("the same was done at the same time; look again")
+            }
+            StoreError::Busy => Self::of(Code::Busy),
+            StoreError::Unavailable { .. } | StoreError::Retry(_) => Self::of(Code::Unavailable)
+                .detail("the database cannot be used just now")
+                .cause(chain(&error)),
+            _ => Self::of(Code::Internal).cause(chain(&error)),
+        }
+    }
+}
+
+/// An error and what was behind it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(behind) = source {
+        text.push_str(": ");
+        text.push_str(&behind.to_string());
+        source = behind.source();
+    }
+    text
+}
+
+/// `GET /problems/{code}`: what a problem's type URL leads to.
+pub async fn explain(code: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let found = Code::ALL.iter().find(|known| known.code() == code.as_str());
+    let code = found.ok_or_else(|| Problem::of(Code::NotFound).detail("there is no such problem code"))?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({
+        "code": code.code(), "status": code.status(), "title": code.title(), "title_zh": code.title_zh(),
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_have_both_titles() {
+        let mut seen = std::collections::HashSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.code()), "{} is listed twice", code.code());
+            assert!((400..600).contains(&code.status()));
+            assert!(code.title().is_ascii() && !code.title_zh().is_ascii());
+        }
+    }
+
+    #[test]
+    fn what_broke_is_for_the_log_only() {
+        let error = UseCaseError::Internal("the disk said geheim".to_owned());
+        let problem = Problem::from(error).request_id("r-1".to_owned());
+        let shown = serde_json::to_string(&problem.body()).expect("serialises");
+        assert!(
+            shown.contains("\"request_id\":\"r-1\"") && !shown.contains("geheim"),
+            "{shown}"
+        );
+        assert_eq!(problem.logged_cause(), Some("the disk said geheim"));
+        assert_eq!(problem.status_code(), 500);
+    }
+
+    #[test]
+    fn every_store_failure_has_its_status() {
+        let unavailable = StoreError::Unavailable {
+            reason: "full",
+            source: None,
+        };
+        let cases = [
+            (unavailable, 503),
+            (StoreError::Busy, 503),
+            (StoreError::KeyReused, 422),
+            (StoreError::Panicked, 500),
+        ];
+        for (error, status) in cases {
+            assert_eq!(Problem::from(error).status_code(), status);
+        }
+        let response = Problem::of(Code::Busy).error_response();
+        assert!(response.headers().contains_key(header::RETRY_AFTER));
+    }
+}

@@ -1,0 +1,116 @@
+//! Check-out and check-in.
+
+use actix_web::web;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::consent::{OverridesRequest, consent};
+use crate::app::App;
+use crate::domain::barcode::{Barcode, CardNumber};
+use crate::http::answer::{self, Answer};
+use crate::http::extract::{Changing, Desks};
+use crate::http::input::{CodeText, Moment, text};
+use crate::http::openapi::{ChangeFailures, IdempotencyHeader};
+use crate::usecase::check_in::{self, CheckIn};
+use crate::usecase::check_out::{self, CheckOut};
+use crate::usecase::view::{CheckInOutcome, CheckOutOutcome};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(check_out, check_in))]
+pub struct Document;
+
+/// An item goes out to a reader, at the unit of the caller's session.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"item_barcode": "0100001234567", "card_number": "JC00012345"}))]
+pub struct CheckOutRequest {
+    #[schema(value_type = String, max_length = 64)]
+    item_barcode: Barcode,
+    #[schema(value_type = String, max_length = 64)]
+    card_number: CardNumber,
+    /// Says whose item, where several owners have the barcode.
+    #[schema(value_type = Option<String>, max_length = 32)]
+    owner_unit_code: Option<CodeText>,
+    /// A due date given by hand (RFC 3339); needs the right to override.
+    #[schema(value_type = Option<chrono::DateTime<chrono::Utc>>)]
+    due_at: Option<Moment>,
+    overrides: Option<OverridesRequest>,
+    /// Codes of refusals with the outcome `confirm`.
+    confirm: Option<Vec<String>>,
+    /// Decide only; change nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Lends an item. 201 when a loan was made; 200 for a dry run, and for a reader who may only read in the unit.
+#[utoipa::path(post, path = "/api/v1/check-outs", operation_id = "checkOut", tag = "circulation",
+    params(IdempotencyHeader), request_body = CheckOutRequest, security(("bearer" = [])),
+    responses(
+        (status = 200, description = "What would happen, or use in the unit", body = CheckOutOutcome),
+        (status = 201, description = "The loan", body = CheckOutOutcome),
+        ChangeFailures))]
+pub async fn check_out(app: web::Data<App>, who: Desks, request: Changing<CheckOutRequest>) -> Answer {
+    let CheckOutRequest {
+        item_barcode,
+        card_number,
+        owner_unit_code,
+        due_at,
+        overrides,
+        confirm,
+        dry_run,
+    } = request.body;
+    let command = CheckOut {
+        item_barcode,
+        owner_unit_code: text(owner_unit_code),
+        card_number,
+        due_at: due_at.map(|at| at.0),
+        consent: consent(overrides, confirm)?,
+        dry_run,
+    };
+    let outcome = check_out::check_out(&app.store, &who.caller, command, request.key).await?;
+    let lent = outcome.value.loan.is_some() && !outcome.value.dry_run;
+    if lent {
+        answer::created(&outcome, None)
+    } else {
+        answer::done(&outcome)
+    }
+}
+
+/// An item comes back, at the unit of the caller's session.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"item_barcode": "0100001234567"}))]
+pub struct CheckInRequest {
+    #[schema(value_type = String, max_length = 64)]
+    item_barcode: Barcode,
+    /// Says whose item, where several owners have the barcode.
+    #[schema(value_type = Option<String>, max_length = 32)]
+    owner_unit_code: Option<CodeText>,
+    /// When it came back, if that was earlier: a book drop emptied in the morning.
+    #[schema(value_type = Option<chrono::DateTime<chrono::Utc>>)]
+    returned_at: Option<Moment>,
+    overrides: Option<OverridesRequest>,
+    /// Codes of refusals with the outcome `confirm`.
+    confirm: Option<Vec<String>>,
+}
+
+/// Takes an item back and says the one thing to do with it.
+#[utoipa::path(post, path = "/api/v1/check-ins", operation_id = "checkIn", tag = "circulation",
+    params(IdempotencyHeader), request_body = CheckInRequest, security(("bearer" = [])),
+    responses((status = 200, description = "What to do with it", body = CheckInOutcome), ChangeFailures))]
+pub async fn check_in(app: web::Data<App>, who: Desks, request: Changing<CheckInRequest>) -> Answer {
+    let CheckInRequest {
+        item_barcode,
+        owner_unit_code,
+        returned_at,
+        overrides,
+        confirm,
+    } = request.body;
+    let command = CheckIn {
+        item_barcode,
+        owner_unit_code: text(owner_unit_code),
+        returned_at: returned_at.map(|at| at.0),
+        consent: consent(overrides, confirm)?,
+    };
+    answer::done(&check_in::check_in(&app.store, &who.caller, command, request.key).await?)
+}

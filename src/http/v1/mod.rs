@@ -1,0 +1,84 @@
+//! Version 1 of the API: one file per resource, each with its handlers and their own request types.
+
+pub mod bibs;
+pub mod circulation;
+pub mod consent;
+pub mod holds;
+pub mod items;
+pub mod loans;
+pub mod readers;
+pub mod rules;
+pub mod sessions;
+pub mod staff;
+pub mod transits;
+pub mod units;
+
+use actix_web::web::{ServiceConfig, delete, get, post, resource};
+use utoipa::OpenApi;
+
+use super::openapi;
+
+/// Routes below `/api/v1`. The busiest come first.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .configure(circulation_routes)
+        .configure(catalogue_routes)
+        .configure(network_routes);
+    config.service(resource("/openapi.json").route(get().to(openapi::serve)));
+}
+
+fn circulation_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/check-outs").route(post().to(circulation::check_out)))
+        .service(resource("/check-ins").route(post().to(circulation::check_in)))
+        .service(resource("/loans/{id}/renewals").route(post().to(loans::renew_loan)))
+        .service(resource("/loans/{id}/void").route(post().to(loans::void_loan)))
+        .service(resource("/holds").route(post().to(holds::place_hold)))
+        .service(resource("/holds/{id}").route(delete().to(holds::cancel_hold)))
+        .service(resource("/transits").route(get().to(transits::list_transits)))
+        .service(resource("/transits/{id}/receive").route(post().to(transits::receive_transit)))
+        .service(resource("/rules/explain").route(get().to(rules::explain_rule)));
+}
+
+fn catalogue_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/bibs").route(get().to(bibs::search_bibs)))
+        .service(resource("/bibs/{id}").route(get().to(bibs::get_bib)))
+        .service(resource("/bibs/{id}/items").route(get().to(bibs::list_bib_items)))
+        .service(resource("/items").route(post().to(items::add_item)))
+        .service(resource("/items/{id}").route(get().to(items::get_item)));
+}
+
+fn network_routes(config: &mut ServiceConfig) {
+    let units = resource("/units")
+        .route(get().to(units::list_units))
+        .route(post().to(units::create_unit));
+    config
+        .service(resource("/readers").route(post().to(readers::register_reader)))
+        .service(resource("/readers/{id}").route(get().to(readers::get_reader)))
+        .service(resource("/readers/{id}/loans").route(get().to(readers::list_reader_loans)))
+        .service(resource("/readers/{id}/holds").route(get().to(readers::list_reader_holds)))
+        .service(units)
+        .service(resource("/units/{code}").route(get().to(units::get_unit)))
+        .service(resource("/staff").route(post().to(staff::create_staff)))
+        .service(resource("/sessions").route(post().to(sessions::log_in)))
+        .service(resource("/sessions/refresh").route(post().to(sessions::refresh_token)))
+        .service(resource("/sessions/current").route(delete().to(sessions::log_out)));
+}
+
+/// What each resource says of itself.
+pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
+    vec![
+        sessions::Document::openapi(),
+        units::Document::openapi(),
+        staff::Document::openapi(),
+        readers::Document::openapi(),
+        bibs::Document::openapi(),
+        items::Document::openapi(),
+        circulation::Document::openapi(),
+        loans::Document::openapi(),
+        holds::Document::openapi(),
+        transits::Document::openapi(),
+        rules::Document::openapi(),
+    ]
+}

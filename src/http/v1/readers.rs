@@ -1,0 +1,149 @@
+//! Readers, their loans and holds.
+
+use actix_web::web;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::domain::barcode::CardNumber;
+use crate::domain::ids::ReaderId;
+use crate::http::answer::{self, Answer};
+use crate::http::extract::{Changing, People, Staff};
+use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Secret, Text, page, text};
+use crate::http::openapi::{ChangeFailures, IdempotencyHeader, LookFailures};
+use crate::http::query::Parameters;
+use crate::usecase::get_reader::{self, ReaderView};
+use crate::usecase::register_reader::{self, RegisterReader, RegisteredReader};
+use crate::usecase::view::{HoldView, LoanView};
+use crate::usecase::{list_reader_holds, list_reader_loans};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(register_reader, get_reader, list_reader_loans, list_reader_holds))]
+pub struct Document;
+
+/// A new reader with a first card.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewReader {
+    #[schema(value_type = String, max_length = 100)]
+    name: Text<100>,
+    /// The code of a reader category.
+    #[schema(value_type = String, max_length = 32, example = "adult")]
+    category: CodeText,
+    #[schema(value_type = String, max_length = 32, example = "B01")]
+    home_unit_code: CodeText,
+    #[schema(value_type = String, max_length = 64, example = "JC00012345")]
+    card_number: CardNumber,
+    /// `physical` (by default), `e_card`, `id_card` or `social_security`.
+    #[schema(value_type = Option<String>)]
+    card_kind: Option<CodeText>,
+    /// The last day the card is good for.
+    #[schema(value_type = Option<chrono::NaiveDate>)]
+    card_expires_on: Option<Day>,
+    #[schema(value_type = Option<chrono::NaiveDate>)]
+    birth_date: Option<Day>,
+    /// For log-in: at least 6 characters; neither all the same nor only counting up or down.
+    #[schema(value_type = Option<String>, min_length = 6, max_length = 32)]
+    pin: Option<Secret>,
+    /// Shown to staff.
+    #[schema(value_type = Option<String>, max_length = 500)]
+    note: Option<Text<500>>,
+}
+
+/// Registers a reader. The answer holds nothing personal: it is kept for a while under the idempotency key.
+#[utoipa::path(post, path = "/api/v1/readers", operation_id = "registerReader", tag = "readers",
+    params(IdempotencyHeader), request_body = NewReader, security(("bearer" = [])),
+    responses(
+        (status = 201, description = "The reader", body = RegisteredReader, headers(("Location" = String))),
+        ChangeFailures))]
+pub async fn register_reader(app: web::Data<App>, who: Staff, request: Changing<NewReader>) -> Answer {
+    let reader = request.body;
+    let command = RegisterReader {
+        name: reader.name.into(),
+        category: reader.category.into(),
+        home_unit_code: reader.home_unit_code.into(),
+        card_number: reader.card_number,
+        card_kind: text(reader.card_kind).unwrap_or_else(|| "physical".to_owned()),
+        card_expires_on: reader.card_expires_on.map(|day| day.0),
+        birth_date: reader.birth_date.map(|day| day.0),
+        pin: reader.pin.map(|pin| pin.0),
+        note: text(reader.note),
+    };
+    let made =
+        register_reader::register_reader(&app.store, &app.passwords, &who.caller, command, request.key)
+            .await?;
+    let location = format!("/api/v1/readers/{}", made.value.id);
+    answer::created(&made, Some(location))
+}
+
+/// One reader with the cards. Readers see themselves only.
+#[utoipa::path(get, path = "/api/v1/readers/{id}", operation_id = "getReader", tag = "readers",
+    params(("id" = i64, Path)), security(("bearer" = [])),
+    responses((status = 200, description = "The reader", body = ReaderView), LookFailures))]
+pub async fn get_reader(app: web::Data<App>, who: People, id: web::Path<i64>) -> Answer {
+    answer::ok(&get_reader::get_reader(&app.store, &who.caller, ReaderId::new(*id)).await?)
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct BorrowingFilter {
+    /// `open` (by default) or `all` that are still linked to the reader.
+    #[serde(default)]
+    #[param(inline)]
+    status: Shown,
+    /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
+    /// Rows of a page; 50 by default.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200)]
+    limit: Option<Limit>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    #[default]
+    Open,
+    All,
+}
+
+/// A reader's loans, the newest first. Readers see their own only.
+#[utoipa::path(get, path = "/api/v1/readers/{id}/loans", operation_id = "listReaderLoans", tag = "readers",
+    params(("id" = i64, Path), BorrowingFilter), security(("bearer" = [])),
+    responses((status = 200, description = "A page of loans", body = PageBody<LoanView>), LookFailures))]
+pub async fn list_reader_loans(
+    app: web::Data<App>,
+    who: People,
+    id: web::Path<i64>,
+    filter: Parameters<BorrowingFilter>,
+) -> Answer {
+    let BorrowingFilter {
+        status,
+        cursor,
+        limit,
+    } = filter.0;
+    let (id, open, page) = (ReaderId::new(*id), status == Shown::Open, page(cursor, limit));
+    let loans = list_reader_loans::list_reader_loans(&app.store, &who.caller, id, open, page).await?;
+    answer::ok(&PageBody::from(loans))
+}
+
+/// A reader's holds, the newest first, with their places in the queue. Readers see their own only.
+#[utoipa::path(get, path = "/api/v1/readers/{id}/holds", operation_id = "listReaderHolds", tag = "readers",
+    params(("id" = i64, Path), BorrowingFilter), security(("bearer" = [])),
+    responses((status = 200, description = "A page of holds", body = PageBody<HoldView>), LookFailures))]
+pub async fn list_reader_holds(
+    app: web::Data<App>,
+    who: People,
+    id: web::Path<i64>,
+    filter: Parameters<BorrowingFilter>,
+) -> Answer {
+    let BorrowingFilter {
+        status,
+        cursor,
+        limit,
+    } = filter.0;
+    let (id, open, page) = (ReaderId::new(*id), status == Shown::Open, page(cursor, limit));
+    let holds = list_reader_holds::list_reader_holds(&app.store, &who.caller, id, open, page).await?;
+    answer::ok(&PageBody::from(holds))
+}

@@ -1,0 +1,260 @@
+//! The network's tree of units.
+
+use actix_web::web;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::domain::calendar::OpenSpan;
+use crate::domain::item::ReturnPolicy;
+use crate::domain::membership::Joined;
+use crate::http::answer::{self, Answer};
+use crate::http::extract::{Anyone, Changing, Staff};
+use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Text, page, text};
+use crate::http::openapi::{ChangeFailures, IdempotencyHeader, ListFailures, LookFailures};
+use crate::http::problem::Problem;
+use crate::http::query::Parameters;
+use crate::usecase::create_unit::{self, CreateUnit};
+use crate::usecase::get_unit;
+use crate::usecase::list_units::{self, ListUnits};
+use crate::usecase::unit_view::{OpenSpanView, UnitDetail, UnitView};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(list_units, get_unit, create_unit))]
+pub struct Document;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct UnitFilter {
+    /// Only those directly below the unit with this code.
+    #[param(value_type = Option<String>, max_length = 32)]
+    parent: Option<CodeText>,
+    /// `network`, `central`, `main`, `branch` or `point`.
+    #[param(value_type = Option<String>)]
+    kind: Option<CodeText>,
+    /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
+    /// Rows of a page; 50 by default.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200)]
+    limit: Option<Limit>,
+}
+
+/// Lists units in the order of their ids.
+#[utoipa::path(get, path = "/api/v1/units", operation_id = "listUnits", tag = "units", params(UnitFilter),
+    security(("bearer" = [])),
+    responses((status = 200, description = "A page of units", body = PageBody<UnitView>), ListFailures))]
+pub async fn list_units(app: web::Data<App>, who: Anyone, filter: Parameters<UnitFilter>) -> Answer {
+    let UnitFilter {
+        parent,
+        kind,
+        cursor,
+        limit,
+    } = filter.0;
+    let query = ListUnits {
+        parent_code: text(parent),
+        kind: text(kind),
+        page: page(cursor, limit),
+    };
+    let units = list_units::list_units(&app.store, &who.caller, query).await?;
+    answer::ok(&PageBody::from(units))
+}
+
+/// One unit, with its calendar and membership.
+#[utoipa::path(get, path = "/api/v1/units/{code}", operation_id = "getUnit", tag = "units",
+    params(("code" = String, Path, description = "The unit's code")), security(("bearer" = [])),
+    responses((status = 200, description = "The unit", body = UnitDetail), LookFailures))]
+pub async fn get_unit(app: web::Data<App>, who: Anyone, code: web::Path<String>) -> Answer {
+    answer::ok(&get_unit::get_unit(&app.store, &who.caller, &code).await?)
+}
+
+/// A new unit.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUnit {
+    /// Letters, digits, `-` and `_`.
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9_-]{1,32}$", example = "B01")]
+    code: CodeText,
+    #[schema(value_type = String, max_length = 200, example = "江汉路街道分馆")]
+    name: Text<200>,
+    /// `central`, `main`, `branch` or `point`.
+    #[schema(value_type = String, example = "branch")]
+    kind: CodeText,
+    #[schema(value_type = String, max_length = 32)]
+    parent_code: CodeText,
+    /// Items may be lent here; true by default.
+    #[serde(default = "yes")]
+    lends: bool,
+    /// Holds may be picked up here; true by default.
+    #[serde(default = "yes")]
+    pickup_point: bool,
+    /// Readers with a child's card may not borrow here.
+    #[serde(default)]
+    adult_only: bool,
+    /// A 24-hour machine: it uses its parent's calendar, and its hold shelf is a locker.
+    #[serde(default)]
+    always_open: bool,
+    /// Degrees, WGS 84; both or none.
+    #[schema(minimum = -90, maximum = 90)]
+    latitude: Option<f64>,
+    #[schema(minimum = -180, maximum = 180)]
+    longitude: Option<f64>,
+    /// Seven lists, Monday first; absent: those of the nearest unit above that has any.
+    #[schema(min_items = 7, max_items = 7)]
+    hours: Option<Vec<Vec<OpenSpanView>>>,
+    #[serde(default)]
+    #[schema(max_items = 400)]
+    closed_days: Vec<NewClosedDays>,
+    /// Absent: what the units above have joined.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    membership: Vec<NewMembership>,
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    collections: Vec<NewCollection>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Days on which the unit and everything below it is closed, both ends included.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewClosedDays {
+    #[schema(value_type = chrono::NaiveDate)]
+    first: Day,
+    #[schema(value_type = chrono::NaiveDate)]
+    last: Day,
+    #[schema(value_type = String, max_length = 100, example = "春节")]
+    reason: Text<100>,
+}
+
+/// What the unit joins, for an item type with its children or (absent) for all.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMembership {
+    #[schema(value_type = Option<String>, example = "book")]
+    item_type: Option<CodeText>,
+    lend_away: bool,
+    return_away: bool,
+    readers_away: bool,
+}
+
+/// A named part of the unit's stock.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCollection {
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9_-]{1,32}$", example = "general")]
+    code: CodeText,
+    #[schema(value_type = String, max_length = 200)]
+    name: Text<200>,
+    /// Where its items go when they come back elsewhere.
+    return_policy: PolicyName,
+    /// With `float_with_cap`: how many may float at one unit.
+    float_cap: Option<u32>,
+}
+
+/// What happens to an item that comes back at a unit which is not its home.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyName {
+    Home,
+    Float,
+    FloatWithCap,
+    Restricted,
+}
+
+impl NewCollection {
+    fn parsed(self) -> Result<(String, String, ReturnPolicy), Problem> {
+        let policy = match (self.return_policy, self.float_cap) {
+            (PolicyName::Home, None) => ReturnPolicy::Home,
+            (PolicyName::Float, None) => ReturnPolicy::Float,
+            (PolicyName::Restricted, None) => ReturnPolicy::Restricted,
+            (PolicyName::FloatWithCap, Some(cap)) if i32::try_from(cap).is_ok() => {
+                ReturnPolicy::FloatWithCap { cap }
+            }
+            (PolicyName::FloatWithCap, _) => {
+                return Err(Problem::malformed(
+                    "collections.float_cap",
+                    "is needed with float_with_cap",
+                ));
+            }
+            (_, Some(_)) => {
+                return Err(Problem::malformed(
+                    "collections.float_cap",
+                    "goes with float_with_cap only",
+                ));
+            }
+        };
+        Ok((self.code.into(), self.name.into(), policy))
+    }
+}
+
+impl NewMembership {
+    fn parsed(self) -> (Option<String>, Joined) {
+        let Self {
+            item_type,
+            lend_away,
+            return_away,
+            readers_away,
+        } = self;
+        (
+            text(item_type),
+            Joined {
+                lend_away,
+                return_away,
+                readers_away,
+            },
+        )
+    }
+}
+
+fn week(days: Vec<Vec<OpenSpanView>>) -> Vec<Vec<OpenSpan>> {
+    let span = |span: OpenSpanView| OpenSpan {
+        opens: span.opens,
+        closes: span.closes,
+    };
+    days.into_iter()
+        .map(|day| day.into_iter().map(span).collect())
+        .collect()
+}
+
+impl TryFrom<NewUnit> for CreateUnit {
+    type Error = Problem;
+
+    fn try_from(unit: NewUnit) -> Result<Self, Problem> {
+        let closed = |days: NewClosedDays| (days.first.0, days.last.0, days.reason.into());
+        let collections: Result<_, _> = unit.collections.into_iter().map(NewCollection::parsed).collect();
+        Ok(Self {
+            code: unit.code.into(),
+            name: unit.name.into(),
+            kind: unit.kind.into(),
+            parent_code: unit.parent_code.into(),
+            lends: unit.lends,
+            pickup_point: unit.pickup_point,
+            adult_only: unit.adult_only,
+            always_open: unit.always_open,
+            latitude: unit.latitude,
+            longitude: unit.longitude,
+            hours: unit.hours.map(week),
+            closed_days: unit.closed_days.into_iter().map(closed).collect(),
+            membership: unit.membership.into_iter().map(NewMembership::parsed).collect(),
+            collections: collections?,
+        })
+    }
+}
+
+/// Creates a unit in the caller's subtree.
+#[utoipa::path(post, path = "/api/v1/units", operation_id = "createUnit", tag = "units", params(IdempotencyHeader),
+    request_body = NewUnit, security(("bearer" = [])),
+    responses(
+        (status = 201, description = "The unit", body = UnitView, headers(("Location" = String))),
+        ChangeFailures))]
+pub async fn create_unit(app: web::Data<App>, who: Staff, request: Changing<NewUnit>) -> Answer {
+    let command = CreateUnit::try_from(request.body)?;
+    let unit = create_unit::create_unit(&app.store, &who.caller, command, request.key).await?;
+    let location = format!("/api/v1/units/{}", unit.value.code);
+    answer::created(&unit, Some(location))
+}

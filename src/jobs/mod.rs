@@ -1,0 +1,74 @@
+//! Work that nobody asks for: the sealer and the expiry of keys. Every run is idempotent, so several nodes may run the
+//! same jobs at once, and a run that was cut short is made up by the next one.
+//! Not here: what a run does. A job only decides when to call its use case.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::usecase::UseCaseError;
+use crate::usecase::expire_keys::expire_keys;
+use crate::usecase::seal_events::seal_events;
+
+/// How often keys are expired: the visit keys of yesterday must not see much of today.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(15 * 60);
+
+/// The running jobs.
+#[derive(Debug)]
+pub struct Jobs {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Jobs {
+    /// Starts all jobs on the current runtime. Their first run is now.
+    #[must_use]
+    pub fn start(app: &Arc<App>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let between_seals = Duration::from_millis(app.config.jobs.seal_interval_ms);
+        let sealing = Arc::clone(app);
+        let sealer = every("sealer", between_seals, stopped.clone(), move || {
+            let app = Arc::clone(&sealing);
+            async move { seal_events(&app.store).await.map(|_| ()) }
+        });
+        let expiring = Arc::clone(app);
+        let expiry = every("expiry", EXPIRY_INTERVAL, stopped, move || {
+            let app = Arc::clone(&expiring);
+            async move { expire_keys(&app.store, app.config.jobs.idempotency_days).await.map(|_| ()) }
+        });
+        Self { stop, tasks: vec![sealer, expiry] }
+    }
+
+    /// Starts no new run and waits for those under way.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            if task.await.is_err() {
+                tracing::error!("a job ended by a panic");
+            }
+        }
+    }
+}
+
+/// Runs `work`, waits, runs it again, until told to stop. A failed run is logged and not the last one.
+fn every<F, W>(name: &'static str, pause: Duration, mut stopped: watch::Receiver<bool>, mut work: F) -> JoinHandle<()>
+where
+    F: FnMut() -> W + Send + 'static,
+    W: Future<Output = Result<(), UseCaseError>> + Send,
+{
+    tokio::spawn(async move {
+        while !*stopped.borrow() {
+            if let Err(error) = work().await {
+                tracing::warn!(job = name, %error, "a job failed and will be run again");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    })
+}

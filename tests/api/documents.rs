@@ -1,0 +1,174 @@
+//! The OpenAPI document against the routes there are, the page, and health.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, run};
+use crate::database::Engine;
+
+const OPERATIONS: [&str; 25] = [
+    "addItem",
+    "cancelHold",
+    "checkIn",
+    "checkOut",
+    "createStaff",
+    "createUnit",
+    "explainRule",
+    "getBib",
+    "getItem",
+    "getReader",
+    "getUnit",
+    "listBibItems",
+    "listReaderHolds",
+    "listReaderLoans",
+    "listTransits",
+    "listUnits",
+    "logIn",
+    "logOut",
+    "placeHold",
+    "receiveTransit",
+    "refreshToken",
+    "registerReader",
+    "renewLoan",
+    "searchBibs",
+    "voidLoan",
+];
+
+fn document() -> Value {
+    serde_json::to_value(tongjie::http::openapi()).expect("serialises")
+}
+
+/// Method, path and operation.
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().expect("paths");
+    let each = paths.iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().expect("methods");
+        methods
+            .iter()
+            .map(move |(method, operation)| (method.to_uppercase(), path.clone(), operation.clone()))
+    });
+    each.collect()
+}
+
+#[test]
+fn the_document_lists_every_operation_with_its_failures() {
+    let document = document();
+    assert!(
+        document["openapi"]
+            .as_str()
+            .expect("a version")
+            .starts_with("3.1")
+    );
+    let mut found = BTreeSet::new();
+    for (method, path, operation) in operations(&document) {
+        let id = operation["operationId"].as_str().expect("an id").to_owned();
+        assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{id}");
+        if !path.starts_with("/api/v1") {
+            continue;
+        }
+        let has = |status: &str| !operation["responses"][status].is_null();
+        assert!(
+            ["400", "401", "500", "503"].into_iter().all(has),
+            "{id} lacks a failure"
+        );
+        assert!(
+            ["200", "201", "204"].into_iter().any(has),
+            "{id} lacks its success"
+        );
+        let secured = operation["security"].is_array();
+        assert_eq!(secured, !matches!(id.as_str(), "logIn" | "refreshToken"), "{id}");
+        let has_key = operation["parameters"].to_string().contains("Idempotency-Key");
+        assert_eq!(has_key, method != "GET" && !path.contains("/sessions"), "{id}");
+        assert!(found.insert(id.clone()), "{id} is listed twice");
+    }
+    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), OPERATIONS);
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = document();
+    let text = document.to_string();
+    let mut at = 0;
+    while let Some(found) = text[at..].find("\"#/") {
+        let start = at + found + 2;
+        let end = start + text[start..].find('"').expect("a closing quote");
+        assert!(
+            document.pointer(&text[start..end]).is_some(),
+            "{} leads nowhere",
+            &text[start..end]
+        );
+        at = end;
+    }
+}
+
+#[test]
+fn every_operation_is_served_and_asks_who_calls() {
+    run(Engine::Sqlite, |app| {
+        for (method, path, operation) in operations(&document()) {
+            let address = path.replace("{id}", "1").replace("{code}", "x");
+            let answer = app.request(&method, &address).send();
+            if operation["security"].is_array() {
+                answer.expect_problem(401, "unauthenticated");
+            } else if path.starts_with("/health") {
+                answer.expect(200);
+            } else {
+                answer.expect_problem(400, "malformed_request");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_document_and_its_page_come_from_the_binary() {
+    run(Engine::Sqlite, |app| {
+        let served = app.request("GET", "/api/v1/openapi.json").send().expect(200);
+        assert_eq!(served.body, document());
+        let moved = app.request("GET", "/docs").send().expect(308);
+        assert_eq!(moved.header("location"), Some("/docs/"));
+        let page = String::from_utf8(app.request("GET", "/docs/").send().expect(200).bytes).expect("UTF-8");
+        assert!(page.contains("swagger-ui"));
+        let script = String::from_utf8(
+            app.request("GET", "/docs/swagger-initializer.js")
+                .send()
+                .expect(200)
+                .bytes,
+        )
+        .expect("UTF-8");
+        assert!(
+            script.contains("/api/v1/openapi.json") && script.contains("\"validatorUrl\": \"none\""),
+            "{script}"
+        );
+        assert!(
+            app.request("GET", "/docs/swagger-ui-bundle.js")
+                .send()
+                .expect(200)
+                .bytes
+                .len()
+                > 100_000
+        );
+    });
+}
+
+on_both!(health_says_whether_it_can_work);
+
+fn health_says_whether_it_can_work(app: &TestApp) {
+    assert_eq!(
+        app.request("GET", "/health/live").send().expect(200).body,
+        json!({"status": "live"})
+    );
+    assert_eq!(
+        app.request("GET", "/health/ready").send().expect(200).body,
+        json!({"status": "ready"})
+    );
+    app.app.begin_stop();
+    app.request("GET", "/health/live").send().expect(200);
+    let answer = app
+        .request("GET", "/health/ready")
+        .send()
+        .expect_problem(503, "unavailable");
+    assert_eq!(
+        (&answer.body["detail"], answer.header("retry-after")),
+        (&json!("stopping"), Some("2"))
+    );
+}

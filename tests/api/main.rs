@@ -1,0 +1,19 @@
+//! The API, tested as a client sees it: over TCP, on SQLite and on PostgreSQL.
+
+#[macro_use]
+mod app;
+mod client;
+#[path = "../support/database.rs"]
+mod database;
+
+mod bad_input;
+mod bibs;
+mod circulation;
+mod documents;
+mod items;
+mod readers;
+mod rules;
+mod sessions;
+mod staff;
+mod transits;
+mod units;

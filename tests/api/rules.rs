@@ -1,0 +1,63 @@
+//! Explaining the rules.
+
+use serde_json::json;
+
+use crate::app::TestApp;
+
+on_both!(a_situation_is_explained, what_is_missing_is_named);
+
+fn a_situation_is_explained(app: &TestApp) {
+    app.small_network();
+    let librarian = app.staff("librarian", "B1");
+    let (_, card) = app.reader("adult", "B1");
+    let (_, barcode) = app.item(app.bib("三国演义", None), "B1", &json!({}));
+    let path = format!("/api/v1/rules/explain?card_number={card}&item_barcode={barcode}");
+    let told = app.get(&librarian, &path).expect(200).body;
+    assert_eq!(
+        (&told["situation"]["unit_code"], &told["situation"]["channel"]),
+        (&json!("B1"), &json!("desk"))
+    );
+    assert_eq!(
+        (&told["situation"]["category"], &told["situation"]["item_type"]),
+        (&json!("adult"), &json!("book"))
+    );
+    assert_eq!(told["terms"]["loan_days"], 30);
+    let senior = "/api/v1/rules/explain?category=senior&item_type=book&owner_unit_code=B1";
+    let senior = app.get(&librarian, senior).expect(200).body;
+    let fates = |fate: &str| {
+        senior["candidates"]
+            .as_array()
+            .expect("candidates")
+            .iter()
+            .filter(|row| row["fate"] == fate)
+            .count()
+    };
+    assert_eq!(fates("won"), 1);
+    assert!(fates("no_match") > 0 && fates("less_specific") > 0);
+    let loans = told["limits"]
+        .as_array()
+        .expect("limits")
+        .iter()
+        .find(|row| row["tightest"] == true && row["kind"] == "loans");
+    assert_eq!(loans.expect("a limit on loans")["count"], 0);
+    let same = "/api/v1/rules/explain?category=adult&item_type=book&owner_unit_code=B1";
+    assert_eq!(
+        app.get(&librarian, same).expect(200).body["winner"],
+        told["winner"]
+    );
+}
+
+fn what_is_missing_is_named(app: &TestApp) {
+    app.small_network();
+    let librarian = app.staff("librarian", "B1");
+    let get = |query: &str| app.get(&librarian, &format!("/api/v1/rules/explain?{query}"));
+    get("category=adult").expect_fields(422, &["item_barcode"]);
+    get("item_type=book&owner_unit_code=B1").expect_fields(422, &["card_number"]);
+    get("category=adult&item_barcode=x").expect_fields(422, &["item_barcode"]);
+    get("card_number=x&item_type=book&owner_unit_code=B1").expect_fields(422, &["card_number"]);
+    get("category=king&item_type=book&owner_unit_code=B1").expect_fields(422, &["category"]);
+    get("category=adult&item_type=book&owner_unit_code=B1&channel=smoke").expect_fields(422, &["channel"]);
+    get("category=adult&item_type=book&owner_unit_code=B1&unit_code=B2").expect_problem(403, "forbidden");
+    app.get(&app.staff("courier", "B1"), "/api/v1/rules/explain")
+        .expect_problem(403, "forbidden");
+}

@@ -1,0 +1,76 @@
+//! `tongjie check`: sound after a seed, and every kind of damage is found.
+
+use crate::database::Engine;
+use crate::process::Tongjie;
+
+/// The number of the invariant, what somebody did in the database, and words of the line that tells it.
+const DAMAGE: &[(&str, &str, &str)] = &[
+    (
+        "invariant 1",
+        "UPDATE items SET status = 'on_shelf' WHERE id = (SELECT min(item_id) FROM loans WHERE closed_at IS NULL)",
+        "status on_shelf, loan open",
+    ),
+    (
+        "invariant 1",
+        "UPDATE items SET current_unit_id = (SELECT min(id) FROM units) \
+         WHERE id = (SELECT min(item_id) FROM loans WHERE closed_at IS NULL)",
+        "not at the unit that lent it",
+    ),
+    (
+        "invariant 3",
+        "UPDATE bibs SET open_holds = open_holds + 1 WHERE id = (SELECT min(id) FROM bibs)",
+        "open_holds is not the number",
+    ),
+    (
+        "invariant 3",
+        "UPDATE readers SET open_holds = 7 WHERE id = (SELECT max(id) FROM readers)",
+        "open_holds is not the number",
+    ),
+    (
+        "invariant 6",
+        "UPDATE loans SET due_at = loaned_at - 86400000 WHERE id = (SELECT min(id) FROM loans WHERE closed_at IS NULL)",
+        "is due before it was made",
+    ),
+    (
+        "invariant 7",
+        "INSERT INTO idempotency_keys (client, key, request_hash, outcome, created_at) \
+         VALUES ('staff:1', 'k', (SELECT hash FROM event_seals WHERE position = 1), NULL, 5)",
+        "a key without outcome",
+    ),
+    ("invariant 8", "UPDATE daily_counts SET n = n + 1 WHERE kind = 'loan_made'", "for loan_made are off by 1"),
+    (
+        "invariant 8",
+        "UPDATE events SET channel = 'moon' WHERE seq = (SELECT min(seq) FROM events WHERE kind = 'loan_made')",
+        "does not fit its",
+    ),
+    ("invariant 8", "DELETE FROM events WHERE seq = (SELECT min(seq) FROM events)", "events, "),
+    ("invariant 8", "DELETE FROM event_seals WHERE position = 1", "seal 1 is missing"),
+    (
+        "invariant 8",
+        "UPDATE event_personal SET reader_id = reader_id + 1 WHERE seq = (SELECT min(seq) FROM event_personal)",
+        "does not match its personal row",
+    ),
+];
+
+#[test]
+fn every_kind_of_damage_is_found() {
+    for engine in Engine::all() {
+        for (invariant, sql, words) in DAMAGE {
+            let tongjie = Tongjie::with_demo(engine);
+            assert!(tongjie.succeeds(&["check"]).contains("check: sound"));
+            assert!(tongjie.sql(sql) > 0, "{sql}");
+            let told = tongjie.fails(&["check"], 1);
+            assert!(told.contains(&format!("FAIL {invariant}")) && told.contains(words), "{sql}\n{told}");
+            assert_eq!(told.matches("FAIL").count(), 1, "only that one: {told}");
+        }
+    }
+}
+
+#[test]
+fn erasing_the_personal_side_breaks_nothing() {
+    for engine in Engine::all() {
+        let tongjie = Tongjie::with_demo(engine);
+        assert!(tongjie.sql("DELETE FROM event_personal") > 0);
+        assert!(tongjie.succeeds(&["check"]).contains("check: sound"));
+    }
+}

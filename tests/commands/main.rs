@@ -1,0 +1,11 @@
+//! The commands, as people and scripts run them: the built program, its exit code, and what it prints.
+
+#[path = "../support/database.rs"]
+mod database;
+mod process;
+
+mod admin;
+mod check;
+mod demo;
+mod import;
+mod start;
