@@ -7,12 +7,14 @@
 //! Not here: locking an account after wrong attempts (a count in the store), and the secrets of devices, which
 //! are random and need no slow hash (see [`super::tokens`]).
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
 
 use crate::config::AuthConfig;
@@ -65,43 +67,30 @@ struct Hasher {
     dummy: String,
 }
 
+thread_local! {
+    /// Argon2's working memory, kept by each thread that hashes: blocks of 19 MiB taken and given back log-in by log-in
+    /// leave the process a hundred megabytes larger than it needs to be.
+    static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
+type Argon2Result<T> = Result<T, argon2::password_hash::Error>;
+
 impl Hasher {
     fn hash(&self, secret: &SecretString) -> Result<String, PasswordError> {
-        hash_with(&self.argon2, secret)
+        hash_with(&self.argon2, secret).map_err(PasswordError::Failed)
     }
 
     fn verify(&self, secret: &SecretString, phc: Option<&str>) -> Result<bool, PasswordError> {
-        let stored = PasswordHash::new(phc.unwrap_or(&self.dummy))
-            .map_err(|error| PasswordError::Failed(error.into()))?;
-        match self
-            .argon2
-            .verify_password(secret.expose_secret().as_bytes(), &stored)
-        {
-            // The dummy's secret is random and forgotten; saying so twice costs nothing.
-            Ok(()) => Ok(phc.is_some()),
-            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-            Err(error) => Err(PasswordError::Failed(error)),
-        }
+        let matches = verify_with(secret, phc.unwrap_or(&self.dummy)).map_err(PasswordError::Failed)?;
+        // The dummy's secret is random and forgotten; saying so twice costs nothing.
+        Ok(matches && phc.is_some())
     }
 }
 
-fn hash_with(argon2: &Argon2<'_>, secret: &SecretString) -> Result<String, PasswordError> {
-    let hash: PasswordHash = argon2
-        .hash_password(secret.expose_secret().as_bytes())
-        .map_err(PasswordError::Failed)?;
-    Ok(hash.to_string())
-}
-
-/// As `hash_with`, in memory that is used again: hundreds of blocks of 19 MiB, taken and given back one by one, would
-/// leave a process twice as large as it needs to be.
-fn hash_in(
-    argon2: &Argon2<'_>,
-    memory: &mut [Block],
-    secret: &SecretString,
-) -> Result<String, argon2::password_hash::Error> {
+fn hash_with(argon2: &Argon2<'_>, secret: &SecretString) -> Argon2Result<String> {
     let salt = Salt::generate();
     let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
-    argon2.hash_password_into_with_memory(secret.expose_secret().as_bytes(), &salt, &mut out, memory)?;
+    fill(argon2, secret, &salt, &mut out)?;
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
@@ -110,6 +99,28 @@ fn hash_in(
         hash: Some(Output::new(&out)?),
     };
     Ok(hash.to_string())
+}
+
+/// Hashes with the costs that `phc` was made with, whatever they are today, and compares in constant time.
+fn verify_with(secret: &SecretString, phc: &str) -> Argon2Result<bool> {
+    let stored = PasswordHash::new(phc)?;
+    let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else {
+        return Err(argon2::password_hash::Error::EncodingInvalid);
+    };
+    let version = stored.version.map_or(Ok(Version::default()), Version::try_from)?;
+    let algorithm = Algorithm::try_from(stored.algorithm.as_str())?;
+    let argon2 = Argon2::new(algorithm, version, Params::try_from(&stored)?);
+    let mut out = vec![0; expected.len()];
+    fill(&argon2, secret, salt, &mut out)?;
+    Ok(expected.as_ref().ct_eq(&out).into())
+}
+
+fn fill(argon2: &Argon2<'_>, secret: &SecretString, salt: &[u8], out: &mut [u8]) -> Argon2Result<()> {
+    MEMORY.with_borrow_mut(|memory| {
+        memory.resize(argon2.params().block_count(), Block::default());
+        argon2.hash_password_into_with_memory(secret.expose_secret().as_bytes(), salt, out, memory.as_mut_slice())
+    })?;
+    Ok(())
 }
 
 impl PasswordService {
@@ -127,7 +138,11 @@ impl PasswordService {
         .map_err(|error| PasswordError::Failed(error.into()))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let (forgotten, _) = super::tokens::new_refresh();
-        let dummy = hash_with(&argon2, &forgotten.into())?;
+        // Not here, where the memory would be kept for nothing.
+        let dummy = std::thread::scope(|threads| {
+            let hashing = threads.spawn(|| hash_with(&argon2, &forgotten.into()));
+            hashing.join().map_err(|_| PasswordError::Stopped)?.map_err(PasswordError::Failed)
+        })?;
         let hasher = Arc::new(Hasher { argon2, dummy });
         let (jobs, queue) = crossbeam_channel::bounded(config.hash_queue);
         for number in 0..config.hash_threads {
@@ -164,19 +179,6 @@ impl PasswordService {
     /// [`PasswordError::Failed`].
     pub fn hash_blocking(&self, secret: &SecretString) -> Result<String, PasswordError> {
         self.hasher.hash(secret)
-    }
-
-    /// The same for many secrets, in their order.
-    ///
-    /// # Errors
-    /// [`PasswordError::Failed`].
-    pub fn hash_all_blocking(&self, secrets: &[SecretString]) -> Result<Vec<String>, PasswordError> {
-        let argon2 = &self.hasher.argon2;
-        let mut memory = vec![Block::default(); argon2.params().block_count()];
-        secrets
-            .iter()
-            .map(|secret| hash_in(argon2, &mut memory, secret).map_err(PasswordError::Failed))
-            .collect()
     }
 
     async fn run<T: Send + 'static>(
@@ -288,16 +290,13 @@ mod tests {
         assert!(matches!(damaged, Err(PasswordError::Failed(_))));
     }
 
+    /// Made by the reference implementation (`argon2` of Debian): secret `password`, salt `somesalt`.
     #[tokio::test]
-    async fn many_are_hashed_as_one_is() {
+    async fn hashes_made_elsewhere_are_understood() {
         let service = PasswordService::new(&config()).expect("starts");
-        let secrets = ["240117", "借书证 4711"].map(SecretString::from);
-        let phcs = service.hash_all_blocking(&secrets).expect("hashed");
-        assert_eq!(phcs.len(), 2);
-        for (secret, phc) in secrets.into_iter().zip(phcs) {
-            assert!(phc.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{phc}");
-            assert!(!service.verify("other".into(), Some(phc.clone())).await.expect("checked"));
-            assert!(service.verify(secret, Some(phc)).await.expect("checked"));
+        let phc = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        for (secret, expected) in [("password", true), ("Password", false)] {
+            assert_eq!(service.verify(secret.into(), Some(phc.into())).await.expect("checked"), expected);
         }
     }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -47,6 +48,8 @@ pub struct Identity {
     pub sid: i64,
     /// The unit the caller works at.
     pub unit: Option<i64>,
+    /// What a device is: it decides the channel of its acts.
+    pub device_kind: Option<String>,
     pub grants: Vec<Grant>,
 }
 
@@ -62,6 +65,8 @@ pub struct Claims {
     pub sid: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_kind: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<Grant>,
     /// Seconds since the epoch.
@@ -84,8 +89,18 @@ pub struct TokenService {
     decoding: DecodingKey,
     validation: Validation,
     access_ttl: Duration,
+    /// Derived from the signing key, for digests that nobody without it can try guesses against.
+    digest: Hmac<Sha256>,
     /// Token to claims. Only genuine tokens get in, so forgeries cannot push anything out.
     genuine: RwLock<HashMap<Box<str>, Arc<Claims>>>,
+}
+
+/// A key of its own for each purpose, so that no two uses of the signing key can meet.
+fn keyed(key: &[u8], purpose: &[u8]) -> Hmac<Sha256> {
+    let empty = || Hmac::<Sha256>::new(&Default::default());
+    let mut derive = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| empty());
+    derive.update(purpose);
+    Hmac::<Sha256>::new_from_slice(&derive.finalize().into_bytes()).unwrap_or_else(|_| empty())
 }
 
 impl TokenService {
@@ -102,8 +117,20 @@ impl TokenService {
             decoding: DecodingKey::from_secret(key.expose()),
             validation,
             access_ttl,
+            digest: keyed(key.expose(), b"request digest"),
             genuine: RwLock::default(),
         }
+    }
+
+    /// A keyed digest of a request: bodies may hold passwords, and a dump of the database must not help to guess them.
+    #[must_use]
+    pub fn digest(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = self.digest.clone();
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
     }
 
     /// The life of a token issued now: the `expires_in` of a log-in's answer.
@@ -120,6 +147,7 @@ impl TokenService {
             aud,
             sid,
             unit,
+            device_kind,
             grants,
         } = identity;
         let iat = now.timestamp();
@@ -130,6 +158,7 @@ impl TokenService {
             sub,
             sid,
             unit,
+            device_kind,
             grants,
             iat,
             exp,
@@ -245,6 +274,7 @@ mod tests {
             aud: Audience::Staff,
             sid: 12,
             unit: Some(3),
+            device_kind: None,
             grants,
         }
     }
@@ -276,6 +306,7 @@ mod tests {
                 aud,
                 sid,
                 unit,
+                device_kind,
                 grants,
             } = staff();
             let expected = Claims {
@@ -284,6 +315,7 @@ mod tests {
                 sub,
                 sid,
                 unit,
+                device_kind,
                 grants,
                 iat: 1000,
                 exp: 1900,

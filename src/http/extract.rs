@@ -8,7 +8,6 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
 use super::json_fault;
 use super::problem::{Code, Problem};
@@ -193,15 +192,14 @@ fn idempotency_key(request: &HttpRequest, body: &[u8]) -> Result<Option<Idempote
     if !(1..=KEY_MAX).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(wrong());
     }
-    let mut hash = Sha256::new();
-    for part in [request.method().as_str(), request.path(), request.query_string()] {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    hash.update(body);
+    let Some(app) = request.app_data::<web::Data<App>>() else {
+        return Err(Problem::of(Code::Internal));
+    };
+    let asked = [request.method().as_str(), request.path(), request.query_string()].map(str::as_bytes);
+    let request_hash = app.tokens.digest(&[asked[0], asked[1], asked[2], body]);
     Ok(Some(IdempotencyKey {
         key: key.to_owned(),
-        request_hash: hash.finalize().into(),
+        request_hash,
     }))
 }
 

@@ -7,9 +7,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::error::StoreError;
-use super::events::{EVENT_COLUMNS, EventRow, Seal, SideRow};
+use super::events::{EVENT_COLUMNS, EventRow, SideRow};
 use super::schema::{event_personal, event_seals, events};
-use super::seals::{CountKey, Counts, SEAL_EVENTS, count_event};
+use super::seals::{CountKey, Counts, SEAL_EVENTS, Seal, count_event};
 use super::tx::ReadTx;
 use crate::domain::event::EventKind;
 

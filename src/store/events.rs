@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
 use super::hot::{InsertEvent, InsertSide};
-use super::schema::{event_personal, event_seals, events, visit_keys};
-use super::tx::{ReadTx, WriteTx};
+use super::schema::{event_personal, events, visit_keys};
+use super::tx::WriteTx;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{BibId, CategoryId, DeviceId, ItemId, ItemTypeId, ReaderId, StaffId, UnitId};
 use crate::domain::item::ItemFacts;
@@ -357,67 +357,4 @@ fn random_bytes<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0_u8; N];
     getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable { reason: "no randomness", source: None })?;
     Ok(bytes)
-}
-
-/// The end of the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct Seal {
-    pub position: i64,
-    pub last_txid: i64,
-    pub last_seq: i64,
-    pub event_count: i64,
-    pub hash: Vec<u8>,
-}
-
-impl Seal {
-    /// Before the first seal.
-    pub fn origin() -> Self {
-        Self { position: 0, last_txid: 0, last_seq: 0, event_count: 0, hash: vec![0; 32] }
-    }
-
-    /// The hash of the next seal over these events.
-    pub(super) fn chain(&self, digests: &[[u8; 32]]) -> Vec<u8> {
-        let mut hash = Sha256::new();
-        hash.update(&self.hash);
-        hash.update((self.position + 1).to_be_bytes());
-        for digest in digests {
-            hash.update(digest);
-        }
-        hash.finalize().to_vec()
-    }
-}
-
-impl ReadTx<'_> {
-    /// The last seal.
-    pub fn last_seal(&mut self) -> Result<Seal, StoreError> {
-        let last: Option<Seal> = event_seals::table
-            .order(event_seals::position.desc())
-            .select((
-                event_seals::position,
-                event_seals::last_txid,
-                event_seals::last_seq,
-                event_seals::event_count,
-                event_seals::hash,
-            ))
-            .first(self.conn)
-            .optional()?;
-        Ok(last.unwrap_or_else(Seal::origin))
-    }
-
-    /// Events after a point of the commit order that no running transaction can still get in front of.
-    pub(super) fn settled_events(
-        &mut self,
-        after: (i64, i64),
-        limit: i64,
-    ) -> Result<Vec<(i64, EventRow)>, StoreError> {
-        let horizon = super::dialect::commit_horizon(self.conn)?;
-        let (txid, seq) = after;
-        Ok(events::table
-            .filter(events::txid.lt(horizon))
-            .filter(events::txid.gt(txid).or(events::txid.eq(txid).and(events::seq.gt(seq))))
-            .order((events::txid, events::seq))
-            .limit(limit)
-            .select((events::txid, EVENT_COLUMNS))
-            .load(self.conn)?)
-    }
 }

@@ -97,12 +97,14 @@ impl Candidate {
 impl WriteTx<'_> {
     /// The items a scanned barcode may mean: of every owner, or of one.
     pub fn items_by_barcode(&mut self, barcode: &str, owner: Option<UnitId>) -> Result<Vec<Candidate>, StoreError> {
+        // One owner has a barcode once, so with an owner there is nothing to cut off.
+        let limit = if owner.is_some() { i64::MAX } else { AMBIGUOUS_LIMIT };
         let found: Vec<Candidate> = match &mut *self.conn {
             AnyConnection::Sqlite(conn) => items::table
                 .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
                 .filter(items::barcode.eq(barcode))
                 .order(items::owner_unit_id)
-                .limit(AMBIGUOUS_LIMIT)
+                .limit(limit)
                 .select((item_columns!(), (bibs::title, bibs::clc_class, bibs::open_holds)))
                 .load::<(ItemRow, BibRow)>(conn)?
                 .into_iter()
@@ -116,7 +118,7 @@ impl WriteTx<'_> {
             AnyConnection::Postgres(conn) => items::table
                 .filter(items::barcode.eq(barcode))
                 .order(items::owner_unit_id)
-                .limit(AMBIGUOUS_LIMIT)
+                .limit(limit)
                 .select((items::id, items::bib_id, items::owner_unit_id))
                 .load::<(i64, i64, i64)>(conn)?
                 .into_iter()

@@ -5,15 +5,90 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use sha2::{Digest, Sha256};
 
+use super::connection::AnyConnection;
 use super::error::StoreError;
-use super::events::{EventRow, Seal};
-use super::schema::{daily_counts, event_seals};
+use super::events::{EVENT_COLUMNS, EventRow};
+use super::schema::{daily_counts, event_seals, events};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::event::EventKind;
 
 /// Events under one seal, at most.
 pub const SEAL_EVENTS: i64 = 1_000;
+
+/// The end of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Seal {
+    pub position: i64,
+    pub last_txid: i64,
+    pub last_seq: i64,
+    pub event_count: i64,
+    pub hash: Vec<u8>,
+}
+
+impl Seal {
+    /// Before the first seal.
+    pub fn origin() -> Self {
+        Self { position: 0, last_txid: 0, last_seq: 0, event_count: 0, hash: vec![0; 32] }
+    }
+
+    /// The hash of the next seal over these events.
+    pub(super) fn chain(&self, digests: &[[u8; 32]]) -> Vec<u8> {
+        let mut hash = Sha256::new();
+        hash.update(&self.hash);
+        hash.update((self.position + 1).to_be_bytes());
+        for digest in digests {
+            hash.update(digest);
+        }
+        hash.finalize().to_vec()
+    }
+}
+
+impl ReadTx<'_> {
+    /// The last seal.
+    pub fn last_seal(&mut self) -> Result<Seal, StoreError> {
+        let last: Option<Seal> = event_seals::table
+            .order(event_seals::position.desc())
+            .select((
+                event_seals::position,
+                event_seals::last_txid,
+                event_seals::last_seq,
+                event_seals::event_count,
+                event_seals::hash,
+            ))
+            .first(self.conn)
+            .optional()?;
+        Ok(last.unwrap_or_else(Seal::origin))
+    }
+
+    /// Events after a point of the commit order that no running transaction can still get in front of.
+    pub(super) fn settled_events(
+        &mut self,
+        after: (i64, i64),
+        limit: i64,
+    ) -> Result<Vec<(i64, EventRow)>, StoreError> {
+        let (txid, seq) = after;
+        let columns = (events::txid, EVENT_COLUMNS);
+        let settled = match &mut *self.conn {
+            // The writer thread numbers events in commit order: the primary key is that order.
+            AnyConnection::Sqlite(conn) => {
+                events::table.filter(events::seq.gt(seq)).order(events::seq).limit(limit).select(columns).load(conn)?
+            }
+            AnyConnection::Postgres(conn) => {
+                let horizon = super::dialect::commit_horizon(conn)?;
+                events::table
+                    .filter(events::txid.ge(txid).and(events::txid.lt(horizon)))
+                    .filter(events::txid.gt(txid).or(events::seq.gt(seq)))
+                    .order((events::txid, events::seq))
+                    .limit(limit)
+                    .select(columns)
+                    .load(conn)?
+            }
+        };
+        Ok(settled)
+    }
+}
 
 /// What one line of the statistics counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -31,7 +31,9 @@ impl Caller {
         let who = match claims.aud {
             Audience::Staff => Who::Staff { id: StaffId::new(claims.sub), grants: claims.grants.clone() },
             Audience::Reader => Who::Reader { id: ReaderId::new(claims.sub) },
-            Audience::Device => Who::Device { id: DeviceId::new(claims.sub), channel: Channel::Kiosk },
+            Audience::Device => {
+                Who::Device { id: DeviceId::new(claims.sub), channel: channel_of(claims.device_kind.as_deref()) }
+            }
         };
         Self { who, unit: claims.unit.map(UnitId::new), session: claims.sid }
     }
@@ -120,5 +122,14 @@ impl Caller {
     /// `Forbidden` for a caller who works nowhere, such as a reader.
     pub fn working_unit(&self) -> super::Result<UnitId> {
         self.unit.ok_or(UseCaseError::Forbidden)
+    }
+}
+
+/// The channel of a device's acts: nobody of the staff stands at any of them.
+fn channel_of(device_kind: Option<&str>) -> Channel {
+    match device_kind {
+        Some("locker") => Channel::Locker,
+        Some("sorter") => Channel::Drop,
+        _ => Channel::Kiosk,
     }
 }

@@ -69,7 +69,7 @@ fn still_valid(tx: &mut WriteTx<'_>, row: &RefreshRow) -> Result<Option<Opened>>
     let Some(aud) = audience_of(&row.audience) else {
         return Ok(None);
     };
-    let mut grants = Vec::new();
+    let (mut grants, mut device_kind) = (Vec::new(), None);
     let valid = match (aud, row.unit()) {
         (Audience::Staff, None) => false,
         (Audience::Staff, Some(unit)) => {
@@ -83,7 +83,9 @@ fn still_valid(tx: &mut WriteTx<'_>, row: &RefreshRow) -> Result<Option<Opened>>
         }
         (Audience::Device, at) => {
             let state = tx.device_state(DeviceId::new(row.subject_id))?;
-            state.is_some_and(|(unit, _, active)| active && at == Some(unit))
+            let state = state.filter(|(unit, _, active)| *active && at == Some(*unit));
+            device_kind = state.map(|(_, kind, _)| kind);
+            device_kind.is_some()
         }
     };
     let unit = row.unit().and_then(|unit| network.unit(unit));
@@ -94,6 +96,7 @@ fn still_valid(tx: &mut WriteTx<'_>, row: &RefreshRow) -> Result<Option<Opened>>
             aud,
             sid,
             unit: row.unit_id,
+            device_kind,
             grants,
         },
         unit_code: unit.map(|unit| unit.code.clone()),

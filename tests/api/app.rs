@@ -162,6 +162,7 @@ impl TestApp {
     /// A genuine token of any kind, without a log-in.
     pub fn issue(&self, aud: Audience, unit: Option<i64>, grants: Vec<Grant>) -> String {
         let identity = Identity {
+            device_kind: None,
             sub: 1,
             aud,
             sid: 1,

@@ -203,6 +203,7 @@ fn other_tokens_are_refused_without_detail(app: &TestApp) {
         std::time::Duration::from_secs(900),
     );
     let identity = tongjie::auth::Identity {
+        device_kind: None,
         sub: 1,
         aud: Audience::Staff,
         sid: 1,

@@ -32,17 +32,12 @@ pub fn insert_visit_key(conn: &mut AnyConnection, day: &str, key: &[u8]) -> Quer
     Ok(inserted == 1)
 }
 
-/// Transactions below this number have all ended. SQLite has one writer that numbers events in commit order: no limit.
-pub fn commit_horizon(conn: &mut AnyConnection) -> QueryResult<i64> {
-    match conn {
-        AnyConnection::Sqlite(_) => Ok(i64::MAX),
-        AnyConnection::Postgres(conn) => {
-            diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
-                "pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
-            ))
-            .first(conn)
-        }
-    }
+/// PostgreSQL: transactions below this number have all ended.
+pub fn commit_horizon(conn: &mut diesel::PgConnection) -> QueryResult<i64> {
+    diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
+        "pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
+    ))
+    .first(conn)
 }
 
 /// Lets one transaction at a time match records with the catalogue, until its end. Any number will do that nothing else uses.

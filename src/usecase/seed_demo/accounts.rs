@@ -84,7 +84,7 @@ impl Hashing {
                     let passwords = passwords.clone();
                     tokio::task::spawn_blocking(move || {
                         let plain = (0..staff).map(|_| new_password()).chain((0..pins).map(|_| new_pin()));
-                        hashed(&passwords, plain.collect())
+                        plain.map(|plain| hashed(&passwords, plain)).collect()
                     })
                 })
                 .collect(),
@@ -102,11 +102,10 @@ impl Hashing {
     }
 }
 
-fn hashed(passwords: &PasswordService, plain: Vec<String>) -> Result<Vec<Secret>> {
-    let secrets: Vec<SecretString> = plain.iter().cloned().map(SecretString::from).collect();
-    let hashes = passwords.hash_all_blocking(&secrets);
-    let hashes = hashes.map_err(|error| UseCaseError::Internal(error.to_string()))?;
-    Ok(plain.into_iter().zip(hashes).map(|(plain, hash)| Secret { plain, hash }).collect())
+fn hashed(passwords: &PasswordService, plain: String) -> Result<Secret> {
+    let hash = passwords.hash_blocking(&SecretString::from(plain.clone()));
+    let hash = hash.map_err(|error| UseCaseError::Internal(error.to_string()))?;
+    Ok(Secret { plain, hash })
 }
 
 /// 16 letters and digits: 95 bits.

@@ -114,11 +114,13 @@ pub async fn seed_demo(
     let bibs = catalogue::seed(store, (options.seed, count), root, opened, progress).await?;
     let mut world = plan::World::plan(store, options, (places, bibs), &network, (now, opened)).await?;
     world.write(store, opened, progress).await?;
+    // While the last passwords are being hashed.
+    progress.begin("seals", None);
+    seal_events(store).await?;
     progress.begin("log-ins", None);
     let (accounts, step) = log_ins::assemble(&world, staff, hashing.finish().await?, &network);
     keep(&accounts).map_err(|error| UseCaseError::Internal(format!("the accounts file cannot be written: {error}")))?;
     accounts::write(store, step).await?;
-    progress.begin("seals", None);
     seal_events(store).await?;
     store.write(|tx| tx.analyze().map_err(UseCaseError::from)).await?;
     Ok(accounts)
