@@ -22,7 +22,11 @@ const CLIENTS: usize = 64;
 const RUN: Duration = Duration::from_secs(5);
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     for engine in Engine::all() {
         runtime.block_on(measure(engine));
     }
@@ -32,8 +36,9 @@ async fn measure(engine: Engine) {
     let world = Arc::new(World::new(engine, CLIENTS * 4, CLIENTS).await);
     let done = Arc::new(AtomicU64::new(0));
     let began = Instant::now();
-    let clients: Vec<_> =
-        (0..CLIENTS).map(|client| tokio::spawn(one_client(world.clone(), client, done.clone(), began))).collect();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| tokio::spawn(one_client(world.clone(), client, done.clone(), began)))
+        .collect();
     for client in clients {
         client.await.expect("no client panics");
     }
@@ -55,15 +60,22 @@ async fn one_client(world: Arc<World>, client: usize, done: Arc<AtomicU64>, bega
         }
         let item = format!("I{}", client * 4 + (round % 4) as usize);
         let key = format!("out-{client}-{round}");
-        lend(&world.store, &caller, &item, &format!("R{client}"), Some(&key)).await.expect("lent");
+        lend(&world.store, &caller, &item, &format!("R{client}"), Some(&key))
+            .await
+            .expect("lent");
         let command = CheckIn {
             item_barcode: Barcode::parse(&item).expect("a barcode"),
             owner_unit_code: None,
             returned_at: None,
             consent: Consent::default(),
         };
-        let key = IdempotencyKey { key: format!("in-{client}-{round}"), request_hash: [9; 32] };
-        check_in(&world.store, &caller, command, Some(key)).await.expect("taken back");
+        let key = IdempotencyKey {
+            key: format!("in-{client}-{round}"),
+            request_hash: [9; 32],
+        };
+        check_in(&world.store, &caller, command, Some(key))
+            .await
+            .expect("taken back");
         done.fetch_add(2, Ordering::Relaxed);
     }
 }

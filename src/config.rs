@@ -201,16 +201,9 @@ impl Config {
             })
             .transpose()?;
         // Lossy: a value that is not UTF-8 then fails its own check, by name, instead of being skipped.
-        let env = std::env::vars_os().map(|(key, value)| {
-            (
-                key.to_string_lossy().into_owned(),
-                value.to_string_lossy().into_owned(),
-            )
-        });
-        Self::from_layers(
-            text.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
-            env,
-        )
+        let env = std::env::vars_os()
+            .map(|(key, value)| (key.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
+        Self::from_layers(text.as_ref().map(|(name, text)| (name.as_str(), text.as_str())), env)
     }
 
     /// The same with the layers given: `file` is a name for messages and the text.
@@ -293,11 +286,7 @@ impl Config {
         within("database.queue_limit", database.queue_limit, 1..=100_000)?;
         within("database.group_limit", database.group_limit, 1..=4096)?;
         within("http.workers", http.workers, 1..=256)?;
-        within(
-            "http.max_body_bytes",
-            http.max_body_bytes,
-            1024..=64 * 1024 * 1024,
-        )?;
+        within("http.max_body_bytes", http.max_body_bytes, 1024..=64 * 1024 * 1024)?;
         within("http.request_timeout_ms", http.request_timeout_ms, 100..=600_000)?;
         if http.bind == sip2.bind && http.bind.port() != 0 {
             return bad("sip2.bind", "the same address as http.bind");
@@ -380,10 +369,7 @@ mod tests {
     use super::*;
 
     fn load(file: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let env: Vec<_> = env
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let env: Vec<_> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Config::from_layers(Some(("test.toml", file)), env)
     }
 
@@ -426,15 +412,9 @@ mod tests {
         let config = load(file, &env).expect("valid");
         assert_eq!(config.http.workers, 3);
         assert_eq!(config.http.bind.port(), 9090);
-        let config = load(
-            file,
-            &[("TONGJIE__DATA__DIR", "/d"), ("TONGJIE__LOG__FORMAT", "json")],
-        )
-        .expect("valid");
+        let config = load(file, &[("TONGJIE__DATA__DIR", "/d"), ("TONGJIE__LOG__FORMAT", "json")]).expect("valid");
         assert_eq!(config.log.format, LogFormat::Json);
-        assert!(
-            matches!(config.database_url(), DatabaseUrl::Sqlite(path) if path == Path::new("/d/tongjie.db"))
-        );
+        assert!(matches!(config.database_url(), DatabaseUrl::Sqlite(path) if path == Path::new("/d/tongjie.db")));
     }
 
     #[test]
@@ -458,11 +438,7 @@ mod tests {
             ("TONGJIE__HTTP__BIND", "127.0.0.1:6001", "sip2.bind"),
             ("TONGJIE__SIP2__BIND", "6001", "sip2.bind"),
             ("TONGJIE__DATA__DIR", "", "data.dir"),
-            (
-                "TONGJIE__DATABASE__URL",
-                "mysql://root:geheim@h/db",
-                "database.url",
-            ),
+            ("TONGJIE__DATABASE__URL", "mysql://root:geheim@h/db", "database.url"),
             ("TONGJIE__DATABASE__URL", "tongjie.db", "database.url"),
             ("TONGJIE__DATABASE__POOL_SIZE", "4294967296", "database.pool_size"),
             ("TONGJIE__DATABASE__GROUP_LIMIT", "0", "database.group_limit"),

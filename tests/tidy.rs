@@ -22,7 +22,10 @@ fn root() -> PathBuf {
 }
 
 fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(dir).expect("a readable directory").map_while(Result::ok) {
+    for entry in std::fs::read_dir(dir)
+        .expect("a readable directory")
+        .map_while(Result::ok)
+    {
         let path = entry.path();
         if path.is_dir() {
             rust_files(&path, found);
@@ -41,9 +44,19 @@ fn sources() -> Vec<Source> {
         .into_iter()
         .map(|path| {
             let text = std::fs::read_to_string(&path).expect("UTF-8");
-            let name = path.strip_prefix(&src).expect("below src").to_string_lossy().replace('\\', "/");
-            let code = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).map(str::to_owned);
-            Source { code: code.collect(), name }
+            let name = path
+                .strip_prefix(&src)
+                .expect("below src")
+                .to_string_lossy()
+                .replace('\\', "/");
+            let code = text
+                .lines()
+                .take_while(|line| !line.starts_with("#[cfg(test)]"))
+                .map(str::to_owned);
+            Source {
+                code: code.collect(),
+                name,
+            }
         })
         .collect()
 }
@@ -68,23 +81,49 @@ fn assert_none(what: &str, found: Vec<String>) {
 #[test]
 fn the_domain_is_pure() {
     let words = [
-        "diesel", "actix", "tokio", "serde_json", "Utc::now", "Local::now", "getrandom", "rand::", "std::fs", "std::net",
-        "async ", "crate::store", "crate::usecase", "crate::http", "crate::auth", "SystemTime", "Instant",
+        "diesel",
+        "actix",
+        "tokio",
+        "serde_json",
+        "Utc::now",
+        "Local::now",
+        "getrandom",
+        "rand::",
+        "std::fs",
+        "std::net",
+        "async ",
+        "crate::store",
+        "crate::usecase",
+        "crate::http",
+        "crate::auth",
+        "SystemTime",
+        "Instant",
     ];
     let sources = sources();
     let domain = sources.iter().filter(|source| source.name.starts_with("domain/"));
-    assert_none("the domain may not use", domain.flat_map(|source| lines_with(source, &words)).collect());
+    assert_none(
+        "the domain may not use",
+        domain.flat_map(|source| lines_with(source, &words)).collect(),
+    );
 }
 
 #[test]
 fn adapters_do_not_touch_the_store() {
     let sources = sources();
     let adapters = sources.iter().filter(|source| {
-        let part = source.name.split('/').next().unwrap_or_default().trim_end_matches(".rs");
+        let part = source
+            .name
+            .split('/')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches(".rs");
         ADAPTERS.contains(&part)
     });
     let words = ["crate::store", "diesel::"];
-    assert_none("adapters call use cases", adapters.flat_map(|source| lines_with(source, &words)).collect());
+    assert_none(
+        "adapters call use cases",
+        adapters.flat_map(|source| lines_with(source, &words)).collect(),
+    );
 }
 
 #[test]
@@ -92,15 +131,30 @@ fn use_cases_and_store_know_no_adapter() {
     let words = ["actix", "crate::http", "crate::cli", "crate::sip2"];
     let sources = sources();
     let inner = ["usecase/", "store/", "auth/", "catalogue/"];
-    let inner = sources.iter().filter(|source| inner.iter().any(|part| source.name.starts_with(part)));
-    assert_none("data flows one way", inner.flat_map(|source| lines_with(source, &words)).collect());
+    let inner = sources
+        .iter()
+        .filter(|source| inner.iter().any(|part| source.name.starts_with(part)));
+    assert_none(
+        "data flows one way",
+        inner.flat_map(|source| lines_with(source, &words)).collect(),
+    );
 }
 
 #[test]
 fn nothing_is_left_unfinished_or_silenced() {
-    let words = ["todo!(", "unimplemented!(", "#[allow(", "#![allow(", "dbg!(", "#[ignore"];
+    let words = [
+        "todo!(",
+        "unimplemented!(",
+        "#[allow(",
+        "#![allow(",
+        "dbg!(",
+        "#[ignore",
+    ];
     let sources = sources();
-    assert_none("finish it", sources.iter().flat_map(|source| lines_with(source, &words)).collect());
+    assert_none(
+        "finish it",
+        sources.iter().flat_map(|source| lines_with(source, &words)).collect(),
+    );
 }
 
 #[test]
@@ -108,7 +162,10 @@ fn the_clock_is_read_in_one_place() {
     let sources = sources();
     let others = sources.iter().filter(|source| source.name != "clock.rs");
     let words = ["Utc::now", "Local::now", "SystemTime::now"];
-    assert_none("`now` is an argument", others.flat_map(|source| lines_with(source, &words)).collect());
+    assert_none(
+        "`now` is an argument",
+        others.flat_map(|source| lines_with(source, &words)).collect(),
+    );
 }
 
 #[test]
@@ -116,7 +173,11 @@ fn names_say_what_a_thing_is() {
     let banned = ["utils", "util", "helpers", "helper", "common", "manager", "misc"];
     let sources = sources();
     let found = sources.iter().filter(|source| {
-        source.name.trim_end_matches(".rs").split('/').any(|part| banned.contains(&part))
+        source
+            .name
+            .trim_end_matches(".rs")
+            .split('/')
+            .any(|part| banned.contains(&part))
     });
     assert_none("find a better name", found.map(|source| source.name.clone()).collect());
 }
@@ -124,20 +185,39 @@ fn names_say_what_a_thing_is() {
 #[test]
 fn every_module_says_what_it_is_for() {
     let sources = sources();
-    let silent = sources.iter().filter(|source| !source.code.first().is_some_and(|line| line.starts_with("//!")));
-    assert_none("a module begins with //!", silent.map(|source| source.name.clone()).collect());
+    let silent = sources
+        .iter()
+        .filter(|source| !source.code.first().is_some_and(|line| line.starts_with("//!")));
+    assert_none(
+        "a module begins with //!",
+        silent.map(|source| source.name.clone()).collect(),
+    );
 }
 
 #[test]
 fn files_and_functions_stay_short() {
     let mut found = Vec::new();
-    for source in sources().iter().filter(|source| !LENGTH_EXEMPT.contains(&source.name.as_str())) {
+    for source in sources()
+        .iter()
+        .filter(|source| !LENGTH_EXEMPT.contains(&source.name.as_str()))
+    {
         if source.code.len() > FILE_LINES {
-            found.push(format!("src/{}: {} lines, {FILE_LINES} allowed", source.name, source.code.len()));
+            found.push(format!(
+                "src/{}: {} lines, {FILE_LINES} allowed",
+                source.name,
+                source.code.len()
+            ));
         }
-        let allowed = if source.name.starts_with("http/v1/") { HANDLER_LINES } else { FUNCTION_LINES };
+        let allowed = if source.name.starts_with("http/v1/") {
+            HANDLER_LINES
+        } else {
+            FUNCTION_LINES
+        };
         for (name, lines) in functions(source).into_iter().filter(|(_, lines)| *lines > allowed) {
-            found.push(format!("src/{}: fn {name} has {lines} lines, {allowed} allowed", source.name));
+            found.push(format!(
+                "src/{}: fn {name} has {lines} lines, {allowed} allowed",
+                source.name
+            ));
         }
     }
     assert_none("too long", found);
@@ -167,9 +247,9 @@ fn functions(source: &Source) -> Vec<(String, usize)> {
 fn function_name(line: &str) -> Option<String> {
     let line = line.trim_start();
     let (before, after) = line.split_once("fn ")?;
-    let modifiers = before.split_whitespace().all(|word| {
-        matches!(word, "pub" | "const" | "async" | "unsafe" | "extern") || word.starts_with("pub(")
-    });
+    let modifiers = before
+        .split_whitespace()
+        .all(|word| matches!(word, "pub" | "const" | "async" | "unsafe" | "extern") || word.starts_with("pub("));
     let name: String = after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     (modifiers && !name.is_empty()).then_some(name)
 }
@@ -178,11 +258,17 @@ fn function_name(line: &str) -> Option<String> {
 fn migrations_are_twins() {
     let names = |engine: &str| -> BTreeSet<String> {
         let dir = root().join("migrations").join(engine);
-        let entries = std::fs::read_dir(&dir).expect("migrations are there").map_while(Result::ok);
+        let entries = std::fs::read_dir(&dir)
+            .expect("migrations are there")
+            .map_while(Result::ok);
         entries
             .map(|entry| {
                 for file in ["up.sql", "down.sql"] {
-                    assert!(entry.path().join(file).is_file(), "{} has no {file}", entry.path().display());
+                    assert!(
+                        entry.path().join(file).is_file(),
+                        "{} has no {file}",
+                        entry.path().display()
+                    );
                 }
                 entry.file_name().to_string_lossy().into_owned()
             })
@@ -194,7 +280,10 @@ fn migrations_are_twins() {
 /// Table and column names with their order, types left out.
 fn columns(engine: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for migration in std::fs::read_dir(root().join("migrations").join(engine)).expect("there").map_while(Result::ok) {
+    for migration in std::fs::read_dir(root().join("migrations").join(engine))
+        .expect("there")
+        .map_while(Result::ok)
+    {
         let sql = std::fs::read_to_string(migration.path().join("up.sql")).expect("UTF-8");
         let mut table: Option<String> = None;
         for line in sql.lines() {
@@ -203,7 +292,10 @@ fn columns(engine: &str) -> Vec<String> {
             } else if line.starts_with(')') {
                 table = None;
             } else if let (Some(table), Some(word)) = (&table, line.trim().split_whitespace().next()) {
-                if word.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit()) {
+                if word
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+                {
                     found.push(format!("{table}.{word}"));
                 }
             }

@@ -141,7 +141,10 @@ impl PasswordService {
         // Not here, where the memory would be kept for nothing.
         let dummy = std::thread::scope(|threads| {
             let hashing = threads.spawn(|| hash_with(&argon2, &forgotten.into()));
-            hashing.join().map_err(|_| PasswordError::Stopped)?.map_err(PasswordError::Failed)
+            hashing
+                .join()
+                .map_err(|_| PasswordError::Stopped)?
+                .map_err(PasswordError::Failed)
         })?;
         let hasher = Arc::new(Hasher { argon2, dummy });
         let (jobs, queue) = crossbeam_channel::bounded(config.hash_queue);
@@ -169,8 +172,7 @@ impl PasswordService {
     /// # Errors
     /// [`PasswordError::Busy`] at once when the queue is full; [`PasswordError::Failed`] when `phc` is damaged.
     pub async fn verify(&self, secret: SecretString, phc: Option<String>) -> Result<bool, PasswordError> {
-        self.run(move |hasher| hasher.verify(&secret, phc.as_deref()))
-            .await
+        self.run(move |hasher| hasher.verify(&secret, phc.as_deref())).await
     }
 
     /// Hashes on the calling thread: for commands that set up accounts without serving anybody.
@@ -290,13 +292,16 @@ mod tests {
         assert!(matches!(damaged, Err(PasswordError::Failed(_))));
     }
 
-    /// Made by the reference implementation (`argon2` of Debian): secret `password`, salt `somesalt`.
+    /// A test vector of the reference implementation: secret `password`, salt `somesalt`.
     #[tokio::test]
     async fn hashes_made_elsewhere_are_understood() {
         let service = PasswordService::new(&config()).expect("starts");
         let phc = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
         for (secret, expected) in [("password", true), ("Password", false)] {
-            assert_eq!(service.verify(secret.into(), Some(phc.into())).await.expect("checked"), expected);
+            assert_eq!(
+                service.verify(secret.into(), Some(phc.into())).await.expect("checked"),
+                expected
+            );
         }
     }
 

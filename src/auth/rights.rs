@@ -206,12 +206,9 @@ pub const fn reader_may(right: Right) -> bool {
 #[must_use]
 pub const fn device_may(right: Right) -> bool {
     match right {
-        Right::ReadUnits
-        | Right::ReadCatalogue
-        | Right::CheckOut
-        | Right::CheckIn
-        | Right::Renew
-        | Right::VoidLoan => true,
+        Right::ReadUnits | Right::ReadCatalogue | Right::CheckOut | Right::CheckIn | Right::Renew | Right::VoidLoan => {
+            true
+        }
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
@@ -282,17 +279,9 @@ ExplainRule          x            x         x          x       -       x       x
         for right in Right::ALL {
             printed += &format!("{:<15}", format!("{right:?}"));
             for role in Role::ALL {
-                printed += &format!(
-                    " {:>width$}",
-                    mark(allows(role, right)),
-                    width = role.as_str().len()
-                );
+                printed += &format!(" {:>width$}", mark(allows(role, right)), width = role.as_str().len());
             }
-            printed += &format!(
-                " | {:>6} {:>6}\n",
-                mark(reader_may(right)),
-                mark(device_may(right))
-            );
+            printed += &format!(" | {:>6} {:>6}\n", mark(reader_may(right)), mark(device_may(right)));
         }
         assert_eq!(printed, MATRIX, "\n{printed}");
     }

@@ -77,9 +77,7 @@ fn read(path: &Path) -> Result<SigningKey, SigningKeyError> {
     let text = io::read_to_string(file).map_err(failed)?;
     match URL_SAFE_NO_PAD.decode(text.trim_end()) {
         Ok(bytes) if bytes.len() == KEY_BYTES => Ok(SigningKey(bytes.into())),
-        _ => Err(SigningKeyError::Damaged {
-            path: path.to_owned(),
-        }),
+        _ => Err(SigningKeyError::Damaged { path: path.to_owned() }),
     }
 }
 
@@ -141,15 +139,9 @@ mod tests {
         let second = SigningKey::load(&dir.config(None)).expect("found");
         assert_eq!(first.expose(), second.expose());
         assert_eq!(first.expose().len(), KEY_BYTES);
-        assert_eq!(
-            fs::metadata(dir.0.join(FILE_NAME)).expect("file").mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(dir.0.join(FILE_NAME)).expect("file").mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(&dir.0).expect("dir").count(), 1, "no draft is left");
-        assert!(
-            format!("{first:?}").contains("REDACTED"),
-            "debug output shows no bytes"
-        );
+        assert!(format!("{first:?}").contains("REDACTED"), "debug output shows no bytes");
     }
 
     #[test]

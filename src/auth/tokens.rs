@@ -163,18 +163,12 @@ impl TokenService {
             iat,
             exp,
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
-            .map_err(TokenError::Signing)
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(TokenError::Signing)
     }
 
     /// # Errors
     /// [`TokenError::Invalid`], whatever is wrong.
-    pub fn verify(
-        &self,
-        token: &str,
-        expected: &[Audience],
-        now: DateTime<Utc>,
-    ) -> Result<Arc<Claims>, TokenError> {
+    pub fn verify(&self, token: &str, expected: &[Audience], now: DateTime<Utc>) -> Result<Arc<Claims>, TokenError> {
         let known = self
             .genuine
             .read()
@@ -220,9 +214,7 @@ mod id_as_text {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -288,8 +280,7 @@ mod tests {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(header), part(body));
         let key = EncodingKey::from_secret(key);
-        let signature =
-            jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).expect("signs");
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).expect("signs");
         format!("{message}.{signature}")
     }
 
@@ -298,9 +289,7 @@ mod tests {
         let service = service(b"key");
         let token = service.issue(staff(), at(1000)).expect("issued");
         for _ in ["decoded", "from the cache"] {
-            let claims = service
-                .verify(&token, &[Audience::Staff], at(1000))
-                .expect("valid");
+            let claims = service.verify(&token, &[Audience::Staff], at(1000)).expect("valid");
             let Identity {
                 sub,
                 aud,

@@ -179,9 +179,7 @@ fn half_width(c: char) -> char {
 fn strip_label(text: &str) -> &str {
     let text = text.trim_start();
     match text.get(..4) {
-        Some(label) if label.eq_ignore_ascii_case("isbn") => {
-            text[4..].trim_start_matches([' ', ':', '：', '-'])
-        }
+        Some(label) if label.eq_ignore_ascii_case("isbn") => text[4..].trim_start_matches([' ', ':', '：', '-']),
         _ => text,
     }
 }

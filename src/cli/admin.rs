@@ -49,8 +49,9 @@ pub struct Who {
 }
 
 pub(super) async fn run(config: Config, what: AdminCommand) -> Result<(), CliError> {
-    let (AdminCommand::CreateSystem { who } | AdminCommand::CreateStaff { who, .. } | AdminCommand::SetPassword { who }) =
-        &what;
+    let (AdminCommand::CreateSystem { who }
+    | AdminCommand::CreateStaff { who, .. }
+    | AdminCommand::SetPassword { who }) = &what;
     let made_up = !who.password_stdin;
     let (username, password) = (who.username.clone(), password(who)?);
     let app = open(config).await?;
@@ -63,7 +64,12 @@ pub(super) async fn run(config: Config, what: AdminCommand) -> Result<(), CliErr
     Ok(())
 }
 
-async fn act(app: &App, what: AdminCommand, username: String, password: SecretString) -> Result<&'static str, CliError> {
+async fn act(
+    app: &App,
+    what: AdminCommand,
+    username: String,
+    password: SecretString,
+) -> Result<&'static str, CliError> {
     let (store, passwords) = (&app.store, &app.passwords);
     match what {
         AdminCommand::CreateSystem { .. } => {
@@ -72,7 +78,12 @@ async fn act(app: &App, what: AdminCommand, username: String, password: SecretSt
         }
         AdminCommand::CreateStaff { name, role, unit, .. } => {
             let name = name.unwrap_or_else(|| username.clone());
-            let command = CreateStaff { username, name, password, roles: vec![(role, unit)] };
+            let command = CreateStaff {
+                username,
+                name,
+                password,
+                roles: vec![(role, unit)],
+            };
             add_staff(store, passwords, command).await?;
             Ok("created")
         }
@@ -90,6 +101,9 @@ fn password(who: &Who) -> Result<SecretString, CliError> {
     }
     let mut line = String::new();
     let read = std::io::stdin().read_line(&mut line);
-    read.map_err(|source| CliError::File { path: "the password cannot be read".to_owned(), source })?;
+    read.map_err(|source| CliError::File {
+        path: "the password cannot be read".to_owned(),
+        source,
+    })?;
     Ok(line.trim_end_matches(['\r', '\n']).into())
 }

@@ -75,10 +75,7 @@ pub enum BenchError {
     #[error("cannot read the accounts file {}", path.display())]
     Accounts { path: PathBuf, source: std::io::Error },
     #[error("{} is not an accounts file", path.display())]
-    NotAccounts {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
+    NotAccounts { path: PathBuf, source: serde_json::Error },
     #[error(
         "the accounts file lists {items} items on the shelf of a unit whose staff may lend, and {readers} \
          readers; {clients} clients need at least one item each and one reader"

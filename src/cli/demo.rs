@@ -32,9 +32,14 @@ pub struct DemoArgs {
 pub(super) async fn run(config: Config, args: DemoArgs) -> Result<(), CliError> {
     if !config.http.bind.ip().is_loopback() {
         let bind = config.http.bind;
-        return Err(CliError::Usage(format!("http.bind: {bind} is not a loopback address; the demo is for this machine only")));
+        return Err(CliError::Usage(format!(
+            "http.bind: {bind} is not a loopback address; the demo is for this machine only"
+        )));
     }
-    let options = SeedOptions { seed: args.seed, scale: checked_scale(args.scale)? };
+    let options = SeedOptions {
+        seed: args.seed,
+        scale: checked_scale(args.scale)?,
+    };
     let app = open(config).await?;
     let served = prepare_and_serve(&app, options).await;
     close(&app).await;
@@ -56,7 +61,11 @@ async fn prepare_and_serve(app: &Arc<App>, options: SeedOptions) -> Result<(), C
 pub(super) async fn create(app: &Arc<App>, options: SeedOptions) -> Result<DemoAccounts, CliError> {
     match demo_state(&app.store).await? {
         DemoState::Empty => {}
-        DemoState::Ready => return Err(CliError::Failed("this database holds a demo network already".to_owned())),
+        DemoState::Ready => {
+            return Err(CliError::Failed(
+                "this database holds a demo network already".to_owned(),
+            ));
+        }
         DemoState::Unfinished => return Err(CliError::Failed(unfinished(&app.config))),
         DemoState::Other => {
             return Err(CliError::Failed(
@@ -66,7 +75,15 @@ pub(super) async fn create(app: &Arc<App>, options: SeedOptions) -> Result<DemoA
     }
     let path = accounts_path(app);
     let base_url = format!("http://{}", app.config.http.bind);
-    let keep = |accounts: &DemoAccounts| write_accounts(&path, &DemoAccounts { base_url: base_url.clone(), ..accounts.clone() });
+    let keep = |accounts: &DemoAccounts| {
+        write_accounts(
+            &path,
+            &DemoAccounts {
+                base_url: base_url.clone(),
+                ..accounts.clone()
+            },
+        )
+    };
     let bars = Bars::default();
     Ok(seed_demo(&app.store, &app.passwords, options, keep, &bars).await?)
 }
@@ -90,7 +107,10 @@ fn accounts_path(app: &App) -> PathBuf {
 /// The accounts of a demo made before. Passwords stand nowhere else.
 fn read_accounts(app: &App) -> Result<DemoAccounts, CliError> {
     let path = accounts_path(app);
-    let failed = |source| CliError::File { path: format!("the demo's log-ins cannot be read from {}", path.display()), source };
+    let failed = |source| CliError::File {
+        path: format!("the demo's log-ins cannot be read from {}", path.display()),
+        source,
+    };
     let text = fs::read(&path).map_err(failed)?;
     serde_json::from_slice(&text).map_err(|error| failed(error.into()))
 }
@@ -99,7 +119,10 @@ fn read_accounts(app: &App) -> Result<DemoAccounts, CliError> {
 fn refresh(app: &App, mut accounts: DemoAccounts, address: SocketAddr) -> Result<(), CliError> {
     accounts.base_url = format!("http://{address}");
     let path = accounts_path(app);
-    write_accounts(&path, &accounts).map_err(|source| CliError::File { path: path.display().to_string(), source })?;
+    write_accounts(&path, &accounts).map_err(|source| CliError::File {
+        path: path.display().to_string(),
+        source,
+    })?;
     print_log_ins(&accounts, &path);
     Ok(())
 }
@@ -110,7 +133,10 @@ fn print_log_ins(accounts: &DemoAccounts, path: &Path) {
     println!("  API documents   {url}/docs/   {url}/api/v1/openapi.json");
     for role in ["system", "librarian"] {
         if let Some(one) = accounts.staff.iter().find(|one| one.role == role) {
-            println!("  {role:<15} {} / {}   at {}", one.username, one.password, one.unit_code);
+            println!(
+                "  {role:<15} {} / {}   at {}",
+                one.username, one.password, one.unit_code
+            );
         }
     }
     if let Some(one) = accounts.readers.iter().find(|one| one.category == "adult") {
@@ -123,7 +149,12 @@ fn print_log_ins(accounts: &DemoAccounts, path: &Path) {
 /// Whole or not at all, and never readable by others.
 fn write_accounts(path: &Path, accounts: &DemoAccounts) -> io::Result<()> {
     let draft = path.with_extension(format!("json.{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
     serde_json::to_writer_pretty(&mut file, accounts)?;
     file.write_all(b"\n")?;
     file.sync_all()?;
@@ -133,5 +164,9 @@ fn write_accounts(path: &Path, accounts: &DemoAccounts) -> io::Result<()> {
 
 /// A tiny network is enough for tests.
 pub(super) fn checked_scale(scale: f64) -> Result<f64, CliError> {
-    if scale > 0.0 && scale <= 10.0 { Ok(scale) } else { Err(CliError::Usage("--scale must be more than 0 and at most 10".to_owned())) }
+    if scale > 0.0 && scale <= 10.0 {
+        Ok(scale)
+    } else {
+        Err(CliError::Usage("--scale must be more than 0 and at most 10".to_owned()))
+    }
 }

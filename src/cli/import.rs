@@ -84,8 +84,16 @@ impl MarcArgs {
 
 pub(super) async fn run(config: Config, ImportCommand::Marc(args): ImportCommand) -> Result<(), CliError> {
     // All of them before anything is written: a mistyped name must not leave half an import.
-    let sources = args.files.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
-    let options = ImportOptions { read: args.read_options(), owner: args.owner.clone(), dry_run: args.dry_run };
+    let sources = args
+        .files
+        .iter()
+        .map(|path| source(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let options = ImportOptions {
+        read: args.read_options(),
+        owner: args.owner.clone(),
+        dry_run: args.dry_run,
+    };
     let app = open(config).await?;
     let bars = Bars::default();
     let imported = import_marc(&app.store, sources, options, &bars).await;
@@ -103,20 +111,32 @@ pub(super) async fn run(config: Config, ImportCommand::Marc(args): ImportCommand
 }
 
 fn source(path: &Path) -> Result<Source, CliError> {
-    let failed = |source| CliError::File { path: path.display().to_string(), source };
+    let failed = |source| CliError::File {
+        path: path.display().to_string(),
+        source,
+    };
     let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.is_dir() {
         return Err(failed(std::io::ErrorKind::IsADirectory.into()));
     }
-    Ok(Source { name: path.display().to_string(), reader: Box::new(BufReader::with_capacity(1 << 18, file)) })
+    Ok(Source {
+        name: path.display().to_string(),
+        reader: Box::new(BufReader::with_capacity(1 << 18, file)),
+    })
 }
 
 fn print_report(report: &ImportReport) {
     for rejected in report.rejections.iter().take(SHOWN) {
-        println!("rejected  {} record {}: {}", rejected.file, rejected.record, rejected.reason);
+        println!(
+            "rejected  {} record {}: {}",
+            rejected.file, rejected.record, rejected.reason
+        );
     }
     if report.rejections.len() > SHOWN {
-        println!("          and {} more, all in the report", report.rejections.len() - SHOWN);
+        println!(
+            "          and {} more, all in the report",
+            report.rejections.len() - SHOWN
+        );
     }
     if report.dry_run {
         println!("dry run: nothing was changed");
@@ -125,11 +145,17 @@ fn print_report(report: &ImportReport) {
     println!("created   {:>10}", report.created);
     println!("merged    {:>10}   (present already, unchanged)", report.merged);
     println!("rejected  {:>10}", report.rejected);
-    println!("in        {:>10.1} s, {:.0} records/s", report.seconds, report.records_per_second);
+    println!(
+        "in        {:>10.1} s, {:.0} records/s",
+        report.seconds, report.records_per_second
+    );
 }
 
 fn write_report(path: &Path, report: &ImportReport) -> Result<(), CliError> {
-    let failed = |source| CliError::File { path: path.display().to_string(), source };
+    let failed = |source| CliError::File {
+        path: path.display().to_string(),
+        source,
+    };
     let text = serde_json::to_string_pretty(report).map_err(|error| failed(error.into()))?;
     std::fs::write(path, text + "\n").map_err(failed)
 }

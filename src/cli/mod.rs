@@ -105,7 +105,10 @@ impl CliError {
 fn told(error: &UseCaseError) -> String {
     match error {
         UseCaseError::Invalid(fields) => {
-            let fields: Vec<String> = fields.iter().map(|field| format!("{}: {}", field.field, field.reason)).collect();
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|field| format!("{}: {}", field.field, field.reason))
+                .collect();
             fields.join("; ")
         }
         other => other.to_string(),
@@ -161,7 +164,10 @@ async fn close(app: &Arc<App>) {
 }
 
 fn on_runtime(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
     runtime.block_on(work)
 }
 
@@ -170,7 +176,11 @@ fn chain(error: &CliError) -> String {
     let mut text = error.to_string();
     let source = std::error::Error::source(error);
     // A use case's failure is told with its fields already.
-    let mut source = if let CliError::UseCase(inner) = error { std::error::Error::source(inner) } else { source };
+    let mut source = if let CliError::UseCase(inner) = error {
+        std::error::Error::source(inner)
+    } else {
+        source
+    };
     while let Some(cause) = source {
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {
@@ -196,6 +206,9 @@ mod tests {
     #[test]
     fn an_invalid_field_is_named_and_blames_the_command_line() {
         let error = CliError::from(UseCaseError::field("owner", "no unit has this code"));
-        assert_eq!((chain(&error).as_str(), error.exit_code()), ("owner: no unit has this code", 2));
+        assert_eq!(
+            (chain(&error).as_str(), error.exit_code()),
+            ("owner: no unit has this code", 2)
+        );
     }
 }

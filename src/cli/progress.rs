@@ -31,7 +31,10 @@ impl Progress for Bars {
         self.clear();
         let (bar, template) = match total {
             Some(total) => (ProgressBar::new(total), "{msg:32} {bar:40} {pos}/{len} {eta}"),
-            None => (ProgressBar::new_spinner(), "{msg:32} {spinner} {pos} {per_sec} {elapsed}"),
+            None => (
+                ProgressBar::new_spinner(),
+                "{msg:32} {spinner} {pos} {per_sec} {elapsed}",
+            ),
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);

@@ -40,7 +40,10 @@ pub(super) async fn run(config: Config, args: SeedArgs) -> Result<(), CliError> 
     if let Some(path) = &args.marc_out {
         return write_file(path, args.seed, args.records);
     }
-    let options = SeedOptions { seed: args.seed, scale: demo::checked_scale(args.scale)? };
+    let options = SeedOptions {
+        seed: args.seed,
+        scale: demo::checked_scale(args.scale)?,
+    };
     let app = open(config).await?;
     let made = demo::create(&app, options).await;
     close(&app).await;
@@ -55,7 +58,10 @@ pub(super) async fn run(config: Config, args: SeedArgs) -> Result<(), CliError> 
 }
 
 fn write_file(path: &Path, seed: u64, records: u32) -> Result<(), CliError> {
-    let failed = |source| CliError::File { path: path.display().to_string(), source };
+    let failed = |source| CliError::File {
+        path: path.display().to_string(),
+        source,
+    };
     let mut out = BufWriter::new(File::create(path).map_err(failed)?);
     let count = usize::try_from(records).unwrap_or(usize::MAX);
     write_records(&mut out, seed, count, &Bars::default())?;

@@ -40,7 +40,10 @@ pub(super) async fn serve(app: &Arc<App>, ready: impl FnOnce(SocketAddr)) -> Res
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
     let bind = app.config.http.bind;
-    let in_use = |source| CliError::File { path: format!("http.bind: {bind} cannot be listened on"), source };
+    let in_use = |source| CliError::File {
+        path: format!("http.bind: {bind} cannot be listened on"),
+        source,
+    };
     let listener = TcpListener::bind(bind).map_err(in_use)?;
     let (server, address) = http::serve(Arc::clone(app), listener).map_err(in_use)?;
     let handle = server.handle();
@@ -57,7 +60,10 @@ pub(super) async fn serve(app: &Arc<App>, ready: impl FnOnce(SocketAddr)) -> Res
     tracing::info!("stopping");
     if ended.is_none() {
         handle.stop(true).await;
-        serving.await.map_err(|error| CliError::Runtime(error.into()))?.map_err(CliError::Runtime)?;
+        serving
+            .await
+            .map_err(|error| CliError::Runtime(error.into()))?
+            .map_err(CliError::Runtime)?;
     }
     jobs.stop().await;
     match ended {

@@ -60,10 +60,7 @@ pub(super) fn env_layer(defaults: &Table, name: &str, value: &str) -> Result<Opt
         },
         _ => Value::String(value.to_owned()),
     };
-    let table = Table::from_iter([(
-        section.to_owned(),
-        Table::from_iter([(name.to_owned(), value)]).into(),
-    )]);
+    let table = Table::from_iter([(section.to_owned(), Table::from_iter([(name.to_owned(), value)]).into())]);
     Ok(Some(Layer { origin, table }))
 }
 
@@ -90,10 +87,7 @@ pub(super) fn check_shape(defaults: &Table, layer: &Layer) -> Result<(), ConfigE
             let key = format!("{section}.{name}");
             match known.get(name) {
                 None => {
-                    return Err(ConfigError::UnknownKey {
-                        key,
-                        origin: origin(),
-                    });
+                    return Err(ConfigError::UnknownKey { key, origin: origin() });
                 }
                 Some(default) if !default.same_type(value) => {
                     let reason = format!("expected {}, not {}", default.type_str(), value.type_str());

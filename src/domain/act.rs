@@ -176,18 +176,13 @@ mod tests {
     fn the_subtraction_rule_holds_in_every_combination() {
         let codes = BTreeSet::from([Code::LimitLoans]);
         for bits in 0..32_u8 {
-            let [right, listed, reason, confirmed, staffed] =
-                std::array::from_fn(|bit| bits & (1 << bit) != 0);
+            let [right, listed, reason, confirmed, staffed] = std::array::from_fn(|bit| bits & (1 << bit) != 0);
             let channel = if staffed { Channel::Desk } else { Channel::Kiosk };
             let act = Act {
                 may_override: right,
                 overrides: Overrides {
                     codes: if listed { codes.clone() } else { BTreeSet::new() },
-                    reason: if reason {
-                        "checked".to_owned()
-                    } else {
-                        "  ".to_owned()
-                    },
+                    reason: if reason { "checked".to_owned() } else { "  ".to_owned() },
                 },
                 confirmed: if confirmed { codes.clone() } else { BTreeSet::new() },
                 ..Act::at(UnitId::new(1), channel)

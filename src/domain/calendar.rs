@@ -62,10 +62,7 @@ impl WeeklyHours {
                     });
                 }
                 if last.is_some_and(|last| opens < last) {
-                    return Err(HoursError::Unordered {
-                        day: index + 1,
-                        opens,
-                    });
+                    return Err(HoursError::Unordered { day: index + 1, opens });
                 }
                 last = Some(closes);
             }
@@ -118,9 +115,7 @@ pub struct Calendar<'a> {
 impl<'a> Calendar<'a> {
     /// Resolves the inheritance; O(depth).
     pub fn of(tree: &'a UnitTree, unit: UnitId) -> Self {
-        let owner = tree
-            .nodes_up(tree.index(unit))
-            .find(|node| !node.unit.always_open);
+        let owner = tree.nodes_up(tree.index(unit)).find(|node| !node.unit.always_open);
         let from = owner.and_then(|node| tree.index(node.unit.id));
         let hours = tree.nodes_up(from).find_map(|node| node.unit.hours.as_ref());
         Self { tree, from, hours }
@@ -285,11 +280,7 @@ mod tests {
             (CENTRAL, "2026-05-06", true),
             (UnitId::new(999), "2026-05-05", true), // no calendar counts as open
         ] {
-            assert_eq!(
-                network.calendar(unit).is_open(day(date)),
-                open,
-                "{unit} on {date}"
-            );
+            assert_eq!(network.calendar(unit).is_open(day(date)), open, "{unit} on {date}");
         }
     }
 
@@ -300,8 +291,8 @@ mod tests {
         for (days, card_end, due_on, capped) in [
             (30, None, "2026-04-03", false),
             (0, None, "2026-03-04", false),
-            (5, None, "2026-03-10", false),  // Monday moves to Tuesday
-            (58, None, "2026-05-06", false), // over the holiday
+            (5, None, "2026-03-10", false),                // Monday moves to Tuesday
+            (58, None, "2026-05-06", false),               // over the holiday
             (30, Some("2026-04-03"), "2026-04-03", false), // ends that very day
             (30, Some("2026-04-01"), "2026-04-01", true),
             (30, Some("2026-03-09"), "2026-03-08", true), // the last open day before the card's end
@@ -345,10 +336,7 @@ mod tests {
             let open = calendar.hours.is_none();
             let due = due(&calendar, network.zone(), world.now, 30, None, world.now);
             assert_eq!(due.day, day("2026-04-03"));
-            assert_eq!(
-                calendar.nth_open_day_after(day("2026-03-04"), 7),
-                day("2026-03-11")
-            );
+            assert_eq!(calendar.nth_open_day_after(day("2026-03-04"), 7), day("2026-03-11"));
             assert_eq!(calendar.open_on_or_after(day("2026-03-04")).is_some(), open);
             let overdue = calendar.overdue_days(day("2026-03-04"), day("2026-03-06"));
             assert_eq!(overdue, if open { 2 } else { 0 });
@@ -359,14 +347,8 @@ mod tests {
     fn days_are_counted_without_closed_ones() {
         let network = example::world().network;
         let calendar = network.calendar(BRANCH);
-        assert_eq!(
-            calendar.nth_open_day_after(day("2026-03-04"), 7),
-            day("2026-03-12")
-        );
-        assert_eq!(
-            calendar.nth_open_day_after(day("2026-03-04"), 0),
-            day("2026-03-04")
-        );
+        assert_eq!(calendar.nth_open_day_after(day("2026-03-04"), 7), day("2026-03-12"));
+        assert_eq!(calendar.nth_open_day_after(day("2026-03-04"), 0), day("2026-03-04"));
         for (due, returned, days) in [
             ("2026-03-04", "2026-03-04", 0),
             ("2026-03-08", "2026-03-09", 0), // a drop on a closed Monday

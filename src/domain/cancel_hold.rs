@@ -93,10 +93,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
 /// From the hold shelf, or from a crate not yet sent, the item goes to the next hold or where it belongs. On the road
 /// it goes on: its arrival decides. In any other status it stays where it is.
 fn item_moves_on(facts: &Facts<'_>, item: &ItemFacts, now: DateTime<Utc>) -> Option<ItemMoves> {
-    if !matches!(
-        item.status,
-        ItemStatus::OnHoldShelf | ItemStatus::AwaitingDispatch
-    ) {
+    if !matches!(item.status, ItemStatus::OnHoldShelf | ItemStatus::AwaitingDispatch) {
         return None;
     }
     let waiting = Waiting {

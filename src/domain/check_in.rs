@@ -244,10 +244,7 @@ fn is_scanned_again(facts: &Facts<'_>, now: DateTime<Utc>) -> bool {
         item.status,
         ItemStatus::OnShelf | ItemStatus::OnHoldShelf | ItemStatus::AwaitingDispatch
     );
-    facts.loan.is_none()
-        && settled
-        && item.current == facts.act.unit
-        && (0..=REPEAT_WINDOW_SECONDS).contains(&seconds)
+    facts.loan.is_none() && settled && item.current == facts.act.unit && (0..=REPEAT_WINDOW_SECONDS).contains(&seconds)
 }
 
 /// The item is already where the routing puts it.

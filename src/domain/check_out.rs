@@ -237,14 +237,10 @@ fn judge_keepers(found: &mut Findings, facts: &Facts<'_>) {
             found.add(Code::OnLoanToOther);
         }
         if demand.waiting_for_bib > 0 {
-            found
-                .add(Code::WantedByOthers)
-                .with("count", demand.waiting_for_bib);
+            found.add(Code::WantedByOthers).with("count", demand.waiting_for_bib);
         }
     } else if demand.waiting_for_bib > 0 {
-        found
-            .add(Code::OthersWaiting)
-            .with("count", demand.waiting_for_bib);
+        found.add(Code::OthersWaiting).with("count", demand.waiting_for_bib);
     }
     match &item.captured_for {
         Some(hold) if hold.reader == reader.id => {}
@@ -280,9 +276,7 @@ fn judge_lending(found: &mut Findings, facts: &Facts<'_>, row: &TermsRow, now: D
         found.add(Code::ItemNotForLoan);
     }
     if network.item_types().get(item.item_type).is_none() {
-        found
-            .add(Code::ItemTypeUnknown)
-            .with("item_type", item.item_type.get());
+        found.add(Code::ItemTypeUnknown).with("item_type", item.item_type.get());
     }
     if !network.may_lend_at(item.owner, item.home, item.item_type, act.unit) {
         found
@@ -322,12 +316,7 @@ fn judge_age(found: &mut Findings, facts: &Facts<'_>, now: DateTime<Utc>) {
 }
 
 /// The due date, and whether it was given by hand.
-fn judge_due(
-    found: &mut Findings,
-    facts: &Facts<'_>,
-    terms: &Terms,
-    now: DateTime<Utc>,
-) -> (DateTime<Utc>, bool) {
+fn judge_due(found: &mut Findings, facts: &Facts<'_>, terms: &Terms, now: DateTime<Utc>) -> (DateTime<Utc>, bool) {
     let Facts {
         act,
         network,

@@ -43,9 +43,7 @@ pub struct World {
 impl std::fmt::Debug for World {
     /// Without the network: a failing test would print hundreds of lines of rules.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World")
-            .field("now", &self.now)
-            .finish_non_exhaustive()
+        f.debug_struct("World").field("now", &self.now).finish_non_exhaustive()
     }
 }
 
@@ -178,24 +176,12 @@ fn units() -> Vec<Unit> {
         unit(BRANCH_2, "JC-M1-B2", UnitKind::Branch, Some(MAIN), "/1/2/5/21/"),
         Unit {
             always_open: true,
-            ..unit(
-                LOCKER,
-                "JC-M1-B1-L",
-                UnitKind::Point,
-                Some(BRANCH),
-                "/1/2/5/20/30/",
-            )
+            ..unit(LOCKER, "JC-M1-B1-L", UnitKind::Point, Some(BRANCH), "/1/2/5/20/30/")
         },
         unit(OTHER_MAIN, "JC-M2", UnitKind::Main, Some(ROOT), "/1/6/"),
         Unit {
             adult_only: true,
-            ..unit(
-                OTHER_BRANCH,
-                "JC-M2-B1",
-                UnitKind::Branch,
-                Some(OTHER_MAIN),
-                "/1/6/60/",
-            )
+            ..unit(OTHER_BRANCH, "JC-M2-B1", UnitKind::Branch, Some(OTHER_MAIN), "/1/6/60/")
         },
     ]
 }
@@ -301,10 +287,7 @@ impl World {
             unit: BRANCH,
             channel: Channel::Desk,
             loaned_at: self.now,
-            due_at: super::calendar::end_of_day(
-                self.network.zone(),
-                self.network.local_day(self.now + Days::new(30)),
-            ),
+            due_at: super::calendar::end_of_day(self.network.zone(), self.network.local_day(self.now + Days::new(30))),
             renewals: 0,
         }
     }

@@ -173,10 +173,7 @@ mod tests {
             (tight[0].kind, tight[0].count, tight[0].max),
             (LimitKind::Loans, Some(10), 10)
         );
-        let banded = explained
-            .limits
-            .iter()
-            .find(|line| line.no_match == Some(Column::Band));
+        let banded = explained.limits.iter().find(|line| line.no_match == Some(Column::Band));
         assert_eq!(banded.and_then(|line| line.count), None);
     }
 }

@@ -4,9 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::ids::{
-    BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, LoanId, ReaderId, TransitId, UnitId,
-};
+use super::ids::{BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, LoanId, ReaderId, TransitId, UnitId};
 use super::reader::CreditBand;
 
 /// Where an item is in its life; every item is counted in exactly one of these.

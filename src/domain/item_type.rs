@@ -52,10 +52,8 @@ impl ItemTypes {
     /// # Errors
     /// A duplicate id or code, an unknown parent, or a cycle.
     pub fn build(types: Vec<ItemType>) -> Result<Self, ItemTypeError> {
-        let parents: HashMap<ItemTypeId, Option<ItemTypeId>> = types
-            .iter()
-            .map(|item_type| (item_type.id, item_type.parent))
-            .collect();
+        let parents: HashMap<ItemTypeId, Option<ItemTypeId>> =
+            types.iter().map(|item_type| (item_type.id, item_type.parent)).collect();
         let mut built = Self::default();
         for item_type in types {
             let line = line_of(item_type.id, &parents)?;
@@ -130,22 +128,11 @@ mod tests {
 
     #[test]
     fn types_know_their_ancestors() {
-        let types = ItemTypes::build(vec![
-            item_type(1, None),
-            item_type(3, Some(2)),
-            item_type(2, Some(1)),
-        ])
-        .unwrap();
-        assert_eq!(
-            types.ancestors(ItemTypeId::new(3)),
-            [3, 2, 1].map(ItemTypeId::new)
-        );
+        let types = ItemTypes::build(vec![item_type(1, None), item_type(3, Some(2)), item_type(2, Some(1))]).unwrap();
+        assert_eq!(types.ancestors(ItemTypeId::new(3)), [3, 2, 1].map(ItemTypeId::new));
         assert!(types.is_within(ItemTypeId::new(3), ItemTypeId::new(1)));
         assert!(!types.is_within(ItemTypeId::new(1), ItemTypeId::new(3)));
-        assert_eq!(
-            types.by_code("type_2").map(|one| one.id),
-            Some(ItemTypeId::new(2))
-        );
+        assert_eq!(types.by_code("type_2").map(|one| one.id), Some(ItemTypeId::new(2)));
     }
 
     #[test]

@@ -42,12 +42,7 @@ pub(super) fn judge_unit<'n>(found: &mut Findings, network: &'n Network, unit: U
 }
 
 /// The reader's account, card and blocks.
-pub(super) fn judge_account(
-    found: &mut Findings,
-    network: &Network,
-    reader: &ReaderFacts,
-    now: DateTime<Utc>,
-) {
+pub(super) fn judge_account(found: &mut Findings, network: &Network, reader: &ReaderFacts, now: DateTime<Utc>) {
     match reader.status {
         ReaderStatus::Active => {}
         ReaderStatus::Suspended => {
@@ -75,9 +70,7 @@ pub(super) fn judge_account(
         found.add(Code::CreditFrozen);
     }
     if network.category(reader.category).is_none() {
-        found
-            .add(Code::CategoryUnknown)
-            .with("category", reader.category.get());
+        found.add(Code::CategoryUnknown).with("category", reader.category.get());
     }
 }
 

@@ -187,9 +187,7 @@ impl Counter<'_> {
     pub(super) fn applies(&self, row: &LimitRow) -> Result<(), Column> {
         let (when, situation) = (&row.when, &self.at.situation);
         let unit = when.unit.is_none_or(|unit| self.at.units.contains(&unit));
-        let category = when
-            .category
-            .is_none_or(|category| category == situation.category);
+        let category = when.category.is_none_or(|category| category == situation.category);
         let typed = when.item_types.is_empty() || any_of(&when.item_types, self.at.item_types);
         let owner = when.owner.is_none_or(|owner| self.at.owners.contains(&owner));
         let channel = when.channel.is_none_or(|channel| channel == situation.channel);
@@ -213,12 +211,7 @@ impl Counter<'_> {
 
     /// Counts one limit that applies.
     pub(super) fn state<'r>(&self, row: &'r LimitRow, usage: &Usage<'_>) -> LimitState<'r> {
-        let others = || {
-            usage
-                .loans
-                .iter()
-                .filter(|loan| usage.except_loan != Some(loan.id))
-        };
+        let others = || usage.loans.iter().filter(|loan| usage.except_loan != Some(loan.id));
         let counted = || others().filter(|loan| self.is_counted(row, loan));
         let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let (count, adds) = match row.kind {
@@ -254,12 +247,8 @@ impl Counter<'_> {
         let (when, situation): (&LimitWhen, &Situation) = (&row.when, &self.at.situation);
         match row.count_in {
             CountIn::Network => true,
-            CountIn::Owner => self
-                .units
-                .is_within(loan.owner, when.owner.unwrap_or(situation.owner)),
-            CountIn::Unit => self
-                .units
-                .is_within(loan.unit, when.unit.unwrap_or(situation.unit)),
+            CountIn::Owner => self.units.is_within(loan.owner, when.owner.unwrap_or(situation.owner)),
+            CountIn::Unit => self.units.is_within(loan.unit, when.unit.unwrap_or(situation.unit)),
             CountIn::Channel => loan.channel == when.channel.unwrap_or(situation.channel),
         }
     }

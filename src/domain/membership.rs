@@ -71,9 +71,7 @@ impl Memberships {
 
     fn of_unit(&self, unit: UnitId, item_types: &[ItemTypeId]) -> Option<Joined> {
         let rows = self.by_unit.get(&unit)?;
-        let by_type = item_types
-            .iter()
-            .find_map(|item_type| rows.get(&Some(*item_type)));
+        let by_type = item_types.iter().find_map(|item_type| rows.get(&Some(*item_type)));
         by_type.or_else(|| rows.get(&None)).copied()
     }
 }

@@ -128,8 +128,7 @@ impl Network {
             categories: &|id| categories.contains_key(&id),
         };
         parts.rules.validate(&known).map_err(NetworkError::Rules)?;
-        let rules =
-            Rules::build(parts.rules).ok_or_else(|| NetworkError::Rules(vec![RuleError::NoFallback]))?;
+        let rules = Rules::build(parts.rules).ok_or_else(|| NetworkError::Rules(vec![RuleError::NoFallback]))?;
         Ok(Self {
             version: parts.version,
             zone: parts.zone,
@@ -175,9 +174,7 @@ impl Network {
 
     /// One category by its code.
     pub fn category_by_code(&self, code: &str) -> Option<&Category> {
-        self.category_codes
-            .get(code)
-            .and_then(|id| self.categories.get(id))
+        self.category_codes.get(code).and_then(|id| self.categories.get(id))
     }
 
     /// All categories, by id.
@@ -216,23 +213,13 @@ impl Network {
     }
 
     /// Every limit of these kinds that applies, counted; the tightest first.
-    pub fn limits<'n>(
-        &'n self,
-        situation: &Situation,
-        kinds: &[LimitKind],
-        usage: &Usage<'_>,
-    ) -> Vec<LimitState<'n>> {
+    pub fn limits<'n>(&'n self, situation: &Situation, kinds: &[LimitKind], usage: &Usage<'_>) -> Vec<LimitState<'n>> {
         let counter = Counter {
             units: &self.units,
             item_types: &self.item_types,
             at: self.resolve(*situation),
         };
-        let rows = self
-            .rules
-            .set
-            .limits
-            .iter()
-            .filter(|row| kinds.contains(&row.kind));
+        let rows = self.rules.set.limits.iter().filter(|row| kinds.contains(&row.kind));
         let applying = rows.filter(|row| counter.applies(row).is_ok());
         let mut states: Vec<LimitState<'n>> = applying.map(|row| counter.state(row, usage)).collect();
         states.sort_by(LimitState::tightness);
@@ -351,10 +338,7 @@ fn index_memberships(
         return Err(NetworkError::MembershipUnit(unit));
     }
     let named = rows.iter().filter_map(|row| row.item_type);
-    if let Some(item_type) = named
-        .into_iter()
-        .find(|item_type| item_types.get(*item_type).is_none())
-    {
+    if let Some(item_type) = named.into_iter().find(|item_type| item_types.get(*item_type).is_none()) {
         return Err(NetworkError::MembershipItemType(item_type));
     }
     Memberships::build(rows).map_err(|row| NetworkError::DuplicateMembership {
@@ -373,10 +357,7 @@ mod tests {
         type Change = fn(&mut NetworkParts);
         let cases: [(Change, &str); 8] = [
             (|parts| parts.units.clear(), "units: there is no root"),
-            (
-                |parts| parts.item_types[0].id = ItemTypeId::new(2),
-                "item types: ",
-            ),
+            (|parts| parts.item_types[0].id = ItemTypeId::new(2), "item types: "),
             (
                 |parts| parts.categories[0].id = CategoryId::new(2),
                 "category 2 or its code",

@@ -244,11 +244,7 @@ fn judge_unfit(found: &mut Findings, facts: &Facts<'_>, aimed: &[&CopyFacts], to
         found.add(status_code(first.status));
     }
     let wish = wish(facts);
-    let circulating = || {
-        aimed
-            .iter()
-            .filter(|copy| copy.circulates() || facts.item.is_some())
-    };
+    let circulating = || aimed.iter().filter(|copy| copy.circulates() || facts.item.is_some());
     let mut unfit = circulating().map(|copy| may_fill(facts.network, copy, &wish, today).err());
     let common = unfit
         .next()

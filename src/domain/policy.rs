@@ -247,9 +247,7 @@ impl Rules {
     }
 
     fn best(&self, rows: &[u32], at: &Resolved<'_>) -> Option<&TermsRow> {
-        let rows = rows
-            .iter()
-            .filter_map(|index| self.set.terms.get(*index as usize));
+        let rows = rows.iter().filter_map(|index| self.set.terms.get(*index as usize));
         let matching = rows.filter_map(|row| rank(&row.key, at).ok().map(|rank| (rank, row)));
         matching.min_by_key(|(rank, _)| *rank).map(|(_, row)| row)
     }

@@ -78,13 +78,7 @@ pub enum CardStatus {
 
 impl CardStatus {
     /// Every state.
-    pub const ALL: [Self; 5] = [
-        Self::Active,
-        Self::Lost,
-        Self::Replaced,
-        Self::Expired,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 5] = [Self::Active, Self::Lost, Self::Replaced, Self::Expired, Self::Cancelled];
 
     /// The word used in the database, the rules and the API.
     pub const fn code(self) -> &'static str {

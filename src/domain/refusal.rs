@@ -333,14 +333,8 @@ mod tests {
                 assert!(!text.trim().is_empty(), "{code} has an empty text");
             }
             let both = |texts: Texts| [texts.message, texts.remedy].concat();
-            assert!(
-                placeholders(&both(zh)).is_superset(&placeholders(&both(en))),
-                "{code}"
-            );
-            assert!(
-                zh.message.chars().any(|c| c > '\u{4e00}'),
-                "{code} has no Chinese"
-            );
+            assert!(placeholders(&both(zh)).is_superset(&placeholders(&both(en))), "{code}");
+            assert!(zh.message.chars().any(|c| c > '\u{4e00}'), "{code} has no Chinese");
         }
     }
 
@@ -387,11 +381,7 @@ mod tests {
             "1970-01-01 08:00"
         );
         for end in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
-            assert!(
-                !Value::moment(chrono_tz::Asia::Shanghai, end)
-                    .to_string()
-                    .is_empty()
-            );
+            assert!(!Value::moment(chrono_tz::Asia::Shanghai, end).to_string().is_empty());
         }
     }
 }

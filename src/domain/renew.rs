@@ -97,13 +97,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
         holds_of_bib: 0,
         holds_today: 0,
     };
-    judge_limits(
-        &mut found,
-        network,
-        &situation,
-        &[LimitKind::OverdueLoans],
-        &usage,
-    );
+    judge_limits(&mut found, network, &situation, &[LimitKind::OverdueLoans], &usage);
     let (due_at, due_by_hand) = judge_due(&mut found, facts, loan, &row.terms, now);
     let passed = found.subtract(act)?;
     Ok(Plan {

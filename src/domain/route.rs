@@ -154,13 +154,7 @@ impl Wanted {
     }
 }
 
-fn to_hold(
-    network: &Network,
-    item: &ItemFacts,
-    wanted: &Wanted,
-    unit: UnitId,
-    waiting: &Waiting<'_>,
-) -> Routed {
+fn to_hold(network: &Network, item: &ItemFacts, wanted: &Wanted, unit: UnitId, waiting: &Waiting<'_>) -> Routed {
     let (hold, pickup) = (wanted.hold, wanted.pickup);
     if pickup != unit {
         let next_step = NextStep::Crate {

@@ -38,11 +38,7 @@ pub enum RuleError {
     #[error("rules {first} and {second} have the same key")]
     DuplicateKey { first: RuleId, second: RuleId },
     #[error("rule {rule}: field {field} refers to the unknown {id}")]
-    UnknownReference {
-        rule: RuleId,
-        field: &'static str,
-        id: i64,
-    },
+    UnknownReference { rule: RuleId, field: &'static str, id: i64 },
     #[error("rule {rule}: field {field} is {value}, allowed is {min} to {max}")]
     OutOfRange {
         rule: RuleId,
@@ -57,11 +53,7 @@ pub enum RuleError {
 
 /// All faults in one line.
 pub(super) fn list(errors: &[RuleError]) -> String {
-    errors
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl RuleSet {
@@ -115,10 +107,7 @@ impl Faults<'_> {
         let mut terms = HashMap::new();
         for row in &set.terms {
             if let Some(first) = terms.insert(row.key, row.id) {
-                self.errors.push(RuleError::DuplicateKey {
-                    first,
-                    second: row.id,
-                });
+                self.errors.push(RuleError::DuplicateKey { first, second: row.id });
             }
         }
         let mut limits = HashMap::new();
@@ -128,10 +117,7 @@ impl Faults<'_> {
             when.except_item_types.sort();
             let key = (when, row.kind, row.count_in, row.confirm);
             if let Some(first) = limits.insert(key, row.id) {
-                self.errors.push(RuleError::DuplicateKey {
-                    first,
-                    second: row.id,
-                });
+                self.errors.push(RuleError::DuplicateKey { first, second: row.id });
             }
         }
     }
@@ -164,10 +150,7 @@ impl Faults<'_> {
     }
 
     fn item_types(&mut self, rule: RuleId, field: &'static str, item_types: &[ItemTypeId]) {
-        for id in item_types
-            .iter()
-            .filter(|id| self.known.item_types.get(**id).is_none())
-        {
+        for id in item_types.iter().filter(|id| self.known.item_types.get(**id).is_none()) {
             self.errors.push(RuleError::UnknownReference {
                 rule,
                 field,
@@ -261,19 +244,13 @@ mod tests {
                 |set| set.terms.retain(|row| row.key != RuleKey::ANY),
                 "there is no fallback",
             ),
-            (
-                |set| set.terms[1].key = RuleKey::ANY,
-                "rules 1 and 2 have the same key",
-            ),
+            (|set| set.terms[1].key = RuleKey::ANY, "rules 1 and 2 have the same key"),
             (|set| set.terms[1].id = RuleId::new(1), "rule id 1 is used twice"),
             (
                 |set| set.terms[1].key.unit = Some(UnitId::new(99)),
                 "rule 2: field unit refers to the unknown 99",
             ),
-            (
-                |set| set.terms[1].key.owner = Some(UnitId::new(99)),
-                "field owner",
-            ),
+            (|set| set.terms[1].key.owner = Some(UnitId::new(99)), "field owner"),
             (
                 |set| set.terms[1].key.category = Some(CategoryId::new(99)),
                 "field category",
@@ -290,10 +267,7 @@ mod tests {
                 |set| set.terms[0].terms.renewal_days = 0,
                 "field renewal_days is 0, allowed is 1",
             ),
-            (
-                |set| set.terms[0].terms.hold_locker_days = 0,
-                "field hold_locker_days",
-            ),
+            (|set| set.terms[0].terms.hold_locker_days = 0, "field hold_locker_days"),
             (|set| set.limits[0].max = -1, "field max is -1"),
             (
                 |set| set.limits[0].when.item_types = vec![ItemTypeId::new(99)],
@@ -322,11 +296,7 @@ mod tests {
     fn limits_that_differ_only_in_the_order_of_types_are_the_same() {
         let network = example::world().network;
         let mut set = network.rules().clone();
-        let typed = set
-            .limits
-            .iter()
-            .find(|row| row.when.item_types.len() == 2)
-            .cloned();
+        let typed = set.limits.iter().find(|row| row.when.item_types.len() == 2).cloned();
         let mut again = typed.unwrap();
         again.id = RuleId::new(9_999);
         again.when.item_types.reverse();

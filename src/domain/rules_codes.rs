@@ -31,11 +31,7 @@ impl Resolve<'_> {
         known(code).map(Some).ok_or_else(unknown)
     }
 
-    pub(super) fn unit(
-        &self,
-        field: &'static str,
-        code: Option<&String>,
-    ) -> Result<Option<UnitId>, PresetError> {
+    pub(super) fn unit(&self, field: &'static str, code: Option<&String>) -> Result<Option<UnitId>, PresetError> {
         self.code(field, code, self.book.unit)
     }
 

@@ -359,8 +359,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(unreadable.contains("maximum"), "{unreadable}");
-        let preset =
-            Preset::parse("[[limit]]\nwhen = { category = \"giant\" }\nkind = \"loans\"\nmax = 3\n").unwrap();
+        let preset = Preset::parse("[[limit]]\nwhen = { category = \"giant\" }\nkind = \"loans\"\nmax = 3\n").unwrap();
         let nothing = CodeBook {
             unit: &|_| None,
             category: &|_| None,
@@ -368,9 +367,6 @@ mod tests {
             root: MAIN,
         };
         let error = preset.rule_set(1, DateTime::UNIX_EPOCH, &nothing).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "limit 1: field category names the unknown giant"
-        );
+        assert_eq!(error.to_string(), "limit 1: field category names the unknown giant");
     }
 }

@@ -27,13 +27,7 @@ pub enum UnitKind {
 
 impl UnitKind {
     /// Every kind, from the root down.
-    pub const ALL: [Self; 5] = [
-        Self::Network,
-        Self::Central,
-        Self::Main,
-        Self::Branch,
-        Self::Point,
-    ];
+    pub const ALL: [Self; 5] = [Self::Network, Self::Central, Self::Main, Self::Branch, Self::Point];
 
     /// The word used in the database, the API and the docs.
     pub const fn code(self) -> &'static str {
@@ -195,9 +189,7 @@ impl UnitTree {
             });
         }
         let above_line = above.map_or(&[][..], |node| &node.line);
-        let line = std::iter::once(unit.id)
-            .chain(above_line.iter().copied())
-            .collect();
+        let line = std::iter::once(unit.id).chain(above_line.iter().copied()).collect();
         self.by_id.insert(unit.id, index);
         self.by_code.insert(unit.code.clone(), index);
         self.nodes.push(Node {
@@ -226,9 +218,7 @@ impl UnitTree {
     /// A node and those above it, up to the root.
     pub(super) fn nodes_up(&self, index: Option<usize>) -> impl Iterator<Item = &Node> {
         let start = index.and_then(|index| self.nodes.get(index));
-        std::iter::successors(start, |node| {
-            node.parent.and_then(|parent| self.nodes.get(parent))
-        })
+        std::iter::successors(start, |node| node.parent.and_then(|parent| self.nodes.get(parent)))
     }
 
     /// One unit.
@@ -316,10 +306,7 @@ fn check_list(units: &[Unit]) -> Result<UnitId, UnitTreeError> {
             && unit.kind == UnitKind::Network
             && let Some(first) = root.replace(unit.id)
         {
-            return Err(UnitTreeError::TwoRoots {
-                first,
-                second: unit.id,
-            });
+            return Err(UnitTreeError::TwoRoots { first, second: unit.id });
         }
     }
     let root = root.ok_or(UnitTreeError::NoRoot)?;
@@ -344,9 +331,7 @@ fn check_list(units: &[Unit]) -> Result<UnitId, UnitTreeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::example::{
-        self, BRANCH, BRANCH_2, CENTRAL, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN, ROOT,
-    };
+    use crate::domain::example::{self, BRANCH, BRANCH_2, CENTRAL, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN, ROOT};
 
     fn units() -> Vec<Unit> {
         example::parts().units

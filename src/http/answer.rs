@@ -39,7 +39,5 @@ fn builder(status: StatusCode, replayed: bool) -> HttpResponseBuilder {
 
 /// Answers may hold what a reader borrows: nothing between us and the client keeps them.
 fn render<T: Serialize>(response: &mut HttpResponseBuilder, value: &T) -> Answer {
-    Ok(response
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(value))
+    Ok(response.insert_header((header::CACHE_CONTROL, "no-store")).json(value))
 }

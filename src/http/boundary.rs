@@ -22,10 +22,7 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// A problem, where no response can be made of it here: after a panic or the time limit.
-pub async fn boundary(
-    request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+pub async fn boundary(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request.extensions().get::<RequestId>().copied();
     let limit = request.app_data::<web::Data<App>>().map_or(DEFAULT_LIMIT, |app| {
         Duration::from_millis(app.config.http.request_timeout_ms)
@@ -134,9 +131,7 @@ mod tests {
         )
         .await;
         let request = test::TestRequest::get().uri("/panic").to_request();
-        let error = test::try_call_service(&app, request)
-            .await
-            .expect_err("a problem");
+        let error = test::try_call_service(&app, request).await.expect_err("a problem");
         let response = error.error_response();
         assert_eq!(response.status(), 500);
         assert_eq!(

@@ -68,10 +68,7 @@ fn authenticate<S: Audiences>(request: &HttpRequest) -> Option<Authenticated<S>>
     if !scheme.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    let claims = app
-        .tokens
-        .verify(token.trim(), S::SET, app.store.clock().now())
-        .ok()?;
+    let claims = app.tokens.verify(token.trim(), S::SET, app.store.clock().now()).ok()?;
     Some(Authenticated {
         caller: Caller::of(&claims),
         set: PhantomData,
@@ -132,9 +129,7 @@ async fn collect(request: &HttpRequest, payload: Payload) -> Result<web::Bytes, 
         .map_err(|error| unreadable(&error))?
         .to_bytes_limited(limit)
         .await;
-    let bytes = read
-        .map_err(|_| too_large())?
-        .map_err(|error| unreadable(&error))?;
+    let bytes = read.map_err(|_| too_large())?.map_err(|error| unreadable(&error))?;
     if !bytes.is_empty() {
         check_content_type(headers)?;
     }
@@ -147,8 +142,7 @@ fn unreadable(error: &actix_web::Error) -> Problem {
 
 /// JSON in UTF-8, not compressed.
 fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let wrong =
-        |field: &str, reason: &str| Problem::malformed(field, reason).with_code(Code::UnsupportedMediaType);
+    let wrong = |field: &str, reason: &str| Problem::malformed(field, reason).with_code(Code::UnsupportedMediaType);
     let value = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

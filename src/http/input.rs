@@ -69,9 +69,7 @@ impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         if text.len() > SECRET_MAX_BYTES {
-            return Err(de::Error::custom(format!(
-                "is longer than {SECRET_MAX_BYTES} bytes"
-            )));
+            return Err(de::Error::custom(format!("is longer than {SECRET_MAX_BYTES} bytes")));
         }
         Ok(Self(text.into()))
     }
@@ -105,11 +103,7 @@ fn within_years(year: i32) -> Result<(), String> {
     if YEARS.contains(&year) {
         Ok(())
     } else {
-        Err(format!(
-            "must lie in the years {} to {}",
-            YEARS.start(),
-            YEARS.end()
-        ))
+        Err(format!("must lie in the years {} to {}", YEARS.start(), YEARS.end()))
     }
 }
 
@@ -193,10 +187,7 @@ mod tests {
     fn cursors_come_back_and_nothing_else_is_one() {
         for id in [0, 1, 1000, i64::MAX] {
             let text = serde_json::to_value(Cursor(id)).expect("serialises");
-            assert_eq!(
-                serde_json::from_value::<Cursor>(text).expect("parses"),
-                Cursor(id)
-            );
+            assert_eq!(serde_json::from_value::<Cursor>(text).expect("parses"), Cursor(id));
         }
         for bad in ["", "1000", "AAAAAAAAAAA=", "AAAAAAAAAAAAAAAA", "%%%"] {
             assert!(serde_json::from_value::<Cursor>(bad.into()).is_err(), "{bad}");

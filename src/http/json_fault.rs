@@ -9,8 +9,7 @@ pub fn problem(body: &[u8], error: &serde_json::Error) -> Problem {
     if let Err(bad) = std::str::from_utf8(body) {
         let at = bad.valid_up_to();
         let field = path_at(body, at).name(None);
-        return Problem::malformed(field, "is not UTF-8")
-            .detail(format!("the body is not UTF-8 at byte {}", at + 1));
+        return Problem::malformed(field, "is not UTF-8").detail(format!("the body is not UTF-8 at byte {}", at + 1));
     }
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or_default().to_owned();
@@ -97,8 +96,7 @@ fn path_at(body: &[u8], end: usize) -> Path {
                 if is_key(body, close)
                     && let Some(Step::Object(member)) = path.0.last_mut()
                 {
-                    *member =
-                        Some(String::from_utf8_lossy(&body[at + 1..close.min(body.len())]).into_owned());
+                    *member = Some(String::from_utf8_lossy(&body[at + 1..close.min(body.len())]).into_owned());
                 }
                 at = close;
             }
@@ -174,10 +172,7 @@ mod tests {
             (b"{\"barcode\": \"a\",\n \"flag\":\n 1}", "flag"),
             (b"{\"barcode\": \"a\", \"extra\": 1}", "extra"),
             (b"{\"barcode\": \"a\", \"barcode\": \"a\"}", "barcode"),
-            (
-                b"{\"barcode\": \"a\", \"inner\": {\"codes\": []}}",
-                "inner.reason",
-            ),
+            (b"{\"barcode\": \"a\", \"inner\": {\"codes\": []}}", "inner.reason"),
             (
                 b"{\"barcode\": \"a\", \"inner\": {\"codes\": [\"x\", 2], \"reason\": \"r\"}}",
                 "inner.codes[1]",

@@ -134,9 +134,7 @@ fn failure(status: u16) -> (String, RefOr<Response>) {
         422 => {
             "A member names nothing or cannot be what it says (`errors`), or the idempotency key was used with another request"
         }
-        503 => {
-            "Too much work, or the database is locked, full or gone; nothing was half done; see `Retry-After`"
-        }
+        503 => "Too much work, or the database is locked, full or gone; nothing was half done; see `Retry-After`",
         _ => "Something broke; `request_id` names it in the log",
     };
     let content = ContentBuilder::new()

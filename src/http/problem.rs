@@ -303,9 +303,7 @@ impl From<UseCaseError> for Problem {
                 problem
             }
             UseCaseError::Invalid(errors) => Self::of_fields(Code::InvalidFields, errors),
-            UseCaseError::NotFound(what) => {
-                Self::of(Code::NotFound).detail(format!("there is no such {what}"))
-            }
+            UseCaseError::NotFound(what) => Self::of(Code::NotFound).detail(format!("there is no such {what}")),
             UseCaseError::Ambiguous { field, choices } => Self::of_owners(field, choices),
             UseCaseError::Forbidden => Self::of(Code::Forbidden),
             UseCaseError::Unauthenticated => Self::of(Code::Unauthenticated),

@@ -57,12 +57,7 @@ fn reason_of(error: &actix_web::error::QueryPayloadError) -> String {
 }
 
 fn name_of(pair: &str) -> String {
-    pair.split('=')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(64)
-        .collect()
+    pair.split('=').next().unwrap_or_default().chars().take(64).collect()
 }
 
 /// The decoder replaces what is not UTF-8; a search for something else than was asked would be an answer to nothing.

@@ -38,9 +38,16 @@ impl Jobs {
         let expiring = Arc::clone(app);
         let expiry = every("expiry", EXPIRY_INTERVAL, stopped, move || {
             let app = Arc::clone(&expiring);
-            async move { expire_keys(&app.store, app.config.jobs.idempotency_days).await.map(|_| ()) }
+            async move {
+                expire_keys(&app.store, app.config.jobs.idempotency_days)
+                    .await
+                    .map(|_| ())
+            }
         });
-        Self { stop, tasks: vec![sealer, expiry] }
+        Self {
+            stop,
+            tasks: vec![sealer, expiry],
+        }
     }
 
     /// Starts no new run and waits for those under way.

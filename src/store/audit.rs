@@ -154,7 +154,14 @@ impl ReadTx<'_> {
         rows.into_iter()
             .map(|(id, unit, loaned_at, due_at, by_hand, end)| {
                 let card_end = end.as_deref().map(parse_day).transpose()?;
-                Ok(DueFacts { id, unit, loaned_at, due_at, by_hand, card_end })
+                Ok(DueFacts {
+                    id,
+                    unit,
+                    loaned_at,
+                    due_at,
+                    by_hand,
+                    card_end,
+                })
             })
             .collect()
     }

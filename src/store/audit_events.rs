@@ -96,7 +96,9 @@ impl ReadTx<'_> {
         audit.events += i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let position = seal.position;
         if position != last.position + 1 {
-            audit.faults.push(format!("seal {} is missing before seal {position}", last.position + 1));
+            audit
+                .faults
+                .push(format!("seal {} is missing before seal {position}", last.position + 1));
         }
         let mut digests = Vec::with_capacity(rows.len());
         for (_, event, side) in &rows {
@@ -107,14 +109,21 @@ impl ReadTx<'_> {
             if let Some(side) = side
                 && event.commitment.as_deref() != Some(&side.commitment()[..])
             {
-                audit.faults.push(format!("event {} does not match its personal row", event.seq));
+                audit
+                    .faults
+                    .push(format!("event {} does not match its personal row", event.seq));
             }
         }
         if i64::try_from(rows.len()).ok() != Some(seal.event_count) {
             let found = rows.len();
-            audit.faults.push(format!("seal {position} covers {} events, {found} are there", seal.event_count));
+            audit.faults.push(format!(
+                "seal {position} covers {} events, {found} are there",
+                seal.event_count
+            ));
         } else if last.chain(&digests) != seal.hash {
-            audit.faults.push(format!("seal {position} does not fit its {} events", seal.event_count));
+            audit
+                .faults
+                .push(format!("seal {position} does not fit its {} events", seal.event_count));
         }
         Ok(())
     }
@@ -127,8 +136,9 @@ impl ReadTx<'_> {
         let later = events::txid
             .gt(after.last_txid)
             .or(events::txid.eq(after.last_txid).and(events::seq.gt(after.last_seq)));
-        let not_past =
-            events::txid.lt(upto.last_txid).or(events::txid.eq(upto.last_txid).and(events::seq.le(upto.last_seq)));
+        let not_past = events::txid
+            .lt(upto.last_txid)
+            .or(events::txid.eq(upto.last_txid).and(events::seq.le(upto.last_seq)));
         Ok(events::table
             .left_join(event_personal::table.on(event_personal::seq.eq(events::seq)))
             .filter(later)

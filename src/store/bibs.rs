@@ -70,12 +70,20 @@ macro_rules! view_columns {
 impl ReadTx<'_> {
     /// A bib by its id.
     pub fn bib_view(&mut self, id: BibId) -> Result<Option<BibView>, StoreError> {
-        Ok(bibs::table.find(id.get()).select(view_columns!()).first(self.conn).optional()?)
+        Ok(bibs::table
+            .find(id.get())
+            .select(view_columns!())
+            .first(self.conn)
+            .optional()?)
     }
 
     /// The original record, whole.
     pub fn bib_marc(&mut self, id: BibId) -> Result<Option<(String, Vec<u8>)>, StoreError> {
-        Ok(bibs::table.find(id.get()).select((bibs::container, bibs::marc)).first(self.conn).optional()?)
+        Ok(bibs::table
+            .find(id.get())
+            .select((bibs::container, bibs::marc))
+            .first(self.conn)
+            .optional()?)
     }
 
     /// Bibs after `after` whose search text holds every word; words are normalised as the text was.
@@ -84,7 +92,11 @@ impl ReadTx<'_> {
         for word in words {
             query = query.filter(bibs::search_text.like(format!("%{}%", escape_like(word))).escape('\\'));
         }
-        Ok(query.order(bibs::id).limit(limit).select(view_columns!()).load(self.conn)?)
+        Ok(query
+            .order(bibs::id)
+            .limit(limit)
+            .select(view_columns!())
+            .load(self.conn)?)
     }
 
     /// Bibs after `after` with this normalised ISBN.
@@ -109,7 +121,11 @@ impl ReadTx<'_> {
     }
 
     /// Matching for the import: the first bib with one of the ISBNs, else with the control number.
-    pub fn matching_bib(&mut self, isbns: &[String], control_number: Option<&str>) -> Result<Option<BibId>, StoreError> {
+    pub fn matching_bib(
+        &mut self,
+        isbns: &[String],
+        control_number: Option<&str>,
+    ) -> Result<Option<BibId>, StoreError> {
         for isbn in isbns {
             let found: Option<i64> = bib_isbns::table
                 .filter(bib_isbns::isbn.eq(isbn))
@@ -135,7 +151,9 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Adds a bib with all its ISBNs.
     pub fn insert_bib(&mut self, bib: &NewBib, isbns: &[String]) -> Result<(), StoreError> {
-        diesel::insert_into(bibs::table).values(bib.clone()).execute(self.conn)?;
+        diesel::insert_into(bibs::table)
+            .values(bib.clone())
+            .execute(self.conn)?;
         for isbn in isbns {
             diesel::insert_into(bib_isbns::table)
                 .values((bib_isbns::isbn.eq(isbn), bib_isbns::bib_id.eq(bib.id)))

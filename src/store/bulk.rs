@@ -101,7 +101,10 @@ impl PastVisits {
 
 fn random_bytes<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0_u8; N];
-    getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable { reason: "no randomness", source: None })?;
+    getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable {
+        reason: "no randomness",
+        source: None,
+    })?;
     Ok(bytes)
 }
 
@@ -131,7 +134,10 @@ impl ReadTx<'_> {
                 .load(self.conn)?
         };
         for (number, bib) in rows {
-            known.by_control_number.entry(number.unwrap_or_default()).or_insert(BibId::new(bib));
+            known
+                .by_control_number
+                .entry(number.unwrap_or_default())
+                .or_insert(BibId::new(bib));
         }
         Ok(known)
     }
@@ -150,7 +156,12 @@ impl WriteTx<'_> {
         let rows: Vec<&NewBib> = new.iter().map(|one| &one.bib).collect();
         let isbns: Vec<IsbnRow> = new
             .iter()
-            .flat_map(|one| one.isbns.iter().map(|isbn| IsbnRow { isbn: isbn.clone(), bib_id: one.bib.id }))
+            .flat_map(|one| {
+                one.isbns.iter().map(|isbn| IsbnRow {
+                    isbn: isbn.clone(),
+                    bib_id: one.bib.id,
+                })
+            })
             .collect();
         match &mut *self.conn {
             AnyConnection::Sqlite(conn) => {
@@ -193,18 +204,19 @@ impl WriteTx<'_> {
     }
 
     /// Appends events in this order. One id each is used up on PostgreSQL only.
-    pub fn append_events(
-        &mut self,
-        ids: &mut IdRun,
-        visits: &PastVisits,
-        new: &[Event<'_>],
-    ) -> Result<(), StoreError> {
+    pub fn append_events(&mut self, ids: &mut IdRun, visits: &PastVisits, new: &[Event<'_>]) -> Result<(), StoreError> {
         let mut rows = Vec::with_capacity(new.len());
         let mut sides = Vec::new();
         for event in new {
             let seq = self.next_event_seq(ids.next())?;
             let side = side_row(seq, event)?;
-            rows.push(event_row(seq, event, day_text(self.day_of(event.at)), visits, side.as_ref())?);
+            rows.push(event_row(
+                seq,
+                event,
+                day_text(self.day_of(event.at)),
+                visits,
+                side.as_ref(),
+            )?);
             sides.extend(side);
         }
         insert_rows!(self, events::table, rows.as_slice());
@@ -222,7 +234,11 @@ fn side_row(seq: i64, event: &Event<'_>) -> Result<Option<SideRow>, StoreError> 
         salt: random_bytes::<16>()?.to_vec(),
         reader_id: event.reader.map(ReaderId::get),
         staff_id: event.staff.map(StaffId::get),
-        data: if event.personal.is_null() { String::new() } else { event.personal.to_string() },
+        data: if event.personal.is_null() {
+            String::new()
+        } else {
+            event.personal.to_string()
+        },
     }))
 }
 
@@ -233,7 +249,10 @@ fn event_row(
     visits: &PastVisits,
     side: Option<&SideRow>,
 ) -> Result<EventRow, StoreError> {
-    let visit_id = event.reader.map(|reader| visits.number(reader, event.unit, &day)).transpose()?;
+    let visit_id = event
+        .reader
+        .map(|reader| visits.number(reader, event.unit, &day))
+        .transpose()?;
     Ok(EventRow {
         seq,
         at: event.at.timestamp_millis(),
@@ -251,7 +270,11 @@ fn event_row(
         channel: event.channel.to_owned(),
         device_id: event.device.map(DeviceId::get),
         visit_id,
-        detail: if event.detail.is_null() { String::new() } else { event.detail.to_string() },
+        detail: if event.detail.is_null() {
+            String::new()
+        } else {
+            event.detail.to_string()
+        },
         commitment: side.map(|side| side.commitment().to_vec()),
     })
 }

@@ -1,21 +1,26 @@
 //! SQLite: brings the write-ahead log home in the background, so that the writer thread never has to.
+//!
+//! Under load a passive checkpoint never reaches the end of the log, so the log would only ever grow, and writing to fresh
+//! blocks at its end is several times dearer than writing over old ones. Once the log is long, the passive pass is
+//! followed at once by one that makes the writer start over: little is left for it to copy, so writers wait milliseconds.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
-use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Integer;
 
-use super::connection::{Opener, Role};
+use super::connection::{AnyConnection, Opener, Role};
 use super::error::StoreError;
 
-const EVERY: Duration = Duration::from_millis(500);
-/// Below this a checkpoint is not worth its fsync.
-const SMALL_BYTES: u64 = 8 << 20;
-/// Above this writers wait a moment so that the log starts over.
-const LARGE_BYTES: u64 = 256 << 20;
+const EVERY: Duration = Duration::from_millis(200);
+/// Frames (pages of 4 KiB) after which the log starts over.
+const LONG_FRAMES: i32 = 4_096;
+/// How long writers may be kept waiting for readers that still use the log. Then it is left for the next time.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// The background thread; stopped before the writer makes the last checkpoint.
 #[derive(Debug)]
@@ -25,25 +30,42 @@ pub struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread for the database at `path`.
-    pub fn start(opener: Opener, path: PathBuf) -> Result<Self, StoreError> {
+    pub fn start(opener: Opener, path: &Path) -> Result<Self, StoreError> {
         let (stop, stopped) = bounded::<()>(0);
-        let wal = wal_path(&path);
+        let log = log_path(path);
+        let opener = Opener {
+            busy_timeout: PATIENCE,
+            ..opener
+        };
         let thread = super::spawn("sqlite-checkpoint", move || {
+            let mut open = None;
+            let mut seen = None;
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(EVERY) {
-                let size = std::fs::metadata(&wal).map_or(0, |meta| meta.len());
-                if size >= SMALL_BYTES
-                    && let Err(error) = checkpoint(&opener, size)
-                {
-                    tracing::warn!(%error, size, "checkpoint failed");
+                let written = written_at(&log);
+                if written == seen {
+                    continue;
+                }
+                match checkpoint(&opener, &mut open) {
+                    Ok(()) => seen = written,
+                    Err(error) => {
+                        open = None;
+                        tracing::warn!(%error, "checkpoint failed");
+                    }
                 }
             }
         })?;
-        Ok(Self { stop: Mutex::new(Some((stop, thread))) })
+        Ok(Self {
+            stop: Mutex::new(Some((stop, thread))),
+        })
     }
 
     /// Ends the thread and waits for it.
     pub fn stop(&self) {
-        let running = self.stop.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let running = self
+            .stop
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
         if let Some((stop, thread)) = running {
             drop(stop);
             if thread.join().is_err() {
@@ -53,15 +75,31 @@ impl Checkpointer {
     }
 }
 
-fn wal_path(path: &Path) -> PathBuf {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    PathBuf::from(wal)
+fn log_path(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    PathBuf::from(log)
 }
 
-fn checkpoint(opener: &Opener, size: u64) -> Result<(), StoreError> {
-    let (mut conn, _watch) = opener.open(Role::Writer)?;
-    let how = if size >= LARGE_BYTES { "RESTART" } else { "PASSIVE" };
-    conn.batch_execute(&format!("PRAGMA wal_checkpoint({how})"))?;
+fn written_at(log: &Path) -> Option<SystemTime> {
+    std::fs::metadata(log).and_then(|meta| meta.modified()).ok()
+}
+
+#[derive(Debug, QueryableByName)]
+struct Passed {
+    /// Frames in the log.
+    #[diesel(sql_type = Integer)]
+    log: i32,
+}
+
+fn checkpoint(opener: &Opener, open: &mut Option<AnyConnection>) -> Result<(), StoreError> {
+    let conn = match open {
+        Some(conn) => conn,
+        None => open.insert(opener.open(Role::Writer)?.0),
+    };
+    let passed: Passed = diesel::sql_query("PRAGMA wal_checkpoint(PASSIVE)").get_result(conn)?;
+    if passed.log >= LONG_FRAMES {
+        diesel::sql_query("PRAGMA wal_checkpoint(RESTART)").get_result::<Passed>(conn)?;
+    }
     Ok(())
 }

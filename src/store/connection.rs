@@ -39,7 +39,9 @@ impl Target {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Postgres(url.to_owned()));
         }
-        Err(StoreError::Mismatch("database.url must begin with sqlite:, postgres:// or postgresql://".into()))
+        Err(StoreError::Mismatch(
+            "database.url must begin with sqlite:, postgres:// or postgresql://".into(),
+        ))
     }
 }
 
@@ -134,14 +136,19 @@ impl Opener {
             }
         };
         let watch = Arc::new(Watch::default());
-        connection.set_instrumentation(Observer { watch: watch.clone(), slow: self.slow_statement, started: None });
+        connection.set_instrumentation(Observer {
+            watch: watch.clone(),
+            slow: self.slow_statement,
+            started: None,
+        });
         Ok((connection, watch))
     }
 
     fn open_sqlite(&self, path: &Path, role: Role) -> Result<diesel::SqliteConnection, StoreError> {
         let mode = if role == Role::Creator { "rwc" } else { "rw" };
         let uri = format!("file:{}?mode={mode}", escape_uri(path));
-        let mut conn = diesel::SqliteConnection::establish(&uri).map_err(|error| StoreError::unavailable("gone", error))?;
+        let mut conn =
+            diesel::SqliteConnection::establish(&uri).map_err(|error| StoreError::unavailable("gone", error))?;
         let wait = self.busy_timeout.as_millis();
         conn.batch_execute(&format!(
             "PRAGMA busy_timeout = {wait}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
@@ -160,7 +167,10 @@ impl Opener {
 }
 
 fn escape_uri(path: &Path) -> String {
-    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+    path.to_string_lossy()
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23")
 }
 
 #[derive(QueryableByName)]

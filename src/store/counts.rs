@@ -10,7 +10,10 @@ use crate::domain::item::ItemStatus;
 impl ReadTx<'_> {
     /// Open loans.
     pub fn count_open_loans(&mut self) -> Result<i64, StoreError> {
-        Ok(loans::table.filter(loans::closed_at.is_null()).count().get_result(self.conn)?)
+        Ok(loans::table
+            .filter(loans::closed_at.is_null())
+            .count()
+            .get_result(self.conn)?)
     }
 
     /// Items whose status says they are out.
@@ -22,6 +25,9 @@ impl ReadTx<'_> {
 
     /// Events of a kind.
     pub fn count_events(&mut self, kind: &str) -> Result<i64, StoreError> {
-        Ok(events::table.filter(events::kind.eq(kind)).count().get_result(self.conn)?)
+        Ok(events::table
+            .filter(events::kind.eq(kind))
+            .count()
+            .get_result(self.conn)?)
     }
 }

@@ -7,7 +7,11 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 pub enum StoreError {
     /// The database cannot be reached, is locked by someone else, or is out of space: worth trying again later.
     #[error("the database is not available: {reason}")]
-    Unavailable { reason: &'static str, #[source] source: Option<Box<dyn std::error::Error + Send + Sync>> },
+    Unavailable {
+        reason: &'static str,
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
     /// More work waits than the queue may hold.
     #[error("too much work is waiting")]
     Busy,
@@ -40,7 +44,10 @@ pub enum StoreError {
 impl StoreError {
     /// The database is out of reach because of `source`.
     pub fn unavailable(reason: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self::Unavailable { reason, source: Some(Box::new(source)) }
+        Self::Unavailable {
+            reason,
+            source: Some(Box::new(source)),
+        }
     }
 
     /// Another try may succeed without anybody doing anything.

@@ -207,7 +207,13 @@ impl EventRow {
         put(self.day.as_bytes());
         put(self.kind.as_bytes());
         put(&self.unit_id.to_be_bytes());
-        for n in [self.item_id, self.bib_id, self.owner_unit_id, self.home_unit_id, self.item_type_id] {
+        for n in [
+            self.item_id,
+            self.bib_id,
+            self.owner_unit_id,
+            self.home_unit_id,
+            self.item_type_id,
+        ] {
             put(&number(n));
         }
         put(&text(&self.clc_class));
@@ -250,7 +256,11 @@ impl WriteTx<'_> {
             channel: event.channel.to_owned(),
             device_id: event.device.map(DeviceId::get),
             visit_id,
-            detail: if event.detail.is_null() { String::new() } else { event.detail.to_string() },
+            detail: if event.detail.is_null() {
+                String::new()
+            } else {
+                event.detail.to_string()
+            },
             commitment: side.as_ref().map(|side| side.commitment().to_vec()),
         };
         row.statement().run(self.conn)?;
@@ -280,8 +290,11 @@ impl WriteTx<'_> {
             return Ok(key);
         }
         let text = super::readers::day_text(day);
-        let stored: Option<Vec<u8>> =
-            visit_keys::table.find(&text).select(visit_keys::key).first(self.conn).optional()?;
+        let stored: Option<Vec<u8>> = visit_keys::table
+            .find(&text)
+            .select(visit_keys::key)
+            .first(self.conn)
+            .optional()?;
         if let Some(stored) = stored {
             let key = <[u8; 32]>::try_from(stored.as_slice())
                 .map_err(|_| StoreError::Corrupt(format!("the visit key of {text} has the wrong length")))?;
@@ -306,8 +319,10 @@ impl WriteTx<'_> {
 
     /// Erases the side rows of a reader. The chain keeps verifying: it covers the commitment, not the row.
     pub fn erase_events_of(&mut self, reader: ReaderId) -> Result<usize, StoreError> {
-        Ok(diesel::delete(event_personal::table.filter(event_personal::reader_id.eq(reader.get())))
-            .execute(self.conn)?)
+        Ok(
+            diesel::delete(event_personal::table.filter(event_personal::reader_id.eq(reader.get())))
+                .execute(self.conn)?,
+        )
     }
 }
 
@@ -328,7 +343,11 @@ impl SideRow {
             salt: random_bytes::<16>()?.to_vec(),
             reader_id: event.reader.map(ReaderId::get),
             staff_id: event.staff.map(StaffId::get),
-            data: if event.personal.is_null() { String::new() } else { event.personal.to_string() },
+            data: if event.personal.is_null() {
+                String::new()
+            } else {
+                event.personal.to_string()
+            },
         })
     }
 
@@ -355,6 +374,9 @@ impl SideRow {
 
 fn random_bytes<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0_u8; N];
-    getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable { reason: "no randomness", source: None })?;
+    getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable {
+        reason: "no randomness",
+        source: None,
+    })?;
     Ok(bytes)
 }

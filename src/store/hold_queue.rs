@@ -41,8 +41,16 @@ impl ReadTx<'_> {
     /// What decides about every copy of a bib that is not withdrawn.
     pub fn copies_of_bib(&mut self, bib: BibId) -> Result<Vec<CopyFacts>, StoreError> {
         let rows: Vec<(CopyRow, Option<i64>)> = items::table
-            .left_join(holds::table.on(holds::captured_item_id.eq(items::id.nullable()).and(holds::closed_at.is_null())))
-            .filter(items::bib_id.eq(bib.get()).and(items::status.ne(ItemStatus::Withdrawn.code())))
+            .left_join(
+                holds::table.on(holds::captured_item_id
+                    .eq(items::id.nullable())
+                    .and(holds::closed_at.is_null())),
+            )
+            .filter(
+                items::bib_id
+                    .eq(bib.get())
+                    .and(items::status.ne(ItemStatus::Withdrawn.code())),
+            )
             .select((
                 (
                     items::id,
@@ -60,22 +68,24 @@ impl ReadTx<'_> {
             .order(items::id)
             .load(self.conn)?;
         rows.into_iter()
-            .map(|((id, owner, home, current, item_type, status, not_for_loan, for_children, min_age), hold)| {
-                Ok(CopyFacts {
-                    item: ItemId::new(id),
-                    bib,
-                    owner: UnitId::new(owner),
-                    home: UnitId::new(home),
-                    current: UnitId::new(current),
-                    item_type: ItemTypeId::new(item_type),
-                    status: ItemStatus::from_code(&status)
-                        .ok_or_else(|| StoreError::Corrupt(format!("item {id} has the unknown status {status}")))?,
-                    not_for_loan,
-                    for_children,
-                    min_age_years: min_age.and_then(|years| u8::try_from(years).ok()),
-                    captured: hold.is_some(),
-                })
-            })
+            .map(
+                |((id, owner, home, current, item_type, status, not_for_loan, for_children, min_age), hold)| {
+                    Ok(CopyFacts {
+                        item: ItemId::new(id),
+                        bib,
+                        owner: UnitId::new(owner),
+                        home: UnitId::new(home),
+                        current: UnitId::new(current),
+                        item_type: ItemTypeId::new(item_type),
+                        status: ItemStatus::from_code(&status)
+                            .ok_or_else(|| StoreError::Corrupt(format!("item {id} has the unknown status {status}")))?,
+                        not_for_loan,
+                        for_children,
+                        min_age_years: min_age.and_then(|years| u8::try_from(years).ok()),
+                        captured: hold.is_some(),
+                    })
+                },
+            )
             .collect()
     }
 }
@@ -84,7 +94,12 @@ impl WriteTx<'_> {
     /// The waiting holds of a bib.
     pub fn queue_length(&mut self, bib: BibId) -> Result<u32, StoreError> {
         let n: i64 = holds::table
-            .filter(holds::bib_id.eq(bib.get()).and(holds::closed_at.is_null()).and(holds::captured_item_id.is_null()))
+            .filter(
+                holds::bib_id
+                    .eq(bib.get())
+                    .and(holds::closed_at.is_null())
+                    .and(holds::captured_item_id.is_null()),
+            )
             .count()
             .get_result(self.conn)?;
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
@@ -136,8 +151,18 @@ impl WriteTx<'_> {
             let full = page.len() == usize::try_from(QUEUE_PAGE).unwrap_or(usize::MAX);
             for row in page {
                 after = Some((row.priority, row.placed_at, row.id));
-                let awake = row.not_before.as_deref().map(parse_day).transpose()?.is_none_or(|first| first <= today);
-                let wanted = row.wanted_until.as_deref().map(parse_day).transpose()?.is_none_or(|last| last >= today);
+                let awake = row
+                    .not_before
+                    .as_deref()
+                    .map(parse_day)
+                    .transpose()?
+                    .is_none_or(|first| first <= today);
+                let wanted = row
+                    .wanted_until
+                    .as_deref()
+                    .map(parse_day)
+                    .transpose()?
+                    .is_none_or(|last| last >= today);
                 if !awake || !wanted || row.status != "active" || row.barred {
                     continue;
                 }
@@ -145,7 +170,11 @@ impl WriteTx<'_> {
                 if may_fill(network, copy, &wish, today).is_err() {
                     continue;
                 }
-                if !visit(HoldCandidate { id: HoldId::new(row.id), reader: ReaderId::new(row.reader), wish }) {
+                if !visit(HoldCandidate {
+                    id: HoldId::new(row.id),
+                    reader: ReaderId::new(row.reader),
+                    wish,
+                }) {
                     return Ok(());
                 }
             }
@@ -155,7 +184,11 @@ impl WriteTx<'_> {
         }
     }
 
-    fn waiting_page(&mut self, copy: &CopyFacts, after: Option<(i32, i64, i64)>) -> Result<Vec<WaitingRow>, StoreError> {
+    fn waiting_page(
+        &mut self,
+        copy: &CopyFacts,
+        after: Option<(i32, i64, i64)>,
+    ) -> Result<Vec<WaitingRow>, StoreError> {
         let mut query = holds::table
             .inner_join(readers::table.on(holds::reader_id.eq(readers::id.nullable())))
             .filter(holds::bib_id.eq(copy.bib.get()).and(holds::closed_at.is_null()))
@@ -185,7 +218,10 @@ impl WriteTx<'_> {
                 holds::priority
                     .gt(priority)
                     .or(holds::priority.eq(priority).and(holds::placed_at.gt(placed_at)))
-                    .or(holds::priority.eq(priority).and(holds::placed_at.eq(placed_at)).and(holds::id.gt(id))),
+                    .or(holds::priority
+                        .eq(priority)
+                        .and(holds::placed_at.eq(placed_at))
+                        .and(holds::id.gt(id))),
             );
         }
         Ok(query.load(self.conn)?)
@@ -195,7 +231,9 @@ impl WriteTx<'_> {
 fn wish_of(row: &WaitingRow, bib: BibId, network: &Network) -> Result<Wish, StoreError> {
     let category = CategoryId::new(row.category);
     Ok(Wish {
-        target: row.item.map_or(Target::Bib(bib), |item| Target::Item(ItemId::new(item))),
+        target: row
+            .item
+            .map_or(Target::Bib(bib), |item| Target::Item(ItemId::new(item))),
         pickup: UnitId::new(row.pickup),
         category,
         band: band_from_code(&row.band)?,

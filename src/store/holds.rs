@@ -147,11 +147,18 @@ impl ReadTx<'_> {
     /// The place of a waiting hold in its queue, from 1.
     pub fn queue_position(&mut self, hold: &HoldView) -> Result<i64, StoreError> {
         let before: i64 = holds::table
-            .filter(holds::bib_id.eq(hold.bib_id).and(holds::closed_at.is_null()).and(holds::captured_item_id.is_null()))
+            .filter(
+                holds::bib_id
+                    .eq(hold.bib_id)
+                    .and(holds::closed_at.is_null())
+                    .and(holds::captured_item_id.is_null()),
+            )
             .filter(
                 holds::priority
                     .lt(hold.priority)
-                    .or(holds::priority.eq(hold.priority).and(holds::placed_at.lt(hold.placed_at)))
+                    .or(holds::priority
+                        .eq(hold.priority)
+                        .and(holds::placed_at.lt(hold.placed_at)))
                     .or(holds::priority
                         .eq(hold.priority)
                         .and(holds::placed_at.eq(hold.placed_at))
@@ -166,12 +173,16 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// A hold under the lock of its bib; `None` for an unknown or closed one is not distinguished: see `facts.status`.
     pub fn hold(&mut self, id: HoldId) -> Result<Option<LoadedHold>, StoreError> {
-        let Some(view) = self.hold_view(id)? else { return Ok(None) };
+        let Some(view) = self.hold_view(id)? else {
+            return Ok(None);
+        };
         let Some(reader) = view.reader_id else { return Ok(None) };
         let bib = BibId::new(view.bib_id);
         let status = HoldStatus::from_code(view.status())
             .ok_or_else(|| StoreError::Corrupt(format!("hold {id} has the unknown status {}", view.status())))?;
-        let target = view.item_id.map_or(Target::Bib(bib), |item| Target::Item(ItemId::new(item)));
+        let target = view
+            .item_id
+            .map_or(Target::Bib(bib), |item| Target::Item(ItemId::new(item)));
         Ok(Some(LoadedHold {
             facts: HoldFacts {
                 id,
@@ -192,7 +203,12 @@ impl WriteTx<'_> {
         bib: BibId,
     ) -> Result<Vec<(HoldId, Option<ItemId>, Option<ItemId>)>, StoreError> {
         let rows: Vec<(i64, Option<i64>, Option<i64>)> = holds::table
-            .filter(holds::reader_id.eq(reader.get()).and(holds::bib_id.eq(bib.get())).and(holds::closed_at.is_null()))
+            .filter(
+                holds::reader_id
+                    .eq(reader.get())
+                    .and(holds::bib_id.eq(bib.get()))
+                    .and(holds::closed_at.is_null()),
+            )
             .select((holds::id, holds::item_id, holds::captured_item_id))
             .order((holds::priority, holds::placed_at, holds::id))
             .load(self.conn)?;
@@ -205,7 +221,11 @@ impl WriteTx<'_> {
     /// Holds the reader placed since a moment.
     pub fn holds_placed_since(&mut self, reader: ReaderId, since: DateTime<Utc>) -> Result<u32, StoreError> {
         let n: i64 = holds::table
-            .filter(holds::reader_id.eq(reader.get()).and(holds::placed_at.ge(since.timestamp_millis())))
+            .filter(
+                holds::reader_id
+                    .eq(reader.get())
+                    .and(holds::placed_at.ge(since.timestamp_millis())),
+            )
             .count()
             .get_result(self.conn)?;
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
@@ -220,7 +240,11 @@ impl WriteTx<'_> {
             .select(holds::shelf_number)
             .load(self.conn)?;
         let mut free = 1_u32;
-        for number in taken.into_iter().flatten().filter_map(|number| u32::try_from(number).ok()) {
+        for number in taken
+            .into_iter()
+            .flatten()
+            .filter_map(|number| u32::try_from(number).ok())
+        {
             if number > free {
                 break;
             }
@@ -234,7 +258,9 @@ impl WriteTx<'_> {
     /// # Errors
     /// `Conflict` when the reader has an open hold on the same target.
     pub fn insert_hold(&mut self, hold: &NewHold) -> Result<(), StoreError> {
-        diesel::insert_into(holds::table).values(hold.clone()).execute(self.conn)?;
+        diesel::insert_into(holds::table)
+            .values(hold.clone())
+            .execute(self.conn)?;
         self.count_hold_of_bib(BibId::new(hold.bib_id), 1)?;
         if let Some(reader) = hold.reader_id {
             self.count_hold_of_reader(ReaderId::new(reader), 1)?;
@@ -279,7 +305,9 @@ impl WriteTx<'_> {
                 .execute(self.conn)?,
             None => {
                 self.release_hold(id)?;
-                diesel::update(holds::table.find(id.get())).set(none).execute(self.conn)?
+                diesel::update(holds::table.find(id.get()))
+                    .set(none)
+                    .execute(self.conn)?
             }
         };
         self.count_hold_of_bib(bib, 1)?;
@@ -309,7 +337,10 @@ impl WriteTx<'_> {
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         diesel::update(holds::table.find(id.get()))
-            .set((holds::closed_at.eq(at.timestamp_millis()), holds::closed_how.eq(how.code())))
+            .set((
+                holds::closed_at.eq(at.timestamp_millis()),
+                holds::closed_how.eq(how.code()),
+            ))
             .execute(self.conn)?;
         self.count_hold_of_bib(bib, -1)?;
         self.count_hold_of_reader(reader, -1)

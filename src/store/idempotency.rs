@@ -51,12 +51,19 @@ impl WriteTx<'_> {
             return Err(StoreError::KeyReused);
         }
         // Inside one commit group the claim of a job that was undone is gone; a claim without outcome cannot be seen.
-        outcome.map(Claimed::Before).ok_or_else(|| StoreError::Corrupt("an idempotency key without outcome".into()))
+        outcome
+            .map(Claimed::Before)
+            .ok_or_else(|| StoreError::Corrupt("an idempotency key without outcome".into()))
     }
 
     /// Stores the outcome beside the effect.
     pub fn store_outcome(&mut self, claim: &Claim, outcome: &str) -> Result<(), StoreError> {
-        StoreOutcome { client: &claim.client, key: &claim.key, outcome }.run(self.conn)?;
+        StoreOutcome {
+            client: &claim.client,
+            key: &claim.key,
+            outcome,
+        }
+        .run(self.conn)?;
         Ok(())
     }
 
@@ -76,7 +83,9 @@ impl WriteTx<'_> {
 
     /// Forgets which reader the stored outcomes belong to.
     pub fn unlink_outcomes(&mut self, reader: ReaderId) -> Result<usize, StoreError> {
-        Ok(diesel::delete(idempotency_keys::table.filter(idempotency_keys::reader_id.eq(reader.get())))
-            .execute(self.conn)?)
+        Ok(
+            diesel::delete(idempotency_keys::table.filter(idempotency_keys::reader_id.eq(reader.get())))
+                .execute(self.conn)?,
+        )
     }
 }

@@ -50,7 +50,10 @@ impl IdBlocks {
         let mut blocks = self.blocks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         while let Some((next, end)) = blocks.front_mut() {
             if *end - *next >= count {
-                let run = IdRun { next: *next, end: *next + count };
+                let run = IdRun {
+                    next: *next,
+                    end: *next + count,
+                };
                 *next += count;
                 return Some(run);
             }
@@ -75,7 +78,11 @@ impl Store {
         }
         let size = BLOCK.max(count);
         let first: i64 = self.write(move |tx| tx.reserve_ids(size).map_err(E::from)).await?;
-        self.ids.blocks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push_back((first, first + size));
+        self.ids
+            .blocks
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push_back((first, first + size));
         self.ids.cut(count).ok_or_else(|| StoreError::Busy.into())
     }
 }

@@ -90,7 +90,12 @@ pub struct Candidate {
 impl Candidate {
     /// An item known by its id; it is read when it is locked.
     pub fn known(id: ItemId, bib_id: BibId) -> Self {
-        Self { id, bib_id, owner: UnitId::new(0), read: None }
+        Self {
+            id,
+            bib_id,
+            owner: UnitId::new(0),
+            read: None,
+        }
     }
 }
 
@@ -128,7 +133,10 @@ impl WriteTx<'_> {
                 })
                 .collect(),
         };
-        Ok(found.into_iter().filter(|candidate| owner.is_none_or(|owner| owner == candidate.owner)).collect())
+        Ok(found
+            .into_iter()
+            .filter(|candidate| owner.is_none_or(|owner| owner == candidate.owner))
+            .collect())
     }
 
     /// Locks the item after its bib and reads both. `None`: no such item any more.
@@ -168,15 +176,25 @@ impl WriteTx<'_> {
     ) -> Result<LoadedItem, StoreError> {
         let status = ItemStatus::from_code(&row.status)
             .ok_or_else(|| StoreError::Corrupt(format!("item {} has the unknown status {}", row.id, row.status)))?;
-        let may_be_lent = matches!(status, ItemStatus::OnLoan | ItemStatus::ClaimedReturned | ItemStatus::Lost);
-        let may_travel = matches!(status, ItemStatus::AwaitingDispatch | ItemStatus::InTransit | ItemStatus::Missing);
+        let may_be_lent = matches!(
+            status,
+            ItemStatus::OnLoan | ItemStatus::ClaimedReturned | ItemStatus::Lost
+        );
+        let may_travel = matches!(
+            status,
+            ItemStatus::AwaitingDispatch | ItemStatus::InTransit | ItemStatus::Missing
+        );
         let may_be_captured = bib.open_holds > 0;
         let collection = row.collection.and_then(|id| network.collection(CollectionId::new(id)));
         let return_policy = collection.map_or(ReturnPolicy::Home, |collection| collection.return_policy);
         let id = ItemId::new(row.id);
         let open_loan = if may_be_lent { self.open_loan_of_item(id)? } else { None };
         let transit = if may_travel { self.open_transit_of(id)? } else { None };
-        let captured_for = if may_be_captured { self.captured_hold_of(id)? } else { None };
+        let captured_for = if may_be_captured {
+            self.captured_hold_of(id)?
+        } else {
+            None
+        };
         let floating_here = match (return_policy, row.collection) {
             (ReturnPolicy::FloatWithCap { .. }, Some(collection)) => self.floating_at(at, collection)?,
             _ => 0,
@@ -204,13 +222,23 @@ impl WriteTx<'_> {
             captured_for,
             transit,
         };
-        Ok(LoadedItem { facts, title: bib.title, open_holds_of_bib: u32::try_from(bib.open_holds).unwrap_or(0) })
+        Ok(LoadedItem {
+            facts,
+            title: bib.title,
+            open_holds_of_bib: u32::try_from(bib.open_holds).unwrap_or(0),
+        })
     }
 
     fn open_loan_of_item(&mut self, item: ItemId) -> Result<Option<OpenLoanOfItem>, StoreError> {
         let row: Option<(i64, Option<i64>, i64, i64, i64)> = loans::table
             .filter(loans::item_id.eq(item.get()).and(loans::closed_at.is_null()))
-            .select((loans::id, loans::reader_id, loans::loaned_at, loans::due_at, loans::unit_id))
+            .select((
+                loans::id,
+                loans::reader_id,
+                loans::loaned_at,
+                loans::due_at,
+                loans::unit_id,
+            ))
             .get_result(self.conn)
             .optional()?;
         row.map(|(id, reader, loaned_at, due_at, unit)| {
@@ -229,13 +257,23 @@ impl WriteTx<'_> {
     fn open_transit_of(&mut self, item: ItemId) -> Result<Option<OpenTransit>, StoreError> {
         let row: Option<(i64, i64, i64, String)> = transits::table
             .filter(transits::item_id.eq(item.get()).and(transits::closed_at.is_null()))
-            .select((transits::id, transits::from_unit_id, transits::to_unit_id, transits::reason))
+            .select((
+                transits::id,
+                transits::from_unit_id,
+                transits::to_unit_id,
+                transits::reason,
+            ))
             .get_result(self.conn)
             .optional()?;
         row.map(|(id, from, to, reason)| {
             let reason = TransitReason::from_code(&reason)
                 .ok_or_else(|| StoreError::Corrupt(format!("transit {id} has the unknown reason {reason}")))?;
-            Ok(OpenTransit { id: TransitId::new(id), from: UnitId::new(from), to: UnitId::new(to), reason })
+            Ok(OpenTransit {
+                id: TransitId::new(id),
+                from: UnitId::new(from),
+                to: UnitId::new(to),
+                reason,
+            })
         })
         .transpose()
     }
@@ -259,7 +297,16 @@ impl WriteTx<'_> {
     }
 }
 
-type CapturedRow = (i64, Option<i64>, i64, Option<i32>, Option<String>, Option<i64>, i64, String);
+type CapturedRow = (
+    i64,
+    Option<i64>,
+    i64,
+    Option<i32>,
+    Option<String>,
+    Option<i64>,
+    i64,
+    String,
+);
 
 macro_rules! captured_columns {
     () => {

@@ -95,7 +95,11 @@ impl ReadTx<'_> {
 
     /// An item by its id, as people see it.
     pub fn item_view(&mut self, id: ItemId) -> Result<Option<ItemView>, StoreError> {
-        Ok(items::table.find(id.get()).select(view_columns!()).first(self.conn).optional()?)
+        Ok(items::table
+            .find(id.get())
+            .select(view_columns!())
+            .first(self.conn)
+            .optional()?)
     }
 
     /// The items of a bib after `after`, by id.
@@ -133,12 +137,15 @@ impl WriteTx<'_> {
     /// # Errors
     /// `Conflict` when the owner has this barcode already.
     pub fn insert_item(&mut self, item: &NewItem) -> Result<(), StoreError> {
-        diesel::insert_into(items::table).values(item.clone()).execute(self.conn)?;
+        diesel::insert_into(items::table)
+            .values(item.clone())
+            .execute(self.conn)?;
         Ok(())
     }
 }
 
 /// Reads an ISO day back.
 pub(super) fn parse_day(text: &str) -> Result<NaiveDate, StoreError> {
-    text.parse().map_err(|_| StoreError::Corrupt(format!("'{text}' is not a day")))
+    text.parse()
+        .map_err(|_| StoreError::Corrupt(format!("'{text}' is not a day")))
 }

@@ -37,7 +37,12 @@ pub struct JobOf<F, T, E> {
 
 impl<F, T, E> JobOf<F, T, E> {
     pub fn new(work: F, reply: oneshot::Sender<Result<T, E>>, replay_safe: bool) -> Self {
-        Self { work, result: None, reply, replay_safe }
+        Self {
+            work,
+            result: None,
+            reply,
+            replay_safe,
+        }
     }
 }
 

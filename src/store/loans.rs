@@ -134,7 +134,21 @@ macro_rules! view_columns {
     };
 }
 
-type LoanRow = (i64, i64, i64, Option<i64>, Option<i64>, i64, i64, String, String, i64, i64, i32, Option<i64>);
+type LoanRow = (
+    i64,
+    i64,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    i64,
+    i64,
+    String,
+    String,
+    i64,
+    i64,
+    i32,
+    Option<i64>,
+);
 
 impl ReadTx<'_> {
     /// The item a loan is of, to lock it before the loan is read; `None` for an unknown loan.
@@ -222,7 +236,13 @@ impl WriteTx<'_> {
     /// Ends a loan.
     pub fn close_loan(&mut self, id: LoanId, how: LoanEnd, at: DateTime<Utc>, unit: UnitId) -> Result<(), StoreError> {
         let closed_at = at.timestamp_millis();
-        CloseLoan { closed_at, closed_how: how.code(), return_unit_id: unit.get(), id: id.get() }.run(self.conn)?;
+        CloseLoan {
+            closed_at,
+            closed_how: how.code(),
+            return_unit_id: unit.get(),
+            id: id.get(),
+        }
+        .run(self.conn)?;
         Ok(())
     }
 

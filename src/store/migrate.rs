@@ -33,7 +33,9 @@ pub fn run(opener: &Opener) -> Result<(), StoreError> {
             refuse_newer(&mut conn)
         }
         AnyConnection::Postgres(mut conn) => {
-            conn.batch_execute(&format!("SET lock_timeout = '120s'; SELECT pg_advisory_lock({ADVISORY_LOCK})"))?;
+            conn.batch_execute(&format!(
+                "SET lock_timeout = '120s'; SELECT pg_advisory_lock({ADVISORY_LOCK})"
+            ))?;
             refuse_unknown(&mut conn, POSTGRES)?;
             apply(&mut conn, POSTGRES)?;
             refuse_newer(&mut conn)
@@ -59,9 +61,16 @@ where
     C: MigrationHarness<DB>,
     EmbeddedMigrations: MigrationSource<DB>,
 {
-    let known = migrations.migrations().map_err(|error| StoreError::Mismatch(error.to_string()))?;
-    let known: Vec<String> = known.iter().map(|migration| migration.name().version().to_string()).collect();
-    let applied = conn.applied_migrations().map_err(|error| StoreError::Mismatch(error.to_string()))?;
+    let known = migrations
+        .migrations()
+        .map_err(|error| StoreError::Mismatch(error.to_string()))?;
+    let known: Vec<String> = known
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect();
+    let applied = conn
+        .applied_migrations()
+        .map_err(|error| StoreError::Mismatch(error.to_string()))?;
     match applied.iter().find(|version| !known.contains(&version.to_string())) {
         None => Ok(()),
         Some(version) => Err(StoreError::Mismatch(format!(

@@ -118,7 +118,9 @@ pub struct Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("postgres", &self.is_postgres).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("postgres", &self.is_postgres)
+            .finish_non_exhaustive()
     }
 }
 
@@ -153,7 +155,7 @@ impl Store {
             workers.push(spawn("sqlite-writer", move || writer.run(&receiver))?);
         }
         let checkpointer = match &options.target {
-            Target::Sqlite(path) => Some(checkpoint::Checkpointer::start(opener, path.clone())?),
+            Target::Sqlite(path) => Some(checkpoint::Checkpointer::start(opener, path)?),
             Target::Postgres(_) => None,
         };
         let read_slots = Semaphore::new(options.queue_limit);
@@ -171,7 +173,11 @@ impl Store {
     }
 
     fn pool(opener: &Opener, is_postgres: bool, options: &StoreOptions) -> Result<Pool<PoolManager>, StoreError> {
-        let size = if is_postgres { options.pool_size.max(3) } else { options.read_pool_size.max(1) };
+        let size = if is_postgres {
+            options.pool_size.max(3)
+        } else {
+            options.read_pool_size.max(1)
+        };
         Pool::builder()
             .max_size(size)
             .min_idle(Some(1))
@@ -179,7 +185,10 @@ impl Store {
             // A ping per use would cost PostgreSQL a round trip; a dead connection shows at BEGIN and is replaced.
             .test_on_check_out(false)
             .error_handler(Box::new(LogPoolErrors))
-            .build(PoolManager { opener: opener.clone(), role: Role::Reader })
+            .build(PoolManager {
+                opener: opener.clone(),
+                role: Role::Reader,
+            })
             .map_err(|error| StoreError::unavailable("connection lost", error))
     }
 
@@ -208,7 +217,9 @@ impl Store {
         E: FromStore + Send + 'static,
     {
         let Some(claim) = claim else {
-            return self.submit(move |tx| work(tx).map(|value| Once { value, replayed: false }), false).await;
+            return self
+                .submit(move |tx| work(tx).map(|value| Once { value, replayed: false }), false)
+                .await;
         };
         let job = move |tx: &mut WriteTx<'_>| {
             if let Claimed::Before(outcome) = tx.claim_key(&claim)? {
@@ -236,7 +247,11 @@ impl Store {
         {
             let queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let Some(queue) = queue.as_ref() else {
-                return Err(StoreError::Unavailable { reason: "stopping", source: None }.into());
+                return Err(StoreError::Unavailable {
+                    reason: "stopping",
+                    source: None,
+                }
+                .into());
             };
             match queue.try_send(job) {
                 Ok(()) => {}
@@ -257,10 +272,14 @@ impl Store {
         T: Send + 'static,
         E: FromStore + Send + 'static,
     {
-        let Ok(_slot) = self.read_slots.try_acquire() else { return Err(StoreError::Busy.into()) };
+        let Ok(_slot) = self.read_slots.try_acquire() else {
+            return Err(StoreError::Busy.into());
+        };
         let (pool, shared) = (self.readers.clone(), self.shared.clone());
         let ran = tokio::task::spawn_blocking(move || {
-            let mut pooled = pool.get().map_err(|error| StoreError::unavailable("connection lost", error))?;
+            let mut pooled = pool
+                .get()
+                .map_err(|error| StoreError::unavailable("connection lost", error))?;
             read_once(&mut pooled, &shared, work)
         });
         ran.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
@@ -294,12 +313,21 @@ impl Store {
 
     /// Takes no more work, finishes what was accepted, and closes the writer last. Blocks until done.
     pub fn close(&self) {
-        drop(self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        drop(
+            self.queue
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .take(),
+        );
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.stop();
         }
-        let workers: Vec<_> =
-            self.workers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).drain(..).collect();
+        let workers: Vec<_> = self
+            .workers
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .drain(..)
+            .collect();
         for worker in workers {
             if worker.join().is_err() {
                 tracing::error!("a store thread ended by a panic");

@@ -47,7 +47,12 @@ pub(super) fn load(conn: &mut AnyConnection, version: i64, zone: chrono_tz::Tz) 
         .order(rule_sets::version.desc())
         .select((rule_sets::version, rule_sets::effective_from, rule_sets::source))
         .first(conn)?;
-    let rules = rules_of(&source, rules_version, effective_from, (&units, &item_types, &categories))?;
+    let rules = rules_of(
+        &source,
+        rules_version,
+        effective_from,
+        (&units, &item_types, &categories),
+    )?;
     let parts = NetworkParts {
         version,
         zone,
@@ -78,7 +83,9 @@ fn rules_of(
         root: root.ok_or_else(|| StoreError::Corrupt("there is no root unit".into()))?,
     };
     let preset = Preset::parse(source).map_err(corrupt)?;
-    preset.rule_set(version, crate::clock::from_millis(effective_from), &book).map_err(corrupt)
+    preset
+        .rule_set(version, crate::clock::from_millis(effective_from), &book)
+        .map_err(corrupt)
 }
 
 fn load_units(conn: &mut AnyConnection) -> Result<Vec<Unit>, StoreError> {
@@ -114,13 +121,17 @@ fn load_units(conn: &mut AnyConnection) -> Result<Vec<Unit>, StoreError> {
 type WeekRows = HashMap<i64, [Vec<OpenSpan>; 7]>;
 
 fn load_hours(conn: &mut AnyConnection) -> Result<WeekRows, StoreError> {
-    let rows: Vec<(i64, i32, i32, i32)> =
-        unit_hours::table.order((unit_hours::unit_id, unit_hours::weekday, unit_hours::opens_minute)).load(conn)?;
+    let rows: Vec<(i64, i32, i32, i32)> = unit_hours::table
+        .order((unit_hours::unit_id, unit_hours::weekday, unit_hours::opens_minute))
+        .load(conn)?;
     let mut weeks = WeekRows::new();
     for (unit, weekday, opens, closes) in rows {
         let day = usize::try_from(weekday - 1).ok().filter(|day| *day < 7);
         let day = day.ok_or_else(|| StoreError::Corrupt(format!("unit {unit} has hours on weekday {weekday}")))?;
-        weeks.entry(unit).or_default()[day].push(OpenSpan { opens: time_of(opens), closes: time_of(closes) });
+        weeks.entry(unit).or_default()[day].push(OpenSpan {
+            opens: time_of(opens),
+            closes: time_of(closes),
+        });
     }
     Ok(weeks)
 }
@@ -132,11 +143,16 @@ fn time_of(minute: i32) -> NaiveTime {
 }
 
 fn load_closed(conn: &mut AnyConnection) -> Result<HashMap<i64, Vec<ClosedRange>>, StoreError> {
-    let rows: Vec<(i64, i64, String, String, String)> =
-        unit_closed_days::table.order((unit_closed_days::unit_id, unit_closed_days::first_day)).load(conn)?;
+    let rows: Vec<(i64, i64, String, String, String)> = unit_closed_days::table
+        .order((unit_closed_days::unit_id, unit_closed_days::first_day))
+        .load(conn)?;
     let mut closed: HashMap<i64, Vec<ClosedRange>> = HashMap::new();
     for (_, unit, first, last, reason) in rows {
-        let range = ClosedRange { first: parse_day(&first)?, last: parse_day(&last)?, reason };
+        let range = ClosedRange {
+            first: parse_day(&first)?,
+            last: parse_day(&last)?,
+            reason,
+        };
         closed.entry(unit).or_default().push(range);
     }
     Ok(closed)
@@ -163,17 +179,19 @@ fn load_categories(conn: &mut AnyConnection) -> Result<Vec<Category>, StoreError
     let years = |years: Option<i32>| years.and_then(|years| u8::try_from(years).ok());
     Ok(rows
         .into_iter()
-        .map(|(id, code, name_zh, name_en, reading_only, child, institutional, min, max)| Category {
-            id: CategoryId::new(id),
-            code,
-            name_zh,
-            name_en,
-            reading_only,
-            child,
-            institutional,
-            min_age_years: years(min),
-            max_age_years: years(max),
-        })
+        .map(
+            |(id, code, name_zh, name_en, reading_only, child, institutional, min, max)| Category {
+                id: CategoryId::new(id),
+                code,
+                name_zh,
+                name_en,
+                reading_only,
+                child,
+                institutional,
+                min_age_years: years(min),
+                max_age_years: years(max),
+            },
+        )
         .collect())
 }
 
@@ -185,7 +203,13 @@ fn load_collections(conn: &mut AnyConnection) -> Result<Vec<Collection>, StoreEr
             let cap = cap.and_then(|cap| u32::try_from(cap).ok()).unwrap_or(0);
             let return_policy = policy_of(&policy, cap)
                 .ok_or_else(|| StoreError::Corrupt(format!("collection {code} has the unknown policy {policy}")))?;
-            Ok(Collection { id: CollectionId::new(id), unit: UnitId::new(unit), code, name, return_policy })
+            Ok(Collection {
+                id: CollectionId::new(id),
+                unit: UnitId::new(unit),
+                code,
+                name,
+                return_policy,
+            })
         })
         .collect()
 }
@@ -205,10 +229,16 @@ fn load_memberships(conn: &mut AnyConnection) -> Result<Vec<Membership>, StoreEr
         unit_membership::table.order(unit_membership::id).load(conn)?;
     Ok(rows
         .into_iter()
-        .map(|(_, unit, item_type, lend_away, return_away, readers_away)| Membership {
-            unit: UnitId::new(unit),
-            item_type: item_type.map(ItemTypeId::new),
-            joined: Joined { lend_away, return_away, readers_away },
-        })
+        .map(
+            |(_, unit, item_type, lend_away, return_away, readers_away)| Membership {
+                unit: UnitId::new(unit),
+                item_type: item_type.map(ItemTypeId::new),
+                joined: Joined {
+                    lend_away,
+                    return_away,
+                    readers_away,
+                },
+            },
+        )
         .collect())
 }

@@ -71,7 +71,9 @@ fn run_once(pooled: &mut Pooled, shared: &Shared, stats: &WriterStats, job: &mut
         let mut tx = WriteTx::new(connection, watch, shared, &mut group);
         job.run(&mut tx)
     }));
-    stats.last_job_statements.store(watch.statements() - before, Ordering::Relaxed);
+    stats
+        .last_job_statements
+        .store(watch.statements() - before, Ordering::Relaxed);
     match ran {
         Ok(Verdict::Keep) => match Manager::commit_transaction(connection).map_err(StoreError::from) {
             Ok(()) => Attempt::Done,

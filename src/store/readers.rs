@@ -196,8 +196,7 @@ impl ReadTx<'_> {
                 loans::channel,
                 loans::due_at,
             ));
-        let rows: Vec<(i64, i64, i64, i64, i64, String, i64)> =
-            on_engine!(self.conn, conn => query.load(conn))?;
+        let rows: Vec<(i64, i64, i64, i64, i64, String, i64)> = on_engine!(self.conn, conn => query.load(conn))?;
         rows.into_iter()
             .map(|(id, bib, item_type, owner, unit, channel, due_at)| {
                 Ok(LoanOfReader {
@@ -213,15 +212,10 @@ impl ReadTx<'_> {
             .collect()
     }
 
-    fn reader_facts(
-        &mut self,
-        row: ReaderRow,
-        card: CardRow,
-        network: &Network,
-    ) -> Result<ReaderFacts, StoreError> {
-        let category = network
-            .category(CategoryId::new(row.category))
-            .ok_or_else(|| StoreError::Corrupt(format!("reader {} has the unknown category {}", row.id, row.category)))?;
+    fn reader_facts(&mut self, row: ReaderRow, card: CardRow, network: &Network) -> Result<ReaderFacts, StoreError> {
+        let category = network.category(CategoryId::new(row.category)).ok_or_else(|| {
+            StoreError::Corrupt(format!("reader {} has the unknown category {}", row.id, row.category))
+        })?;
         let (reading_only, child) = (category.reading_only, category.child);
         Ok(ReaderFacts {
             id: ReaderId::new(row.id),
@@ -229,18 +223,23 @@ impl ReadTx<'_> {
             reading_only,
             child,
             home: UnitId::new(row.home),
-            status: ReaderStatus::from_code(&row.status)
-                .ok_or_else(|| StoreError::Corrupt(format!("reader {} has the unknown status {}", row.id, row.status)))?,
+            status: ReaderStatus::from_code(&row.status).ok_or_else(|| {
+                StoreError::Corrupt(format!("reader {} has the unknown status {}", row.id, row.status))
+            })?,
             barred: row.barred,
-            block: row.block_reason.map(|reason| ManualBlock { reason, until: row.block_until.map(from_millis) }),
+            block: row.block_reason.map(|reason| ManualBlock {
+                reason,
+                until: row.block_until.map(from_millis),
+            }),
             birth_date: row.birth_date.as_deref().map(parse_day).transpose()?,
             band: band_from_code(&row.band)?,
             debt_fen: row.debt_fen,
             note: row.note,
             card: CardFacts {
                 id: CardId::new(card.id),
-                status: CardStatus::from_code(&card.status)
-                    .ok_or_else(|| StoreError::Corrupt(format!("card {} has the unknown status {}", card.id, card.status)))?,
+                status: CardStatus::from_code(&card.status).ok_or_else(|| {
+                    StoreError::Corrupt(format!("card {} has the unknown status {}", card.id, card.status))
+                })?,
                 expires_on: card.expires_on.as_deref().map(parse_day).transpose()?,
             },
             loans: self.open_loans_of(ReaderId::new(row.id))?,
@@ -260,7 +259,9 @@ impl WriteTx<'_> {
             AnyConnection::Sqlite(conn) => query.get_result(conn).optional()?,
             AnyConnection::Postgres(conn) => query.for_no_key_update().get_result(conn).optional()?,
         };
-        found.map(|(row, card)| self.reader_facts(row, card, network)).transpose()
+        found
+            .map(|(row, card)| self.reader_facts(row, card, network))
+            .transpose()
     }
 
     /// The same by the reader's id, with the card that is best to use: an active one if there is any.
@@ -273,7 +274,9 @@ impl WriteTx<'_> {
             .select((reader_columns!(), (cards::id, cards::status, cards::expires_on)))
             .first(self.conn)
             .optional()?;
-        found.map(|(row, card)| self.reader_facts(row, card, network)).transpose()
+        found
+            .map(|(row, card)| self.reader_facts(row, card, network))
+            .transpose()
     }
 
     /// Locks readers, ascending, in one statement. Only after bibs and items.
@@ -287,20 +290,29 @@ impl WriteTx<'_> {
     /// # Errors
     /// `Conflict` when the card number is taken.
     pub fn insert_reader(&mut self, reader: &NewReader, card: &NewCard) -> Result<(), StoreError> {
-        diesel::insert_into(readers::table).values(reader.clone()).execute(self.conn)?;
-        diesel::insert_into(cards::table).values(card.clone()).execute(self.conn)?;
+        diesel::insert_into(readers::table)
+            .values(reader.clone())
+            .execute(self.conn)?;
+        diesel::insert_into(cards::table)
+            .values(card.clone())
+            .execute(self.conn)?;
         Ok(())
     }
 
     /// Sets a reader's PIN.
     pub fn set_pin_hash(&mut self, reader: ReaderId, hash: &str) -> Result<(), StoreError> {
-        diesel::update(readers::table.find(reader.get())).set(readers::pin_hash.eq(hash)).execute(self.conn)?;
+        diesel::update(readers::table.find(reader.get()))
+            .set(readers::pin_hash.eq(hash))
+            .execute(self.conn)?;
         Ok(())
     }
 
     /// Whether a card number is taken.
     pub fn card_exists(&mut self, number: &str) -> Result<bool, StoreError> {
-        let n: i64 = cards::table.filter(cards::number.eq(number)).count().get_result(self.conn)?;
+        let n: i64 = cards::table
+            .filter(cards::number.eq(number))
+            .count()
+            .get_result(self.conn)?;
         Ok(n > 0)
     }
 

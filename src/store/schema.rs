@@ -377,4 +377,33 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(network_state, id_blocks, units, unit_hours, unit_closed_days, item_types, reader_categories, collections, unit_membership, rule_sets, bibs, bib_isbns, items, readers, cards, staff, staff_roles, devices, refresh_tokens, loans, holds, transits, events, event_personal, event_seals, daily_counts, visit_keys, idempotency_keys);
+diesel::allow_tables_to_appear_in_same_query!(
+    network_state,
+    id_blocks,
+    units,
+    unit_hours,
+    unit_closed_days,
+    item_types,
+    reader_categories,
+    collections,
+    unit_membership,
+    rule_sets,
+    bibs,
+    bib_isbns,
+    items,
+    readers,
+    cards,
+    staff,
+    staff_roles,
+    devices,
+    refresh_tokens,
+    loans,
+    holds,
+    transits,
+    events,
+    event_personal,
+    event_seals,
+    daily_counts,
+    visit_keys,
+    idempotency_keys
+);

@@ -30,7 +30,13 @@ pub struct Seal {
 impl Seal {
     /// Before the first seal.
     pub fn origin() -> Self {
-        Self { position: 0, last_txid: 0, last_seq: 0, event_count: 0, hash: vec![0; 32] }
+        Self {
+            position: 0,
+            last_txid: 0,
+            last_seq: 0,
+            event_count: 0,
+            hash: vec![0; 32],
+        }
     }
 
     /// The hash of the next seal over these events.
@@ -63,18 +69,17 @@ impl ReadTx<'_> {
     }
 
     /// Events after a point of the commit order that no running transaction can still get in front of.
-    pub(super) fn settled_events(
-        &mut self,
-        after: (i64, i64),
-        limit: i64,
-    ) -> Result<Vec<(i64, EventRow)>, StoreError> {
+    pub(super) fn settled_events(&mut self, after: (i64, i64), limit: i64) -> Result<Vec<(i64, EventRow)>, StoreError> {
         let (txid, seq) = after;
         let columns = (events::txid, EVENT_COLUMNS);
         let settled = match &mut *self.conn {
             // The writer thread numbers events in commit order: the primary key is that order.
-            AnyConnection::Sqlite(conn) => {
-                events::table.filter(events::seq.gt(seq)).order(events::seq).limit(limit).select(columns).load(conn)?
-            }
+            AnyConnection::Sqlite(conn) => events::table
+                .filter(events::seq.gt(seq))
+                .order(events::seq)
+                .limit(limit)
+                .select(columns)
+                .load(conn)?,
             AnyConnection::Postgres(conn) => {
                 let horizon = super::dialect::commit_horizon(conn)?;
                 events::table
@@ -131,7 +136,10 @@ pub(super) fn count_event(event: &EventRow, counts: &mut Counts) {
         key.kind = EventKind::LoanMade.code().to_owned();
         key.day = text("loan_day").unwrap_or(key.day);
         key.channel = text("loan_channel").unwrap_or(key.channel);
-        key.unit_id = detail.get("loan_unit_id").and_then(serde_json::Value::as_i64).unwrap_or(key.unit_id);
+        key.unit_id = detail
+            .get("loan_unit_id")
+            .and_then(serde_json::Value::as_i64)
+            .unwrap_or(key.unit_id);
         *counts.entry(key).or_default() -= 1;
     } else {
         *counts.entry(key).or_default() += 1;
@@ -143,7 +151,9 @@ impl ReadTx<'_> {
     pub fn next_seal(&mut self) -> Result<Option<NextSeal>, StoreError> {
         let last = self.last_seal()?;
         let settled = self.settled_events((last.last_txid, last.last_seq), SEAL_EVENTS)?;
-        let Some((last_txid, last_event)) = settled.last() else { return Ok(None) };
+        let Some((last_txid, last_event)) = settled.last() else {
+            return Ok(None);
+        };
         let digests: Vec<[u8; 32]> = settled.iter().map(|(_, event)| event.digest()).collect();
         let mut counts = Counts::new();
         settled.iter().for_each(|(_, event)| count_event(event, &mut counts));
@@ -192,7 +202,9 @@ impl WriteTx<'_> {
             .filter(daily_counts::category_id.eq(key.category_id))
             .filter(daily_counts::age_band.eq(&key.age_band))
             .filter(daily_counts::channel.eq(&key.channel));
-        let changed = diesel::update(row).set(daily_counts::n.eq(daily_counts::n + n)).execute(self.conn)?;
+        let changed = diesel::update(row)
+            .set(daily_counts::n.eq(daily_counts::n + n))
+            .execute(self.conn)?;
         if changed == 0 {
             diesel::insert_into(daily_counts::table)
                 .values((

@@ -33,7 +33,9 @@ impl RefreshRow {
 impl WriteTx<'_> {
     /// Keeps a new token.
     pub fn insert_refresh_token(&mut self, row: &RefreshRow) -> Result<(), StoreError> {
-        diesel::insert_into(refresh_tokens::table).values(row.clone()).execute(self.conn)?;
+        diesel::insert_into(refresh_tokens::table)
+            .values(row.clone())
+            .execute(self.conn)?;
         Ok(())
     }
 
@@ -55,15 +57,23 @@ impl WriteTx<'_> {
 
     /// Ends a family: log-out, or a token seen twice.
     pub fn revoke_family(&mut self, family: i64, at_millis: i64) -> Result<(), StoreError> {
-        diesel::update(refresh_tokens::table.filter(refresh_tokens::family.eq(family).and(refresh_tokens::revoked_at.is_null())))
-            .set(refresh_tokens::revoked_at.eq(at_millis))
-            .execute(self.conn)?;
+        diesel::update(
+            refresh_tokens::table.filter(
+                refresh_tokens::family
+                    .eq(family)
+                    .and(refresh_tokens::revoked_at.is_null()),
+            ),
+        )
+        .set(refresh_tokens::revoked_at.eq(at_millis))
+        .execute(self.conn)?;
         Ok(())
     }
 
     /// Deletes tokens that expired before; answers how many.
     pub fn expire_refresh_tokens(&mut self, before_millis: i64) -> Result<usize, StoreError> {
-        Ok(diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(before_millis)))
-            .execute(self.conn)?)
+        Ok(
+            diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.lt(before_millis)))
+                .execute(self.conn)?,
+        )
     }
 }

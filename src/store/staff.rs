@@ -61,15 +61,28 @@ impl ReadTx<'_> {
             .first(self.conn)
             .optional()?;
         row.map(|(id, password_hash, active)| {
-            Ok(StaffRecord { id: StaffId::new(id), password_hash, active, roles: self.roles_of(StaffId::new(id))? })
+            Ok(StaffRecord {
+                id: StaffId::new(id),
+                password_hash,
+                active,
+                roles: self.roles_of(StaffId::new(id))?,
+            })
         })
         .transpose()
     }
 
     /// The roles of a member of staff who is active; empty for nobody.
     pub fn active_roles_of(&mut self, id: StaffId) -> Result<Vec<(String, UnitId)>, StoreError> {
-        let active: Option<bool> = staff::table.find(id.get()).select(staff::active).first(self.conn).optional()?;
-        if active == Some(true) { self.roles_of(id) } else { Ok(Vec::new()) }
+        let active: Option<bool> = staff::table
+            .find(id.get())
+            .select(staff::active)
+            .first(self.conn)
+            .optional()?;
+        if active == Some(true) {
+            self.roles_of(id)
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     fn roles_of(&mut self, id: StaffId) -> Result<Vec<(String, UnitId)>, StoreError> {
@@ -85,7 +98,13 @@ impl ReadTx<'_> {
     pub fn device_by_code(&mut self, code: &str) -> Result<Option<DeviceRecord>, StoreError> {
         let row: Option<(i64, i64, String, String, bool)> = devices::table
             .filter(devices::code.eq(code))
-            .select((devices::id, devices::unit_id, devices::kind, devices::secret_hash, devices::active))
+            .select((
+                devices::id,
+                devices::unit_id,
+                devices::kind,
+                devices::secret_hash,
+                devices::active,
+            ))
             .first(self.conn)
             .optional()?;
         Ok(row.map(|(id, unit, kind, secret_hash, active)| DeviceRecord {
@@ -119,7 +138,9 @@ impl WriteTx<'_> {
     /// # Errors
     /// `Conflict` when the user name is taken.
     pub fn insert_staff(&mut self, member: &NewStaff, roles: &[(String, UnitId)]) -> Result<(), StoreError> {
-        diesel::insert_into(staff::table).values(member.clone()).execute(self.conn)?;
+        diesel::insert_into(staff::table)
+            .values(member.clone())
+            .execute(self.conn)?;
         for (role, unit) in roles {
             diesel::insert_into(staff_roles::table)
                 .values((
@@ -134,7 +155,10 @@ impl WriteTx<'_> {
 
     /// Whether a user name is taken.
     pub fn username_exists(&mut self, username: &str) -> Result<bool, StoreError> {
-        let n: i64 = staff::table.filter(staff::username.eq(username)).count().get_result(self.conn)?;
+        let n: i64 = staff::table
+            .filter(staff::username.eq(username))
+            .count()
+            .get_result(self.conn)?;
         Ok(n > 0)
     }
 
@@ -148,13 +172,17 @@ impl WriteTx<'_> {
 
     /// Adds a device.
     pub fn insert_device(&mut self, device: &NewDevice) -> Result<(), StoreError> {
-        diesel::insert_into(devices::table).values(device.clone()).execute(self.conn)?;
+        diesel::insert_into(devices::table)
+            .values(device.clone())
+            .execute(self.conn)?;
         Ok(())
     }
 
     /// Marks the database as one with demo log-ins.
     pub fn mark_demo(&mut self) -> Result<(), StoreError> {
-        diesel::update(network_state::table).set(network_state::demo.eq(true)).execute(self.conn)?;
+        diesel::update(network_state::table)
+            .set(network_state::demo.eq(true))
+            .execute(self.conn)?;
         Ok(())
     }
 }

@@ -132,7 +132,9 @@ impl WriteTx<'_> {
 
     /// The crate has left.
     pub fn mark_sent(&mut self, id: TransitId) -> Result<(), StoreError> {
-        diesel::update(transits::table.find(id.get())).set(transits::status.eq("sent")).execute(self.conn)?;
+        diesel::update(transits::table.find(id.get()))
+            .set(transits::status.eq("sent"))
+            .execute(self.conn)?;
         Ok(())
     }
 
@@ -143,7 +145,10 @@ impl WriteTx<'_> {
             TransitEnd::Cancelled => "cancelled",
         };
         diesel::update(transits::table.find(id.get()))
-            .set((transits::status.eq(status), transits::closed_at.eq(at.timestamp_millis())))
+            .set((
+                transits::status.eq(status),
+                transits::closed_at.eq(at.timestamp_millis()),
+            ))
             .execute(self.conn)?;
         Ok(())
     }

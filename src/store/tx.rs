@@ -26,11 +26,20 @@ pub struct Shared {
 
 impl Shared {
     pub fn new(clock: Clock, zone: chrono_tz::Tz) -> Self {
-        Self { clock, zone, network: Mutex::new(None), visit_keys: Mutex::new(HashMap::new()) }
+        Self {
+            clock,
+            zone,
+            network: Mutex::new(None),
+            visit_keys: Mutex::new(HashMap::new()),
+        }
     }
 
     pub(super) fn cached_visit_key(&self, day: NaiveDate) -> Option<[u8; 32]> {
-        self.visit_keys.lock().unwrap_or_else(PoisonError::into_inner).get(&day).copied()
+        self.visit_keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&day)
+            .copied()
     }
 
     pub(super) fn cache_visit_key(&self, day: NaiveDate, key: [u8; 32]) {
@@ -68,7 +77,12 @@ pub struct ReadTx<'a> {
 
 impl<'a> ReadTx<'a> {
     pub(super) fn new(conn: &'a mut AnyConnection, watch: &'a Watch, shared: &'a Shared) -> Self {
-        Self { conn, watch, shared, may_cache: true }
+        Self {
+            conn,
+            watch,
+            shared,
+            may_cache: true,
+        }
     }
 
     /// The configuration as of this transaction: units, calendars, rules, types. One statement unless it changed.
@@ -116,14 +130,17 @@ pub struct WriteTx<'a> {
 }
 
 impl<'a> WriteTx<'a> {
-    pub(super) fn new(
-        conn: &'a mut AnyConnection,
-        watch: &'a Watch,
-        shared: &'a Shared,
-        group: &'a mut Group,
-    ) -> Self {
+    pub(super) fn new(conn: &'a mut AnyConnection, watch: &'a Watch, shared: &'a Shared, group: &'a mut Group) -> Self {
         let may_cache = !group.config_changed;
-        Self { read: ReadTx { conn, watch, shared, may_cache }, group }
+        Self {
+            read: ReadTx {
+                conn,
+                watch,
+                shared,
+                may_cache,
+            },
+            group,
+        }
     }
 
     /// Says that units, calendars, rules or types changed: every node reloads them in its next transaction.
@@ -144,7 +161,9 @@ impl<'a> WriteTx<'a> {
         let next = match self.group.next_event_seq {
             Some(next) => next,
             None => {
-                let last: Option<i64> = events::table.select(diesel::dsl::max(events::seq)).get_result(self.conn)?;
+                let last: Option<i64> = events::table
+                    .select(diesel::dsl::max(events::seq))
+                    .get_result(self.conn)?;
                 last.unwrap_or(0) + 1
             }
         };

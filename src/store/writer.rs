@@ -53,7 +53,13 @@ struct Broken {
 
 impl Writer {
     pub fn new(opener: Opener, shared: Arc<Shared>, stats: Arc<WriterStats>, group_limit: usize) -> Self {
-        Self { opener, shared, stats, group_limit, open: None }
+        Self {
+            opener,
+            shared,
+            stats,
+            group_limit,
+            open: None,
+        }
     }
 
     /// Works until the queue is closed and empty.
@@ -97,13 +103,18 @@ impl Writer {
     }
 
     fn run_group(&mut self, jobs: &mut Vec<Box<dyn Job>>, queue: &Receiver<Box<dyn Job>>) -> Result<(), Broken> {
-        let Some(open) = self.open.as_mut() else { return Err(Broken { panicked: None }) };
+        let Some(open) = self.open.as_mut() else {
+            return Err(Broken { panicked: None });
+        };
         let mut group = Group::default();
         let mut next = 0;
         loop {
             while next < jobs.len() {
-                run_nested(open, &self.shared, &self.stats, &mut group, &mut jobs[next])
-                    .map_err(|panicked| Broken { panicked: panicked.then_some(next) })?;
+                run_nested(open, &self.shared, &self.stats, &mut group, &mut jobs[next]).map_err(|panicked| {
+                    Broken {
+                        panicked: panicked.then_some(next),
+                    }
+                })?;
                 next += 1;
             }
             if jobs.len() >= self.group_limit {
@@ -127,7 +138,9 @@ impl Writer {
             self.open = None;
             return job.answer(Some(error));
         }
-        let Some(open) = self.open.as_mut() else { return job.answer(Some(StoreError::Panicked)) };
+        let Some(open) = self.open.as_mut() else {
+            return job.answer(Some(StoreError::Panicked));
+        };
         let mut group = Group::default();
         let ran = catch_unwind(AssertUnwindSafe(|| {
             let mut tx = WriteTx::new(&mut open.conn, &open.watch, &self.shared, &mut group);
@@ -202,7 +215,9 @@ fn run_nested(
         job.run(&mut tx)
     }))
     .map_err(|_| true)?;
-    stats.last_job_statements.store(open.watch.statements() - before, Ordering::Relaxed);
+    stats
+        .last_job_statements
+        .store(open.watch.statements() - before, Ordering::Relaxed);
     match verdict {
         Verdict::Keep => Manager::commit_transaction(&mut open.conn).map_err(|_| false),
         Verdict::Undo | Verdict::Again => {
@@ -227,7 +242,10 @@ fn still_the_same_file(opener: &Opener, open: &Open) -> Result<(), StoreError> {
     if file_identity(&opener.target) == open.file && open.file.is_some() {
         return Ok(());
     }
-    Err(StoreError::Unavailable { reason: "gone", source: None })
+    Err(StoreError::Unavailable {
+        reason: "gone",
+        source: None,
+    })
 }
 
 /// The same failure for every job of a group; the source stays with the log.

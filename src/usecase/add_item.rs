@@ -108,10 +108,7 @@ fn place(tx: &mut WriteTx<'_>, command: &AddItem, network: &Network) -> Result<P
     if let (Some(home), Some(code)) = (home, &command.collection_code) {
         collection = tx.collection_by_code(home, code)?;
         if collection.is_none() {
-            wrong.say(
-                "collection_code",
-                "the home unit has no collection with this code",
-            );
+            wrong.say("collection_code", "the home unit has no collection with this code");
         }
     }
     wrong.check()?;

@@ -24,8 +24,15 @@ const OPERATOR: StaffId = StaffId::new(0);
 /// As [`create_staff`].
 pub async fn add_staff(store: &Arc<Store>, passwords: &PasswordService, command: CreateStaff) -> Result<StaffView> {
     let root = root(store).await?;
-    let grants = vec![Grant { role: Role::System, unit: root.get() }];
-    let operator = Caller { who: Who::Staff { id: OPERATOR, grants }, unit: None, session: 0 };
+    let grants = vec![Grant {
+        role: Role::System,
+        unit: root.get(),
+    }];
+    let operator = Caller {
+        who: Who::Staff { id: OPERATOR, grants },
+        unit: Some(root),
+        session: 0,
+    };
     Ok(create_staff(store, passwords, &operator, command, None).await?.value)
 }
 
@@ -44,7 +51,17 @@ pub async fn add_system(
         .read(move |tx| -> Result<_> { Ok(tx.network()?.unit(root).map(|unit| unit.code.clone())) })
         .await?;
     let roles = vec![(Role::System.to_string(), code.unwrap_or_default())];
-    add_staff(store, passwords, CreateStaff { name: username.clone(), username, password, roles }).await
+    add_staff(
+        store,
+        passwords,
+        CreateStaff {
+            name: username.clone(),
+            username,
+            password,
+            roles,
+        },
+    )
+    .await
 }
 
 /// Gives a member of staff another password.
@@ -64,7 +81,9 @@ pub async fn set_password(
     let ids = store.take_ids::<UseCaseError>(1).await?;
     store
         .write(move |tx| -> Result<()> {
-            let member = tx.staff_by_username(&username)?.ok_or(UseCaseError::NotFound("user name"))?;
+            let member = tx
+                .staff_by_username(&username)?
+                .ok_or(UseCaseError::NotFound("user name"))?;
             tx.set_password_hash(&username, &hash)?;
             let event = Event::new(EventKind::StaffChanged, tx.now(), root, SYSTEM_CHANNEL)
                 .detail(json!({"changed": "password"}))
@@ -76,6 +95,8 @@ pub async fn set_password(
 }
 
 async fn root(store: &Arc<Store>) -> Result<UnitId> {
-    let root = store.read(|tx| -> Result<_> { Ok(tx.network()?.units().root().map(|unit| unit.id)) }).await?;
+    let root = store
+        .read(|tx| -> Result<_> { Ok(tx.network()?.units().root().map(|unit| unit.id)) })
+        .await?;
     root.ok_or_else(|| UseCaseError::Internal("there is no root unit".into()))
 }

@@ -27,8 +27,18 @@ pub async fn bootstrap(store: &Arc<Store>) -> Result<()> {
     }
     let preset = Preset::parse(CN_CITY_DEFAULT).map_err(|error| UseCaseError::Internal(error.to_string()))?;
     let count = preset.categories.len() + preset.item_types.len() + preset.memberships.len() + 8;
-    let ids: IdRun = store.take_ids::<UseCaseError>(i64::try_from(count).unwrap_or(i64::MAX)).await?;
-    store.write(move |tx| if tx.has_network()? { Ok(()) } else { apply(tx, &preset, ids.clone()) }).await
+    let ids: IdRun = store
+        .take_ids::<UseCaseError>(i64::try_from(count).unwrap_or(i64::MAX))
+        .await?;
+    store
+        .write(move |tx| {
+            if tx.has_network()? {
+                Ok(())
+            } else {
+                apply(tx, &preset, ids.clone())
+            }
+        })
+        .await
 }
 
 fn apply(tx: &mut WriteTx<'_>, preset: &Preset, mut ids: IdRun) -> Result<()> {
@@ -37,7 +47,10 @@ fn apply(tx: &mut WriteTx<'_>, preset: &Preset, mut ids: IdRun) -> Result<()> {
     tx.insert_unit(&root_unit(root), &mut || ids.next())?;
     let mut item_types: Vec<ItemType> = Vec::new();
     for row in &preset.item_types {
-        let parent = row.parent.as_deref().and_then(|code| item_types.iter().find(|one| one.code == code));
+        let parent = row
+            .parent
+            .as_deref()
+            .and_then(|code| item_types.iter().find(|one| one.code == code));
         let item_type = ItemType {
             id: ItemTypeId::new(ids.next()),
             code: row.code.clone(),
@@ -70,7 +83,9 @@ fn apply(tx: &mut WriteTx<'_>, preset: &Preset, mut ids: IdRun) -> Result<()> {
         item_type: &|code| item_types.iter().find(|one| one.code == code).map(|one| one.id),
         root,
     };
-    let memberships = preset.memberships(&book).map_err(|error| UseCaseError::Internal(error.to_string()))?;
+    let memberships = preset
+        .memberships(&book)
+        .map_err(|error| UseCaseError::Internal(error.to_string()))?;
     for membership in &memberships {
         tx.insert_membership(ids.next(), membership)?;
     }

@@ -29,13 +29,23 @@ impl Caller {
     /// The caller a genuine token speaks of.
     pub fn of(claims: &Claims) -> Self {
         let who = match claims.aud {
-            Audience::Staff => Who::Staff { id: StaffId::new(claims.sub), grants: claims.grants.clone() },
-            Audience::Reader => Who::Reader { id: ReaderId::new(claims.sub) },
-            Audience::Device => {
-                Who::Device { id: DeviceId::new(claims.sub), channel: channel_of(claims.device_kind.as_deref()) }
-            }
+            Audience::Staff => Who::Staff {
+                id: StaffId::new(claims.sub),
+                grants: claims.grants.clone(),
+            },
+            Audience::Reader => Who::Reader {
+                id: ReaderId::new(claims.sub),
+            },
+            Audience::Device => Who::Device {
+                id: DeviceId::new(claims.sub),
+                channel: channel_of(claims.device_kind.as_deref()),
+            },
         };
-        Self { who, unit: claims.unit.map(UnitId::new), session: claims.sid }
+        Self {
+            who,
+            unit: claims.unit.map(UnitId::new),
+            session: claims.sid,
+        }
     }
 
     /// Names the caller for idempotency keys.
@@ -105,7 +115,11 @@ impl Caller {
     /// # Errors
     /// `Forbidden`.
     pub fn require(&self, right: Right, unit: UnitId, network: &Network) -> super::Result<()> {
-        if self.may(right, unit, network) { Ok(()) } else { Err(UseCaseError::Forbidden) }
+        if self.may(right, unit, network) {
+            Ok(())
+        } else {
+            Err(UseCaseError::Forbidden)
+        }
     }
 
     /// As `may_somewhere`, as an error.
@@ -113,7 +127,11 @@ impl Caller {
     /// # Errors
     /// `Forbidden`.
     pub fn require_somewhere(&self, right: Right) -> super::Result<()> {
-        if self.may_somewhere(right) { Ok(()) } else { Err(UseCaseError::Forbidden) }
+        if self.may_somewhere(right) {
+            Ok(())
+        } else {
+            Err(UseCaseError::Forbidden)
+        }
     }
 
     /// The unit the caller works at.

@@ -42,7 +42,9 @@ pub async fn cancel_hold(
     let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
     let who = caller.clone();
     let claim = key.map(|key| key.claim(caller));
-    store.write_once(claim, move |tx| apply(tx, &who, &command, ids.clone())).await
+    store
+        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
+        .await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: IdRun) -> Result<HoldOutcome> {
@@ -52,7 +54,9 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: I
     caller.require(Right::CancelHold, unit, &network)?;
     let item = set_aside(tx, &hold, unit, &network)?;
     tx.lock_readers(&[hold.facts.reader])?;
-    let now = item.as_ref().map_or_else(|| tx.now(), |item| record::now_for(tx, &item.facts));
+    let now = item
+        .as_ref()
+        .map_or_else(|| tx.now(), |item| record::now_for(tx, &item.facts));
     let next_hold = match &item {
         Some(item) => record::next_hold(tx, &network, item, now)?,
         None => None,
@@ -79,7 +83,14 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: I
     event.bib = Some(hold.bib);
     tx.append_event(ids.next(), &event)?;
     if let (Some(moves), Some(item)) = (&plan.item_moves, &item) {
-        let mut ledger = Ledger { tx, caller, act: &act, item: &item.facts, now, ids: &mut ids };
+        let mut ledger = Ledger {
+            tx,
+            caller,
+            act: &act,
+            item: &item.facts,
+            now,
+            ids: &mut ids,
+        };
         move_on(&mut ledger, moves)?;
     }
     outcome(tx, &plan, &hold, &network)
@@ -121,6 +132,9 @@ fn outcome(tx: &mut WriteTx<'_>, plan: &Plan, hold: &LoadedHold, network: &Netwo
         hold: HoldView::of(row, None, network),
         notices: refusal_views(&plan.passed.notices),
         overridden: record::overridden_codes(&plan.passed),
-        next_step: plan.item_moves.as_ref().map(|moves| NextStepView::of(&moves.next_step, network)),
+        next_step: plan
+            .item_moves
+            .as_ref()
+            .map(|moves| NextStepView::of(&moves.next_step, network)),
     })
 }

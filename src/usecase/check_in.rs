@@ -56,7 +56,12 @@ pub async fn check_in(
             let owner = command.owner_unit_code.as_deref();
             let candidate = record::find_item(tx, &network, &command.item_barcode, owner)?;
             let act = record::act_of(&who, unit, &network, &command.consent, None);
-            let arrival = Arrival { caller: &who, act: &act, network: &network, returned_at: command.returned_at };
+            let arrival = Arrival {
+                caller: &who,
+                act: &act,
+                network: &network,
+                returned_at: command.returned_at,
+            };
             take_back(tx, &arrival, candidate, ids.clone())
         })
         .await
@@ -78,7 +83,9 @@ pub(super) fn take_back(
     mut ids: IdRun,
 ) -> Result<CheckInOutcome> {
     let (act, network) = (arrival.act, arrival.network);
-    let item = tx.lock_item(candidate, act.unit, network)?.ok_or(UseCaseError::NotFound("item"))?;
+    let item = tx
+        .lock_item(candidate, act.unit, network)?
+        .ok_or(UseCaseError::NotFound("item"))?;
     let loan = match item.facts.open_loan {
         Some(_) => tx.open_loan(item.facts.id)?,
         None => None,
@@ -101,18 +108,21 @@ pub(super) fn take_back(
         // The same scan again: nothing changes.
         item.facts.transit.as_ref().map(|transit| transit.id)
     } else {
-        let mut ledger = Ledger { tx, caller: arrival.caller, act, item: &item.facts, now, ids: &mut ids };
+        let mut ledger = Ledger {
+            tx,
+            caller: arrival.caller,
+            act,
+            item: &item.facts,
+            now,
+            ids: &mut ids,
+        };
         carry_out(&mut ledger, &plan, loan.as_ref())?
     };
     Ok(outcome(&plan, &item, transit, network))
 }
 
 /// The true return time: given, but neither in the future nor before the loan.
-fn returned_at(
-    given: Option<DateTime<Utc>>,
-    loan: Option<&LoadedLoan>,
-    now: DateTime<Utc>,
-) -> Result<DateTime<Utc>> {
+fn returned_at(given: Option<DateTime<Utc>>, loan: Option<&LoadedLoan>, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
     let Some(given) = given else { return Ok(now) };
     if given > now {
         return Err(UseCaseError::field("returned_at", "lies in the future"));
@@ -126,7 +136,9 @@ fn returned_at(
 /// Applies the plan and answers the transit the item is on now.
 fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loan: Option<&LoadedLoan>) -> Result<Option<TransitId>> {
     if let (Some(closes), Some(loaded)) = (&plan.closes_loan, loan) {
-        ledger.tx.close_loan(closes.loan, LoanEnd::Returned, closes.returned_at, ledger.act.unit)?;
+        ledger
+            .tx
+            .close_loan(closes.loan, LoanEnd::Returned, closes.returned_at, ledger.act.unit)?;
         append_return(ledger, loaded, closes.overdue_days)?;
     }
     let kept = match plan.transit {
@@ -194,7 +206,11 @@ fn outcome(plan: &Plan, item: &LoadedItem, transit: Option<TransitId>, network: 
 
 /// What a printer puts on the slip: where the item goes, and nothing about any reader.
 fn slip(plan: &Plan, item: &LoadedItem, network: &Network) -> Vec<String> {
-    let name = |unit: UnitId| network.unit(unit).map_or_else(|| unit.to_string(), |unit| unit.name.clone());
+    let name = |unit: UnitId| {
+        network
+            .unit(unit)
+            .map_or_else(|| unit.to_string(), |unit| unit.name.clone())
+    };
     let goes = match &plan.next_step {
         NextStep::ShelfHere { .. } => format!("上架 / Shelve: {}", name(plan.current)),
         NextStep::HoldShelf { number, expires_on, .. } => {
@@ -203,5 +219,10 @@ fn slip(plan: &Plan, item: &LoadedItem, network: &Network) -> Vec<String> {
         NextStep::Crate { to, reason, .. } => format!("送往 / Send to: {} ({})", name(*to), reason.code()),
         NextStep::Exception { reason } => format!("待处理 / Needs attention: {}", reason.code()),
     };
-    vec![goes, item.title.clone(), item.facts.barcode.clone(), format!("产权馆 / Owner: {}", name(item.facts.owner))]
+    vec![
+        goes,
+        item.title.clone(),
+        item.facts.barcode.clone(),
+        format!("产权馆 / Owner: {}", name(item.facts.owner)),
+    ]
 }

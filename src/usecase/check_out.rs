@@ -61,7 +61,9 @@ pub async fn check_out(
         return Ok(Once { value, replayed: false });
     }
     let claim = key.map(|key| key.claim(caller));
-    store.write_once(claim, move |tx| apply(tx, &who, unit, &command, ids.clone())).await
+    store
+        .write_once(claim, move |tx| apply(tx, &who, unit, &command, ids.clone()))
+        .await
 }
 
 /// The end of a rehearsal: always an error for the store, so that everything is undone.
@@ -114,19 +116,41 @@ fn apply(
     let network = tx.network()?;
     caller.require(Right::CheckOut, unit, &network)?;
     let candidate = record::find_item(tx, &network, &command.item_barcode, command.owner_unit_code.as_deref())?;
-    let item = tx.lock_item(candidate, unit, &network)?.ok_or(UseCaseError::NotFound("item"))?;
+    let item = tx
+        .lock_item(candidate, unit, &network)?
+        .ok_or(UseCaseError::NotFound("item"))?;
     let reader = lock_reader(tx, command, &item, &network)?;
     let now = record::now_for(tx, &item.facts);
     let demand = demand(tx, &network, &item, &reader, now)?;
     let act = record::act_of(caller, unit, &network, &command.consent, command.due_at);
-    let facts = Facts { act: &act, network: &network, reader: &reader, item: &item.facts, demand };
+    let facts = Facts {
+        act: &act,
+        network: &network,
+        reader: &reader,
+        item: &item.facts,
+        demand,
+    };
     let plan = check_out::decide(&facts, now)?;
     let loan = LoanId::new(ids.next());
-    let mut ledger = Ledger { tx, caller, act: &act, item: &item.facts, now, ids: &mut ids };
+    let mut ledger = Ledger {
+        tx,
+        caller,
+        act: &act,
+        item: &item.facts,
+        now,
+        ids: &mut ids,
+    };
     clear_the_way(&mut ledger, &plan, &reader, &network)?;
     let view = match plan.effect {
         Effect::Loan { due_at, due_by_hand } => {
-            let lending = Lending { loan, due_at, due_by_hand, reader: &reader, network: &network, plan: &plan };
+            let lending = Lending {
+                loan,
+                due_at,
+                due_by_hand,
+                reader: &reader,
+                network: &network,
+                plan: &plan,
+            };
             lend(&mut ledger, &lending, command)?;
             Some(view(&lending, &item, &act, now))
         }
@@ -147,12 +171,7 @@ fn apply(
 }
 
 /// Locks the reader; together with the one who has the item now, in one order, if that is somebody else.
-fn lock_reader(
-    tx: &mut WriteTx<'_>,
-    command: &CheckOut,
-    item: &LoadedItem,
-    network: &Network,
-) -> Result<ReaderFacts> {
+fn lock_reader(tx: &mut WriteTx<'_>, command: &CheckOut, item: &LoadedItem, network: &Network) -> Result<ReaderFacts> {
     let unknown = || UseCaseError::field("card_number", "no reader holds this card");
     let card = command.card_number.as_str();
     if let Some(open) = &item.facts.open_loan {
@@ -174,7 +193,9 @@ fn demand(
         return Ok(Demand::default());
     }
     let own = tx.open_holds_on_bib(reader.id, item.facts.bib_id)?;
-    let own = own.into_iter().filter(|(_, target, _)| target.is_none_or(|target| target == item.facts.id));
+    let own = own
+        .into_iter()
+        .filter(|(_, target, _)| target.is_none_or(|target| target == item.facts.id));
     // The one this copy is set aside for comes first.
     let own = own.min_by_key(|(_, _, captured)| *captured != Some(item.facts.id));
     let today = network.local_day(now);
@@ -186,16 +207,13 @@ fn demand(
 }
 
 /// Everything that has to end before the loan begins.
-fn clear_the_way(
-    ledger: &mut Ledger<'_, '_>,
-    plan: &Plan,
-    reader: &ReaderFacts,
-    network: &Network,
-) -> Result<()> {
+fn clear_the_way(ledger: &mut Ledger<'_, '_>, plan: &Plan, reader: &ReaderFacts, network: &Network) -> Result<()> {
     if let Some(first) = plan.returns_first
         && let Some(loaded) = ledger.tx.open_loan(ledger.item.id)?
     {
-        ledger.tx.close_loan(first, LoanEnd::Returned, ledger.now, ledger.act.unit)?;
+        ledger
+            .tx
+            .close_loan(first, LoanEnd::Returned, ledger.now, ledger.act.unit)?;
         let overdue = overdue_days(network, &loaded.loan, ledger.now);
         super::check_in::append_return(ledger, &loaded, overdue)?;
     }
@@ -207,7 +225,9 @@ fn clear_the_way(
         ledger.append(EventKind::HoldReleased, json!({"hold_id": hold}))?;
     }
     if let Some(hold) = plan.fills_hold {
-        ledger.tx.close_hold(hold, ledger.item.bib_id, reader.id, HoldEnd::Filled, ledger.now)?;
+        ledger
+            .tx
+            .close_hold(hold, ledger.item.bib_id, reader.id, HoldEnd::Filled, ledger.now)?;
         ledger.append(EventKind::HoldFilled, json!({"hold_id": hold}))?;
     }
     Ok(())
@@ -257,7 +277,9 @@ fn lend(ledger: &mut Ledger<'_, '_>, lending: &Lending<'_>, command: &CheckOut) 
         Some(reason) => json!({"card_id": reader.card.id, "override_reason": reason}),
         None => json!({"card_id": reader.card.id}),
     };
-    let event = ledger.event(EventKind::LoanMade).of_reader(reader.id, reader.category, band);
+    let event = ledger
+        .event(EventKind::LoanMade)
+        .of_reader(reader.id, reader.category, band);
     let event = event.detail(detail).personal(personal);
     ledger.append_event(&event)
 }

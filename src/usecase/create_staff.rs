@@ -98,10 +98,7 @@ fn apply(
         demo: false,
         created_at: now.timestamp_millis(),
     };
-    let rows: Vec<(String, UnitId)> = roles
-        .iter()
-        .map(|(role, unit)| (role.to_string(), *unit))
-        .collect();
+    let rows: Vec<(String, UnitId)> = roles.iter().map(|(role, unit)| (role.to_string(), *unit)).collect();
     tx.insert_staff(&member, &rows)?;
     let given: Vec<_> = roles
         .iter()
@@ -145,9 +142,7 @@ fn check(command: &CreateStaff, network: &Network) -> Result<Vec<(Role, UnitId)>
         let unit = wrong.unit(network, "roles", unit_code);
         match (role.parse::<Role>(), unit) {
             (Err(_), _) => wrong.say("roles", "there is no role of that name"),
-            (Ok(role), Some(unit)) if roles.contains(&(role, unit.id)) => {
-                wrong.say("roles", "a role is listed twice")
-            }
+            (Ok(role), Some(unit)) if roles.contains(&(role, unit.id)) => wrong.say("roles", "a role is listed twice"),
             (Ok(role), Some(unit)) => roles.push((role, unit.id)),
             (Ok(_), None) => {}
         }
@@ -167,11 +162,7 @@ fn require_grantable(caller: &Caller, role: Role, unit: UnitId, network: &Networ
             && height(grant.role) >= height(role)
             && network.units().is_within(unit, UnitId::new(grant.unit))
     });
-    if gives {
-        Ok(())
-    } else {
-        Err(UseCaseError::Forbidden)
-    }
+    if gives { Ok(()) } else { Err(UseCaseError::Forbidden) }
 }
 
 /// Who stands above whom; the working roles stand side by side.
@@ -179,11 +170,6 @@ const fn height(role: Role) -> u8 {
     match role {
         Role::System => 2,
         Role::UnitManager => 1,
-        Role::Librarian
-        | Role::Cataloguer
-        | Role::Courier
-        | Role::Cashier
-        | Role::Auditor
-        | Role::ReadOnly => 0,
+        Role::Librarian | Role::Cataloguer | Role::Courier | Role::Cashier | Role::Auditor | Role::ReadOnly => 0,
     }
 }

@@ -143,11 +143,7 @@ fn check_code(command: &CreateUnit, network: &Network, wrong: &mut Wrong) {
     }
 }
 
-fn stands_under<'n>(
-    command: &CreateUnit,
-    network: &'n Network,
-    wrong: &mut Wrong,
-) -> Option<(UnitKind, &'n Unit)> {
+fn stands_under<'n>(command: &CreateUnit, network: &'n Network, wrong: &mut Wrong) -> Option<(UnitKind, &'n Unit)> {
     let kind = kind_of(command, wrong);
     let parent = wrong.unit(network, "parent_code", &command.parent_code);
     let (kind, parent) = kind.zip(parent)?;

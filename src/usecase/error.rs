@@ -15,7 +15,10 @@ pub struct FieldError {
 
 impl FieldError {
     pub fn new(field: &'static str, reason: impl Into<String>) -> Self {
-        Self { field, reason: reason.into() }
+        Self {
+            field,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -41,7 +44,10 @@ pub enum UseCaseError {
     NotFound(&'static str),
     /// The barcode belongs to items of several owners.
     #[error("the barcode belongs to several owners")]
-    Ambiguous { field: &'static str, choices: Vec<OwnerChoice> },
+    Ambiguous {
+        field: &'static str,
+        choices: Vec<OwnerChoice>,
+    },
     /// The caller's rights do not cover this.
     #[error("the caller may not do this here")]
     Forbidden,

@@ -51,11 +51,7 @@ struct Counts {
 ///
 /// # Errors
 /// `Invalid` naming what is missing or unknown; `Forbidden`; a failure of the store.
-pub async fn explain_rule(
-    store: &Arc<Store>,
-    caller: &Caller,
-    query: ExplainRule,
-) -> Result<ExplanationView> {
+pub async fn explain_rule(store: &Arc<Store>, caller: &Caller, query: ExplainRule) -> Result<ExplanationView> {
     caller.require_somewhere(Right::ExplainRule)?;
     let caller = caller.clone();
     store.read(move |tx| look_up(tx, &caller, &query)).await
@@ -111,23 +107,14 @@ fn item(tx: &mut ReadTx<'_>, network: &Network, query: &ExplainRule) -> Result<I
         .zip(query.owner_unit_code.as_ref())
         .ok_or_else(needed)?;
     let mut wrong = Wrong::default();
-    let item_type = wrong
-        .item_type(network, "item_type", item_type)
-        .map(|found| found.id);
+    let item_type = wrong.item_type(network, "item_type", item_type).map(|found| found.id);
     let owner = wrong.unit(network, "owner_unit_code", owner).map(|unit| unit.id);
     wrong.check()?;
-    let found = owner
-        .zip(item_type)
-        .map(|(owner, item_type)| (owner, item_type, None));
+    let found = owner.zip(item_type).map(|(owner, item_type)| (owner, item_type, None));
     found.ok_or(UseCaseError::NotFound("unit"))
 }
 
-fn item_by_barcode(
-    tx: &mut ReadTx<'_>,
-    network: &Network,
-    query: &ExplainRule,
-    barcode: &Barcode,
-) -> Result<ItemSide> {
+fn item_by_barcode(tx: &mut ReadTx<'_>, network: &Network, query: &ExplainRule, barcode: &Barcode) -> Result<ItemSide> {
     let wrong = |field, reason| Err(UseCaseError::field(field, reason));
     if query.item_type.is_some() {
         return wrong("item_type", "must be left out when an item_barcode is given");
@@ -140,11 +127,7 @@ fn item_by_barcode(
         [] => wrong("item_barcode", "no item has this barcode"),
         [row] => {
             let bib = Some(BibId::new(row.bib_id));
-            Ok((
-                UnitId::new(row.owner_unit_id),
-                ItemTypeId::new(row.item_type_id),
-                bib,
-            ))
+            Ok((UnitId::new(row.owner_unit_id), ItemTypeId::new(row.item_type_id), bib))
         }
         _ => wrong("owner_unit_code", "is needed: several owners have this barcode"),
     }
@@ -175,9 +158,7 @@ fn reader(
 
 fn kind_of_reader(network: &Network, category: &str, band: Option<&str>) -> Result<ReaderSide> {
     let mut wrong = Wrong::default();
-    let category = wrong
-        .category(network, "category", category)
-        .map(|found| found.id);
+    let category = wrong.category(network, "category", category).map(|found| found.id);
     let band = band.map_or(Some(CreditBand::B), CreditBand::from_code);
     if band.is_none() {
         wrong.say("credit_band", "must be a, b, c or frozen");

@@ -123,12 +123,7 @@ impl ExplanationView {
 fn key_view(key: &RuleKey, network: &Network) -> RuleKeyView {
     let unit = |id: UnitId| unit_code(network, id.get());
     let category = |id: CategoryId| network.category(id).map(|category| category.code.clone());
-    let item_type = |id: ItemTypeId| {
-        network
-            .item_types()
-            .get(id)
-            .map(|item_type| item_type.code.clone())
-    };
+    let item_type = |id: ItemTypeId| network.item_types().get(id).map(|item_type| item_type.code.clone());
     RuleKeyView {
         unit_code: key.unit.map(unit),
         category: key.category.and_then(category),

@@ -65,9 +65,7 @@ impl ItemView {
             collection_code: collection.map(|collection| collection.code.clone()),
             shelf_location: row.shelf_location,
             call_number: row.call_number,
-            item_type: item_type
-                .map(|item_type| item_type.code.clone())
-                .unwrap_or_default(),
+            item_type: item_type.map(|item_type| item_type.code.clone()).unwrap_or_default(),
             price_fen: row.price_fen,
             status: row.status,
             not_for_loan: row.not_for_loan,

@@ -14,9 +14,6 @@ use crate::store::Store;
 pub async fn get_unit(store: &Arc<Store>, caller: &Caller, code: &str) -> Result<UnitDetail> {
     caller.require_somewhere(Right::ReadUnits)?;
     let network = store.read(|tx| tx.network().map_err(UseCaseError::from)).await?;
-    let unit = network
-        .units()
-        .by_code(code)
-        .ok_or(UseCaseError::NotFound("unit"))?;
+    let unit = network.units().by_code(code).ok_or(UseCaseError::NotFound("unit"))?;
     Ok(UnitDetail::of(unit, &network))
 }

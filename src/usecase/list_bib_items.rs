@@ -25,9 +25,7 @@ pub async fn list_bib_items(
             let network = tx.network()?;
             tx.bib_view(bib)?.ok_or(UseCaseError::NotFound("bib"))?;
             let rows = tx.items_of_bib(bib, page.after_id(), page.fetch())?;
-            Ok(page
-                .cut(rows, |row| row.id)
-                .map(|row| ItemView::of(row, &network)))
+            Ok(page.cut(rows, |row| row.id).map(|row| ItemView::of(row, &network)))
         })
         .await
 }

@@ -35,17 +35,10 @@ pub async fn list_reader_holds(
             let mut items = Vec::with_capacity(rows.items.len());
             for row in rows.items {
                 let waits = row.status() == HoldStatus::Waiting.code();
-                let position = if waits {
-                    Some(tx.queue_position(&row)?)
-                } else {
-                    None
-                };
+                let position = if waits { Some(tx.queue_position(&row)?) } else { None };
                 items.push(HoldView::of(row, position, &network));
             }
-            Ok(Page {
-                items,
-                next: rows.next,
-            })
+            Ok(Page { items, next: rows.next })
         })
         .await
 }

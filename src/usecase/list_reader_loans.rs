@@ -28,9 +28,7 @@ pub async fn list_reader_loans(
             let network = tx.network()?;
             tx.reader_view(id)?.ok_or(UseCaseError::NotFound("reader"))?;
             let rows = tx.loans_of_reader(id, open_only, page.before_id(), page.fetch())?;
-            Ok(page
-                .cut(rows, |row| row.id)
-                .map(|row| LoanView::of(row, &network)))
+            Ok(page.cut(rows, |row| row.id).map(|row| LoanView::of(row, &network)))
         })
         .await
 }

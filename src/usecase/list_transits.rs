@@ -45,11 +45,7 @@ pub struct TransitView {
 ///
 /// # Errors
 /// `Forbidden` when neither end lies in the caller's subtree; `Invalid` naming a unit that does not exist.
-pub async fn list_transits(
-    store: &Arc<Store>,
-    caller: &Caller,
-    query: ListTransits,
-) -> Result<Page<TransitView>> {
+pub async fn list_transits(store: &Arc<Store>, caller: &Caller, query: ListTransits) -> Result<Page<TransitView>> {
     caller.require_somewhere(Right::ReadTransits)?;
     let caller = caller.clone();
     store
@@ -77,11 +73,7 @@ fn ends(caller: &Caller, query: &ListTransits, network: &Network) -> Result<Ends
     let may = |unit: UnitId| caller.may(Right::ReadTransits, unit, network);
     if from.is_none() && to.is_none() {
         let everywhere = network.units().root().is_some_and(|root| may(root.id));
-        let own = if everywhere {
-            None
-        } else {
-            Some(caller.working_unit()?)
-        };
+        let own = if everywhere { None } else { Some(caller.working_unit()?) };
         return Ok((None, own));
     }
     if from.into_iter().chain(to).any(may) {

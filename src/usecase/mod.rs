@@ -42,8 +42,8 @@ pub mod refresh_token;
 pub mod register_reader;
 pub mod renew_loan;
 pub mod seal_events;
-pub mod seed_demo;
 pub mod search_bibs;
+pub mod seed_demo;
 pub mod void_loan;
 
 pub use caller::{Caller, Who};
@@ -66,6 +66,10 @@ pub struct IdempotencyKey {
 impl IdempotencyKey {
     /// The claim of this caller: keys of two callers never meet.
     pub fn claim(self, caller: &Caller) -> Claim {
-        Claim { client: caller.client(), key: self.key, request_hash: self.request_hash }
+        Claim {
+            client: caller.client(),
+            key: self.key,
+            request_hash: self.request_hash,
+        }
     }
 }

@@ -24,12 +24,7 @@ impl Wrong {
         }
     }
 
-    pub(super) fn unit<'n>(
-        &mut self,
-        network: &'n Network,
-        field: &'static str,
-        code: &str,
-    ) -> Option<&'n Unit> {
+    pub(super) fn unit<'n>(&mut self, network: &'n Network, field: &'static str, code: &str) -> Option<&'n Unit> {
         let unit = network.units().by_code(code);
         if unit.is_none() {
             self.say(field, "no unit has this code");

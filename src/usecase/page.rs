@@ -58,10 +58,7 @@ mod tests {
 
     #[test]
     fn a_page_knows_whether_another_follows() {
-        let asked = PageRequest {
-            after: None,
-            limit: 2,
-        };
+        let asked = PageRequest { after: None, limit: 2 };
         let page = asked.cut(vec![5, 7, 9], |id| *id);
         assert_eq!(
             page,

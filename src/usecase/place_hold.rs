@@ -54,7 +54,9 @@ pub async fn place_hold(
     let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
     let who = caller.clone();
     let claim = key.map(|key| key.claim(caller));
-    store.write_once(claim, move |tx| apply(tx, &who, &command, ids.clone())).await
+    store
+        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
+        .await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: IdRun) -> Result<HoldOutcome> {
@@ -62,10 +64,17 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
     let pickup = record::unit_by_code(&network, "pickup_unit_code", &command.pickup_unit_code)?;
     let unit = caller.unit.unwrap_or(pickup);
     caller.require(Right::PlaceHold, unit, &network)?;
-    tx.lock_bib(command.bib)?.ok_or_else(|| UseCaseError::field("bib_id", "there is no such bib"))?;
+    tx.lock_bib(command.bib)?
+        .ok_or_else(|| UseCaseError::field("bib_id", "there is no such bib"))?;
     let copies = tx.copies_of_bib(command.bib)?;
-    if command.item.is_some_and(|item| copies.iter().all(|copy| copy.item != item)) {
-        return Err(UseCaseError::field("item_id", "the bib has no such item in circulation"));
+    if command
+        .item
+        .is_some_and(|item| copies.iter().all(|copy| copy.item != item))
+    {
+        return Err(UseCaseError::field(
+            "item_id",
+            "the bib has no such item in circulation",
+        ));
     }
     let reader = lock_reader(tx, caller, command, &network)?;
     let act = record::act_of(caller, unit, &network, &command.consent, None);
@@ -81,15 +90,13 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
     })
 }
 
-fn lock_reader(
-    tx: &mut WriteTx<'_>,
-    caller: &Caller,
-    command: &PlaceHold,
-    network: &Network,
-) -> Result<ReaderFacts> {
+fn lock_reader(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, network: &Network) -> Result<ReaderFacts> {
     if let Some(own) = caller.reader() {
         if command.card_number.is_some() {
-            return Err(UseCaseError::field("card_number", "a reader places holds for itself only"));
+            return Err(UseCaseError::field(
+                "card_number",
+                "a reader places holds for itself only",
+            ));
         }
         return tx.lock_reader(own, network)?.ok_or(UseCaseError::NotFound("reader"));
     }
@@ -111,7 +118,11 @@ fn decide(
 ) -> Result<Plan> {
     let now = tx.now();
     let midnight = network.local_day(now).and_time(NaiveTime::MIN);
-    let since = network.zone().from_local_datetime(&midnight).earliest().map_or(now, |at| at.with_timezone(&Utc));
+    let since = network
+        .zone()
+        .from_local_datetime(&midnight)
+        .earliest()
+        .map_or(now, |at| at.with_timezone(&Utc));
     let open = tx.open_holds_on_bib(reader.id, command.bib)?;
     let facts = Facts {
         act,
@@ -122,7 +133,10 @@ fn decide(
         copies,
         pickup,
         existing: Existing {
-            same_target: open.iter().find(|(_, item, _)| *item == command.item).map(|(id, _, _)| *id),
+            same_target: open
+                .iter()
+                .find(|(_, item, _)| *item == command.item)
+                .map(|(id, _, _)| *id),
             of_bib: u32::try_from(open.len()).unwrap_or(u32::MAX),
         },
         holds_today: tx.holds_placed_since(reader.id, since)?,
@@ -133,7 +147,10 @@ fn decide(
     Ok(place_hold::decide(&facts, now)?)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call site; a struct would only rename them"
+)]
 fn insert(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
@@ -159,8 +176,10 @@ fn insert(
     let mut event = Event::new(EventKind::HoldPlaced, now, act.unit, act.channel.code())
         .of_reader(reader.id, reader.category, record::age_band(reader, network, now))
         .by(caller.staff(), caller.device())
-        .detail(json!({"hold_id": id, "pickup_unit_id": plan.pickup, "rule_id": plan.rule,
-            "rules_version": plan.rules_version, "consent": record::consent_detail(&plan.passed)}));
+        .detail(
+            json!({"hold_id": id, "pickup_unit_id": plan.pickup, "rule_id": plan.rule,
+            "rules_version": plan.rules_version, "consent": record::consent_detail(&plan.passed)}),
+        );
     event.bib = Some(command.bib);
     event.item = command.item;
     Ok(tx.append_event(event_id, &event)?)

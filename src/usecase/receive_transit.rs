@@ -41,16 +41,26 @@ pub async fn receive_transit(
             let (id, bib_id) = found.ok_or(UseCaseError::NotFound("transit"))?;
             let candidate = Candidate::known(id, bib_id);
             // Locks the item first, so that two receivers meet here and not at the unique index.
-            let item = tx.lock_item(candidate.clone(), unit, &network)?.ok_or(UseCaseError::NotFound("item"))?;
+            let item = tx
+                .lock_item(candidate.clone(), unit, &network)?
+                .ok_or(UseCaseError::NotFound("item"))?;
             let open = item.facts.transit.filter(|open| open.id == command.transit);
             let Some(open) = open else {
                 return Err(UseCaseError::State("the transit has already ended".into()));
             };
             if open.to != unit {
-                return Err(UseCaseError::State(format!("the transit goes to {}", name(&network, open.to))));
+                return Err(UseCaseError::State(format!(
+                    "the transit goes to {}",
+                    name(&network, open.to)
+                )));
             }
             let act = record::act_of(&who, unit, &network, &command.consent, None);
-            let arrival = Arrival { caller: &who, act: &act, network: &network, returned_at: None };
+            let arrival = Arrival {
+                caller: &who,
+                act: &act,
+                network: &network,
+                returned_at: None,
+            };
             take_back(tx, &arrival, candidate, ids.clone())
         })
         .await

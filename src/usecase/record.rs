@@ -83,7 +83,10 @@ pub fn find_item(
                     owner_unit_name: unit.map(|unit| unit.name.clone()).unwrap_or_default(),
                 }
             });
-            Err(UseCaseError::Ambiguous { field: "item_barcode", choices: choices.collect() })
+            Err(UseCaseError::Ambiguous {
+                field: "item_barcode",
+                choices: choices.collect(),
+            })
         }
     }
 }
@@ -94,7 +97,8 @@ pub fn find_item(
 /// `Invalid` naming the field.
 pub fn unit_by_code(network: &Network, field: &'static str, code: &str) -> Result<UnitId> {
     let unit = network.units().by_code(code);
-    unit.map(|unit| unit.id).ok_or_else(|| UseCaseError::field(field, "no unit has this code"))
+    unit.map(|unit| unit.id)
+        .ok_or_else(|| UseCaseError::field(field, "no unit has this code"))
 }
 
 /// Now, but never before the item's last event: a clock that is wrong must not reorder what happened.
@@ -124,7 +128,11 @@ pub fn shelf_number(
 ) -> Result<u32> {
     let arrives = item.facts.captured_for.as_ref().is_some_and(|hold| hold.pickup == unit);
     let waits_here = next.is_some_and(|hold| hold.wish.pickup == unit);
-    if arrives || waits_here { Ok(tx.next_shelf_number(unit)?) } else { Ok(1) }
+    if arrives || waits_here {
+        Ok(tx.next_shelf_number(unit)?)
+    } else {
+        Ok(1)
+    }
 }
 
 /// What statistics keep of a reader's age.
@@ -142,7 +150,11 @@ pub fn consent_detail(passed: &Passed) -> Value {
 
 /// The overridden codes, for the answer.
 pub fn overridden_codes(passed: &Passed) -> Vec<String> {
-    passed.overridden_codes().into_iter().map(|code| code.code().to_owned()).collect()
+    passed
+        .overridden_codes()
+        .into_iter()
+        .map(|code| code.code().to_owned())
+        .collect()
 }
 
 /// One act on one item: who, where, when, and the ids it uses up.
@@ -188,16 +200,31 @@ impl<'a> Ledger<'a, '_> {
     /// Sets the item aside for a hold.
     pub fn capture(&mut self, capture: &Capture) -> Result<()> {
         self.tx.capture_hold(self.item.id, capture, self.now)?;
-        self.append(EventKind::HoldCaptured, json!({"hold_id": capture.hold, "pickup_unit_id": capture.pickup}))
+        self.append(
+            EventKind::HoldCaptured,
+            json!({"hold_id": capture.hold, "pickup_unit_id": capture.pickup}),
+        )
     }
 
     /// Puts the item into a crate: opens its journey and answers its id.
     pub fn send(&mut self, from: UnitId, step: &NextStep) -> Result<Option<TransitId>> {
-        let NextStep::Crate { to, reason, hold } = step else { return Ok(None) };
+        let NextStep::Crate { to, reason, hold } = step else {
+            return Ok(None);
+        };
         let id = TransitId::new(self.ids.next());
-        let transit = NewTransit { id, item: self.item.id, from, to: *to, reason: reason.code(), hold: *hold };
+        let transit = NewTransit {
+            id,
+            item: self.item.id,
+            from,
+            to: *to,
+            reason: reason.code(),
+            hold: *hold,
+        };
         self.tx.insert_transit(transit, self.now)?;
-        self.append(EventKind::TransitOpened, json!({"transit_id": id, "to_unit_id": to, "reason": reason}))?;
+        self.append(
+            EventKind::TransitOpened,
+            json!({"transit_id": id, "to_unit_id": to, "reason": reason}),
+        )?;
         Ok(Some(id))
     }
 

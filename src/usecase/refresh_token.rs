@@ -30,22 +30,13 @@ pub async fn refresh_token(store: &Arc<Store>, tools: SessionTools<'_>, token: &
     let shown = hash_refresh(token);
     let (next, hash) = new_refresh();
     let life = tools.refresh_life;
-    match store
-        .write(move |tx| turn(tx, &shown, hash, life, ids.clone()))
-        .await?
-    {
+    match store.write(move |tx| turn(tx, &shown, hash, life, ids.clone())).await? {
         Turn::Rejected => Err(UseCaseError::Unauthenticated),
         Turn::Issued(opened) => tools.view(opened, next),
     }
 }
 
-fn turn(
-    tx: &mut WriteTx<'_>,
-    shown: &[u8; 32],
-    hash: [u8; 32],
-    life: Duration,
-    mut ids: IdRun,
-) -> Result<Turn> {
+fn turn(tx: &mut WriteTx<'_>, shown: &[u8; 32], hash: [u8; 32], life: Duration, mut ids: IdRun) -> Result<Turn> {
     let now = tx.now().timestamp_millis();
     let Some(row) = tx.refresh_token(shown)? else {
         return Ok(Turn::Rejected);

@@ -144,11 +144,7 @@ fn first_card(command: &RegisterReader, reader: ReaderId, id: i64) -> NewCard {
     }
 }
 
-fn check<'n>(
-    command: &RegisterReader,
-    network: &'n Network,
-    today: NaiveDate,
-) -> Result<(&'n Category, UnitId)> {
+fn check<'n>(command: &RegisterReader, network: &'n Network, today: NaiveDate) -> Result<(&'n Category, UnitId)> {
     let mut wrong = Wrong::default();
     let category = wrong.category(network, "category", &command.category);
     let home = wrong.unit(network, "home_unit_code", &command.home_unit_code);
@@ -172,10 +168,7 @@ fn check<'n>(
 
 fn check_birth(born: NaiveDate, today: NaiveDate, category: Option<&Category>, wrong: &mut Wrong) {
     let Some(age) = age_years(born, today).filter(|age| *age <= OLDEST_YEARS) else {
-        wrong.say(
-            "birth_date",
-            format!("must be a day of the last {OLDEST_YEARS} years"),
-        );
+        wrong.say("birth_date", format!("must be a day of the last {OLDEST_YEARS} years"));
         return;
     };
     let Some(category) = category else { return };

@@ -44,15 +44,21 @@ pub async fn renew_loan(
     let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
     let who = caller.clone();
     let claim = key.map(|key| key.claim(caller));
-    store.write_once(claim, move |tx| apply(tx, &who, &command, ids.clone())).await
+    store
+        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
+        .await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RenewLoan, mut ids: IdRun) -> Result<LoanOutcome> {
     let network = tx.network()?;
     let (item, loaded, reader_id) = find(tx, caller, command.loan, &network)?;
-    let reader = tx.lock_reader(reader_id, &network)?.ok_or(UseCaseError::NotFound("reader"))?;
+    let reader = tx
+        .lock_reader(reader_id, &network)?
+        .ok_or(UseCaseError::NotFound("reader"))?;
     // A reader at home renews as at the unit of the loan: the place of the loan decides the terms.
-    let unit = caller.unit.unwrap_or_else(|| loaded.as_ref().map_or(item.facts.current, |loaded| loaded.loan.unit));
+    let unit = caller
+        .unit
+        .unwrap_or_else(|| loaded.as_ref().map_or(item.facts.current, |loaded| loaded.loan.unit));
     caller.require(Right::Renew, unit, &network)?;
     let now = record::now_for(tx, &item.facts);
     let demand = demand(tx, &network, &item, &reader, now)?;
@@ -67,7 +73,14 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RenewLoan, mut ids: Id
     };
     let plan = renew::decide(&facts, now)?;
     tx.renew_loan(plan.loan, plan.due_at, plan.due_by_hand)?;
-    let mut ledger = Ledger { tx, caller, act: &act, item: &item.facts, now, ids: &mut ids };
+    let mut ledger = Ledger {
+        tx,
+        caller,
+        act: &act,
+        item: &item.facts,
+        now,
+        ids: &mut ids,
+    };
     append(&mut ledger, &plan, &reader, &network)?;
     let row = tx.loan_view(plan.loan)?.ok_or(UseCaseError::NotFound("loan"))?;
     Ok(LoanOutcome {
@@ -88,7 +101,9 @@ pub(super) fn find(tx: &mut WriteTx<'_>, caller: &Caller, loan: LoanId, network:
         return Err(unknown());
     }
     let at = caller.unit.unwrap_or(crate::domain::ids::UnitId::new(0));
-    let item = tx.lock_item(Candidate::known(item, bib), at, network)?.ok_or_else(unknown)?;
+    let item = tx
+        .lock_item(Candidate::known(item, bib), at, network)?
+        .ok_or_else(unknown)?;
     let loaded = match item.facts.open_loan.as_ref().filter(|open| open.id == loan) {
         Some(_) => tx.open_loan(item.facts.id)?,
         None => None,
@@ -114,9 +129,7 @@ fn demand(
     }
     let mut other_copies = 0;
     for copy in tx.copies_of_bib(item.facts.bib_id)? {
-        if copy.item != item.facts.id
-            && copy.is_on_shelf()
-            && tx.count_fillable(network, &copy, today, reader.id)? > 0
+        if copy.item != item.facts.id && copy.is_on_shelf() && tx.count_fillable(network, &copy, today, reader.id)? > 0
         {
             other_copies += 1;
         }
@@ -129,8 +142,10 @@ fn append(ledger: &mut Ledger<'_, '_>, plan: &Plan, reader: &ReaderFacts, networ
     let event = ledger
         .event(EventKind::LoanRenewed)
         .of_reader(reader.id, reader.category, band)
-        .detail(json!({"loan_id": plan.loan, "due_at": plan.due_at.timestamp_millis(), "renewals": plan.renewals,
+        .detail(
+            json!({"loan_id": plan.loan, "due_at": plan.due_at.timestamp_millis(), "renewals": plan.renewals,
             "rule_id": plan.rule, "rules_version": plan.rules_version,
-            "consent": record::consent_detail(&plan.passed)}));
+            "consent": record::consent_detail(&plan.passed)}),
+        );
     ledger.append_event(&event)
 }

@@ -13,7 +13,9 @@ use crate::store::Store;
 pub async fn seal_events(store: &Arc<Store>) -> Result<u64> {
     let mut written = 0;
     while let Some(next) = store.read(|tx| tx.next_seal().map_err(UseCaseError::from)).await? {
-        let done = store.write(move |tx| tx.write_seal(&next, tx.now()).map_err(UseCaseError::from)).await?;
+        let done = store
+            .write(move |tx| tx.write_seal(&next, tx.now()).map_err(UseCaseError::from))
+            .await?;
         written += u64::from(done);
     }
     Ok(written)

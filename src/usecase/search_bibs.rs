@@ -81,10 +81,7 @@ fn wanted(query: SearchBibs) -> Result<Wanted> {
 }
 
 fn words(q: &str) -> Result<Wanted> {
-    let words: Vec<String> = normalise_search(q)
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect();
+    let words: Vec<String> = normalise_search(q).split_whitespace().map(str::to_owned).collect();
     match words.len() {
         0 => Err(UseCaseError::field("q", "has no letter or digit to look for")),
         n if n > MAX_WORDS => Err(UseCaseError::field(

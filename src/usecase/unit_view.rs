@@ -108,11 +108,7 @@ impl UnitDetail {
             opens: span.opens,
             closes: span.closes,
         };
-        let week = |days: &[Vec<OpenSpan>; 7]| {
-            days.iter()
-                .map(|spans| spans.iter().map(span).collect())
-                .collect()
-        };
+        let week = |days: &[Vec<OpenSpan>; 7]| days.iter().map(|spans| spans.iter().map(span).collect()).collect();
         let membership = network.item_types().iter().map(|item_type| {
             let joined = network.joined(unit.id, item_type.id);
             MembershipView {

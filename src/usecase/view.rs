@@ -40,7 +40,11 @@ impl From<&Refusal> for RefusalView {
         Self {
             code: refusal.code.code().to_owned(),
             outcome: refusal.outcome.code().to_owned(),
-            params: refusal.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            params: refusal
+                .params
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect(),
             rule_id: refusal.rule.map(crate::domain::ids::RuleId::get),
             message_zh: zh.message,
             remedy_zh: zh.remedy,
@@ -194,10 +198,15 @@ impl NextStepView {
         match step {
             NextStep::ShelfHere { collection } => {
                 view.kind = "shelf_here".to_owned();
-                view.collection_code =
-                    collection.and_then(|id| network.collection(id)).map(|collection| collection.code.clone());
+                view.collection_code = collection
+                    .and_then(|id| network.collection(id))
+                    .map(|collection| collection.code.clone());
             }
-            NextStep::HoldShelf { hold, number, expires_on } => {
+            NextStep::HoldShelf {
+                hold,
+                number,
+                expires_on,
+            } => {
                 view.kind = "hold_shelf".to_owned();
                 view.hold_id = Some(hold.get());
                 view.shelf_number = Some(*number);
@@ -270,7 +279,9 @@ pub struct HoldOutcome {
 
 /// The code of a unit; its number for one that is not in this snapshot.
 pub fn unit_code(network: &Network, id: i64) -> String {
-    network.unit(crate::domain::ids::UnitId::new(id)).map_or_else(|| id.to_string(), |unit| unit.code.clone())
+    network
+        .unit(crate::domain::ids::UnitId::new(id))
+        .map_or_else(|| id.to_string(), |unit| unit.code.clone())
 }
 
 /// The refusals as the API shows them.

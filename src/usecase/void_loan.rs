@@ -43,7 +43,9 @@ pub async fn void_loan(
     let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
     let who = caller.clone();
     let claim = key.map(|key| key.claim(caller));
-    store.write_once(claim, move |tx| apply(tx, &who, &command, ids.clone())).await
+    store
+        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
+        .await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdRun) -> Result<LoanOutcome> {
@@ -67,7 +69,14 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdR
     };
     let plan = void_loan::decide(&facts, now)?;
     let loaded = loaded.ok_or(UseCaseError::NotFound("loan"))?;
-    let mut ledger = Ledger { tx, caller, act: &act, item: &item.facts, now, ids: &mut ids };
+    let mut ledger = Ledger {
+        tx,
+        caller,
+        act: &act,
+        item: &item.facts,
+        now,
+        ids: &mut ids,
+    };
     carry_out(&mut ledger, &plan, &loaded, command)?;
     let row = tx.loan_view(plan.loan)?.ok_or(UseCaseError::NotFound("loan"))?;
     Ok(LoanOutcome {
@@ -79,13 +88,17 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdR
 
 fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loaded: &LoadedLoan, command: &VoidLoan) -> Result<()> {
     let loan = &loaded.loan;
-    ledger.tx.close_loan(plan.loan, LoanEnd::Voided, ledger.now, ledger.act.unit)?;
+    ledger
+        .tx
+        .close_loan(plan.loan, LoanEnd::Voided, ledger.now, ledger.act.unit)?;
     match plan.restores_hold {
         None => {}
         Some(RestoresHold::Waiting(hold)) => ledger.tx.reopen_hold(hold, ledger.item.bib_id, loan.reader, None)?,
         Some(RestoresHold::Captured(hold)) => {
             let number = ledger.tx.next_shelf_number(plan.current)?;
-            ledger.tx.reopen_hold(hold, ledger.item.bib_id, loan.reader, Some(number))?;
+            ledger
+                .tx
+                .reopen_hold(hold, ledger.item.bib_id, loan.reader, Some(number))?;
         }
     }
     ledger.place(plan.item_status, plan.current)?;
@@ -94,7 +107,9 @@ fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loaded: &LoadedLoan, comm
     let detail = json!({"loan_id": loan.id, "loan_day": loan_day, "loan_unit_id": loan.unit,
         "loan_channel": loan.channel.code()});
     let band = AgeBand::from_code(&loaded.age_band).unwrap_or(AgeBand::Unknown);
-    let event = ledger.event(EventKind::LoanVoided).of_reader(loan.reader, loan.category, band);
+    let event = ledger
+        .event(EventKind::LoanVoided)
+        .of_reader(loan.reader, loan.category, band);
     let event = event.detail(detail).personal(json!({"reason": command.reason}));
     ledger.append_event(&event)
 }

@@ -176,12 +176,9 @@ impl TestApp {
 
     /// A unit under another, through the API; extra members as given.
     pub fn unit(&self, code: &str, kind: &str, parent: &str, extra: &Value) -> i64 {
-        let mut body =
-            json!({"code": code, "name": format!("{code} 馆"), "kind": kind, "parent_code": parent});
+        let mut body = json!({"code": code, "name": format!("{code} 馆"), "kind": kind, "parent_code": parent});
         merge(&mut body, extra);
-        self.post(&self.root_token(), "/api/v1/units", &body)
-            .expect(201)
-            .id()
+        self.post(&self.root_token(), "/api/v1/units", &body).expect(201).id()
     }
 
     /// A central `C1` with the mains `M1` and `M2` and a branch each, `B1` and `B2`.
@@ -205,11 +202,9 @@ impl TestApp {
     /// A reader with a card; answers the id and the card number.
     pub fn reader(&self, category: &str, home: &str) -> (i64, String) {
         let card = format!("JC{:06}", self.next());
-        let body = json!({"name": "李读者", "category": category, "home_unit_code": home, "card_number": card, "pin": PIN});
-        let id = self
-            .post(&self.root_token(), "/api/v1/readers", &body)
-            .expect(201)
-            .id();
+        let body =
+            json!({"name": "李读者", "category": category, "home_unit_code": home, "card_number": card, "pin": PIN});
+        let id = self.post(&self.root_token(), "/api/v1/readers", &body).expect(201).id();
         (id, card)
     }
 
@@ -236,9 +231,8 @@ impl TestApp {
             updated_at: 0,
         };
         let isbns: Vec<String> = isbn.map(str::to_owned).into_iter().collect();
-        let work = move |tx: &mut tongjie::store::tx::WriteTx<'_>| {
-            tx.insert_bib(&bib, &isbns).map_err(UseCaseError::from)
-        };
+        let work =
+            move |tx: &mut tongjie::store::tx::WriteTx<'_>| tx.insert_bib(&bib, &isbns).map_err(UseCaseError::from);
         self.block_on(self.app.store.write(work)).expect("a bib");
         id
     }
@@ -246,13 +240,9 @@ impl TestApp {
     /// An item of a bib, of the type `book`; answers the id and the barcode.
     pub fn item(&self, bib: i64, owner: &str, extra: &Value) -> (i64, String) {
         let barcode = format!("01{:08}", self.next());
-        let mut body =
-            json!({"bib_id": bib, "barcode": barcode, "owner_unit_code": owner, "item_type": "book"});
+        let mut body = json!({"bib_id": bib, "barcode": barcode, "owner_unit_code": owner, "item_type": "book"});
         merge(&mut body, extra);
-        let id = self
-            .post(&self.root_token(), "/api/v1/items", &body)
-            .expect(201)
-            .id();
+        let id = self.post(&self.root_token(), "/api/v1/items", &body).expect(201).id();
         (id, barcode)
     }
 
@@ -266,9 +256,7 @@ impl TestApp {
             secret_hash: device_secret_hash(secret),
             active: true,
         };
-        let work = move |tx: &mut tongjie::store::tx::WriteTx<'_>| {
-            tx.insert_device(&row).map_err(UseCaseError::from)
-        };
+        let work = move |tx: &mut tongjie::store::tx::WriteTx<'_>| tx.insert_device(&row).map_err(UseCaseError::from);
         self.block_on(self.app.store.write(work)).expect("a device");
     }
 
@@ -278,11 +266,7 @@ impl TestApp {
             id,
             username: ROOT_USER.to_owned(),
             name: "系统管理员".to_owned(),
-            password_hash: self
-                .app
-                .passwords
-                .hash_blocking(&PASSWORD.into())
-                .expect("hashed"),
+            password_hash: self.app.passwords.hash_blocking(&PASSWORD.into()).expect("hashed"),
             active: true,
             demo: false,
             created_at: 0,
@@ -292,8 +276,7 @@ impl TestApp {
             let roles: Vec<(String, UnitId)> = vec![(Role::System.to_string(), root)];
             tx.insert_staff(&member, &roles).map_err(UseCaseError::from)
         };
-        self.block_on(self.app.store.write(work))
-            .expect("the system user");
+        self.block_on(self.app.store.write(work)).expect("the system user");
     }
 
     fn take_id(&self) -> i64 {

@@ -33,8 +33,7 @@ fn bodies_that_are_no_json_are_refused(app: &TestApp) {
     send(b"").expect_fields(400, &["item_barcode"]);
     send(br#"{"item_barcode": "1", "card_number": "2"} x"#).expect_problem(400, "malformed_request");
     send(br#"{"item_barcode": "1", "card_number": "2",}"#).expect_problem(400, "malformed_request");
-    send(br#"{"item_barcode": "1", "item_barcode": "1", "card_number": "2"}"#)
-        .expect_fields(400, &["item_barcode"]);
+    send(br#"{"item_barcode": "1", "item_barcode": "1", "card_number": "2"}"#).expect_fields(400, &["item_barcode"]);
     send(br#"{"item_barcode": "1", "card_numbr": "2"}"#).expect_fields(400, &["card_numbr"]);
     send(br#"{"item_barcode": 1, "card_number": "2"}"#).expect_fields(400, &["item_barcode"]);
     send(br#"{"item_barcode": null, "card_number": "2"}"#).expect_fields(400, &["item_barcode"]);
@@ -59,10 +58,8 @@ fn wrong_encodings_name_the_field(app: &TestApp) {
     send(PATH, br#"{"item_barcode": "1\u0000", "card_number": "2"}"#).expect_fields(400, &["item_barcode"]);
     send(PATH, br#"{"item_barcode": "\ud800", "card_number": "2"}"#).expect_fields(400, &["item_barcode"]);
     send("/api/v1/units", br#"{"code": "B1", "name": "a\u0000b"}"#).expect_fields(400, &["name"]);
-    app.get(&token, "/api/v1/units/%00")
-        .expect_problem(404, "not_found");
-    app.get(&token, "/api/v1/units/%BA%BA")
-        .expect_problem(404, "not_found");
+    app.get(&token, "/api/v1/units/%00").expect_problem(404, "not_found");
+    app.get(&token, "/api/v1/units/%BA%BA").expect_problem(404, "not_found");
 }
 
 fn other_content_types_are_refused(app: &TestApp) {
@@ -154,19 +151,13 @@ fn idempotency_keys_are_checked(app: &TestApp) {
         .bearer(&librarian)
         .key(&"k".repeat(255));
     assert_eq!(
-        request
-            .json(&other)
-            .send()
-            .expect(201)
-            .header("idempotency-replayed"),
+        request.json(&other).send().expect(201).header("idempotency-replayed"),
         None
     );
 }
 
 fn unknown_addresses_and_methods_are_problems(app: &TestApp) {
-    app.request("GET", "/")
-        .send()
-        .expect_problem(404, "no_such_route");
+    app.request("GET", "/").send().expect_problem(404, "no_such_route");
     app.request("GET", "/api/v1/nothing")
         .send()
         .expect_problem(404, "no_such_route");

@@ -72,11 +72,8 @@ fn a_bib_lists_its_items(app: &TestApp) {
     let page = app.get(&token, &format!("{path}?limit=1")).expect(200);
     let next = page.body["next_cursor"].as_str().expect("another page");
     assert_eq!(
-        ids(&app
-            .get(&token, &format!("{path}?limit=1&cursor={next}"))
-            .expect(200)),
+        ids(&app.get(&token, &format!("{path}?limit=1&cursor={next}")).expect(200)),
         [second]
     );
-    app.get(&token, "/api/v1/bibs/1/items")
-        .expect_problem(404, "not_found");
+    app.get(&token, "/api/v1/bibs/1/items").expect_problem(404, "not_found");
 }

@@ -108,12 +108,7 @@ fn a_hold_is_placed_and_cancelled(app: &TestApp) {
         .bearer(&reader)
         .send()
         .expect_fields(422, &["confirm"]);
-    let cancelled = app
-        .request("DELETE", &path)
-        .bearer(&reader)
-        .send()
-        .expect(200)
-        .body;
+    let cancelled = app.request("DELETE", &path).bearer(&reader).send().expect(200).body;
     assert_eq!(cancelled["hold"]["status"], "cancelled");
 }
 

@@ -20,7 +20,8 @@ fn an_item_is_added_and_found_again(app: &TestApp) {
         &json!({"collections": [{"code": "kids", "name": "少儿", "return_policy": "float"}]}),
     );
     let bib = app.bib("三国演义", None);
-    let extra = json!({"home_unit_code": "B3", "collection_code": "kids", "call_number": "I242.4/12", "price_fen": 6800});
+    let extra =
+        json!({"home_unit_code": "B3", "collection_code": "kids", "call_number": "I242.4/12", "price_fen": 6800});
     let (id, barcode) = app.item(bib, "M1", &extra);
     let item = app
         .get(&app.root_token(), &format!("/api/v1/items/{id}"))
@@ -54,8 +55,7 @@ fn every_wrong_field_of_a_new_item_is_named(app: &TestApp) {
     post(json!({"owner_unit_code": "x", "home_unit_code": "y", "item_type": "scroll"}))
         .expect_fields(422, &["owner_unit_code", "home_unit_code", "item_type"]);
     post(json!({"collection_code": "x"})).expect_fields(422, &["collection_code"]);
-    post(json!({"bib_id": 1, "price_fen": -1, "parts": 0}))
-        .expect_fields(422, &["bib_id", "price_fen", "parts"]);
+    post(json!({"bib_id": 1, "price_fen": -1, "parts": 0})).expect_fields(422, &["bib_id", "price_fen", "parts"]);
     post(json!({"bib_id": "1"})).expect_fields(400, &["bib_id"]);
     post(json!({"bib_id": 1e40})).expect_fields(400, &["bib_id"]);
     post(json!({"min_age_years": 256})).expect_fields(400, &["min_age_years"]);
@@ -69,16 +69,14 @@ fn a_barcode_is_unique_per_owner(app: &TestApp) {
     let body = |owner: &str| json!({"bib_id": bib, "barcode": barcode, "owner_unit_code": owner, "item_type": "book"});
     app.post(&app.root_token(), "/api/v1/items", &body("B1"))
         .expect_fields(422, &["barcode"]);
-    app.post(&app.root_token(), "/api/v1/items", &body("B2"))
-        .expect(201);
+    app.post(&app.root_token(), "/api/v1/items", &body("B2")).expect(201);
 }
 
 fn items_are_added_in_the_own_subtree_only(app: &TestApp) {
     app.small_network();
     let bib = app.bib("三国演义", None);
     let cataloguer = app.staff("cataloguer", "M1");
-    let body =
-        |owner: &str| json!({"bib_id": bib, "barcode": "1", "owner_unit_code": owner, "item_type": "book"});
+    let body = |owner: &str| json!({"bib_id": bib, "barcode": "1", "owner_unit_code": owner, "item_type": "book"});
     app.post(&cataloguer, "/api/v1/items", &body("B1")).expect(201);
     app.post(&cataloguer, "/api/v1/items", &body("B2"))
         .expect_problem(403, "forbidden");

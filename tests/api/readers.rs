@@ -14,8 +14,7 @@ on_both!(
 );
 
 fn new_reader(extra: &Value) -> Value {
-    let mut body =
-        json!({"name": "李读者", "category": "adult", "home_unit_code": "B1", "card_number": "JC1"});
+    let mut body = json!({"name": "李读者", "category": "adult", "home_unit_code": "B1", "card_number": "JC1"});
     for (name, value) in extra.as_object().expect("an object") {
         body[name] = value.clone();
     }
@@ -58,8 +57,7 @@ fn a_reader_is_registered_and_found_again(app: &TestApp) {
     assert!(!reader.to_string().contains(PIN));
     app.get(&librarian, "/api/v1/readers/1")
         .expect_problem(404, "not_found");
-    app.get(&librarian, "/api/v1/readers/x")
-        .expect_fields(400, &["id"]);
+    app.get(&librarian, "/api/v1/readers/x").expect_fields(400, &["id"]);
 }
 
 fn every_wrong_field_of_a_new_reader_is_named_at_once(app: &TestApp) {
@@ -103,8 +101,7 @@ fn the_age_must_fit_the_category(app: &TestApp) {
 fn a_card_number_is_taken_once(app: &TestApp) {
     app.small_network();
     let token = app.root_token();
-    app.post(&token, "/api/v1/readers", &new_reader(&json!({})))
-        .expect(201);
+    app.post(&token, "/api/v1/readers", &new_reader(&json!({}))).expect(201);
     app.post(&token, "/api/v1/readers", &new_reader(&json!({})))
         .expect_fields(422, &["card_number"]);
 }
@@ -117,8 +114,7 @@ fn readers_see_themselves_only(app: &TestApp) {
     let own = app.get(&token, &format!("/api/v1/readers/{id}")).expect(200);
     assert!(own.body["note"].is_null());
     for path in ["", "/loans", "/holds"] {
-        app.get(&token, &format!("/api/v1/readers/{id}{path}"))
-            .expect(200);
+        app.get(&token, &format!("/api/v1/readers/{id}{path}")).expect(200);
         app.get(&token, &format!("/api/v1/readers/{other}{path}"))
             .expect_problem(404, "not_found");
     }
@@ -131,10 +127,7 @@ fn readers_see_themselves_only(app: &TestApp) {
 fn what_a_person_borrows_is_for_few_roles(app: &TestApp) {
     app.small_network();
     let (id, _) = app.reader("adult", "B1");
-    let (profile, loans) = (
-        format!("/api/v1/readers/{id}"),
-        format!("/api/v1/readers/{id}/loans"),
-    );
+    let (profile, loans) = (format!("/api/v1/readers/{id}"), format!("/api/v1/readers/{id}/loans"));
     let cashier = app.staff("cashier", "M1");
     app.get(&cashier, &profile).expect(200);
     app.get(&cashier, &loans).expect_problem(403, "forbidden");

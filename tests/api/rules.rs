@@ -41,10 +41,7 @@ fn a_situation_is_explained(app: &TestApp) {
         .find(|row| row["tightest"] == true && row["kind"] == "loans");
     assert_eq!(loans.expect("a limit on loans")["count"], 0);
     let same = "/api/v1/rules/explain?category=adult&item_type=book&owner_unit_code=B1";
-    assert_eq!(
-        app.get(&librarian, same).expect(200).body["winner"],
-        told["winner"]
-    );
+    assert_eq!(app.get(&librarian, same).expect(200).body["winner"], told["winner"]);
 }
 
 fn what_is_missing_is_named(app: &TestApp) {

@@ -20,12 +20,7 @@ on_both!(
 
 fn claims(app: &TestApp, token: &str) -> Claims {
     let all = [Audience::Staff, Audience::Reader, Audience::Device];
-    (*app
-        .app
-        .tokens
-        .verify(token, &all, app.clock.now())
-        .expect("genuine"))
-    .clone()
+    (*app.app.tokens.verify(token, &all, app.clock.now()).expect("genuine")).clone()
 }
 
 fn staff_log_in_at_the_unit_of_their_highest_role(app: &TestApp) {
@@ -51,8 +46,7 @@ fn a_desk_can_be_chosen_within_the_subtree_of_a_role(app: &TestApp) {
     let body = json!({"username": "two.roles", "name": "王", "password": PASSWORD,
         "roles": [{"role": "librarian", "unit_code": "M1"}, {"role": "courier", "unit_code": "B2"}]});
     app.post(&app.root_token(), "/api/v1/staff", &body).expect(201);
-    let at =
-        |code: &str| app.log_in(&json!({"username": "two.roles", "password": PASSWORD, "unit_code": code}));
+    let at = |code: &str| app.log_in(&json!({"username": "two.roles", "password": PASSWORD, "unit_code": code}));
     let roles = |code: &str| {
         let token = at(code).expect(201).body["access_token"]
             .as_str()
@@ -118,10 +112,8 @@ fn every_wrong_log_in_is_answered_the_same(app: &TestApp) {
 
 fn a_log_in_says_which_member_does_not_belong(app: &TestApp) {
     app.log_in(&json!({})).expect_fields(400, &["username"]);
-    app.log_in(&json!({"username": "a"}))
-        .expect_fields(400, &["password"]);
-    app.log_in(&json!({"card_number": "a"}))
-        .expect_fields(400, &["pin"]);
+    app.log_in(&json!({"username": "a"})).expect_fields(400, &["password"]);
+    app.log_in(&json!({"card_number": "a"})).expect_fields(400, &["pin"]);
     app.log_in(&json!({"card_number": "a", "pin": PIN, "unit_code": "B1"}))
         .expect_fields(400, &["unit_code"]);
     app.log_in(&json!({"username": "a", "card_number": "a", "pin": PIN}))
@@ -150,11 +142,8 @@ fn a_refresh_token_is_good_once_and_a_second_use_ends_the_family(app: &TestApp) 
     let other = refresh_token(&app.log_in(&body).expect(201));
     let turned = refresh(app, &first).expect(200);
     assert_eq!(turned.body["unit_code"], "network");
-    app.get(
-        turned.body["access_token"].as_str().expect("a token"),
-        "/api/v1/units",
-    )
-    .expect(200);
+    app.get(turned.body["access_token"].as_str().expect("a token"), "/api/v1/units")
+        .expect(200);
     let second = refresh_token(&turned);
     refresh(app, &first).expect_problem(401, "unauthenticated");
     refresh(app, &second).expect_problem(401, "unauthenticated");
@@ -186,9 +175,7 @@ fn an_access_token_ends_after_its_minutes(app: &TestApp) {
     app.clock.set(TestApp::now() + Duration::seconds(899));
     app.get(&token, "/api/v1/units").expect(200);
     app.clock.set(TestApp::now() + Duration::seconds(900));
-    let answer = app
-        .get(&token, "/api/v1/units")
-        .expect_problem(401, "unauthenticated");
+    let answer = app.get(&token, "/api/v1/units").expect_problem(401, "unauthenticated");
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     assert!(answer.body["detail"].is_null());
 }

@@ -21,10 +21,7 @@ fn nobody_gives_more_than_they_have(app: &TestApp) {
         app.post(token, "/api/v1/staff", &member(username, role, unit))
     };
     let made = give(&manager, "a", "librarian", "B1").expect(201);
-    assert_eq!(
-        made.body["roles"],
-        json!([{"role": "librarian", "unit_code": "B1"}])
-    );
+    assert_eq!(made.body["roles"], json!([{"role": "librarian", "unit_code": "B1"}]));
     give(&manager, "b", "unit_manager", "M1").expect(201);
     give(&manager, "c", "system", "M1").expect_problem(403, "forbidden");
     give(&manager, "c", "librarian", "M2").expect_problem(403, "forbidden");
@@ -36,10 +33,10 @@ fn nobody_gives_more_than_they_have(app: &TestApp) {
 fn every_wrong_field_of_a_new_member_is_named_at_once(app: &TestApp) {
     let token = app.root_token();
     let post = |body: Value| app.post(&token, "/api/v1/staff", &body);
-    let wrong = json!({"username": "王", "name": "x", "password": "short", "roles": [{"role": "king", "unit_code": "x"}]});
+    let wrong =
+        json!({"username": "王", "name": "x", "password": "short", "roles": [{"role": "king", "unit_code": "x"}]});
     post(wrong).expect_fields(422, &["username", "password", "roles", "roles"]);
-    post(json!({"username": "a", "name": "x", "password": PASSWORD, "roles": []}))
-        .expect_fields(422, &["roles"]);
+    post(json!({"username": "a", "name": "x", "password": PASSWORD, "roles": []})).expect_fields(422, &["roles"]);
     post(member("root", "auditor", "network")).expect_fields(422, &["username"]);
     let extra = json!({"username": "a", "name": "x", "password": PASSWORD, "roles": [{"role": "auditor", "unit_code": "network", "x": 1}]});
     post(extra).expect_fields(400, &["roles[0].x"]);
@@ -49,10 +46,7 @@ fn a_replay_keeps_the_first_password(app: &TestApp) {
     let token = app.root_token();
     let send = || {
         let request = app.request("POST", "/api/v1/staff").bearer(&token).key("k");
-        request
-            .json(&member("a", "auditor", "network"))
-            .send()
-            .expect(201)
+        request.json(&member("a", "auditor", "network")).send().expect(201)
     };
     assert_eq!(send().body, send().body);
     app.staff_token("a", None);

@@ -20,16 +20,11 @@ fn staff_see_the_journeys_of_their_units(app: &TestApp) {
         )
         .expect(200);
     assert_eq!(
-        (
-            &back.body["next_step"]["kind"],
-            &back.body["next_step"]["to_unit_code"]
-        ),
+        (&back.body["next_step"]["kind"], &back.body["next_step"]["to_unit_code"]),
         (&json!("crate"), &json!("B8"))
     );
     let count = |token: &str, query: &str| {
-        app.get(token, &format!("/api/v1/transits{query}"))
-            .expect(200)
-            .body["items"]
+        app.get(token, &format!("/api/v1/transits{query}")).expect(200).body["items"]
             .as_array()
             .expect("items")
             .len()

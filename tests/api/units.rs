@@ -50,21 +50,16 @@ fn a_unit_is_created_below_its_parent_and_found_again(app: &TestApp) {
 fn every_wrong_field_of_a_new_unit_is_named_at_once(app: &TestApp) {
     let token = app.root_token();
     let post = |body: Value| app.post(&token, "/api/v1/units", &body);
-    let wrong = json!({"code": "a b", "name": "x", "kind": "network", "parent_code": "nowhere", "latitude": 91, "hours": []});
-    post(wrong).expect_fields(
-        422,
-        &["code", "latitude", "longitude", "kind", "parent_code", "hours"],
-    );
+    let wrong =
+        json!({"code": "a b", "name": "x", "kind": "network", "parent_code": "nowhere", "latitude": 91, "hours": []});
+    post(wrong).expect_fields(422, &["code", "latitude", "longitude", "kind", "parent_code", "hours"]);
     post(json!({"code": "B1", "name": "x", "kind": "branch", "parent_code": ROOT}))
         .expect_fields(422, &["parent_code"]);
-    post(json!({"code": ROOT, "name": "x", "kind": "main", "parent_code": ROOT}))
-        .expect_fields(422, &["code"]);
-    post(json!({"code": "馆", "name": "x", "kind": "main", "parent_code": ROOT}))
-        .expect_fields(422, &["code"]);
+    post(json!({"code": ROOT, "name": "x", "kind": "main", "parent_code": ROOT})).expect_fields(422, &["code"]);
+    post(json!({"code": "馆", "name": "x", "kind": "main", "parent_code": ROOT})).expect_fields(422, &["code"]);
     post(json!({"name": "x", "kind": "main", "parent_code": ROOT})).expect_fields(400, &["code"]);
     let long = "x".repeat(33);
-    post(json!({"code": long, "name": "x", "kind": "main", "parent_code": ROOT}))
-        .expect_fields(400, &["code"]);
+    post(json!({"code": long, "name": "x", "kind": "main", "parent_code": ROOT})).expect_fields(400, &["code"]);
 }
 
 fn hours_closed_days_and_membership_are_checked(app: &TestApp) {
@@ -76,8 +71,7 @@ fn hours_closed_days_and_membership_are_checked(app: &TestApp) {
         }
         app.post(&token, "/api/v1/units", &body)
     };
-    let day =
-        |opens: &str, closes: &str| json!([[{"opens": opens, "closes": closes}], [], [], [], [], [], []]);
+    let day = |opens: &str, closes: &str| json!([[{"opens": opens, "closes": closes}], [], [], [], [], [], []]);
     with(json!({"hours": day("20:00:00", "09:00:00")})).expect_fields(422, &["hours"]);
     with(json!({"hours": day("09:00:30", "20:00:00")})).expect_fields(422, &["hours"]);
     with(json!({"hours": day("09:00:00", "24:00:00")})).expect_fields(400, &["hours[0][0].closes"]);
@@ -87,8 +81,10 @@ fn hours_closed_days_and_membership_are_checked(app: &TestApp) {
         .expect_fields(400, &["closed_days[0].first"]);
     let joined = json!({"lend_away": true, "return_away": true, "readers_away": true});
     with(json!({"membership": [joined, joined]})).expect_fields(422, &["membership"]);
-    with(json!({"membership": [{"item_type": "scroll", "lend_away": true, "return_away": true, "readers_away": true}]}))
-        .expect_fields(422, &["membership"]);
+    with(
+        json!({"membership": [{"item_type": "scroll", "lend_away": true, "return_away": true, "readers_away": true}]}),
+    )
+    .expect_fields(422, &["membership"]);
     with(json!({"collections": [{"code": "a", "name": "a", "return_policy": "float_with_cap"}]}))
         .expect_fields(400, &["collections.float_cap"]);
     with(json!({})).expect(201);
@@ -124,8 +120,7 @@ fn units_are_listed_page_by_page_and_filtered(app: &TestApp) {
         .expect_fields(422, &["parent"]);
     app.get(&token, "/api/v1/units?kind=palace")
         .expect_fields(422, &["kind"]);
-    app.get(&token, "/api/v1/units?limit=0")
-        .expect_fields(400, &["limit"]);
+    app.get(&token, "/api/v1/units?limit=0").expect_fields(400, &["limit"]);
     app.get(&token, "/api/v1/units?cursor=1")
         .expect_fields(400, &["cursor"]);
 }
@@ -139,8 +134,7 @@ fn a_manager_creates_units_in_its_own_subtree_only(app: &TestApp) {
         .expect_problem(403, "forbidden");
     app.post(&app.staff("librarian", "M1"), "/api/v1/units", &body("B5", "M1"))
         .expect_problem(403, "forbidden");
-    app.get(&manager, "/api/v1/units/B4")
-        .expect_problem(404, "not_found");
+    app.get(&manager, "/api/v1/units/B4").expect_problem(404, "not_found");
 }
 
 fn the_same_key_creates_one_unit(app: &TestApp) {

@@ -17,7 +17,12 @@ fn the_first_administrator_is_made_once_with_a_password_from_standard_input() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("starts");
-        child.stdin.take().expect("piped").write_all(password.as_bytes()).expect("taken");
+        child
+            .stdin
+            .take()
+            .expect("piped")
+            .write_all(password.as_bytes())
+            .expect("taken");
         child.wait_with_output().expect("ends")
     };
     let weak = create("short\n");
@@ -35,11 +40,39 @@ fn the_first_administrator_is_made_once_with_a_password_from_standard_input() {
 #[test]
 fn staff_get_a_role_and_a_new_password() {
     let tongjie = Tongjie::new(Engine::Sqlite);
-    let staff = ["admin", "create-staff", "--username", "li", "--role", "librarian", "--unit", "network"];
-    assert!(tongjie.succeeds(&staff).contains("password: "), "one was made up and is told once");
-    assert!(tongjie.succeeds(&["admin", "set-password", "--username", "li"]).contains("password: "));
+    let staff = [
+        "admin",
+        "create-staff",
+        "--username",
+        "li",
+        "--role",
+        "librarian",
+        "--unit",
+        "network",
+    ];
+    assert!(
+        tongjie.succeeds(&staff).contains("password: "),
+        "one was made up and is told once"
+    );
+    assert!(
+        tongjie
+            .succeeds(&["admin", "set-password", "--username", "li"])
+            .contains("password: ")
+    );
     tongjie.fails(&["admin", "set-password", "--username", "nobody"], 1);
-    let told = tongjie.fails(&["admin", "create-staff", "--username", "wu", "--role", "king", "--unit", "network"], 2);
+    let told = tongjie.fails(
+        &[
+            "admin",
+            "create-staff",
+            "--username",
+            "wu",
+            "--role",
+            "king",
+            "--unit",
+            "network",
+        ],
+        2,
+    );
     assert!(told.contains("roles: "), "{told}");
     tongjie.succeeds(&["check"]);
 }

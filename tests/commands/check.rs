@@ -37,14 +37,26 @@ const DAMAGE: &[(&str, &str, &str)] = &[
          VALUES ('staff:1', 'k', (SELECT hash FROM event_seals WHERE position = 1), NULL, 5)",
         "a key without outcome",
     ),
-    ("invariant 8", "UPDATE daily_counts SET n = n + 1 WHERE kind = 'loan_made'", "for loan_made are off by 1"),
+    (
+        "invariant 8",
+        "UPDATE daily_counts SET n = n + 1 WHERE kind = 'loan_made'",
+        "for loan_made are off by 1",
+    ),
     (
         "invariant 8",
         "UPDATE events SET channel = 'moon' WHERE seq = (SELECT min(seq) FROM events WHERE kind = 'loan_made')",
         "does not fit its",
     ),
-    ("invariant 8", "DELETE FROM events WHERE seq = (SELECT min(seq) FROM events)", "events, "),
-    ("invariant 8", "DELETE FROM event_seals WHERE position = 1", "seal 1 is missing"),
+    (
+        "invariant 8",
+        "DELETE FROM events WHERE seq = (SELECT min(seq) FROM events)",
+        "events, ",
+    ),
+    (
+        "invariant 8",
+        "DELETE FROM event_seals WHERE position = 1",
+        "seal 1 is missing",
+    ),
     (
         "invariant 8",
         "UPDATE event_personal SET reader_id = reader_id + 1 WHERE seq = (SELECT min(seq) FROM event_personal)",
@@ -60,7 +72,10 @@ fn every_kind_of_damage_is_found() {
             assert!(tongjie.succeeds(&["check"]).contains("check: sound"));
             assert!(tongjie.sql(sql) > 0, "{sql}");
             let told = tongjie.fails(&["check"], 1);
-            assert!(told.contains(&format!("FAIL {invariant}")) && told.contains(words), "{sql}\n{told}");
+            assert!(
+                told.contains(&format!("FAIL {invariant}")) && told.contains(words),
+                "{sql}\n{told}"
+            );
             assert_eq!(told.matches("FAIL").count(), 1, "only that one: {told}");
         }
     }

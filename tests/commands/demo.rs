@@ -23,7 +23,11 @@ fn start(tongjie: &Tongjie, args: &[&str]) -> (Server, String) {
     let out = child.stdout.take().expect("piped");
     let server = Server(child);
     let mut lines = BufReader::new(out).lines();
-    let line = lines.by_ref().map_while(Result::ok).find(|line| line.contains("http://")).expect("an address is printed");
+    let line = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find(|line| line.contains("http://"))
+        .expect("an address is printed");
     let address = line.split("http://").nth(1).expect("an address").trim().to_owned();
     // Somebody must read on, or the server would wait for its own output.
     std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
@@ -32,7 +36,11 @@ fn start(tongjie: &Tongjie, args: &[&str]) -> (Server, String) {
 
 fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("sent");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("answered");
     answer
@@ -46,14 +54,21 @@ fn the_demo_is_made_once_and_served_again() {
         assert!(get(&address, "/health/ready").starts_with("HTTP/1.1 200"));
         let made = accounts(&tongjie);
         assert_eq!(made["base_url"], format!("http://{address}"));
-        assert_eq!(fs::metadata(tongjie.file("demo-accounts.json")).expect("there").mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(tongjie.file("demo-accounts.json")).expect("there").mode() & 0o777,
+            0o600
+        );
         assert_eq!(server.stop(), Some(0));
         tongjie.succeeds(&["check"]);
 
         let (server, address) = start(&tongjie, &["demo"]);
         assert!(get(&address, "/health/ready").starts_with("HTTP/1.1 200"));
         let again = accounts(&tongjie);
-        assert_eq!(again["base_url"], format!("http://{address}"), "the address is brought up to date");
+        assert_eq!(
+            again["base_url"],
+            format!("http://{address}"),
+            "the address is brought up to date"
+        );
         assert_eq!((&again["staff"], &again["readers"]), (&made["staff"], &made["readers"]));
         assert_eq!(server.stop(), Some(0));
     }
@@ -65,7 +80,10 @@ fn an_existing_database_is_served_and_stopped_cleanly() {
     let (server, address) = start(&tongjie, &["serve"]);
     assert!(get(&address, "/health/live").starts_with("HTTP/1.1 200"));
     assert_eq!(server.stop(), Some(0));
-    assert!(!tongjie.file("tongjie.db-wal").exists(), "the log was brought home and the store closed");
+    assert!(
+        !tongjie.file("tongjie.db-wal").exists(),
+        "the log was brought home and the store closed"
+    );
 }
 
 #[test]
@@ -73,17 +91,38 @@ fn the_accounts_are_what_scripts_work_with() {
     let tongjie = Tongjie::with_demo(Engine::Sqlite);
     let made = accounts(&tongjie);
     let list = |name: &str| made[name].as_array().expect("a list").clone();
-    let roles: Vec<String> = list("staff").iter().map(|one| one["role"].as_str().expect("a role").to_owned()).collect();
-    for role in ["system", "unit_manager", "librarian", "cataloguer", "courier", "cashier", "auditor", "read_only"] {
+    let roles: Vec<String> = list("staff")
+        .iter()
+        .map(|one| one["role"].as_str().expect("a role").to_owned())
+        .collect();
+    for role in [
+        "system",
+        "unit_manager",
+        "librarian",
+        "cataloguer",
+        "courier",
+        "cashier",
+        "auditor",
+        "read_only",
+    ] {
         assert!(roles.iter().any(|one| one == role), "no {role}");
     }
-    let passwords: std::collections::HashSet<String> =
-        list("staff").iter().map(|one| one["password"].as_str().expect("a password").to_owned()).collect();
+    let passwords: std::collections::HashSet<String> = list("staff")
+        .iter()
+        .map(|one| one["password"].as_str().expect("a password").to_owned())
+        .collect();
     assert_eq!(passwords.len(), roles.len(), "no password is used twice");
     assert!(!list("items_on_shelf").is_empty() && !list("items_on_loan").is_empty());
-    let desks: Vec<Value> =
-        list("staff").iter().filter(|one| one["role"] == "librarian").map(|one| one["unit_code"].clone()).collect();
-    assert!(list("items_on_shelf").iter().all(|item| desks.contains(&item["unit_code"])));
+    let desks: Vec<Value> = list("staff")
+        .iter()
+        .filter(|one| one["role"] == "librarian")
+        .map(|one| one["unit_code"].clone())
+        .collect();
+    assert!(
+        list("items_on_shelf")
+            .iter()
+            .all(|item| desks.contains(&item["unit_code"]))
+    );
     assert!(made["bench"]["history_card"].is_string() && made["bench"]["fresh_card"].is_string());
 }
 
@@ -103,7 +142,10 @@ fn an_interrupted_demo_says_what_to_do_and_another_network_is_left_alone() {
     let tongjie = Tongjie::with_demo(Engine::Sqlite);
     tongjie.sql("UPDATE network_state SET demo = 0");
     let told = tongjie.fails(&["demo"], 1);
-    assert!(told.contains("was interrupted") && told.contains("tongjie.db-wal"), "{told}");
+    assert!(
+        told.contains("was interrupted") && told.contains("tongjie.db-wal"),
+        "{told}"
+    );
     tongjie.sql("UPDATE units SET name = '县图书馆' WHERE code = 'JC'");
     let told = tongjie.fails(&["demo"], 1);
     assert!(told.contains("not a demo"), "{told}");

@@ -12,15 +12,25 @@ fn records(tongjie: &Tongjie, count: usize) -> Vec<Vec<u8>> {
     let (name, count) = (file.to_string_lossy().into_owned(), count.to_string());
     tongjie.succeeds(&["seed", "--marc-out", &name, "--records", &count]);
     let bytes = fs::read(file).expect("written");
-    bytes.split_inclusive(|byte| *byte == 0x1d).map(<[u8]>::to_vec).collect()
+    bytes
+        .split_inclusive(|byte| *byte == 0x1d)
+        .map(<[u8]>::to_vec)
+        .collect()
 }
 
 /// Imports bytes and answers the report.
 fn import(tongjie: &Tongjie, bytes: &[u8], more: &[&str]) -> Value {
     let (file, report) = (tongjie.file("in.mrc"), tongjie.file("report.json"));
     fs::write(&file, bytes).expect("written");
-    let (file, report_name) = (file.to_string_lossy().into_owned(), report.to_string_lossy().into_owned());
-    let args: Vec<&str> = ["import", "marc", &file, "--report", &report_name].iter().chain(more).copied().collect();
+    let (file, report_name) = (
+        file.to_string_lossy().into_owned(),
+        report.to_string_lossy().into_owned(),
+    );
+    let args: Vec<&str> = ["import", "marc", &file, "--report", &report_name]
+        .iter()
+        .chain(more)
+        .copied()
+        .collect();
     tongjie.succeeds(&args);
     serde_json::from_slice(&fs::read(report).expect("a report")).expect("JSON")
 }
@@ -61,14 +71,25 @@ fn bad_records_are_rejected_one_by_one_and_stop_nothing() {
         let mut mislengthed = made[1].clone();
         mislengthed[..5].copy_from_slice(b"00050");
         let truncated = made[3][..made[3].len() / 2].to_vec();
-        let bytes = [made[0].clone(), mislengthed, b"no MARC at all\x1d".to_vec(), made[2].clone(), truncated].concat();
+        let bytes = [
+            made[0].clone(),
+            mislengthed,
+            b"no MARC at all\x1d".to_vec(),
+            made[2].clone(),
+            truncated,
+        ]
+        .concat();
         let report = import(&tongjie, &bytes, &[]);
         assert_eq!(counts(&report), [2, 0, 3]);
         let rejections = report["rejections"].as_array().expect("a list");
         let numbers: Vec<u64> = rejections.iter().filter_map(|one| one["record"].as_u64()).collect();
         assert_eq!(numbers, [2, 3, 5]);
         let reason = |at: usize| rejections[at]["reason"].as_str().expect("a reason").to_owned();
-        assert!(reason(0).contains("the leader says the record has 50 bytes"), "{}", reason(0));
+        assert!(
+            reason(0).contains("the leader says the record has 50 bytes"),
+            "{}",
+            reason(0)
+        );
         assert!(reason(2).contains("the file ends inside this record"), "{}", reason(2));
     }
 }
@@ -82,7 +103,11 @@ fn a_missing_file_or_an_unknown_unit_is_named_before_anything_is_imported() {
     assert!(told.contains("/nowhere/else.mrc"), "{told}");
     let told = tongjie.fails(&["import", "marc", &made, "--owner", "NOWHERE"], 2);
     assert!(told.contains("owner: no unit has this code"), "{told}");
-    assert!(tongjie.succeeds(&["import", "marc", &made]).contains("created            2"));
+    assert!(
+        tongjie
+            .succeeds(&["import", "marc", &made])
+            .contains("created            2")
+    );
 }
 
 /// Real records, where they are at hand.

@@ -18,7 +18,9 @@ pub struct Tongjie {
 
 impl Tongjie {
     pub fn new(engine: Engine) -> Self {
-        Self { database: Database::new(engine) }
+        Self {
+            database: Database::new(engine),
+        }
     }
 
     /// With a small demo network in it.
@@ -71,7 +73,9 @@ impl Tongjie {
             Engine::Sqlite => {
                 let path = self.database.file();
                 let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).expect("opens");
-                diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut conn).expect("set");
+                diesel::sql_query("PRAGMA busy_timeout = 5000")
+                    .execute(&mut conn)
+                    .expect("set");
                 diesel::sql_query(sql).execute(&mut conn)
             }
             Engine::Postgres => {
@@ -84,7 +88,11 @@ impl Tongjie {
 }
 
 pub fn told(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// A server that is asked to stop, and killed if a test fails before that.

@@ -249,11 +249,7 @@ fn check_day(scene: &Scene, unit: UnitId, day: NaiveDate) -> Result<(), TestCase
         .take(401)
         .take_while(|day| end.is_none_or(|end| *day <= end));
     let mut open_days = open_days.filter(|day| calendar.is_open(*day));
-    prop_assert!(
-        calendar.is_open(day) || open_days.next().is_none(),
-        "{} is closed",
-        day
-    );
+    prop_assert!(calendar.is_open(day) || open_days.next().is_none(), "{} is closed", day);
     Ok(())
 }
 
@@ -266,38 +262,18 @@ const UNITS: [Option<UnitId>; 7] = [
     Some(BRANCH_2),
     Some(OTHER_MAIN),
 ];
-const TYPES: [Option<&str>; 5] = [
-    None,
-    Some("book"),
-    Some("book_braille"),
-    Some("av"),
-    Some("av_disc"),
-];
+const TYPES: [Option<&str>; 5] = [None, Some("book"), Some("book_braille"), Some("av"), Some("av_disc")];
 const CHANNELS: [Option<Channel>; 3] = [None, Some(Channel::Desk), Some(Channel::Locker)];
 const BANDS: [Option<CreditBand>; 3] = [None, Some(CreditBand::A), Some(CreditBand::B)];
 
 type Parts = (usize, usize, usize, usize, usize, usize);
 
 fn key_parts() -> impl Strategy<Value = Parts> {
-    (
-        0..7_usize,
-        0..3_usize,
-        0..5_usize,
-        0..7_usize,
-        0..3_usize,
-        0..3_usize,
-    )
+    (0..7_usize, 0..3_usize, 0..5_usize, 0..7_usize, 0..3_usize, 0..3_usize)
 }
 
 fn situation_parts() -> impl Strategy<Value = Parts> {
-    (
-        1..7_usize,
-        1..3_usize,
-        1..5_usize,
-        1..7_usize,
-        1..3_usize,
-        1..3_usize,
-    )
+    (1..7_usize, 1..3_usize, 1..5_usize, 1..7_usize, 1..3_usize, 1..3_usize)
 }
 
 fn key((unit, category, item_type, owner, channel, band): Parts) -> RuleKey {
@@ -371,10 +347,7 @@ impl Ord for HashedKey {
 /// The documented order, column by column: among the matching rows keep those nearest in `unit`, among these those
 /// nearest in `category`, and so on; "any" is farther than everything.
 fn expected_winner(network: &Network, at: &Situation) -> RuleId {
-    let (units, owners) = (
-        network.units().ancestors(at.unit),
-        network.units().ancestors(at.owner),
-    );
+    let (units, owners) = (network.units().ancestors(at.unit), network.units().ancestors(at.owner));
     let types = network.item_types().ancestors(at.item_type);
     let far = |line: &[i64], named: Option<i64>| match named {
         None => Some(999),

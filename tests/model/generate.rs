@@ -208,56 +208,38 @@ fn item() -> impl Strategy<Value = Change> {
     );
     let journey = option::weighted(0.3, (unit(), unit(), select(TransitReason::ALL.to_vec())));
     let kept = option::weighted(0.3, (1..4_i64, unit()));
-    (
-        places,
-        traits,
-        flags,
-        (status(), journey, kept),
-        (-1..200_i64, 0..3_u8),
+    (places, traits, flags, (status(), journey, kept), (-1..200_i64, 0..3_u8)).prop_map(
+        |((owner, home, current), traits, (children, min_age, note), (status, journey, kept), (age, lent))| {
+            let (item_type, policy, floating, parts) = traits;
+            boxed(move |scene| {
+                match lent {
+                    0 => scene.lend(),
+                    1 => scene.lend_to_other(),
+                    _ => {}
+                }
+                if let Some((reader, pickup)) = kept {
+                    scene.capture(reader, pickup, status);
+                }
+                if let Some((from, to, reason)) = journey {
+                    scene.send(from, to, reason, status);
+                }
+                let item_type = scene.world.item_type(item_type);
+                let (now, item) = (scene.now, &mut scene.item);
+                (item.owner, item.home, item.current) = (owner, home, current);
+                (item.item_type, item.return_policy, item.floating_here) = (item_type, policy, floating);
+                (item.parts, item.for_children, item.min_age_years) = (parts, children, min_age);
+                item.alert_note = note.map(str::to_owned);
+                item.last_event_at = now - TimeDelta::seconds(age);
+                if lent > 1 {
+                    item.status = status;
+                }
+            })
+        },
     )
-        .prop_map(
-            |(
-                (owner, home, current),
-                traits,
-                (children, min_age, note),
-                (status, journey, kept),
-                (age, lent),
-            )| {
-                let (item_type, policy, floating, parts) = traits;
-                boxed(move |scene| {
-                    match lent {
-                        0 => scene.lend(),
-                        1 => scene.lend_to_other(),
-                        _ => {}
-                    }
-                    if let Some((reader, pickup)) = kept {
-                        scene.capture(reader, pickup, status);
-                    }
-                    if let Some((from, to, reason)) = journey {
-                        scene.send(from, to, reason, status);
-                    }
-                    let item_type = scene.world.item_type(item_type);
-                    let (now, item) = (scene.now, &mut scene.item);
-                    (item.owner, item.home, item.current) = (owner, home, current);
-                    (item.item_type, item.return_policy, item.floating_here) = (item_type, policy, floating);
-                    (item.parts, item.for_children, item.min_age_years) = (parts, children, min_age);
-                    item.alert_note = note.map(str::to_owned);
-                    item.last_event_at = now - TimeDelta::seconds(age);
-                    if lent > 1 {
-                        item.status = status;
-                    }
-                })
-            },
-        )
 }
 
 fn demand() -> impl Strategy<Value = Change> {
-    let holds = (
-        option::of(option::of(1..3_i64)),
-        option::of(unit()),
-        0..3_u32,
-        0..3_u32,
-    );
+    let holds = (option::of(option::of(1..3_i64)), option::of(unit()), 0..3_u32, 0..3_u32);
     let wish = (unit(), option::weighted(0.3, 1..4_i64), any::<bool>(), 0..3_u32);
     let times = (
         -100..100_i64,
@@ -267,12 +249,7 @@ fn demand() -> impl Strategy<Value = Change> {
     );
     let own_status = select(HoldStatus::ALL.to_vec());
     (holds, wish, times, (option::of(unit()), own_status)).prop_map(
-        |(
-            (own, next, waiting, copies),
-            (pickup, target, same, of_bib),
-            (back, due, until, void),
-            (copy, status),
-        )| {
+        |((own, next, waiting, copies), (pickup, target, same, of_bib), (back, due, until, void), (copy, status))| {
             boxed(move |scene| {
                 let hold = |item: Option<i64>| OwnHold {
                     id: HoldId::new(5),

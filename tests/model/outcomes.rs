@@ -265,11 +265,7 @@ fn an_exception_releases_the_hold_the_item_was_set_aside_for() {
 #[test]
 fn local_use_is_counted_once() {
     let mut scene = Scene::new();
-    assert!(
-        scene
-            .check_in()
-            .is_ok_and(|plan| plan.local_use && !plan.repeated)
-    );
+    assert!(scene.check_in().is_ok_and(|plan| plan.local_use && !plan.repeated));
     for (seconds, repeated) in [
         (0, true),
         (REPEAT_WINDOW_SECONDS, true),
@@ -277,11 +273,7 @@ fn local_use_is_counted_once() {
     ] {
         scene.item.last_event_at = scene.now - TimeDelta::seconds(seconds);
         let plan = scene.check_in().expect("it is accepted");
-        assert_eq!(
-            (plan.repeated, plan.local_use),
-            (repeated, !repeated),
-            "{seconds} s"
-        );
+        assert_eq!((plan.repeated, plan.local_use), (repeated, !repeated), "{seconds} s");
         assert_eq!(plan.next_step, SHELF);
     }
 }
@@ -299,11 +291,7 @@ fn a_floating_item_scanned_again_stays_where_it_floats() {
 #[test]
 fn the_true_time_of_return_decides_the_overdue_days() {
     let mut scene = returned_at(BRANCH);
-    let due_at = scene
-        .loan
-        .as_ref()
-        .map(|loan| loan.due_at)
-        .expect("it is on loan");
+    let due_at = scene.loan.as_ref().map(|loan| loan.due_at).expect("it is on loan");
     scene.now = due_at + TimeDelta::days(10);
     for (returned_at, overdue_days) in [(due_at, 0), (due_at + TimeDelta::days(1), 1), (scene.now, 8)] {
         scene.returned_at = returned_at;
@@ -312,10 +300,7 @@ fn the_true_time_of_return_decides_the_overdue_days() {
             .expect("it is accepted")
             .closes_loan
             .expect("the loan ends");
-        assert_eq!(
-            (closes.returned_at, closes.overdue_days),
-            (returned_at, overdue_days)
-        );
+        assert_eq!((closes.returned_at, closes.overdue_days), (returned_at, overdue_days));
     }
 }
 
@@ -340,24 +325,15 @@ fn a_loan_does_what_came_with_it() {
         id: HoldId::new(5),
         captured_item: None,
     });
-    assert_eq!(
-        scene.check_out().map(|plan| plan.fills_hold),
-        Ok(Some(HoldId::new(5)))
-    );
+    assert_eq!(scene.check_out().map(|plan| plan.fills_hold), Ok(Some(HoldId::new(5))));
     scene.capture(1, BRANCH, ItemStatus::OnHoldShelf);
-    assert_eq!(
-        scene.check_out().map(|plan| plan.fills_hold),
-        Ok(Some(HoldId::new(7)))
-    );
+    assert_eq!(scene.check_out().map(|plan| plan.fills_hold), Ok(Some(HoldId::new(7))));
     // Somebody else's, overridden.
     scene.own_hold = None;
     scene.capture(2, BRANCH, ItemStatus::OnHoldShelf);
     scene.override_codes(&[Code::HeldOnShelfForOther]);
     let plan = scene.check_out().expect("overridden");
-    assert_eq!(
-        (plan.fills_hold, plan.releases_hold),
-        (None, Some(HoldId::new(7)))
-    );
+    assert_eq!((plan.fills_hold, plan.releases_hold), (None, Some(HoldId::new(7))));
     assert_eq!(plan.passed.overridden_codes(), [Code::HeldOnShelfForOther]);
 }
 
@@ -389,10 +365,7 @@ fn a_reader_who_only_reads_makes_no_loan() {
         captured_item: None,
     });
     let plan = scene.check_out().expect("local use");
-    assert_eq!(
-        (plan.effect, plan.fills_hold),
-        (Effect::LocalUse { at: BRANCH }, None)
-    );
+    assert_eq!((plan.effect, plan.fills_hold), (Effect::LocalUse { at: BRANCH }, None));
 }
 
 #[test]
@@ -413,11 +386,7 @@ fn a_due_date_by_hand_stands_as_given() {
 fn a_blank_reason_and_a_needless_override_change_nothing() {
     let mut scene = Scene::new();
     scene.override_codes(Code::ALL);
-    assert!(
-        scene
-            .check_out()
-            .is_ok_and(|plan| plan.passed.overridden.is_empty())
-    );
+    assert!(scene.check_out().is_ok_and(|plan| plan.passed.overridden.is_empty()));
     scene.reader.barred = true;
     assert!(scene.check_out().is_ok());
     scene.act.overrides.reason = " \t".to_owned();
@@ -463,12 +432,7 @@ fn a_cancelled_hold_lets_its_item_go_on() {
         Some((HOME, MAIN))
     );
     // A crate not sent yet is called off; on the road the arrival decides.
-    scene.send(
-        MAIN,
-        OTHER_MAIN,
-        TransitReason::Hold,
-        ItemStatus::AwaitingDispatch,
-    );
+    scene.send(MAIN, OTHER_MAIN, TransitReason::Hold, ItemStatus::AwaitingDispatch);
     assert_eq!(
         moves(&scene).and_then(|moves| moves.cancels_transit),
         Some(TransitId::new(3))

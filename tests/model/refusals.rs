@@ -140,11 +140,7 @@ const CHECK_OUT: &[Case] = &[
         |s| s.reader.status = ReaderStatus::Suspended,
         &[ReaderSuspended],
     ),
-    (
-        "card lost",
-        |s| s.reader.card.status = CardStatus::Lost,
-        &[CardLost],
-    ),
+    ("card lost", |s| s.reader.card.status = CardStatus::Lost, &[CardLost]),
     (
         "card replaced",
         |s| s.reader.card.status = CardStatus::Replaced,
@@ -207,11 +203,7 @@ const CHECK_OUT: &[Case] = &[
         |s| s.reader.band = CreditBand::Frozen,
         &[CreditFrozen, LimitCreditBand],
     ),
-    (
-        "debt over the limit",
-        |s| s.reader.debt_fen = 1_001,
-        &[DebtOverLimit],
-    ),
+    ("debt over the limit", |s| s.reader.debt_fen = 1_001, &[DebtOverLimit]),
     ("debt at the limit", |s| s.reader.debt_fen = 1_000, &[]),
     (
         "any debt, where the policy says so",
@@ -311,12 +303,7 @@ const CHECK_OUT: &[Case] = &[
         |s| {
             of_type(s, "periodical");
             for id in 1..=4 {
-                s.add_loan(other_loan(
-                    s,
-                    id,
-                    if id % 2 == 0 { "periodical" } else { "av_disc" },
-                    5,
-                ));
+                s.add_loan(other_loan(s, id, if id % 2 == 0 { "periodical" } else { "av_disc" }, 5));
             }
         },
         &[LimitItemType],
@@ -361,11 +348,7 @@ const CHECK_OUT: &[Case] = &[
         },
         &[LimitIsZero],
     ),
-    (
-        "withdrawn",
-        |s| s.item.status = ItemStatus::Withdrawn,
-        &[ItemWithdrawn],
-    ),
+    ("withdrawn", |s| s.item.status = ItemStatus::Withdrawn, &[ItemWithdrawn]),
     (
         "on loan without a loan",
         |s| s.item.status = ItemStatus::OnLoan,
@@ -482,11 +465,7 @@ const CHECK_OUT: &[Case] = &[
         },
         &[OthersWaiting, LoanShortened],
     ),
-    (
-        "recorded elsewhere",
-        |s| s.item.current = MAIN,
-        &[ItemFoundElsewhere],
-    ),
+    ("recorded elsewhere", |s| s.item.current = MAIN, &[ItemFoundElsewhere]),
     (
         "the own hold has another copy",
         |s| {
@@ -555,11 +534,7 @@ const CHECK_IN: &[Case] = &[
         },
         &[ClaimUnresolved],
     ),
-    (
-        "lost, now found",
-        |s| s.item.status = ItemStatus::Lost,
-        &[LostFound],
-    ),
+    ("lost, now found", |s| s.item.status = ItemStatus::Lost, &[LostFound]),
     (
         "missing, now found",
         |s| s.item.status = ItemStatus::Missing,
@@ -598,11 +573,7 @@ const CHECK_IN: &[Case] = &[
         |s| s.item.current = MAIN,
         &[NotOnLoan, ItemFoundElsewhere],
     ),
-    (
-        "withdrawn",
-        |s| s.item.status = ItemStatus::Withdrawn,
-        &[ItemWithdrawn],
-    ),
+    ("withdrawn", |s| s.item.status = ItemStatus::Withdrawn, &[ItemWithdrawn]),
     (
         "reader suspended",
         |s| {
@@ -683,11 +654,7 @@ const RENEW: &[Case] = &[
         &[ItemClaimedReturned],
     ),
     ("lost", |s| s.item.status = ItemStatus::Lost, &[ItemLost]),
-    (
-        "not renewable",
-        |s| of_type(s, "periodical"),
-        &[NotRenewable, NotLater],
-    ),
+    ("not renewable", |s| of_type(s, "periodical"), &[NotRenewable, NotLater]),
     (
         "renewed once already",
         |s| {
@@ -788,11 +755,7 @@ const PLACE_HOLD: &[Case] = &[
         },
         &[AlreadyHeld],
     ),
-    (
-        "another hold on the bib",
-        |s| s.existing.of_bib = 1,
-        &[BibAlreadyHeld],
-    ),
+    ("another hold on the bib", |s| s.existing.of_bib = 1, &[BibAlreadyHeld]),
     (
         "limit on one bib",
         |s| {
@@ -822,11 +785,7 @@ const PLACE_HOLD: &[Case] = &[
         &[BibAlreadyOnLoan],
     ),
     ("debt", |s| s.reader.debt_fen = 2_000, &[DebtOverLimit]),
-    (
-        "overdue",
-        |s| s.add_loan(other_loan(s, 1, "book", -1)),
-        &[OverdueItems],
-    ),
+    ("overdue", |s| s.add_loan(other_loan(s, 1, "book", -1)), &[OverdueItems]),
     (
         "not holdable",
         |s| s.reconfigure(|p| p.rules.terms[0].terms.holdable = false),
@@ -971,18 +930,8 @@ const TABLES: [(&str, Change, Decide, &[Case]); 6] = [
         |s| s.check_out().map(|plan| plan.passed),
         CHECK_OUT,
     ),
-    (
-        "check-in",
-        |_| {},
-        |s| s.check_in().map(|plan| plan.passed),
-        CHECK_IN,
-    ),
-    (
-        "renewal",
-        Scene::lend,
-        |s| s.renew().map(|plan| plan.passed),
-        RENEW,
-    ),
+    ("check-in", |_| {}, |s| s.check_in().map(|plan| plan.passed), CHECK_IN),
+    ("renewal", Scene::lend, |s| s.renew().map(|plan| plan.passed), RENEW),
     (
         "hold",
         hold_ready,
@@ -1049,10 +998,7 @@ fn every_text_gets_all_its_parameters() {
             for refusal in said.iter().filter(|one| !dateless.contains(&one.code)) {
                 for text in [refusal.text(Lang::Zh), refusal.text(Lang::En)] {
                     let whole = [text.message, text.remedy].concat();
-                    assert!(
-                        !whole.contains('—') && !whole.contains('{'),
-                        "{verb}, {name}: {whole}"
-                    );
+                    assert!(!whole.contains('—') && !whole.contains('{'), "{verb}, {name}: {whole}");
                 }
             }
         }
@@ -1071,10 +1017,7 @@ fn what_a_desk_may_pass_passes_and_nothing_else_does() {
                 Ok(_) => assert!(refusals.could_pass(), "{verb}: {name}"),
                 Err(left) => {
                     assert!(!refusals.could_pass(), "{verb}: {name}");
-                    assert!(
-                        left.0.iter().all(|one| refusals.0.contains(one)),
-                        "{verb}: {name}"
-                    );
+                    assert!(left.0.iter().all(|one| refusals.0.contains(one)), "{verb}: {name}");
                 }
             }
             // A return is never refused without staff, and this limit only counts loans made the same way.

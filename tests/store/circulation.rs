@@ -9,7 +9,10 @@ use crate::database::Engine;
 use crate::world::{World, lend};
 
 /// Runs `n` check-outs at once, each in a task of its own.
-async fn at_once(world: &World, calls: Vec<(String, String, Option<String>)>) -> Vec<Result<(i64, bool), UseCaseError>> {
+async fn at_once(
+    world: &World,
+    calls: Vec<(String, String, Option<String>)>,
+) -> Vec<Result<(i64, bool), UseCaseError>> {
     let gate = Arc::new(tokio::sync::Barrier::new(calls.len()));
     let tasks: Vec<_> = calls
         .into_iter()
@@ -30,7 +33,10 @@ async fn at_once(world: &World, calls: Vec<(String, String, Option<String>)>) ->
 }
 
 fn is_refused_or_conflict(answer: &Result<(i64, bool), UseCaseError>) -> bool {
-    matches!(answer, Err(UseCaseError::Refused(_) | UseCaseError::Store(StoreError::Conflict(_))))
+    matches!(
+        answer,
+        Err(UseCaseError::Refused(_) | UseCaseError::Store(StoreError::Conflict(_)))
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
@@ -39,8 +45,17 @@ async fn thirty_two_at_once_never_lend_one_item_twice() {
         let world = World::new(engine, 1, 32).await;
         let calls = (0..32).map(|n| ("I0".to_owned(), format!("R{n}"), None)).collect();
         let answers = at_once(&world, calls).await;
-        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{engine:?}: {answers:?}");
-        assert!(answers.iter().all(|answer| answer.is_ok() || is_refused_or_conflict(answer)), "{answers:?}");
+        assert_eq!(
+            answers.iter().filter(|answer| answer.is_ok()).count(),
+            1,
+            "{engine:?}: {answers:?}"
+        );
+        assert!(
+            answers
+                .iter()
+                .all(|answer| answer.is_ok() || is_refused_or_conflict(answer)),
+            "{answers:?}"
+        );
     }
 }
 
@@ -50,7 +65,11 @@ async fn a_limit_of_ten_is_never_passed_by_parallel_check_outs() {
         let world = World::new(engine, 32, 1).await;
         let calls = (0..32).map(|n| (format!("I{n}"), "R0".to_owned(), None)).collect();
         let answers = at_once(&world, calls).await;
-        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 10, "{engine:?}: {answers:?}");
+        assert_eq!(
+            answers.iter().filter(|answer| answer.is_ok()).count(),
+            10,
+            "{engine:?}: {answers:?}"
+        );
     }
 }
 
@@ -58,11 +77,23 @@ async fn a_limit_of_ten_is_never_passed_by_parallel_check_outs() {
 async fn the_same_key_at_once_acts_once_and_answers_alike() {
     for engine in Engine::all() {
         let world = World::new(engine, 1, 1).await;
-        let calls = (0..16).map(|_| ("I0".to_owned(), "R0".to_owned(), Some("key-1".to_owned()))).collect();
+        let calls = (0..16)
+            .map(|_| ("I0".to_owned(), "R0".to_owned(), Some("key-1".to_owned())))
+            .collect();
         let answers = at_once(&world, calls).await;
-        let answers: Vec<_> = answers.into_iter().map(|answer| answer.expect("each gets the one answer")).collect();
-        assert!(answers.iter().all(|(loan, _)| *loan == answers[0].0), "{engine:?}: {answers:?}");
-        assert_eq!(answers.iter().filter(|(_, replayed)| !replayed).count(), 1, "{engine:?}: {answers:?}");
+        let answers: Vec<_> = answers
+            .into_iter()
+            .map(|answer| answer.expect("each gets the one answer"))
+            .collect();
+        assert!(
+            answers.iter().all(|(loan, _)| *loan == answers[0].0),
+            "{engine:?}: {answers:?}"
+        );
+        assert_eq!(
+            answers.iter().filter(|(_, replayed)| !replayed).count(),
+            1,
+            "{engine:?}: {answers:?}"
+        );
     }
 }
 
@@ -72,9 +103,15 @@ async fn a_refused_call_releases_its_key() {
         let world = World::new(engine, 1, 2).await;
         world.lend("I0", "R0", None).await.expect("the first reader gets it");
         let refused = world.lend("I0", "R1", Some("again")).await;
-        assert!(matches!(refused, Err(UseCaseError::Refused(_))), "{engine:?}: {refused:?}");
+        assert!(
+            matches!(refused, Err(UseCaseError::Refused(_))),
+            "{engine:?}: {refused:?}"
+        );
         let refused = world.lend("I0", "R1", Some("again")).await;
-        assert!(matches!(refused, Err(UseCaseError::Refused(_))), "judged anew, not replayed: {refused:?}");
+        assert!(
+            matches!(refused, Err(UseCaseError::Refused(_))),
+            "judged anew, not replayed: {refused:?}"
+        );
     }
 }
 
@@ -82,10 +119,20 @@ async fn a_refused_call_releases_its_key() {
 async fn a_check_out_takes_at_most_twelve_statements() {
     for engine in Engine::all() {
         let world = World::new(engine, 3, 3).await;
-        world.lend("I0", "R0", Some("warm")).await.expect("makes the key of the day");
-        world.lend("I2", "R2", Some("warmer")).await.expect("caches the key of the day");
+        world
+            .lend("I0", "R0", Some("warm"))
+            .await
+            .expect("makes the key of the day");
+        world
+            .lend("I2", "R2", Some("warmer"))
+            .await
+            .expect("caches the key of the day");
         world.lend("I1", "R1", Some("cold")).await.expect("a usual check-out");
-        let statements = world.store.stats().last_job_statements.load(std::sync::atomic::Ordering::Relaxed);
+        let statements = world
+            .store
+            .stats()
+            .last_job_statements
+            .load(std::sync::atomic::Ordering::Relaxed);
         eprintln!("statements per check-out on {engine:?}: {statements}");
         assert!(statements <= 12, "{engine:?}: {statements} statements");
     }

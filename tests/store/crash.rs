@@ -19,7 +19,9 @@ const CHILD_URL: &str = "TONGJIE_TEST_CRASH_URL";
 /// Lends everything, in eight tasks, and prints each loan once it was answered. Not a test by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn child() {
-    let (Ok(main), Ok(url)) = (std::env::var(CHILD), std::env::var(CHILD_URL)) else { return };
+    let (Ok(main), Ok(url)) = (std::env::var(CHILD), std::env::var(CHILD_URL)) else {
+        return;
+    };
     let main = UnitId::new(main.parse().expect("the parent writes a number"));
     let target = tongjie::store::connection::Target::parse(&url).expect("the parent's URL");
     let options = tongjie::store::StoreOptions::new(target, chrono_tz::Asia::Shanghai, Clock::fixed(noon()));
@@ -30,7 +32,9 @@ async fn child() {
             let (store, caller) = (store.clone(), caller.clone());
             tokio::spawn(async move {
                 for n in (task..400).step_by(8) {
-                    if let Ok((outcome, _)) = lend(&store, &caller, &format!("I{n}"), &format!("R{}", n / 8), None).await {
+                    if let Ok((outcome, _)) =
+                        lend(&store, &caller, &format!("I{n}"), &format!("R{}", n / 8), None).await
+                    {
                         println!("done {}", outcome.loan.map_or(0, |loan| loan.id));
                     }
                 }
@@ -56,7 +60,9 @@ fn run_and_kill(world: &World, after: usize) -> Vec<i64> {
     let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     for line in lines.map_while(Result::ok) {
         // The test runner may write on the same line.
-        let Some((_, id)) = line.split_once("done ") else { continue };
+        let Some((_, id)) = line.split_once("done ") else {
+            continue;
+        };
         answered.push(id.trim().parse().expect("the child prints ids"));
         if answered.len() == after {
             // SIGKILL on Unix. What is still in the pipe was answered too, so reading goes on.
@@ -77,7 +83,10 @@ async fn nothing_answered_as_done_is_missing_after_kill_9() {
             all.extend(run_and_kill(&world, after));
             let store = world.db.open(Clock::fixed(noon()));
             for id in all.clone() {
-                let found = store.read(move |tx| tx.loan_view(LoanId::new(id))).await.expect("a read");
+                let found = store
+                    .read(move |tx| tx.loan_view(LoanId::new(id)))
+                    .await
+                    .expect("a read");
                 assert!(found.is_some(), "{engine:?}: loan {id} was answered and is missing");
             }
             assert_whole(&store, engine).await;
@@ -90,7 +99,13 @@ async fn nothing_answered_as_done_is_missing_after_kill_9() {
 /// Every open loan has its item on loan and its event, and the other way round.
 async fn assert_whole(store: &Arc<Store>, engine: Engine) {
     let counts = store
-        .read(|tx| Ok::<_, StoreError>((tx.count_open_loans()?, tx.count_items_on_loan()?, tx.count_events("loan_made")?)))
+        .read(|tx| {
+            Ok::<_, StoreError>((
+                tx.count_open_loans()?,
+                tx.count_items_on_loan()?,
+                tx.count_events("loan_made")?,
+            ))
+        })
         .await
         .expect("a read");
     assert!(counts.0 == counts.1 && counts.1 == counts.2, "{engine:?}: {counts:?}");

@@ -54,7 +54,11 @@ async fn waits_for(store: &Store, jobs: usize) {
 }
 
 async fn exists(store: &Store, id: i64) -> bool {
-    store.read(move |tx| tx.bib_view(BibId::new(id))).await.expect("a read").is_some()
+    store
+        .read(move |tx| tx.bib_view(BibId::new(id)))
+        .await
+        .expect("a read")
+        .is_some()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +74,10 @@ async fn jobs_that_wait_share_one_commit() {
     for job in jobs {
         job.await.expect("no panic").expect("kept");
     }
-    assert_eq!(store.stats().commits.load(std::sync::atomic::Ordering::Relaxed) - commits, 1);
+    assert_eq!(
+        store.stats().commits.load(std::sync::atomic::Ordering::Relaxed) - commits,
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +86,11 @@ async fn a_failing_job_is_undone_alone() {
     let store = db.open(Clock::fixed(noon()));
     submit_bib(&store, 5, 10).await.expect("no panic").expect("kept");
     let (release, first) = hold_writer(&store).await;
-    let jobs = [submit_bib(&store, 1, 10), submit_bib(&store, 5, 10), submit_bib(&store, 2, 10)];
+    let jobs = [
+        submit_bib(&store, 1, 10),
+        submit_bib(&store, 5, 10),
+        submit_bib(&store, 2, 10),
+    ];
     waits_for(&store, 3).await;
     drop(release);
     first.await.expect("no panic").expect("kept");
@@ -117,9 +128,15 @@ async fn a_panicking_job_harms_no_other() {
         drop(release);
         first.await.expect("no panic").expect("kept");
         before.await.expect("no panic").expect("kept");
-        assert!(matches!(bad.await.expect("no panic"), Err(StoreError::Panicked)), "{engine:?}");
+        assert!(
+            matches!(bad.await.expect("no panic"), Err(StoreError::Panicked)),
+            "{engine:?}"
+        );
         after.await.expect("no panic").expect("kept");
-        assert!(exists(&store, 1).await && exists(&store, 2).await && !exists(&store, 9).await, "{engine:?}");
+        assert!(
+            exists(&store, 1).await && exists(&store, 2).await && !exists(&store, 9).await,
+            "{engine:?}"
+        );
     }
 }
 
@@ -132,14 +149,21 @@ async fn a_full_disk_fails_the_job_that_needs_room_and_no_other() {
     options.max_pages = Some(u32::try_from(pages).expect("a small file") + 40);
     let store = Store::open(options).expect("opens");
     let (release, first) = hold_writer(&store).await;
-    let jobs = [submit_bib(&store, 1, 100), submit_bib(&store, 9, 1 << 20), submit_bib(&store, 2, 100)];
+    let jobs = [
+        submit_bib(&store, 1, 100),
+        submit_bib(&store, 9, 1 << 20),
+        submit_bib(&store, 2, 100),
+    ];
     waits_for(&store, 3).await;
     drop(release);
     first.await.expect("no panic").expect("kept");
     let [one, big, two] = jobs;
     one.await.expect("no panic").expect("kept");
     let refused = big.await.expect("no panic");
-    assert!(matches!(refused, Err(StoreError::Unavailable { reason: "full", .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable { reason: "full", .. })),
+        "{refused:?}"
+    );
     two.await.expect("no panic").expect("kept");
     // Not in this process's memory only: a fresh start sees the same.
     store.close();
@@ -160,7 +184,10 @@ async fn a_swallowed_database_error_cannot_be_answered_as_done() {
             })
             .await;
         assert!(matches!(answer, Err(StoreError::Poisoned)), "{engine:?}: {answer:?}");
-        submit_bib(&store, 6, 10).await.expect("no panic").expect("the next one is not harmed");
+        submit_bib(&store, 6, 10)
+            .await
+            .expect("no panic")
+            .expect("the next one is not harmed");
     }
 }
 
@@ -172,10 +199,16 @@ async fn a_lost_file_is_unavailable_and_its_return_needs_no_restart() {
     std::fs::rename(&file, &away).expect("moved away");
     let gone = world.lend("I1", "R0", None).await;
     assert!(
-        matches!(gone, Err(tongjie::usecase::UseCaseError::Store(StoreError::Unavailable { .. }))),
+        matches!(
+            gone,
+            Err(tongjie::usecase::UseCaseError::Store(StoreError::Unavailable { .. }))
+        ),
         "{gone:?}"
     );
     assert!(!file.exists(), "no empty file may take its place");
     std::fs::rename(&away, &file).expect("moved back");
-    world.lend("I1", "R0", None).await.expect("works again without a restart");
+    world
+        .lend("I1", "R0", None)
+        .await
+        .expect("works again without a restart");
 }

@@ -20,7 +20,10 @@ fn proxy(to: String, armed: Arc<AtomicBool>) -> u16 {
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
             let Ok(server) = TcpStream::connect(&to) else { break };
-            let (to_client, from_server) = (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
+            let (to_client, from_server) = (
+                client.try_clone().expect("a handle"),
+                server.try_clone().expect("a handle"),
+            );
             let cut = Arc::new(AtomicBool::new(false));
             let (armed, cut_up) = (armed.clone(), cut.clone());
             std::thread::spawn(move || upstream(client, server, &armed, &cut_up));
@@ -63,8 +66,14 @@ fn downstream(mut server: TcpStream, mut client: TcpStream, cut: &AtomicBool) {
 fn through(url: &str, port: u16) -> (String, String) {
     let (scheme, rest) = url.split_once("://").expect("a URL");
     let (authority, path) = rest.split_once('/').expect("a database");
-    let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(user, host)| (user, host));
-    let user = if user.is_empty() { String::new() } else { format!("{user}@") };
+    let (user, host) = authority
+        .rsplit_once('@')
+        .map_or(("", authority), |(user, host)| (user, host));
+    let user = if user.is_empty() {
+        String::new()
+    } else {
+        format!("{user}@")
+    };
     (host.to_owned(), format!("{scheme}://{user}127.0.0.1:{port}/{path}"))
 }
 
@@ -85,17 +94,26 @@ async fn a_commit_whose_answer_is_lost_is_found_by_its_key() {
         ..StoreOptions::new(target, chrono_tz::Asia::Shanghai, Clock::fixed(noon()))
     })
     .expect("opens through the proxy");
-    lend(&store, &world.librarian(), "I0", "R0", Some("first")).await.expect("nothing is cut yet");
+    lend(&store, &world.librarian(), "I0", "R0", Some("first"))
+        .await
+        .expect("nothing is cut yet");
 
     armed.store(true, Ordering::SeqCst);
-    let (outcome, replayed) =
-        lend(&store, &world.librarian(), "I1", "R1", Some("second")).await.expect("found again by its key");
-    assert!(replayed, "the first attempt was committed, so the second finds its outcome");
+    let (outcome, replayed) = lend(&store, &world.librarian(), "I1", "R1", Some("second"))
+        .await
+        .expect("found again by its key");
+    assert!(
+        replayed,
+        "the first attempt was committed, so the second finds its outcome"
+    );
     assert!(!armed.load(Ordering::SeqCst), "a COMMIT was cut");
     assert!(outcome.loan.is_some());
 
     // Without a key nobody can tell: the caller must hear that it is unknown, not "done" and not "not done".
-    store.write(|tx| tx.bump_config_version()).await.expect("nothing is cut");
+    store
+        .write(|tx| tx.bump_config_version())
+        .await
+        .expect("nothing is cut");
     armed.store(true, Ordering::SeqCst);
     let unknown = store.write(|tx| tx.bump_config_version()).await;
     assert!(unknown.is_err(), "{unknown:?}");

@@ -14,7 +14,11 @@ async fn seal_all(world: &World) -> i64 {
     let mut sealed = 0;
     while let Some(next) = world.store.read(|tx| tx.next_seal()).await.expect("a read") {
         sealed += next.seal.event_count;
-        let wrote = world.store.write(move |tx| tx.write_seal(&next, noon())).await.expect("a write");
+        let wrote = world
+            .store
+            .write(move |tx| tx.write_seal(&next, noon()))
+            .await
+            .expect("a write");
         assert!(wrote, "nobody else seals");
     }
     sealed
@@ -63,7 +67,11 @@ async fn a_slow_transaction_with_a_lower_number_is_not_skipped() {
         if engine == Engine::Postgres {
             // The fast one begins later, commits first, and must wait for the slow one to be consumed.
             append(&world, 900_002, None).await;
-            assert_eq!(seal_all(&world).await, 0, "nothing may be sealed past a running transaction");
+            assert_eq!(
+                seal_all(&world).await,
+                0,
+                "nothing may be sealed past a running transaction"
+            );
         }
         drop(release);
         slow.await.expect("no panic");

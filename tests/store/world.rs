@@ -26,7 +26,9 @@ pub struct World {
 }
 
 pub fn noon() -> DateTime<Utc> {
-    Utc.with_ymd_and_hms(2026, 3, 10, 4, 0, 0).single().expect("a real moment")
+    Utc.with_ymd_and_hms(2026, 3, 10, 4, 0, 0)
+        .single()
+        .expect("a real moment")
 }
 
 impl World {
@@ -38,8 +40,13 @@ impl World {
     }
 
     pub async fn fill(db: Database, store: Arc<Store>, items: usize, readers: usize) -> Self {
-        bootstrap::bootstrap(&store).await.expect("an empty database takes the preset");
-        let mut ids = store.take_ids::<StoreError>((2 * items + 2 * readers + 10) as i64).await.expect("ids");
+        bootstrap::bootstrap(&store)
+            .await
+            .expect("an empty database takes the preset");
+        let mut ids = store
+            .take_ids::<StoreError>((2 * items + 2 * readers + 10) as i64)
+            .await
+            .expect("ids");
         let (main, bib) = (UnitId::new(ids.next()), BibId::new(ids.next()));
         store
             .write(move |tx| {
@@ -75,11 +82,26 @@ impl World {
     }
 
     pub fn librarian_at(main: UnitId) -> Caller {
-        let grants = vec![Grant { role: Role::Librarian, unit: main.get() }];
-        Caller { who: Who::Staff { id: StaffId::new(1), grants }, unit: Some(main), session: 1 }
+        let grants = vec![Grant {
+            role: Role::Librarian,
+            unit: main.get(),
+        }];
+        Caller {
+            who: Who::Staff {
+                id: StaffId::new(1),
+                grants,
+            },
+            unit: Some(main),
+            session: 1,
+        }
     }
 
-    pub async fn lend(&self, item: &str, card: &str, key: Option<&str>) -> Result<(CheckOutOutcome, bool), UseCaseError> {
+    pub async fn lend(
+        &self,
+        item: &str,
+        card: &str,
+        key: Option<&str>,
+    ) -> Result<(CheckOutOutcome, bool), UseCaseError> {
         lend(&self.store, &self.librarian(), item, card, key).await
     }
 }
@@ -99,8 +121,13 @@ pub async fn lend(
         consent: Consent::default(),
         dry_run: false,
     };
-    let key = key.map(|key| IdempotencyKey { key: key.to_owned(), request_hash: [7; 32] });
-    check_out(store, caller, command, key).await.map(|once| (once.value, once.replayed))
+    let key = key.map(|key| IdempotencyKey {
+        key: key.to_owned(),
+        request_hash: [7; 32],
+    });
+    check_out(store, caller, command, key)
+        .await
+        .map(|once| (once.value, once.replayed))
 }
 
 pub fn unit(id: UnitId, code: &str, kind: UnitKind, parent: &Unit) -> Unit {

@@ -70,9 +70,15 @@ impl Database {
             Engine::Sqlite => format!("sqlite:{}", self.file().display()),
             Engine::Postgres => {
                 let url = std::env::var(POSTGRES).expect("the variable was there");
-                let (base, query) = url.split_once('?').map_or((url.as_str(), ""), |(base, query)| (base, query));
+                let (base, query) = url
+                    .split_once('?')
+                    .map_or((url.as_str(), ""), |(base, query)| (base, query));
                 let at = base.rfind('/').expect("a URL with a database name");
-                let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+                let query = if query.is_empty() {
+                    String::new()
+                } else {
+                    format!("?{query}")
+                };
                 format!("{}/{}{query}", &base[..at], self.name)
             }
         }
@@ -80,7 +86,10 @@ impl Database {
 
     pub fn options(&self, clock: Clock) -> StoreOptions {
         let target = Target::parse(&self.url()).expect("a URL we know");
-        StoreOptions { pool_size: 10, ..StoreOptions::new(target, chrono_tz::Asia::Shanghai, clock) }
+        StoreOptions {
+            pool_size: 10,
+            ..StoreOptions::new(target, chrono_tz::Asia::Shanghai, clock)
+        }
     }
 
     pub fn open(&self, clock: Clock) -> Arc<Store> {
@@ -100,5 +109,7 @@ impl Drop for Database {
 fn admin(sql: &str) {
     let url = std::env::var(POSTGRES).expect("the variable was there");
     let mut conn = diesel::PgConnection::establish(&url).expect("the test cluster answers");
-    diesel::sql_query(sql).execute(&mut conn).expect("the test user may create databases");
+    diesel::sql_query(sql)
+        .execute(&mut conn)
+        .expect("the test user may create databases");
 }

@@ -174,11 +174,7 @@ mod tests {
             "报告书",
             "罗琳 j k",
         ] {
-            assert!(
-                found.search_text.contains(part),
-                "{part} in {}",
-                found.search_text
-            );
+            assert!(found.search_text.contains(part), "{part} in {}", found.search_text);
         }
     }
 
@@ -188,12 +184,7 @@ mod tests {
             ("100", &[('a', "20190611d########u##y0chiy50######ea")]),
             (
                 "200",
-                &[
-                    ('a', "史记"),
-                    ('h', "第1册"),
-                    ('i', "本纪"),
-                    ('f', "(汉)司马迁著"),
-                ],
+                &[('a', "史记"), ('h', "第1册"), ('i', "本纪"), ('f', "(汉)司马迁著")],
             ),
             ("210", &[('d', "1959.9")]),
             ("905", &[('d', "K204.2")]),

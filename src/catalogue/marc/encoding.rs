@@ -87,9 +87,7 @@ pub(super) fn choose(
 fn detect(bytes: &[u8], format: Format, leader_9: u8) -> Result<Encoding, RejectReason> {
     let utf8 = std::str::from_utf8(bytes).is_ok();
     match format {
-        Format::Marc21 if leader_9 == b'a' => {
-            utf8.then_some(Encoding::Utf8).ok_or(RejectReason::DeclaredUtf8)
-        }
+        Format::Marc21 if leader_9 == b'a' => utf8.then_some(Encoding::Utf8).ok_or(RejectReason::DeclaredUtf8),
         // MARC-8 puts a mark before its letter, so its high bytes practically never form UTF-8; an escape means
         // a change of character set even where all bytes are ASCII.
         Format::Marc21 if utf8 && !bytes.contains(&0x1b) => Ok(Encoding::Utf8),
@@ -143,10 +141,7 @@ mod tests {
         assert_eq!(auto(&gb, Format::Cnmarc, b'0'), Ok(Encoding::Gb18030));
         assert_eq!(auto(b"K\xe8oln", Format::Marc21, b' '), Ok(Encoding::Marc8));
         assert_eq!(auto(b"\x1b$1!0A", Format::Marc21, b' '), Ok(Encoding::Marc8));
-        assert_eq!(
-            auto(b"K\xe8oln", Format::Marc21, b'a'),
-            Err(RejectReason::DeclaredUtf8)
-        );
+        assert_eq!(auto(b"K\xe8oln", Format::Marc21, b'a'), Err(RejectReason::DeclaredUtf8));
         assert_eq!(
             auto(b"\xff\xff", Format::Cnmarc, b' '),
             Err(RejectReason::NeitherUtf8NorGb18030)

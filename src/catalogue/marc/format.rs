@@ -58,8 +58,7 @@ impl Clues {
             b"008" => self.fixed_008 = true,
             // CNMARC's 100 $a opens with the date entered on file; MARC21's 100 $a is a person's name.
             b"100" => {
-                self.processing_100 |=
-                    first_a().is_some_and(|a| a.len() > 8 && a[..8].iter().all(u8::is_ascii_digit));
+                self.processing_100 |= first_a().is_some_and(|a| a.len() > 8 && a[..8].iter().all(u8::is_ascii_digit));
             }
             b"101" | b"102" | b"215" | b"225" | b"701" | b"702" | b"712" | b"801" => self.cnmarc_only = true,
             _ => {}
@@ -130,16 +129,10 @@ mod tests {
     #[test]
     fn without_a_title_the_other_fields_and_the_leader_decide() {
         assert_eq!(
-            format(
-                MARC21,
-                &[("100", &[('a', "20020204d1994    em y0chiy0120    ea")])]
-            ),
+            format(MARC21, &[("100", &[('a', "20020204d1994    em y0chiy0120    ea")])]),
             Format::Cnmarc
         );
-        assert_eq!(
-            format(MARC21, &[("100", &[('a', "Davis, Miles")])]),
-            Format::Marc21
-        );
+        assert_eq!(format(MARC21, &[("100", &[('a', "Davis, Miles")])]), Format::Marc21);
         assert_eq!(format(MARC21, &[("701", &[('a', "李强")])]), Format::Cnmarc);
         assert_eq!(format(CNMARC, &[]), Format::Cnmarc);
         assert_eq!(format(MARC21, &[]), Format::Marc21);
@@ -151,9 +144,6 @@ mod tests {
             .data("245", "00", &[('a', "x")])
             .build()
             .expect("good");
-        assert_eq!(
-            Clues::of(&record).format(FormatChoice::Cnmarc, MARC21),
-            Format::Cnmarc
-        );
+        assert_eq!(Clues::of(&record).format(FormatChoice::Cnmarc, MARC21), Format::Cnmarc);
     }
 }

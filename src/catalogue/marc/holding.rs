@@ -69,11 +69,7 @@ pub(super) fn record_price(record: &MarcRecord, format: Format) -> Option<i64> {
 /// amount as in `CNY赠92.00`.
 #[must_use]
 pub fn price_fen(text: &str) -> Option<i64> {
-    let text: String = text
-        .chars()
-        .map(half_width)
-        .filter(|c| !c.is_whitespace())
-        .collect();
+    let text: String = text.chars().map(half_width).filter(|c| !c.is_whitespace()).collect();
     let text = text.to_ascii_uppercase();
     let marked = ["CNY", "RMB", "¥"]
         .iter()

@@ -62,13 +62,9 @@ fn fields<'a>(directory: &[u8], data: &'a [u8]) -> Result<Vec<RawField<'a>>, Rej
     let mut total = 0;
     for (index, entry) in directory.chunks(ENTRY_BYTES).enumerate() {
         let broken = RejectReason::BadDirectory { entry: index + 1 };
-        let parts = entry.split_at_checked(3).and_then(|(tag, rest)| {
-            Some((
-                Tag::from_bytes(tag)?,
-                number(rest.get(..4)?)?,
-                number(rest.get(4..9)?)?,
-            ))
-        });
+        let parts = entry
+            .split_at_checked(3)
+            .and_then(|(tag, rest)| Some((Tag::from_bytes(tag)?, number(rest.get(..4)?)?, number(rest.get(4..9)?)?)));
         let (tag, length, start) = parts.ok_or(broken)?;
         // Fields that share bytes would let a small record grow to hundreds of megabytes.
         total += length;
@@ -197,10 +193,7 @@ mod tests {
     #[test]
     fn broken_directories_are_named() {
         assert_eq!(refused("", ""), RejectReason::NoFields);
-        assert_eq!(
-            refused("00100030", "42\x1e"),
-            RejectReason::BadDirectory { entry: 1 }
-        );
+        assert_eq!(refused("00100030", "42\x1e"), RejectReason::BadDirectory { entry: 1 });
         assert_eq!(
             refused("001000300000200", "42\x1e"),
             RejectReason::BadDirectory { entry: 2 }
@@ -233,25 +226,19 @@ mod tests {
         raw[12..17].copy_from_slice(b"00036");
         assert_eq!(
             parse(&raw).map(|_| ()),
-            Err(RejectReason::BadBaseAddress {
-                found: "00036".into()
-            })
+            Err(RejectReason::BadBaseAddress { found: "00036".into() })
         );
         raw[12..17].copy_from_slice(b"99999");
         assert_eq!(
             parse(&raw).map(|_| ()),
-            Err(RejectReason::BadBaseAddress {
-                found: "99999".into()
-            })
+            Err(RejectReason::BadBaseAddress { found: "99999".into() })
         );
     }
 
     #[test]
     fn small_slips_inside_a_field_are_forgiven() {
         let raw = record("200000900000FMT000300009", "\x1f\x1fa12345\x1eBK\x1e");
-        let record = parse(&raw)
-            .and_then(|r| r.decode(Encoding::Utf8))
-            .expect("forgiven");
+        let record = parse(&raw).and_then(|r| r.decode(Encoding::Utf8)).expect("forgiven");
         assert_eq!(record.first("200", 'a'), Some("12345"));
         assert_eq!(record.data("200").next().map(|f| f.indicators), Some([' ', ' ']));
         assert_eq!(record.control("FMT"), Some("BK"));

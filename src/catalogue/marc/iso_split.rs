@@ -26,10 +26,7 @@ enum Hunt {
 
 impl<R: BufRead> IsoSplitter<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self {
-            reader,
-            pending: None,
-        }
+        Self { reader, pending: None }
     }
 
     /// The next record; `None` at the end of the file.
@@ -151,11 +148,7 @@ mod tests {
     fn record(title: &str) -> Vec<u8> {
         let data = format!("1 \x1fa{title}\x1e");
         let length = 24 + 12 + 1 + data.len() + 1;
-        format!(
-            "{length:05}nam0 2200037   450 200{:04}00000\x1e{data}\x1d",
-            data.len()
-        )
-        .into_bytes()
+        format!("{length:05}nam0 2200037   450 200{:04}00000\x1e{data}\x1d", data.len()).into_bytes()
     }
 
     /// Reads with a tiny buffer, so that every boundary falls inside a record.
@@ -184,12 +177,7 @@ mod tests {
         assert_eq!(answers.len(), 5);
         assert_eq!(answers[0], Ok(record("一")));
         assert_eq!(answers[1], Err(RejectReason::TooShort { bytes: 8 }));
-        assert_eq!(
-            answers[2],
-            Err(RejectReason::NoLength {
-                found: "xxxxx".into()
-            })
-        );
+        assert_eq!(answers[2], Err(RejectReason::NoLength { found: "xxxxx".into() }));
         assert!(matches!(
             answers[3],
             Err(RejectReason::LengthDiffers { declared: 999, .. })

@@ -37,11 +37,8 @@ const COMPOSITIONS: &[(char, &str)] = &[
     ('\u{0331}', "BḆbḇDḎdḏKḴkḵLḺlḻNṈnṉRṞrṟTṮtṯZẔzẕhẖ"),
 ];
 
-static COMPOSED: LazyLock<HashMap<(char, char), char>> = LazyLock::new(|| {
-    pairs()
-        .map(|(mark, base, letter)| ((base, mark), letter))
-        .collect()
-});
+static COMPOSED: LazyLock<HashMap<(char, char), char>> =
+    LazyLock::new(|| pairs().map(|(mark, base, letter)| ((base, mark), letter)).collect());
 
 static BASES: LazyLock<HashMap<char, char>> =
     LazyLock::new(|| pairs().map(|(_, base, letter)| (letter, base)).collect());

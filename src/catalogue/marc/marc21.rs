@@ -124,9 +124,7 @@ fn search_text(record: &MarcRecord) -> String {
     for field in record.data_fields() {
         // 880 is another field in its own script; $6 opens with the tag of that field.
         let tag = match field.tag.as_bytes() {
-            b"880" => field
-                .first('6')
-                .and_then(|link| link.as_bytes().first_chunk::<3>()),
+            b"880" => field.first('6').and_then(|link| link.as_bytes().first_chunk::<3>()),
             tag => Some(tag),
         };
         if let Some(codes) = tag.and_then(searched_codes) {
@@ -200,18 +198,10 @@ mod tests {
             (
                 "245",
                 "10",
-                &[
-                    ('a', "Kind of blue :"),
-                    ('b', "a study /"),
-                    ('c', "by Miles Davis."),
-                ],
+                &[('a', "Kind of blue :"), ('b', "a study /"), ('c', "by Miles Davis.")],
             ),
             ("264", " 4", &[('c', "©1960")]),
-            (
-                "264",
-                " 1",
-                &[('a', "New York :"), ('b', "Columbia,"), ('c', "1959.")],
-            ),
+            ("264", " 1", &[('a', "New York :"), ('b', "Columbia,"), ('c', "1959.")]),
             ("490", "0 ", &[('a', "Great works ;"), ('v', "7")]),
             ("700", "1 ", &[('a', "Evans, Bill,"), ('d', "1929-1980.")]),
             ("700", "1 ", &[('a', "Porter, Cole,"), ('t', "Love for sale.")]),
@@ -234,11 +224,7 @@ mod tests {
             "love for sale",
             "泛蓝调调",
         ] {
-            assert!(
-                found.search_text.contains(part),
-                "{part} in {}",
-                found.search_text
-            );
+            assert!(found.search_text.contains(part), "{part} in {}", found.search_text);
         }
         assert!(!found.search_text.contains("目录"));
     }
@@ -247,20 +233,11 @@ mod tests {
     fn titles_lose_their_punctuation_but_not_their_dots() {
         let cases: [(&[(char, &str)], &str); 8] = [
             (
-                &[
-                    ('a', "Kind of blue"),
-                    ('h', "[sound recording] :"),
-                    ('b', "live."),
-                ],
+                &[('a', "Kind of blue"), ('h', "[sound recording] :"), ('b', "live.")],
                 "Kind of blue : live",
             ),
             (
-                &[
-                    ('a', "Faust."),
-                    ('n', "Part 2,"),
-                    ('p', "Helena /"),
-                    ('c', "Goethe"),
-                ],
+                &[('a', "Faust."), ('n', "Part 2,"), ('p', "Helena /"), ('c', "Goethe")],
                 "Faust. Part 2, Helena",
             ),
             (&[('a', "Welt ="), ('b', "World.")], "Welt = World"),

@@ -14,8 +14,8 @@ const SPACING: &str = "ŁØĐÞÆŒʹ·♭®±ƠƯʼ ʻłøđþæœʺı£ð ơư
 
 /// ANSEL 0xE0 to 0xFE, marks that come before the letter they belong to; 0 stands for a code without a meaning.
 const MARKS: [u32; 31] = [
-    0x309, 0x300, 0x301, 0x302, 0x303, 0x304, 0x306, 0x307, 0x308, 0x30c, 0x30a, 0x361, 0, 0x315, 0x30b,
-    0x310, 0x327, 0x328, 0x323, 0x324, 0x325, 0x333, 0x332, 0x326, 0x31c, 0x32e, 0x360, 0, 0, 0, 0x313,
+    0x309, 0x300, 0x301, 0x302, 0x303, 0x304, 0x306, 0x307, 0x308, 0x30c, 0x30a, 0x361, 0, 0x315, 0x30b, 0x310, 0x327,
+    0x328, 0x323, 0x324, 0x325, 0x333, 0x332, 0x326, 0x31c, 0x32e, 0x360, 0, 0, 0, 0x313,
 ];
 
 /// The right halves of the ligature and the double tilde. Their left halves became Unicode's marks over two
@@ -100,10 +100,7 @@ fn piece(byte: u8, low: Low) -> Result<Piece, RejectReason> {
         0x89 => Some('\u{9c}'),
         0x8d => Some('\u{200d}'),
         0x8e => Some('\u{200c}'),
-        0xa1..=0xc8 => SPACING
-            .chars()
-            .nth(usize::from(byte - 0xa1))
-            .filter(|&c| c != ' '),
+        0xa1..=0xc8 => SPACING.chars().nth(usize::from(byte - 0xa1)).filter(|&c| c != ' '),
         0xe0..=0xfe => {
             let mark = MARKS
                 .get(usize::from(byte - 0xe0))
@@ -158,33 +155,21 @@ mod tests {
         assert_eq!(decode(b"The K\xe8oln concert").as_deref(), Ok("The Köln concert"));
         assert_eq!(decode(b"Fran\xf0cois").as_deref(), Ok("François"));
         assert_eq!(decode(b"\xb0an Sak, \xa1\xb1").as_deref(), Ok("ʻan Sak, Łł"));
-        assert_eq!(
-            decode(b"zhizn\xa7 \xc3 1990 \xc7").as_deref(),
-            Ok("zhiznʹ © 1990 ß")
-        );
+        assert_eq!(decode(b"zhizn\xa7 \xc3 1990 \xc7").as_deref(), Ok("zhiznʹ © 1990 ß"));
         assert_eq!(decode(b"\xebI\xecUri\xe6i").as_deref(), Ok("I\u{361}Uri\u{12d}"));
         assert_eq!(decode(b"lonely \xe2").as_deref(), Ok("lonely  \u{301}"));
     }
 
     #[test]
     fn small_digits_are_read_through_their_escapes() {
-        assert_eq!(
-            decode(b"H\x1bb2\x1bsO and m\x1bp2\x1bs").as_deref(),
-            Ok("H₂O and m²")
-        );
+        assert_eq!(decode(b"H\x1bb2\x1bsO and m\x1bp2\x1bs").as_deref(), Ok("H₂O and m²"));
         assert_eq!(decode(b"\x1bga\x1bs-ray").as_deref(), Ok("α-ray"));
     }
 
     #[test]
     fn other_scripts_are_refused_by_name() {
-        assert_eq!(
-            decode(b"\x1b$1!0A"),
-            Err(RejectReason::Marc8Set { set: "$1!".into() })
-        );
-        assert_eq!(
-            decode(b"\x1b(Nabc"),
-            Err(RejectReason::Marc8Set { set: "(Na".into() })
-        );
+        assert_eq!(decode(b"\x1b$1!0A"), Err(RejectReason::Marc8Set { set: "$1!".into() }));
+        assert_eq!(decode(b"\x1b(Nabc"), Err(RejectReason::Marc8Set { set: "(Na".into() }));
         assert_eq!(decode(b"\xff"), Err(RejectReason::NotMarc8 { byte: 0xff }));
     }
 

@@ -71,8 +71,7 @@ impl Builder {
             "leader" => Leaf::Leader,
             "controlfield" => Leaf::Control(tag(start)?),
             "datafield" => {
-                let indicators =
-                    [one_char(start, "ind1")?, one_char(start, "ind2")?].map(|c| c.unwrap_or(' '));
+                let indicators = [one_char(start, "ind1")?, one_char(start, "ind2")?].map(|c| c.unwrap_or(' '));
                 self.data = Some(DataField {
                     tag: tag(start)?,
                     indicators,
@@ -87,9 +86,7 @@ impl Builder {
             _ => return Ok(()),
         };
         if !matches!(self.leaf, Leaf::None) {
-            return Err(malformed(
-                &"an element inside a leader, control field or subfield",
-            ));
+            return Err(malformed(&"an element inside a leader, control field or subfield"));
         }
         self.leaf = leaf;
         self.text.clear();
@@ -228,8 +225,7 @@ mod tests {
 
     #[test]
     fn leaders_are_padded_and_may_be_absent() {
-        let record =
-            parse("<record><leader>\n01576nam\n</leader><controlfield tag='001'>1</controlfield></record>");
+        let record = parse("<record><leader>\n01576nam\n</leader><controlfield tag='001'>1</controlfield></record>");
         assert_eq!(
             record.map(|r| r.leader().to_owned()),
             Ok("01576nam                ".into())
@@ -241,12 +237,7 @@ mod tests {
     #[test]
     fn entities_of_a_document_type_are_not_expanded() {
         let text = "<record><controlfield tag='001'>&secret;</controlfield></record>";
-        assert_eq!(
-            parse(text),
-            Err(RejectReason::Entity {
-                name: "secret".into()
-            })
-        );
+        assert_eq!(parse(text), Err(RejectReason::Entity { name: "secret".into() }));
         let text = "<record><controlfield tag='001'>&#x1F;</controlfield></record>";
         assert_eq!(parse(text), Err(RejectReason::Entity { name: "#x1F".into() }));
         assert!(detail("<record><controlfield tag='&x;'>1</controlfield></record>").contains("malformed"));
@@ -256,13 +247,8 @@ mod tests {
     fn what_is_malformed_is_said() {
         assert!(detail("<record><controlfield tag='001'>1</leader></record>").contains("controlfield"));
         assert!(detail("<record><controlfield>1</controlfield></record>").contains("no tag"));
-        assert!(
-            detail("<record><controlfield tag='1'>1</controlfield></record>").contains("\"1\" is not a tag")
-        );
-        assert!(
-            detail("<record><datafield tag='200'><subfield>x</subfield></datafield></record>")
-                .contains("no code")
-        );
+        assert!(detail("<record><controlfield tag='1'>1</controlfield></record>").contains("\"1\" is not a tag"));
+        assert!(detail("<record><datafield tag='200'><subfield>x</subfield></datafield></record>").contains("no code"));
         assert!(detail("<record><leader><leader>x</leader></leader></record>").contains("inside"));
         assert_eq!(
             parse("<record><leader>x</leader></record>"),

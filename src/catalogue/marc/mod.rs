@@ -180,11 +180,7 @@ fn open<R: BufRead>(mut reader: R, container: Option<Container>) -> io::Result<S
         }
     };
     let xml = looked_at.is_empty() && first == Some(b'<');
-    let detected = if xml {
-        Container::MarcXml
-    } else {
-        Container::Iso2709
-    };
+    let detected = if xml { Container::MarcXml } else { Container::Iso2709 };
     let rewound = Cursor::new(looked_at).chain(reader);
     Ok(match container.unwrap_or(detected) {
         Container::Iso2709 => State::Iso(IsoSplitter::new(rewound)),
@@ -200,21 +196,15 @@ fn from_iso(number: u64, raw: Vec<u8>, options: ReadOptions) -> Result<ParsedRec
     finish(number, raw, Container::Iso2709, encoding, format, record)
 }
 
-fn from_xml(
-    number: u64,
-    raw: Vec<u8>,
-    options: ReadOptions,
-    declares_gb: bool,
-) -> Result<ParsedRecord, RejectReason> {
+fn from_xml(number: u64, raw: Vec<u8>, options: ReadOptions, declares_gb: bool) -> Result<ParsedRecord, RejectReason> {
     // Markup is ASCII in GB18030 too, so the record could be cut out before its encoding was known.
     let (encoding, text) = match (options.encoding, std::str::from_utf8(&raw)) {
         (EncodingChoice::Auto | EncodingChoice::Utf8, Ok(text)) => (Encoding::Utf8, Cow::Borrowed(text)),
         (EncodingChoice::Utf8, Err(_)) => return Err(RejectReason::NotUtf8),
         (EncodingChoice::Marc8, _) => (Encoding::Marc8, encoding::decode(Encoding::Marc8, &raw)?.into()),
-        (EncodingChoice::Auto | EncodingChoice::Gb18030, _) => (
-            Encoding::Gb18030,
-            encoding::decode(Encoding::Gb18030, &raw)?.into(),
-        ),
+        (EncodingChoice::Auto | EncodingChoice::Gb18030, _) => {
+            (Encoding::Gb18030, encoding::decode(Encoding::Gb18030, &raw)?.into())
+        }
     };
     let record = marcxml::parse(&text)?;
     let format = format::Clues::of(&record).format(options.format, record.leader());

@@ -85,9 +85,7 @@ impl Folder {
     }
 }
 
-const ROMAN: [&str; 12] = [
-    "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii",
-];
+const ROMAN: [&str; 12] = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"];
 
 /// How far `c` lies behind `first`; the callers' patterns keep it in range.
 fn place(c: char, first: char) -> usize {

@@ -163,10 +163,7 @@ mod tests {
     #[test]
     fn isbns_are_valid_and_not_repeated() {
         let found = isbns(["7-5037-1744-0", "9787503717444", "7-5037-1744-1", "x"].into_iter());
-        assert_eq!(
-            found.iter().map(Isbn13::as_str).collect::<Vec<_>>(),
-            ["9787503717444"]
-        );
+        assert_eq!(found.iter().map(Isbn13::as_str).collect::<Vec<_>>(), ["9787503717444"]);
     }
 
     proptest! {

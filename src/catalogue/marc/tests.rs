@@ -101,10 +101,7 @@ fn an_xml_file_is_known_by_its_first_character() {
         xml("三")
     );
     let found = outcome(file.as_bytes(), ReadOptions::default());
-    assert_eq!(
-        (found[0].as_str(), found[2].as_str(), found.len()),
-        ("一", "三", 3)
-    );
+    assert_eq!((found[0].as_str(), found[2].as_str(), found.len()), ("一", "三", 3));
     assert!(
         found[1].starts_with("record 2: the XML of this record is malformed"),
         "{}",
@@ -118,9 +115,7 @@ fn an_xml_record_can_be_read_again_from_its_raw_bytes() {
     let first = read_all(file.as_bytes(), ReadOptions::default())
         .remove(0)
         .expect("good");
-    let again = read_all(&first.raw, ReadOptions::default())
-        .remove(0)
-        .expect("good");
+    let again = read_all(&first.raw, ReadOptions::default()).remove(0).expect("good");
     assert_eq!(first, again);
     assert_eq!(first.summary.title, "一 & 二");
 }
@@ -150,10 +145,7 @@ fn the_callers_choice_wins_over_detection() {
         format: FormatChoice::Marc21,
         ..ReadOptions::default()
     };
-    assert_eq!(
-        outcome(&iso("史记"), forced),
-        ["record 1: field 245 has no title"]
-    );
+    assert_eq!(outcome(&iso("史记"), forced), ["record 1: field 245 has no title"]);
     let forced = ReadOptions {
         container: Some(Container::MarcXml),
         ..ReadOptions::default()
@@ -201,10 +193,7 @@ fn a_failing_reader_is_the_last_answer() {
     let file = iso("一");
     let mut records = read(Failing(&file), ReadOptions::default());
     assert!(matches!(records.next(), Some(Ok(_))));
-    assert!(matches!(
-        records.next(),
-        Some(Err(ReadError::Io { after: 1, .. }))
-    ));
+    assert!(matches!(records.next(), Some(Err(ReadError::Io { after: 1, .. }))));
     assert!(records.next().is_none());
 }
 
@@ -216,11 +205,7 @@ fn samples() -> Option<PathBuf> {
 fn sample(name: &str) -> Option<Vec<ParsedRecord>> {
     let file = std::fs::File::open(samples()?.join(name)).ok()?;
     let answers = read(BufReader::new(file), ReadOptions::default());
-    Some(
-        answers
-            .collect::<Result<_, _>>()
-            .expect("every sample record is good"),
-    )
+    Some(answers.collect::<Result<_, _>>().expect("every sample record is good"))
 }
 
 #[test]
@@ -240,10 +225,7 @@ fn all_sample_records_import() {
                 .all(|r| r.format == format && !r.summary.title.is_empty()),
             "{name}"
         );
-        assert!(
-            records.iter().zip(1..).all(|(r, number)| r.number == number),
-            "{name}"
-        );
+        assert!(records.iter().zip(1..).all(|(r, number)| r.number == number), "{name}");
     }
 }
 

@@ -4,9 +4,7 @@
 
 use thiserror::Error;
 
-use super::iso2709::{
-    ENTRY_BYTES, FIELD_END, LEADER_BYTES, MAX_FIELD_BYTES, MAX_RECORD_BYTES, RECORD_END, SUBFIELD,
-};
+use super::iso2709::{ENTRY_BYTES, FIELD_END, LEADER_BYTES, MAX_FIELD_BYTES, MAX_RECORD_BYTES, RECORD_END, SUBFIELD};
 use super::record::{DataField, Field, MarcRecord, Tag};
 
 /// Why a record cannot be written as ISO 2709.
@@ -108,10 +106,7 @@ fn put_data(data: &mut Vec<u8>, field: &DataField) -> Result<(), WriteError> {
 }
 
 fn put_value(data: &mut Vec<u8>, tag: Tag, value: &str) -> Result<(), WriteError> {
-    if value
-        .bytes()
-        .any(|b| matches!(b, RECORD_END | FIELD_END | SUBFIELD))
-    {
+    if value.bytes().any(|b| matches!(b, RECORD_END | FIELD_END | SUBFIELD)) {
         return Err(WriteError::Separator {
             tag: tag.as_str().to_owned(),
         });
@@ -150,11 +145,11 @@ mod tests {
 
     #[test]
     fn lengths_are_bytes_not_characters() {
-        let record = build(MarcRecord::builder(LEADER).control("001", "42").data(
-            "200",
-            "1 ",
-            &[('a', "史记")],
-        ));
+        let record = build(
+            MarcRecord::builder(LEADER)
+                .control("001", "42")
+                .data("200", "1 ", &[('a', "史记")]),
+        );
         let bytes = to_iso2709(&record).expect("written");
         assert_eq!(
             bytes,
@@ -182,15 +177,9 @@ mod tests {
             Err(WriteError::RecordTooLong { .. })
         ));
         let record = build(MarcRecord::builder(LEADER).control("200", "x"));
-        assert_eq!(
-            to_iso2709(&record),
-            Err(WriteError::WrongKind { tag: "200".into() })
-        );
+        assert_eq!(to_iso2709(&record), Err(WriteError::WrongKind { tag: "200".into() }));
         let record = build(MarcRecord::builder(LEADER).data("200", "  ", &[('a', "x\x1fb")]));
-        assert_eq!(
-            to_iso2709(&record),
-            Err(WriteError::Separator { tag: "200".into() })
-        );
+        assert_eq!(to_iso2709(&record), Err(WriteError::Separator { tag: "200".into() }));
         let record = build(MarcRecord::builder(LEADER).data("200", "  ", &[('史', "x")]));
         assert_eq!(to_iso2709(&record), Err(WriteError::Code { tag: "200".into() }));
     }

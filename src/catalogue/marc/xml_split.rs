@@ -197,11 +197,7 @@ impl<R: BufRead> XmlSplitter<R> {
     }
 
     fn meaning(&mut self) -> Markup {
-        let Some(name) = self
-            .markup
-            .strip_prefix(b"<")
-            .and_then(|rest| rest.strip_suffix(b">"))
-        else {
+        let Some(name) = self.markup.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">")) else {
             return Markup::Other;
         };
         if name.starts_with(b"?xml ") {
@@ -318,8 +314,7 @@ mod tests {
     fn records_are_cut_out_of_any_wrapping() {
         let file = format!("\u{feff}<?xml version='1.0'?><c>{A}\n<!-- <record> -->{B}</c>");
         assert_eq!(split(file.as_bytes()), [good(A), good(B)]);
-        let sru =
-            format!("<r><s:records><s:record><s:recordData>{A}</s:recordData></s:record></s:records></r>");
+        let sru = format!("<r><s:records><s:record><s:recordData>{A}</s:recordData></s:record></s:records></r>");
         assert_eq!(split(sru.as_bytes()), [good(A)]);
     }
 
@@ -356,8 +351,7 @@ mod tests {
 
     #[test]
     fn a_document_type_is_skipped_whole() {
-        let file =
-            format!("<!DOCTYPE r [<!ENTITY a \"<record>\"><!ENTITY b SYSTEM 'file:///etc/passwd'> ]>{A}");
+        let file = format!("<!DOCTYPE r [<!ENTITY a \"<record>\"><!ENTITY b SYSTEM 'file:///etc/passwd'> ]>{A}");
         assert_eq!(split(file.as_bytes()), [good(A)]);
     }
 
@@ -371,12 +365,10 @@ mod tests {
     #[test]
     fn an_endless_record_is_not_collected() {
         let long = "x".repeat(MAX_XML_BYTES);
-        let file =
-            format!("<record><leader>{long}</leader></record>{A}<record><leader/><!--{long}--></record>{A}");
+        let file = format!("<record><leader>{long}</leader></record>{A}<record><leader/><!--{long}--></record>{A}");
         let limit = RejectReason::TooLong { limit: MAX_XML_BYTES };
         let mut splitter = XmlSplitter::new(Cursor::new(file.as_bytes()));
-        let answers: Vec<Framed> =
-            std::iter::from_fn(|| splitter.next().expect("memory does not fail")).collect();
+        let answers: Vec<Framed> = std::iter::from_fn(|| splitter.next().expect("memory does not fail")).collect();
         let a: Framed = Ok(A.as_bytes().to_vec());
         assert_eq!(answers, [Err(limit.clone()), a.clone(), Err(limit), a]);
     }

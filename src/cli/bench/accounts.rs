@@ -151,8 +151,7 @@ fn items_by_turns(staff: Vec<StaffAccount>, on_shelf: Vec<ShelfItem>) -> (Vec<St
         }
     }
     let longest = shelves.iter().map(Vec::len).max().unwrap_or(0);
-    let by_turns =
-        (0..longest).flat_map(|row| shelves.iter().filter_map(move |shelf| shelf.get(row).cloned()));
+    let by_turns = (0..longest).flat_map(|row| shelves.iter().filter_map(move |shelf| shelf.get(row).cloned()));
     let items = by_turns.collect();
     (desks, items)
 }
@@ -185,8 +184,7 @@ mod tests {
     fn file() -> AccountsFile {
         let staff = |username: &str, unit: &str, role: &str| json!({"username": username, "password": "p", "unit_code": unit, "role": role});
         let item = |barcode: &str, unit: &str| json!({"barcode": barcode, "unit_code": unit});
-        let reader =
-            |card: &str, category: &str| json!({"card_number": card, "pin": "1", "category": category});
+        let reader = |card: &str, category: &str| json!({"card_number": card, "pin": "1", "category": category});
         serde_json::from_value(json!({
             "base_url": "http://127.0.0.1:8080",
             "staff": [

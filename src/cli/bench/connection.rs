@@ -71,12 +71,7 @@ impl Connection {
         let mut outcome = self.exchange().await;
         // A server may close an idle connection just as we use it. Nothing was answered, and the idempotency key
         // makes asking again safe.
-        if reused
-            && self.answer.is_empty()
-            && outcome
-                .as_ref()
-                .is_err_and(|e| e.kind() != io::ErrorKind::TimedOut)
-        {
+        if reused && self.answer.is_empty() && outcome.as_ref().is_err_and(|e| e.kind() != io::ErrorKind::TimedOut) {
             outcome = self.exchange().await;
         }
         let head = outcome?;
@@ -97,17 +92,12 @@ impl Connection {
         let out = &mut self.request;
         out.clear();
         let mut put = |part: std::fmt::Arguments<'_>| out.write_fmt(part).expect("a Vec takes every write");
-        put(format_args!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\n",
-            self.target
-        ));
+        put(format_args!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.target));
         if let Some(token) = token {
             put(format_args!("Authorization: Bearer {token}\r\n"));
         }
         if let Some((run, client, number)) = key {
-            put(format_args!(
-                "Idempotency-Key: bench-{run:016x}-{client}-{number}\r\n"
-            ));
+            put(format_args!("Idempotency-Key: bench-{run:016x}-{client}-{number}\r\n"));
         }
         if !body.is_empty() {
             put(format_args!(
@@ -169,9 +159,7 @@ fn parse_head(bytes: &[u8]) -> io::Result<Option<Head>> {
             Ok(None)
         };
     };
-    let status = response
-        .code
-        .ok_or_else(|| unusable("an answer without a status"))?;
+    let status = response.code.ok_or_else(|| unusable("an answer without a status"))?;
     let header = |name: &str| {
         response
             .headers
@@ -180,9 +168,7 @@ fn parse_head(bytes: &[u8]) -> io::Result<Option<Head>> {
             .map(|h| h.value)
     };
     let body_len = match header("content-length") {
-        Some(text) => std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| text.trim().parse().ok()),
+        Some(text) => std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok()),
         None if status == 204 || status == 304 => Some(0),
         None => None,
     };
@@ -216,11 +202,7 @@ mod tests {
         let head = parse_head(whole).expect("whole").expect("complete");
         assert_eq!((head.status, head.body_len, head.closes), (201, 2, true));
         assert_eq!(&whole[head.body_at..], b"{}");
-        assert!(
-            parse_head(b"HTTP/1.1 204 No Content\r\n\r\n")
-                .expect("whole")
-                .is_some()
-        );
+        assert!(parse_head(b"HTTP/1.1 204 No Content\r\n\r\n").expect("whole").is_some());
         for bad in [
             "HTTP/1.1 200 OK\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",

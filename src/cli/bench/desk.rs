@@ -31,10 +31,7 @@ struct Session {
 }
 
 /// One after the other: the server hashes passwords on few threads.
-pub(super) async fn log_in_all(
-    target: SocketAddr,
-    accounts: &[StaffAccount],
-) -> Result<Rc<[Desk]>, BenchError> {
+pub(super) async fn log_in_all(target: SocketAddr, accounts: &[StaffAccount]) -> Result<Rc<[Desk]>, BenchError> {
     let mut desks = Vec::with_capacity(accounts.len());
     for account in accounts {
         let (token, renew_at) = log_in(target, account).await?;

@@ -33,11 +33,7 @@ pub(super) async fn mix(mut worker: Worker, share: Share) -> Tally {
 /// The same item to both readers, one after the other; who is first changes every time, so that neither always
 /// meets the warmer cache.
 pub(super) async fn history(mut worker: Worker, share: Share, cards: HistoryCards) -> Tally {
-    let with_history = (
-        Op::CheckOutHistory,
-        Op::CheckInHistory,
-        cards.history_card.as_str(),
-    );
+    let with_history = (Op::CheckOutHistory, Op::CheckInHistory, cards.history_card.as_str());
     let fresh = (Op::CheckOutFresh, Op::CheckInFresh, cards.fresh_card.as_str());
     for (turn, item) in share.items.iter().cycle().enumerate() {
         if !worker.window.is_open() {

@@ -163,9 +163,7 @@ pub(super) struct Report {
 
 impl Report {
     fn figures(&self) -> impl Iterator<Item = (Op, Figures)> {
-        Op::ALL
-            .into_iter()
-            .filter_map(|op| Some((op, self.tally.figures(op)?)))
+        Op::ALL.into_iter().filter_map(|op| Some((op, self.tally.figures(op)?)))
     }
 
     fn per_s(&self, count: usize) -> f64 {
@@ -191,10 +189,7 @@ impl Report {
         for (op, figures) in self.figures() {
             let [p50, p95, p99, max] = [50, 95, 99, 100].map(|percent| figures.percentile_ms(percent));
             let Figures {
-                count,
-                refused,
-                errors,
-                ..
+                count, refused, errors, ..
             } = figures;
             let per_s = self.per_s(count);
             let _ = writeln!(
@@ -204,10 +199,7 @@ impl Report {
             );
         }
         if let Some((medians, means)) = self.history_ratios() {
-            let _ = writeln!(
-                out,
-                "history over fresh: {medians:.3} of medians, {means:.3} of means"
-            );
+            let _ = writeln!(out, "history over fresh: {medians:.3} of medians, {means:.3} of means");
         }
         if self.tally.skipped > 0 {
             let skipped = self.tally.skipped;
@@ -244,10 +236,7 @@ impl Report {
             lines.push(format!("\"{name}_per_s\": {:.1}", self.per_s(figures.count)));
             lines.push(format!("\"{name}_mean_ms\": {:.3}", figures.mean_ms));
             for (label, percent) in [("p50", 50), ("p95", 95), ("p99", 99), ("max", 100)] {
-                lines.push(format!(
-                    "\"{name}_{label}_ms\": {:.3}",
-                    figures.percentile_ms(percent)
-                ));
+                lines.push(format!("\"{name}_{label}_ms\": {:.3}", figures.percentile_ms(percent)));
             }
         }
         if let Some((medians, means)) = self.history_ratios() {

@@ -46,14 +46,7 @@ impl Worker {
     }
 
     /// Sends one request for `desk` and records how long it took since `since`. The body, if it succeeded.
-    pub async fn send(
-        &mut self,
-        op: Op,
-        since: Instant,
-        desk: usize,
-        path: &str,
-        body: &str,
-    ) -> Option<&[u8]> {
+    pub async fn send(&mut self, op: Op, since: Instant, desk: usize, path: &str, body: &str) -> Option<&[u8]> {
         let token = match self.desks[desk].token().await {
             Ok(token) => token,
             Err(error) => {
@@ -93,14 +86,7 @@ impl Worker {
     }
 
     /// Lends `barcode` to `card`. The answer's body, if it succeeded.
-    pub async fn check_out(
-        &mut self,
-        op: Op,
-        since: Instant,
-        desk: usize,
-        barcode: &str,
-        card: &str,
-    ) -> Option<&[u8]> {
+    pub async fn check_out(&mut self, op: Op, since: Instant, desk: usize, barcode: &str, card: &str) -> Option<&[u8]> {
         let body = format!(
             r#"{{"item_barcode":{},"card_number":{}}}"#,
             quoted(barcode),
@@ -112,9 +98,7 @@ impl Worker {
     /// Takes `barcode` back. Whether it succeeded.
     pub async fn check_in(&mut self, op: Op, since: Instant, desk: usize, barcode: &str) -> bool {
         let body = format!(r#"{{"item_barcode":{}}}"#, quoted(barcode));
-        self.send(op, since, desk, "/api/v1/check-ins", &body)
-            .await
-            .is_some()
+        self.send(op, since, desk, "/api/v1/check-ins", &body).await.is_some()
     }
 }
 

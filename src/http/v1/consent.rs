@@ -28,10 +28,7 @@ pub struct OverridesRequest {
 ///
 /// # Errors
 /// 422 naming the field with an unknown code.
-pub fn consent(
-    overrides: Option<OverridesRequest>,
-    confirm: Option<Vec<String>>,
-) -> Result<Consent, Problem> {
+pub fn consent(overrides: Option<OverridesRequest>, confirm: Option<Vec<String>>) -> Result<Consent, Problem> {
     let overrides = match overrides {
         None => Overrides::default(),
         Some(OverridesRequest { codes, reason }) => Overrides {

@@ -70,12 +70,7 @@ pub struct VoidRequest {
 #[utoipa::path(post, path = "/api/v1/loans/{id}/void", operation_id = "voidLoan", tag = "loans",
     params(("id" = i64, Path), IdempotencyHeader), request_body = VoidRequest, security(("bearer" = [])),
     responses((status = 200, description = "The loan", body = LoanOutcome), ChangeOneFailures))]
-pub async fn void_loan(
-    app: web::Data<App>,
-    who: Desks,
-    id: web::Path<i64>,
-    request: Changing<VoidRequest>,
-) -> Answer {
+pub async fn void_loan(app: web::Data<App>, who: Desks, id: web::Path<i64>, request: Changing<VoidRequest>) -> Answer {
     let VoidRequest {
         reason,
         overrides,

@@ -69,9 +69,7 @@ pub async fn register_reader(app: web::Data<App>, who: Staff, request: Changing<
         pin: reader.pin.map(|pin| pin.0),
         note: text(reader.note),
     };
-    let made =
-        register_reader::register_reader(&app.store, &app.passwords, &who.caller, command, request.key)
-            .await?;
+    let made = register_reader::register_reader(&app.store, &app.passwords, &who.caller, command, request.key).await?;
     let location = format!("/api/v1/readers/{}", made.value.id);
     answer::created(&made, Some(location))
 }
@@ -118,11 +116,7 @@ pub async fn list_reader_loans(
     id: web::Path<i64>,
     filter: Parameters<BorrowingFilter>,
 ) -> Answer {
-    let BorrowingFilter {
-        status,
-        cursor,
-        limit,
-    } = filter.0;
+    let BorrowingFilter { status, cursor, limit } = filter.0;
     let (id, open, page) = (ReaderId::new(*id), status == Shown::Open, page(cursor, limit));
     let loans = list_reader_loans::list_reader_loans(&app.store, &who.caller, id, open, page).await?;
     answer::ok(&PageBody::from(loans))
@@ -138,11 +132,7 @@ pub async fn list_reader_holds(
     id: web::Path<i64>,
     filter: Parameters<BorrowingFilter>,
 ) -> Answer {
-    let BorrowingFilter {
-        status,
-        cursor,
-        limit,
-    } = filter.0;
+    let BorrowingFilter { status, cursor, limit } = filter.0;
     let (id, open, page) = (ReaderId::new(*id), status == Shown::Open, page(cursor, limit));
     let holds = list_reader_holds::list_reader_holds(&app.store, &who.caller, id, open, page).await?;
     answer::ok(&PageBody::from(holds))

@@ -110,10 +110,7 @@ fn needed<T>(field: &str, value: Option<T>) -> Result<T, Problem> {
 
 fn excluded(given: &[(&str, bool)]) -> Result<(), Problem> {
     match given.iter().find(|(_, given)| *given) {
-        Some((field, _)) => Err(Problem::malformed(
-            *field,
-            "does not belong to this kind of log-in",
-        )),
+        Some((field, _)) => Err(Problem::malformed(*field, "does not belong to this kind of log-in")),
         None => Ok(()),
     }
 }
@@ -147,8 +144,7 @@ pub struct RefreshRequest {
     responses((status = 200, description = "New tokens", body = SessionView), SessionFailures))]
 pub async fn refresh_token(app: web::Data<App>, request: Changing<RefreshRequest>) -> Answer {
     let token = request.body.refresh_token.0;
-    let session =
-        refresh_token::refresh_token(&app.store, app.session_tools(), token.expose_secret()).await?;
+    let session = refresh_token::refresh_token(&app.store, app.session_tools(), token.expose_secret()).await?;
     answer::ok(&session)
 }
 

@@ -61,7 +61,6 @@ pub async fn create_staff(app: web::Data<App>, who: Staff, request: Changing<New
             .map(|one| (one.role.into(), one.unit_code.into()))
             .collect(),
     };
-    let made =
-        create_staff::create_staff(&app.store, &app.passwords, &who.caller, command, request.key).await?;
+    let made = create_staff::create_staff(&app.store, &app.passwords, &who.caller, command, request.key).await?;
     answer::created(&made, None)
 }

@@ -172,9 +172,7 @@ impl NewCollection {
             (PolicyName::Home, None) => ReturnPolicy::Home,
             (PolicyName::Float, None) => ReturnPolicy::Float,
             (PolicyName::Restricted, None) => ReturnPolicy::Restricted,
-            (PolicyName::FloatWithCap, Some(cap)) if i32::try_from(cap).is_ok() => {
-                ReturnPolicy::FloatWithCap { cap }
-            }
+            (PolicyName::FloatWithCap, Some(cap)) if i32::try_from(cap).is_ok() => ReturnPolicy::FloatWithCap { cap },
             (PolicyName::FloatWithCap, _) => {
                 return Err(Problem::malformed(
                     "collections.float_cap",

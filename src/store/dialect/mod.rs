@@ -22,12 +22,14 @@ pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
 pub fn insert_visit_key(conn: &mut AnyConnection, day: &str, key: &[u8]) -> QueryResult<bool> {
     let row = (visit_keys::day.eq(day), visit_keys::key.eq(key));
     let inserted = match conn {
-        AnyConnection::Sqlite(conn) => {
-            diesel::insert_into(visit_keys::table).values(row).on_conflict_do_nothing().execute(conn)?
-        }
-        AnyConnection::Postgres(conn) => {
-            diesel::insert_into(visit_keys::table).values(row).on_conflict_do_nothing().execute(conn)?
-        }
+        AnyConnection::Sqlite(conn) => diesel::insert_into(visit_keys::table)
+            .values(row)
+            .on_conflict_do_nothing()
+            .execute(conn)?,
+        AnyConnection::Postgres(conn) => diesel::insert_into(visit_keys::table)
+            .values(row)
+            .on_conflict_do_nothing()
+            .execute(conn)?,
     };
     Ok(inserted == 1)
 }

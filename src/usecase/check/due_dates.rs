@@ -23,7 +23,9 @@ pub(super) fn check(tx: &mut ReadTx<'_>) -> Result<Finding> {
     let mut after = 0;
     loop {
         let page = tx.due_facts(after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(finding) };
+        let Some(last) = page.last() else {
+            return Ok(finding);
+        };
         after = last.id;
         for loan in page.iter().filter(|loan| !loan.by_hand) {
             finding.checked += 1;
@@ -48,7 +50,9 @@ fn fault(network: &Network, loan: &DueFacts, open_days: &mut HashMap<(i64, Naive
         return Some(format!("is due on {due}, past the card's end on {end}"));
     }
     let calendar = network.calendar(unit);
-    let open = *open_days.entry((loan.unit, due)).or_insert_with(|| calendar.is_open(due));
+    let open = *open_days
+        .entry((loan.unit, due))
+        .or_insert_with(|| calendar.is_open(due));
     if open || no_better_day(&calendar, loan.card_end, lent, due) {
         return None;
     }
@@ -58,5 +62,9 @@ fn fault(network: &Network, loan: &DueFacts, open_days: &mut HashMap<(i64, Naive
 /// The card ends on that very day and the unit did not open between the loan and then, or it never opens at all.
 fn no_better_day(calendar: &Calendar<'_>, card_end: Option<NaiveDate>, lent: NaiveDate, due: NaiveDate) -> bool {
     let capped = card_end.is_some_and(|end| end.max(lent) == due);
-    if capped { calendar.open_on_or_before(due, lent).is_none() } else { calendar.open_on_or_after(due).is_none() }
+    if capped {
+        calendar.open_on_or_before(due, lent).is_none()
+    } else {
+        calendar.open_on_or_after(due).is_none()
+    }
 }

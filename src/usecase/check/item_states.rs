@@ -11,7 +11,14 @@ pub(super) fn check(tx: &mut ReadTx<'_>) -> Result<Finding> {
     for row in tx.item_combinations()? {
         finding.checked += row.items;
         if !agree(&row) {
-            let ItemCombination { status, loan, journey, captured, items, example } = &row;
+            let ItemCombination {
+                status,
+                loan,
+                journey,
+                captured,
+                items,
+                example,
+            } = &row;
             let text = format!(
                 "{items} items with status {status}, loan {loan}, journey {journey}, captured {captured}; first: item {example}"
             );
@@ -25,7 +32,9 @@ pub(super) fn check(tx: &mut ReadTx<'_>) -> Result<Finding> {
 /// The table of what may stand together. Loan: open or none. Journey: the open transit's status. Captured: the open
 /// hold the copy is set aside for, on its way or on the shelf.
 fn agree(row: &ItemCombination) -> bool {
-    let Some(status) = ItemStatus::from_code(&row.status) else { return false };
+    let Some(status) = ItemStatus::from_code(&row.status) else {
+        return false;
+    };
     let found = (row.loan.as_str(), row.journey.as_str(), row.captured.as_str());
     match status {
         ItemStatus::OnShelf => found == ("none", "none", "none"),

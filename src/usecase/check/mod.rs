@@ -31,7 +31,13 @@ pub struct Finding {
 
 impl Finding {
     fn new(invariant: u8, name: &'static str) -> Self {
-        Self { invariant, name, checked: 0, violations: 0, examples: Vec::new() }
+        Self {
+            invariant,
+            name,
+            checked: 0,
+            violations: 0,
+            examples: Vec::new(),
+        }
     }
 
     /// Counts `count` violations and keeps the words for some.
@@ -92,17 +98,26 @@ fn stock(tx: &mut ReadTx<'_>) -> Result<Finding> {
         finding.checked += line.items;
         let owner = crate::domain::ids::UnitId::new(line.owner_unit_id);
         if network.unit(owner).is_none() {
-            finding.add(line.items, [format!("{} items belong to the unknown unit {owner}", line.items)]);
+            finding.add(
+                line.items,
+                [format!("{} items belong to the unknown unit {owner}", line.items)],
+            );
         }
         if crate::domain::item::ItemStatus::from_code(&line.status).is_none() {
-            let text = format!("{} items of unit {owner} have the unknown status {}", line.items, line.status);
+            let text = format!(
+                "{} items of unit {owner} have the unknown status {}",
+                line.items, line.status
+            );
             finding.add(line.items, [text]);
         }
     }
     finding.judge(tx, sql_rules::STOCK)?;
     let (summed, counted) = (finding.checked, tx.audit_size("items")?);
     if summed != counted {
-        finding.add(1, [format!("the statuses add up to {summed} items, {counted} are there")]);
+        finding.add(
+            1,
+            [format!("the statuses add up to {summed} items, {counted} are there")],
+        );
     }
     Ok(finding)
 }
@@ -128,11 +143,17 @@ fn statistics(tx: &mut ReadTx<'_>) -> Result<Finding> {
     let mut finding = Finding::new(8, "the event chain verifies and the statistics equal a recount");
     let chain = tx.audit_chain()?;
     finding.checked = chain.events;
-    finding.add(i64::try_from(chain.faults.len()).unwrap_or(i64::MAX), chain.faults.iter().cloned());
+    finding.add(
+        i64::try_from(chain.faults.len()).unwrap_or(i64::MAX),
+        chain.faults.iter().cloned(),
+    );
     let differences = tx.audit_counts(&chain)?;
     let texts = differences.iter().map(|line| {
         let key = &line.key;
-        format!("statistics of {} at unit {} for {} are off by {}", key.day, key.unit_id, key.kind, -line.by)
+        format!(
+            "statistics of {} at unit {} for {} are off by {}",
+            key.day, key.unit_id, key.kind, -line.by
+        )
     });
     finding.add(i64::try_from(differences.len()).unwrap_or(i64::MAX), texts);
     finding.judge(tx, sql_rules::EVENTS)?;

@@ -87,7 +87,10 @@ pub async fn import_marc(
 ) -> Result<ImportReport> {
     let unit = unit_of(store, options.owner).await?;
     let started = Instant::now();
-    let mut report = ImportReport { dry_run: options.dry_run, ..ImportReport::default() };
+    let mut report = ImportReport {
+        dry_run: options.dry_run,
+        ..ImportReport::default()
+    };
     let mut target = Target::new(Arc::clone(store), unit, options.dry_run);
     let mut chunks = parse::start(sources, options.read);
     progress.begin("records", None);
@@ -113,7 +116,8 @@ async fn unit_of(store: &Arc<Store>, owner: Option<String>) -> Result<UnitId> {
                 None => network.units().root(),
                 Some(code) => network.units().by_code(code),
             };
-            unit.map(|unit| unit.id).ok_or_else(|| UseCaseError::field("owner", "no unit has this code"))
+            unit.map(|unit| unit.id)
+                .ok_or_else(|| UseCaseError::field("owner", "no unit has this code"))
         })
         .await
 }

@@ -53,7 +53,11 @@ fn read_file(
         match answer {
             Ok(record) => {
                 let number = record.number;
-                chunk.records.push(Prepared { file: file.clone(), number, row: prepare(record) });
+                chunk.records.push(Prepared {
+                    file: file.clone(),
+                    number,
+                    row: prepare(record),
+                });
             }
             Err(ReadError::Rejected(rejection)) => chunk.rejected.push(Rejected {
                 file: file.to_string(),

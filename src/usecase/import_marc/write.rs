@@ -34,7 +34,12 @@ struct Counted {
 
 impl Target {
     pub(super) fn new(store: Arc<Store>, unit: UnitId, dry_run: bool) -> Self {
-        Self { store, unit, dry_run, seen: HashSet::new() }
+        Self {
+            store,
+            unit,
+            dry_run,
+            seen: HashSet::new(),
+        }
     }
 
     /// Writes a chunk. If the database turns it down, its records go one by one, and only the bad one is rejected.
@@ -53,7 +58,11 @@ impl Target {
             Err(error) if records.len() == 1 => {
                 let record = &records[0];
                 let reason = format!("the database does not take it: {error}");
-                report.reject(Rejected { file: record.file.to_string(), record: record.number, reason });
+                report.reject(Rejected {
+                    file: record.file.to_string(),
+                    record: record.number,
+                    reason,
+                });
                 Ok(())
             }
             Err(_) => {
@@ -77,7 +86,10 @@ impl Target {
 
     async fn pretend(&mut self, records: Arc<Vec<Prepared>>) -> Result<Counted> {
         let looked_up = Arc::clone(&records);
-        let mut known = self.store.read(move |tx| known(tx, &looked_up).map_err(UseCaseError::from)).await?;
+        let mut known = self
+            .store
+            .read(move |tx| known(tx, &looked_up).map_err(UseCaseError::from))
+            .await?;
         let mut counted = Counted::default();
         for record in records.iter() {
             let hashes: Vec<u64> = numbers(&record.row).map(|number| hash(&number)).collect();
@@ -95,7 +107,10 @@ impl Target {
 
 /// The database refuses what a record holds; anything else would refuse the next record too.
 fn is_about_a_record(error: &UseCaseError) -> bool {
-    matches!(error, UseCaseError::Store(StoreError::Database(_) | StoreError::Conflict(_)))
+    matches!(
+        error,
+        UseCaseError::Store(StoreError::Database(_) | StoreError::Conflict(_))
+    )
 }
 
 fn apply(tx: &mut WriteTx<'_>, unit: UnitId, records: &[Prepared], mut ids: IdRun) -> Result<Counted> {
@@ -122,12 +137,21 @@ fn apply(tx: &mut WriteTx<'_>, unit: UnitId, records: &[Prepared], mut ids: IdRu
     tx.insert_bibs(&created.iter().collect::<Vec<_>>())?;
     tx.append_events(&mut ids, &PastVisits::new()?, &events)?;
     let (all, new) = (events.len(), created.len());
-    Ok(Counted { created: u64::try_from(new).unwrap_or(0), merged: u64::try_from(all - new).unwrap_or(0) })
+    Ok(Counted {
+        created: u64::try_from(new).unwrap_or(0),
+        merged: u64::try_from(all - new).unwrap_or(0),
+    })
 }
 
 fn known(tx: &mut ReadTx<'_>, records: &[Prepared]) -> std::result::Result<KnownBibs, StoreError> {
-    let isbns: Vec<String> = records.iter().flat_map(|record| record.row.isbns.iter().cloned()).collect();
-    let numbers: Vec<String> = records.iter().filter_map(|record| record.row.bib.control_number.clone()).collect();
+    let isbns: Vec<String> = records
+        .iter()
+        .flat_map(|record| record.row.isbns.iter().cloned())
+        .collect();
+    let numbers: Vec<String> = records
+        .iter()
+        .filter_map(|record| record.row.bib.control_number.clone())
+        .collect();
     tx.known_bibs(&isbns, &numbers)
 }
 

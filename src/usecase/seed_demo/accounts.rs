@@ -95,7 +95,9 @@ impl Hashing {
     pub(super) async fn finish(self) -> Result<Vec<Secret>> {
         let mut secrets = Vec::new();
         for task in self.0 {
-            let made = task.await.map_err(|_| UseCaseError::Internal("hashing a password panicked".into()))?;
+            let made = task
+                .await
+                .map_err(|_| UseCaseError::Internal("hashing a password panicked".into()))?;
             secrets.extend(made?);
         }
         Ok(secrets)
@@ -154,7 +156,9 @@ pub(super) struct LastStep {
 /// exist, and the seed is not finished.
 pub(super) async fn write(store: &Arc<Store>, step: LastStep) -> Result<()> {
     let count = 2 * step.staff.len() + 2 * step.devices.len();
-    let ids = store.take_ids::<UseCaseError>(i64::try_from(count).unwrap_or(0)).await?;
+    let ids = store
+        .take_ids::<UseCaseError>(i64::try_from(count).unwrap_or(0))
+        .await?;
     store.write(move |tx| apply(tx, &step, ids.clone())).await
 }
 
@@ -183,8 +187,18 @@ fn apply(tx: &mut WriteTx<'_>, step: &LastStep, mut ids: IdRun) -> Result<()> {
         let (_, hash) = crate::auth::tokens::new_refresh();
         let secret_hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         let (id, code, kind) = (ids.next(), code.clone(), (*kind).to_owned());
-        tx.insert_device(&NewDevice { id, code, unit_id: unit.get(), kind, secret_hash, active: true })?;
-        tx.append_event(ids.next(), &Event::new(EventKind::DeviceRegistered, now, *unit, SYSTEM_CHANNEL))?;
+        tx.insert_device(&NewDevice {
+            id,
+            code,
+            unit_id: unit.get(),
+            kind,
+            secret_hash,
+            active: true,
+        })?;
+        tx.append_event(
+            ids.next(),
+            &Event::new(EventKind::DeviceRegistered, now, *unit, SYSTEM_CHANNEL),
+        )?;
     }
     Ok(tx.mark_demo()?)
 }

@@ -9,9 +9,7 @@ use super::super::import_marc::prepare;
 use super::super::progress::Progress;
 use super::super::{Result, UseCaseError};
 use super::random::Random;
-use super::words::{
-    CHILDREN, FOREIGN_TITLES, GIVEN, PERIODICALS, PUBLISHERS, SUBJECTS, SUBTITLES, SURNAMES, Subject,
-};
+use super::words::{CHILDREN, FOREIGN_TITLES, GIVEN, PERIODICALS, PUBLISHERS, SUBJECTS, SUBTITLES, SURNAMES, Subject};
 use crate::catalogue::marc::{self, MarcRecord, ReadOptions};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{BibId, UnitId};
@@ -54,7 +52,9 @@ pub(super) async fn seed(
     while bibs.len() < count {
         let numbers = bibs.len()..count.min(bibs.len() + BIBS_PER_WRITE);
         let made = numbers.len();
-        let mut ids = store.take_ids::<UseCaseError>(2 * i64::try_from(made).unwrap_or(0)).await?;
+        let mut ids = store
+            .take_ids::<UseCaseError>(2 * i64::try_from(made).unwrap_or(0))
+            .await?;
         let mut rows = Vec::with_capacity(made);
         for number in numbers {
             let (mut bib, record) = record(&mut random, Series::Demo, number)?;
@@ -101,7 +101,9 @@ pub fn write_records(out: &mut dyn Write, seed: u64, count: usize, progress: &dy
 fn taken_in(bytes: &[u8]) -> Result<BibWithIsbns> {
     let record = marc::read(bytes, ReadOptions::default()).next();
     let record = record.ok_or_else(|| UseCaseError::Internal("an empty record was made".into()))?;
-    record.map(prepare).map_err(|error| UseCaseError::Internal(error.to_string()))
+    record
+        .map(prepare)
+        .map_err(|error| UseCaseError::Internal(error.to_string()))
 }
 
 struct Work {
@@ -120,24 +122,54 @@ fn record(random: &mut Random, series: Series, number: usize) -> Result<(Bib, Ve
     let record = marc_of(random, series, number, &work, price_fen);
     let bytes = record.map_err(|error| UseCaseError::Internal(error.to_string()))?;
     let bytes = marc::to_iso2709(&bytes).map_err(|error| UseCaseError::Internal(error.to_string()))?;
-    Ok((Bib { id: 0, class: work.class, item_type: work.item_type, price_fen }, bytes))
+    Ok((
+        Bib {
+            id: 0,
+            class: work.class,
+            item_type: work.item_type,
+            price_fen,
+        },
+        bytes,
+    ))
 }
 
 fn work(random: &mut Random) -> Work {
-    let kinds = [("book", 715), ("book_children", 190), ("book_foreign", 35), ("periodical", 30), ("av_disc", 15), ("av_audio", 8), ("book_braille", 7)];
+    let kinds = [
+        ("book", 715),
+        ("book_children", 190),
+        ("book_foreign", 35),
+        ("periodical", 30),
+        ("av_disc", 15),
+        ("av_audio", 8),
+        ("book_braille", 7),
+    ];
     let (item_type, _) = kinds[random.weighted(kinds.iter().map(|(_, weight)| *weight))];
-    let subject: &Subject = if item_type == "book_children" { &CHILDREN } else { random.pick(SUBJECTS) };
+    let subject: &Subject = if item_type == "book_children" {
+        &CHILDREN
+    } else {
+        random.pick(SUBJECTS)
+    };
     let (title, language) = match item_type {
         "book_foreign" => ((*random.pick(FOREIGN_TITLES)).to_owned(), "eng"),
-        "periodical" => (format!("{} {}年合订本", random.pick(PERIODICALS), random.between(2005, 2025)), "chi"),
-        _ => (format!("{}{}", random.pick(subject.heads), random.pick(subject.tails)), "chi"),
+        "periodical" => (
+            format!("{} {}年合订本", random.pick(PERIODICALS), random.between(2005, 2025)),
+            "chi",
+        ),
+        _ => (
+            format!("{}{}", random.pick(subject.heads), random.pick(subject.tails)),
+            "chi",
+        ),
     };
     Work {
         title,
         subtitle: random.per_mille(550).then(|| *random.pick(SUBTITLES)),
         author: person(random),
         language,
-        class: if item_type == "book_foreign" { "I712.45" } else { subject.class },
+        class: if item_type == "book_foreign" {
+            "I712.45"
+        } else {
+            subject.class
+        },
         heading: subject.heading,
         item_type,
     }
@@ -177,13 +209,29 @@ fn marc_of(
         .data("101", "0 ", &[('a', work.language)])
         .data("102", "  ", &[('a', "CN"), ('b', "420000")])
         .data("200", "1 ", &title)
-        .data("210", "  ", &[('a', "江城"), ('c', publisher), ('d', &year.to_string())])
-        .data("215", "  ", &[('a', &format!("{}页", random.between(96, 640))), ('d', "21cm")])
-        .data("330", "  ", &[('a', &format!("本书以{}为线索,讲述{}。", work.heading, work.title))])
+        .data(
+            "210",
+            "  ",
+            &[('a', "江城"), ('c', publisher), ('d', &year.to_string())],
+        )
+        .data(
+            "215",
+            "  ",
+            &[('a', &format!("{}页", random.between(96, 640))), ('d', "21cm")],
+        )
+        .data(
+            "330",
+            "  ",
+            &[('a', &format!("本书以{}为线索,讲述{}。", work.heading, work.title))],
+        )
         .data("606", "0 ", &[('a', work.heading)])
         .data("690", "  ", &[('a', work.class), ('v', "5")])
         .data("701", " 0", &[('a', &work.author), ('4', "著")])
-        .data("801", " 0", &[('a', "CN"), ('b', "JCLIB"), ('c', &format!("{year}0611"))])
+        .data(
+            "801",
+            " 0",
+            &[('a', "CN"), ('b', "JCLIB"), ('c', &format!("{year}0611"))],
+        )
         .build()
 }
 
@@ -193,7 +241,11 @@ fn isbn(series: Series, number: usize) -> String {
     let first = if series == Series::Demo { 0 } else { ISBNS_PER_SERIES };
     let body = first + (number * 7_368_787 + 1_234_567) % ISBNS_PER_SERIES;
     let digits = format!("9787{body:08}");
-    let sum: u32 = digits.bytes().zip([1, 3].into_iter().cycle()).map(|(digit, by)| u32::from(digit - b'0') * by).sum();
+    let sum: u32 = digits
+        .bytes()
+        .zip([1, 3].into_iter().cycle())
+        .map(|(digit, by)| u32::from(digit - b'0') * by)
+        .sum();
     format!("978-7-{}-{}-{}", &digits[4..8], &digits[8..], (10 - sum % 10) % 10)
 }
 

@@ -1,4 +1,5 @@
-//! What has happened in the demo network so far: loans open and ended; holds and crates are in `demand`. Planned in memory against the same rules and calendars that a check-out uses, then written in the order of time.
+//! What has happened in the demo network so far: loans open and ended (holds and crates are in `demand`). Planned in
+//! memory against the same rules and calendars that a check-out uses, and written in the order of time.
 
 use chrono::{DateTime, Days, TimeDelta, TimeZone, Utc};
 
@@ -109,10 +110,26 @@ pub(super) struct Setting<'a> {
 }
 
 impl<'a> Circulation<'a> {
-    pub(super) fn new(setting: Setting<'a>, mut random: Random, items: &'a mut [Item], readers: &'a mut [Reader]) -> Self {
-        let Setting { network, places, bibs, now, ids, without_loans } = setting;
+    pub(super) fn new(
+        setting: Setting<'a>,
+        mut random: Random,
+        items: &'a mut [Item],
+        readers: &'a mut [Reader],
+    ) -> Self {
+        let Setting {
+            network,
+            places,
+            bibs,
+            now,
+            ids,
+            without_loans,
+        } = setting;
         let mut shelves = [vec![Vec::new(); places.len()], vec![Vec::new(); places.len()]];
-        for (index, item) in items.iter().enumerate().filter(|(_, item)| item.is_free() && !item.shares_barcode()) {
+        for (index, item) in items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| item.is_free() && !item.shares_barcode())
+        {
             match bibs[item.bib].item_type {
                 "book" => shelves[0][item.place].push(index),
                 "book_children" => shelves[1][item.place].push(index),
@@ -121,7 +138,9 @@ impl<'a> Circulation<'a> {
         }
         shelves.iter_mut().flatten().for_each(|shelf| random.shuffle(shelf));
         let today = network.local_day(now);
-        let mut active: Vec<usize> = (0..readers.len()).filter(|index| readers[*index].borrows(today)).collect();
+        let mut active: Vec<usize> = (0..readers.len())
+            .filter(|index| readers[*index].borrows(today))
+            .collect();
         active.retain(|index| !without_loans.contains(index));
         random.shuffle(&mut active);
         active.truncate((readers.len() * 15 / 100).max(10));
@@ -164,9 +183,15 @@ impl<'a> Circulation<'a> {
     /// The institution with many past loans, all from the general central.
     fn plan_history(&mut self, volume: Volume) {
         for number in 0..volume.history_past + volume.history_open {
-            let Some(item) = self.shelves[0][0].pop() else { return };
+            let Some(item) = self.shelves[0][0].pop() else {
+                return;
+            };
             let open = number >= volume.history_past;
-            let days_ago = if open { self.random.between(1, 60) } else { self.random.between(5, 165) };
+            let days_ago = if open {
+                self.random.between(1, 60)
+            } else {
+                self.random.between(5, 165)
+            };
             let at = self.moment(0, days_ago);
             self.lend(item, HISTORY_READER, 0, at, open);
             self.spoken_for[self.items[item].bib] = true;
@@ -178,7 +203,11 @@ impl<'a> Circulation<'a> {
         let (mut made, mut empty_handed) = (0, 0);
         while made < loans && empty_handed < 10_000 {
             let reader = *self.random.pick(&self.active);
-            let place = if self.random.per_mille(700) { self.readers[reader].home } else { self.random.below(self.places.len()) };
+            let place = if self.random.per_mille(700) {
+                self.readers[reader].home
+            } else {
+                self.random.below(self.places.len())
+            };
             let overdue = open && self.random.per_mille(80);
             let days_ago = match (open, overdue) {
                 (true, true) => self.random.between(35, 75),
@@ -201,12 +230,20 @@ impl<'a> Circulation<'a> {
         }
         let kind = usize::from(self.readers[reader].is_child());
         let elsewhere = open && self.random.per_mille(150);
-        let from = if elsewhere { self.random.below(self.places.len()) } else { place };
-        let Some(item) = self.shelves[kind][from].pop() else { return false };
+        let from = if elsewhere {
+            self.random.below(self.places.len())
+        } else {
+            place
+        };
+        let Some(item) = self.shelves[kind][from].pop() else {
+            return false;
+        };
         let here = &self.items[item];
         let (owner, home) = (self.places[here.place].owner, self.places[here.place].id);
         let reader_home = self.places[self.readers[reader].home].id;
-        let allowed = self.network.may_lend_at(owner, home, here.item_type, self.places[place].id)
+        let allowed = self
+            .network
+            .may_lend_at(owner, home, here.item_type, self.places[place].id)
             && self.network.may_borrow_from(reader_home, owner, here.item_type);
         if allowed {
             self.lend(item, reader, place, at, open);
@@ -220,7 +257,15 @@ impl<'a> Circulation<'a> {
         let channel = self.channel(place);
         let unit = self.places[place].id;
         let row = self.loan_row(id, item, reader, place, at, channel);
-        let happened = |at, kind| Happening { at, kind, unit, channel, item, reader: Some(reader), subject: id };
+        let happened = |at, kind| Happening {
+            at,
+            kind,
+            unit,
+            channel,
+            item,
+            reader: Some(reader),
+            subject: id,
+        };
         self.happenings.push(happened(at, EventKind::LoanMade));
         if open {
             self.items[item].status = ItemStatus::OnLoan;
@@ -228,7 +273,12 @@ impl<'a> Circulation<'a> {
             self.items[item].last_event_at = at.timestamp_millis();
             self.readers[reader].loans += 1;
             self.on_loan.push((item, reader));
-            self.loans.push(LoanWithEnd { loan: row, closed_at: None, closed_how: None, return_unit_id: None });
+            self.loans.push(LoanWithEnd {
+                loan: row,
+                closed_at: None,
+                closed_how: None,
+                return_unit_id: None,
+            });
             return;
         }
         let days_out = (self.now - at).num_days();
@@ -244,14 +294,35 @@ impl<'a> Circulation<'a> {
         });
     }
 
-    fn loan_row(&self, id: i64, item: usize, reader: usize, place: usize, at: DateTime<Utc>, channel: Channel) -> NewLoan {
+    fn loan_row(
+        &self,
+        id: i64,
+        item: usize,
+        reader: usize,
+        place: usize,
+        at: DateTime<Utc>,
+        channel: Channel,
+    ) -> NewLoan {
         let (copy, who, unit) = (&self.items[item], &self.readers[reader], self.places[place].id);
         let owner = self.places[copy.place].owner;
-        let situation =
-            Situation { unit, category: who.category, item_type: copy.item_type, owner, channel, band: who.band };
+        let situation = Situation {
+            unit,
+            category: who.category,
+            item_type: copy.item_type,
+            owner,
+            channel,
+            band: who.band,
+        };
         let winner = self.network.winner(&situation);
         let calendar = self.network.calendar(unit);
-        let due = calendar::due(&calendar, self.network.zone(), at, winner.terms.loan_days, who.card_end, at);
+        let due = calendar::due(
+            &calendar,
+            self.network.zone(),
+            at,
+            winner.terms.loan_days,
+            who.card_end,
+            at,
+        );
         NewLoan {
             id,
             item_id: copy.id,
@@ -262,7 +333,9 @@ impl<'a> Circulation<'a> {
             owner_unit_id: owner.get(),
             item_type_id: copy.item_type.get(),
             category_id: who.category.get(),
-            age_band: AgeBand::on(who.birth_date, self.network.local_day(at)).code().to_owned(),
+            age_band: AgeBand::on(who.birth_date, self.network.local_day(at))
+                .code()
+                .to_owned(),
             channel: channel.code().to_owned(),
             device_id: None,
             rule_id: winner.id.get(),
@@ -300,10 +373,17 @@ impl<'a> Circulation<'a> {
     pub(super) fn moment(&mut self, place: usize, days_ago: i64) -> DateTime<Utc> {
         let calendar = self.network.calendar(self.places[place].id);
         let day = self.network.local_day(self.now) - Days::new(u64::try_from(days_ago.max(1)).unwrap_or(1));
-        let day = (0..30).map(|back| day - Days::new(back)).find(|day| calendar.is_open(*day)).unwrap_or(day);
+        let day = (0..30)
+            .map(|back| day - Days::new(back))
+            .find(|day| calendar.is_open(*day))
+            .unwrap_or(day);
         let seconds = self.random.between(9 * 3_600 + 300, 17 * 3_600 + 2_400);
         let time = chrono::NaiveTime::from_num_seconds_from_midnight_opt(u32::try_from(seconds).unwrap_or(0), 0);
         let local = day.and_time(time.unwrap_or_default());
-        self.network.zone().from_local_datetime(&local).earliest().map_or(self.now, |at| at.with_timezone(&Utc))
+        self.network
+            .zone()
+            .from_local_datetime(&local)
+            .earliest()
+            .map_or(self.now, |at| at.with_timezone(&Utc))
     }
 }

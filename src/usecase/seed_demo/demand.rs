@@ -60,28 +60,47 @@ impl Circulation<'_> {
         });
         let (kind, subject) = (EventKind::HoldPlaced, id.get());
         let channel = Channel::Portal;
-        self.happenings.push(Happening { at: placed, kind, unit, channel, item, reader: Some(reader), subject });
+        self.happenings.push(Happening {
+            at: placed,
+            kind,
+            unit,
+            channel,
+            item,
+            reader: Some(reader),
+            subject,
+        });
         Some((id, pickup))
     }
 
     /// A hold with a copy set aside: at its place on the hold shelf, or in a crate on the way there.
     pub(super) fn plan_captured(&mut self, on_shelf: bool) {
         let desk = |place: &Place| place.pickup_point && !place.always_open && !place.for_children;
-        let weights = self.places.iter().map(|place| if desk(place) { place.weight } else { 0 });
+        let weights = self
+            .places
+            .iter()
+            .map(|place| if desk(place) { place.weight } else { 0 });
         let from = self.random.weighted(weights);
-        let Some(item) = self.shelves[0][from].pop() else { return };
+        let Some(item) = self.shelves[0][from].pop() else {
+            return;
+        };
         let bib = self.items[item].bib;
         if std::mem::replace(&mut self.spoken_for[bib], true) {
             return;
         }
         let at = self.moment(from, 1);
         let here = &self.items[item];
-        let (owner, home, item_type) = (self.places[here.place].owner, self.places[here.place].id, here.item_type);
+        let (owner, home, item_type) = (
+            self.places[here.place].owner,
+            self.places[here.place].id,
+            here.item_type,
+        );
         let to = if on_shelf { from } else { self.another_pickup(from) };
         if !self.network.may_lend_at(owner, home, item_type, self.places[to].id) {
             return;
         }
-        let Some((hold, pickup)) = self.hold(item, Some(to), at - TimeDelta::days(2)) else { return };
+        let Some((hold, pickup)) = self.hold(item, Some(to), at - TimeDelta::days(2)) else {
+            return;
+        };
         let place = on_shelf.then(|| self.shelf_place(to, at));
         let capture = Capture {
             hold,
@@ -96,7 +115,15 @@ impl Circulation<'_> {
         self.items[item].last_event_at = at.timestamp_millis();
         let (unit, channel) = (self.places[from].id, Channel::Desk);
         let (kind, subject) = (EventKind::HoldCaptured, hold.get());
-        self.happenings.push(Happening { at, kind, unit, channel, item, reader: None, subject });
+        self.happenings.push(Happening {
+            at,
+            kind,
+            unit,
+            channel,
+            item,
+            reader: None,
+            subject,
+        });
         if on_shelf {
             self.items[item].status = ItemStatus::OnHoldShelf;
         } else {
@@ -106,15 +133,23 @@ impl Circulation<'_> {
     }
 
     fn another_pickup(&mut self, from: usize) -> usize {
-        self.random.weighted(self.places.iter().enumerate().map(|(index, place)| {
-            if index != from && place.pickup_point && !place.for_children { place.weight } else { 0 }
-        }))
+        self.random
+            .weighted(self.places.iter().enumerate().map(|(index, place)| {
+                if index != from && place.pickup_point && !place.for_children {
+                    place.weight
+                } else {
+                    0
+                }
+            }))
     }
 
     /// The next number on a hold shelf and the last day there.
     fn shelf_place(&mut self, place: usize, at: DateTime<Utc>) -> (u32, NaiveDate) {
         self.shelf_numbers[place] += 1;
-        let until = self.network.calendar(self.places[place].id).nth_open_day_after(self.network.local_day(at), 7);
+        let until = self
+            .network
+            .calendar(self.places[place].id)
+            .nth_open_day_after(self.network.local_day(at), 7);
         (self.shelf_numbers[place], until)
     }
 
@@ -122,19 +157,41 @@ impl Circulation<'_> {
     pub(super) fn plan_journey(&mut self, sent: bool) {
         let home = self.random.below(self.places.len());
         let from = self.random.below(self.places.len());
-        let Some(item) = self.shelves[0][home].pop().filter(|_| home != from) else { return };
+        let Some(item) = self.shelves[0][home].pop().filter(|_| home != from) else {
+            return;
+        };
         let at = self.moment(from, 2);
         self.send(item, (from, home), None, sent, at);
     }
 
     fn send(&mut self, item: usize, (from, to): (usize, usize), hold: Option<HoldId>, sent: bool, at: DateTime<Utc>) {
         let id = TransitId::new(self.ids.next());
-        self.items[item].status = if sent { ItemStatus::InTransit } else { ItemStatus::AwaitingDispatch };
+        self.items[item].status = if sent {
+            ItemStatus::InTransit
+        } else {
+            ItemStatus::AwaitingDispatch
+        };
         self.items[item].current = from;
         self.items[item].last_event_at = at.timestamp_millis();
         let (from, to) = (self.places[from].id, self.places[to].id);
-        self.transits.push(PlannedTransit { id, item: ItemId::new(self.items[item].id), from, to, hold, sent, at });
+        self.transits.push(PlannedTransit {
+            id,
+            item: ItemId::new(self.items[item].id),
+            from,
+            to,
+            hold,
+            sent,
+            at,
+        });
         let (kind, channel, subject) = (EventKind::TransitOpened, Channel::Desk, id.get());
-        self.happenings.push(Happening { at, kind, unit: from, channel, item, reader: None, subject });
+        self.happenings.push(Happening {
+            at,
+            kind,
+            unit: from,
+            channel,
+            item,
+            reader: None,
+            subject,
+        });
     }
 }

@@ -27,7 +27,9 @@ pub(super) async fn write_loans(store: &Arc<Store>, loans: Vec<LoanWithEnd>, pro
     progress.begin("loans", u64::try_from(loans.len()).ok());
     for chunk in loans.chunks(ROWS_PER_WRITE) {
         let rows = chunk.to_vec();
-        store.write(move |tx| tx.insert_loans(&rows).map_err(UseCaseError::from)).await?;
+        store
+            .write(move |tx| tx.insert_loans(&rows).map_err(UseCaseError::from))
+            .await?;
         progress.advance(u64::try_from(chunk.len()).unwrap_or(0));
     }
     Ok(())
@@ -47,9 +49,23 @@ pub(super) async fn write_holds(
             }
         }
         for transit in &transits {
-            let reason = if transit.hold.is_some() { TransitReason::Hold } else { TransitReason::ReturnHome };
+            let reason = if transit.hold.is_some() {
+                TransitReason::Hold
+            } else {
+                TransitReason::ReturnHome
+            };
             let (id, item, from, to, hold) = (transit.id, transit.item, transit.from, transit.to, transit.hold);
-            tx.insert_transit(NewTransit { id, item, from, to, reason: reason.code(), hold }, transit.at)?;
+            tx.insert_transit(
+                NewTransit {
+                    id,
+                    item,
+                    from,
+                    to,
+                    reason: reason.code(),
+                    hold,
+                },
+                transit.at,
+            )?;
             if transit.sent {
                 tx.mark_sent(id)?;
             }
@@ -83,8 +99,13 @@ pub(super) async fn write_events(
     // One key for all: what a reader did at one place on one day is one visit, whichever chunk it falls into.
     let visits = PastVisits::new()?;
     for chunk in happenings.chunks(ROWS_PER_WRITE) {
-        let ids = store.take_ids::<UseCaseError>(i64::try_from(chunk.len()).unwrap_or(0)).await?;
-        let told: Vec<Told> = chunk.iter().map(|one| told(*one, (places, bibs), (items, readers))).collect();
+        let ids = store
+            .take_ids::<UseCaseError>(i64::try_from(chunk.len()).unwrap_or(0))
+            .await?;
+        let told: Vec<Told> = chunk
+            .iter()
+            .map(|one| told(*one, (places, bibs), (items, readers)))
+            .collect();
         let visits = visits.clone();
         store
             .write(move |tx| -> Result<()> {
@@ -114,7 +135,14 @@ fn told(happening: Happening, (places, bibs): (&[Place], &[Bib]), (items, reader
 }
 
 fn event<'a>(tx: &WriteTx<'_>, told: &'a Told) -> Event<'a> {
-    let Happening { at, kind, unit, channel, subject, .. } = told.happening;
+    let Happening {
+        at,
+        kind,
+        unit,
+        channel,
+        subject,
+        ..
+    } = told.happening;
     let name = match kind {
         EventKind::LoanMade | EventKind::LoanReturned => "loan_id",
         EventKind::TransitOpened => "transit_id",

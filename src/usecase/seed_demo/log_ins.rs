@@ -15,7 +15,13 @@ use crate::domain::network::Network;
 use crate::domain::unit::UnitKind;
 
 /// Readers who may log in, by category; none of them has a loan.
-const FREE: &[(&str, usize)] = &[("adult", 410), ("child", 8), ("senior", 8), ("disabled", 4), ("reading_only", 2)];
+const FREE: &[(&str, usize)] = &[
+    ("adult", 410),
+    ("child", 8),
+    ("senior", 8),
+    ("disabled", 4),
+    ("reading_only", 2),
+];
 /// Readers with something on loan who may log in.
 const BORROWERS: usize = 24;
 
@@ -33,7 +39,11 @@ pub(super) fn choose(readers: &[Reader], options: SeedOptions, today: NaiveDate)
                 && reader.band.code() == "b"
                 && reader.card_end.is_none_or(|end| end > today + chrono::Days::new(90))
         };
-        let found = readers.iter().enumerate().filter(|(_, reader)| good(reader)).map(|(index, _)| index);
+        let found = readers
+            .iter()
+            .enumerate()
+            .filter(|(_, reader)| good(reader))
+            .map(|(index, _)| index);
         chosen.extend(found.take(options.scaled(*count)));
     }
     chosen
@@ -41,7 +51,12 @@ pub(super) fn choose(readers: &[Reader], options: SeedOptions, today: NaiveDate)
 
 /// Staff for every role: librarians in all large houses and in the first branch of each district.
 pub(super) fn staff(places: &[Place], root: UnitId) -> Vec<StaffPlan> {
-    let plan = |username: String, name: &str, role, unit| StaffPlan { username, name: name.to_owned(), role, unit };
+    let plan = |username: String, name: &str, role, unit| StaffPlan {
+        username,
+        name: name.to_owned(),
+        role,
+        unit,
+    };
     let mut staff = vec![
         plan("demo-system".to_owned(), "系统管理员", Role::System, root),
         plan("demo-auditor".to_owned(), "审计员", Role::Auditor, root),
@@ -51,10 +66,20 @@ pub(super) fn staff(places: &[Place], root: UnitId) -> Vec<StaffPlan> {
         let code = place.code.to_ascii_lowercase();
         let large = matches!(place.kind, UnitKind::Central | UnitKind::Main);
         if large || place.code.ends_with("-01") {
-            staff.push(plan(format!("demo-librarian-{code}"), "馆员", Role::Librarian, place.id));
+            staff.push(plan(
+                format!("demo-librarian-{code}"),
+                "馆员",
+                Role::Librarian,
+                place.id,
+            ));
         }
         if large {
-            staff.push(plan(format!("demo-manager-{code}"), "馆长", Role::UnitManager, place.id));
+            staff.push(plan(
+                format!("demo-manager-{code}"),
+                "馆长",
+                Role::UnitManager,
+                place.id,
+            ));
         }
     }
     let central = places.first().map_or(root, |place| place.id);
@@ -88,14 +113,36 @@ pub(super) fn assemble(
     let unit_code = |unit: UnitId| network.unit(unit).map(|unit| unit.code.clone()).unwrap_or_default();
     let accounts = DemoAccounts {
         base_url: String::new(),
-        staff: staff.iter().map(|(plan, secret)| account(plan, secret, unit_code(plan.unit))).collect(),
-        readers: pins.iter().map(|(reader, pin)| reader_account(world, *reader, pin)).collect(),
+        staff: staff
+            .iter()
+            .map(|(plan, secret)| account(plan, secret, unit_code(plan.unit)))
+            .collect(),
+        readers: pins
+            .iter()
+            .map(|(reader, pin)| reader_account(world, *reader, pin))
+            .collect(),
         items_on_shelf: world.listed.iter().map(|item| shelf_item(world, *item)).collect(),
-        items_on_loan: on_loan.iter().map(|(item, reader)| loan_item(world, *item, *reader)).collect(),
-        bench: BenchCards { history_card: card_number(HISTORY_READER), fresh_card: card_number(FRESH_READER) },
+        items_on_loan: on_loan
+            .iter()
+            .map(|(item, reader)| loan_item(world, *item, *reader))
+            .collect(),
+        bench: BenchCards {
+            history_card: card_number(HISTORY_READER),
+            fresh_card: card_number(FRESH_READER),
+        },
     };
-    let pins = pins.into_iter().map(|(reader, pin)| (ReaderId::new(world.readers[reader].id), pin)).collect();
-    (accounts, LastStep { staff, pins, devices: devices(&world.places) })
+    let pins = pins
+        .into_iter()
+        .map(|(reader, pin)| (ReaderId::new(world.readers[reader].id), pin))
+        .collect();
+    (
+        accounts,
+        LastStep {
+            staff,
+            pins,
+            devices: devices(&world.places),
+        },
+    )
 }
 
 /// One open loan each of some persons, with a barcode that means one item.
@@ -112,28 +159,53 @@ fn borrowers(world: &World) -> Vec<(usize, usize)> {
 
 fn account(plan: &StaffPlan, secret: &Secret, unit_code: String) -> StaffAccount {
     let (username, password) = (plan.username.clone(), secret.plain.clone());
-    StaffAccount { username, password, unit_code, role: plan.role.to_string() }
+    StaffAccount {
+        username,
+        password,
+        unit_code,
+        role: plan.role.to_string(),
+    }
 }
 
 fn reader_account(world: &World, reader: usize, pin: &Secret) -> ReaderAccount {
     let category = world.readers[reader].category_code.to_owned();
-    ReaderAccount { card_number: card_number(reader), pin: pin.plain.clone(), category }
+    ReaderAccount {
+        card_number: card_number(reader),
+        pin: pin.plain.clone(),
+        category,
+    }
 }
 
 fn shelf_item(world: &World, item: usize) -> ShelfItem {
     let item = &world.items[item];
-    ShelfItem { barcode: item.barcode(), unit_code: world.places[item.place].code.clone() }
+    ShelfItem {
+        barcode: item.barcode(),
+        unit_code: world.places[item.place].code.clone(),
+    }
 }
 
 fn loan_item(world: &World, item: usize, reader: usize) -> LoanItem {
-    LoanItem { barcode: world.items[item].barcode(), card_number: card_number(reader) }
+    LoanItem {
+        barcode: world.items[item].barcode(),
+        card_number: card_number(reader),
+    }
 }
 
 /// A gate and a kiosk in the general central, a locker outside.
 fn devices(places: &[Place]) -> Vec<(String, &'static str, UnitId)> {
-    let at = |code: &str| places.iter().find(|place| place.code == code).or(places.first()).map(|place| place.id);
-    [("demo-gate", "gate", "JC"), ("demo-kiosk", "kiosk", "JC"), ("demo-locker", "locker", "LJ-L1")]
-        .into_iter()
-        .filter_map(|(code, kind, unit)| Some((code.to_owned(), kind, at(unit)?)))
-        .collect()
+    let at = |code: &str| {
+        places
+            .iter()
+            .find(|place| place.code == code)
+            .or(places.first())
+            .map(|place| place.id)
+    };
+    [
+        ("demo-gate", "gate", "JC"),
+        ("demo-kiosk", "kiosk", "JC"),
+        ("demo-locker", "locker", "LJ-L1"),
+    ]
+    .into_iter()
+    .filter_map(|(code, kind, unit)| Some((code.to_owned(), kind, at(unit)?)))
+    .collect()
 }

@@ -77,7 +77,10 @@ pub async fn demo_state(store: &Arc<Store>) -> Result<DemoState> {
                 return Ok(DemoState::Ready);
             }
             let network = tx.network()?;
-            let begun = network.units().by_code(network::CENTRAL_CODE).is_some_and(|unit| unit.name == "江城图书馆");
+            let begun = network
+                .units()
+                .by_code(network::CENTRAL_CODE)
+                .is_some_and(|unit| unit.name == network::CENTRAL_NAME);
             let empty = network.units().len() <= 1 && tx.audit_size("bibs")? == 0 && tx.audit_size("staff")? == 0;
             Ok(match (empty, begun) {
                 (true, _) => DemoState::Empty,

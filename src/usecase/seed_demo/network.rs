@@ -19,8 +19,9 @@ use crate::store::events::{Event, SYSTEM_CHANNEL};
 use crate::store::ids::IdRun;
 use crate::store::tx::WriteTx;
 
-/// The general central: its code tells a demo network from any other.
+/// The general central: its code and name tell a demo network from any other.
 pub(super) const CENTRAL_CODE: &str = "JC";
+pub(super) const CENTRAL_NAME: &str = "江城图书馆";
 /// Far more ids than units, hours, closed days, collections and events need.
 const IDS: i64 = 2_000;
 
@@ -61,7 +62,11 @@ pub(super) async fn seed(store: &Arc<Store>, at: DateTime<Utc>) -> Result<Vec<Pl
 
 fn write(tx: &mut WriteTx<'_>, at: DateTime<Utc>, mut ids: IdRun) -> Result<Vec<Place>> {
     let network = tx.network()?;
-    let root = network.units().root().ok_or_else(|| UseCaseError::Internal("there is no root unit".into()))?.clone();
+    let root = network
+        .units()
+        .root()
+        .ok_or_else(|| UseCaseError::Internal("there is no root unit".into()))?
+        .clone();
     let mut units: Vec<Unit> = Vec::new();
     let mut places = Vec::new();
     for (number, plan) in plans().into_iter().enumerate() {
@@ -90,39 +95,69 @@ fn owner_of(units: &[Unit], parent: Option<usize>) -> Option<UnitId> {
     Some(at.id)
 }
 
+/// The two centrals, then district by district.
 fn plans() -> Vec<Plan> {
-    let plan = |code: &str, name: String, kind, parent, closed_weekday, weight| Plan {
-        code: code.to_owned(),
-        name,
-        kind,
-        parent,
-        machine: false,
-        closed_weekday,
-        weight,
+    let central = |code: &str, name: &str, weight| Plan {
+        closed_weekday: Some(0),
+        ..Plan::new(code.to_owned(), name.to_owned(), UnitKind::Central, None, weight)
     };
     let mut plans = vec![
-        plan(CENTRAL_CODE, "江城图书馆".to_owned(), UnitKind::Central, None, Some(0), 170),
-        plan("SE", "江城少年儿童图书馆".to_owned(), UnitKind::Central, None, Some(0), 90),
+        central(CENTRAL_CODE, CENTRAL_NAME, 170),
+        central("SE", "江城少年儿童图书馆", 90),
     ];
-    for (number, (code, name, streets)) in DISTRICTS.iter().enumerate() {
-        let main = plans.len();
-        let closed = [Some(0), Some(1), None][number % 3];
-        plans.push(plan(code, format!("{name}图书馆"), UnitKind::Main, None, closed, 60));
-        for (street, branch) in streets.iter().zip(1..) {
-            let code = format!("{code}-{branch:02}");
-            let closed = if branch == 4 { Some(0) } else { None };
-            plans.push(plan(&code, format!("{name}{street}街道分馆"), UnitKind::Branch, Some(main), closed, 13));
-        }
-        let point = |code: String, name: String, parent, machine| Plan {
-            machine,
-            ..plan(&code, name, UnitKind::Point, Some(parent), None, 2)
-        };
-        plans.push(point(format!("{code}-L1"), format!("{name}{}24小时自助图书馆", streets[0]), main + 1, true));
-        plans.push(point(format!("{code}-K1"), format!("地铁{}站自助借还机", streets[1]), main, true));
-        plans.push(point(format!("{code}-P1"), format!("{name}{}社区服务点", streets[2]), main + 3, false));
-        plans.push(point(format!("{code}-P2"), format!("{name}{}社区服务点", streets[3]), main + 4, false));
+    for (number, district) in DISTRICTS.iter().enumerate() {
+        plan_district(&mut plans, district, [Some(0), Some(1), None][number % 3]);
     }
     plans
+}
+
+/// A main, a branch in each street, and four points: a locker and a kiosk, and two with people in them.
+fn plan_district(
+    plans: &mut Vec<Plan>,
+    (code, name, streets): &(&str, &str, [&str; 4]),
+    closed_weekday: Option<usize>,
+) {
+    let main = plans.len();
+    let library = format!("{name}图书馆");
+    plans.push(Plan {
+        closed_weekday,
+        ..Plan::new((*code).to_owned(), library, UnitKind::Main, None, 60)
+    });
+    for (street, number) in streets.iter().zip(1..) {
+        let (code, name) = (format!("{code}-{number:02}"), format!("{name}{street}街道分馆"));
+        plans.push(Plan {
+            closed_weekday: (number == 4).then_some(0),
+            ..Plan::new(code, name, UnitKind::Branch, Some(main), 13)
+        });
+    }
+    let points = [
+        ("L1", format!("{name}{}24小时自助图书馆", streets[0]), main + 1, true),
+        ("K1", format!("地铁{}站自助借还机", streets[1]), main, true),
+        ("P1", format!("{name}{}社区服务点", streets[2]), main + 3, false),
+        ("P2", format!("{name}{}社区服务点", streets[3]), main + 4, false),
+    ];
+    for (suffix, name, parent, machine) in points {
+        let code = format!("{code}-{suffix}");
+        plans.push(Plan {
+            machine,
+            ..Plan::new(code, name, UnitKind::Point, Some(parent), 2)
+        });
+    }
+}
+
+impl Plan {
+    /// Open every day, and no machine.
+    fn new(code: String, name: String, kind: UnitKind, parent: Option<usize>, weight: usize) -> Self {
+        Self {
+            code,
+            name,
+            kind,
+            parent,
+            machine: false,
+            closed_weekday: None,
+            weight,
+        }
+    }
 }
 
 fn unit_of(plan: &Plan, number: usize, parent: &Unit, id: UnitId) -> Unit {
@@ -155,21 +190,44 @@ fn hours_of(plan: &Plan) -> Option<WeeklyHours> {
         UnitKind::Network | UnitKind::Point => return None,
     };
     let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or(NaiveTime::MIN);
-    let span = OpenSpan { opens: time(opens), closes: time(closes) };
-    let days = std::array::from_fn(|day| if plan.closed_weekday == Some(day) { Vec::new() } else { vec![span] });
+    let span = OpenSpan {
+        opens: time(opens),
+        closes: time(closes),
+    };
+    let days = std::array::from_fn(|day| {
+        if plan.closed_weekday == Some(day) {
+            Vec::new()
+        } else {
+            vec![span]
+        }
+    });
     WeeklyHours::new(days).ok()
 }
 
 fn festivals() -> Vec<ClosedRange> {
     let day = |text: &str| text.parse().ok();
-    let ranges = SPRING_FESTIVALS.iter().filter_map(|(first, last)| Some((day(first)?, day(last)?)));
-    ranges.map(|(first, last)| ClosedRange { first, last, reason: "春节".to_owned() }).collect()
+    let ranges = SPRING_FESTIVALS
+        .iter()
+        .filter_map(|(first, last)| Some((day(first)?, day(last)?)));
+    ranges
+        .map(|(first, last)| ClosedRange {
+            first,
+            last,
+            reason: "春节".to_owned(),
+        })
+        .collect()
 }
 
 fn place_of(tx: &mut WriteTx<'_>, plan: &Plan, unit: &Unit, owner: UnitId, ids: &mut IdRun) -> Result<Place> {
     let mut collection = |code: &str, name: &str, return_policy| -> Result<CollectionId> {
         let (id, name) = (CollectionId::new(ids.next()), name.to_owned());
-        tx.insert_collection(&Collection { id, unit: unit.id, code: code.to_owned(), name, return_policy })?;
+        tx.insert_collection(&Collection {
+            id,
+            unit: unit.id,
+            code: code.to_owned(),
+            name,
+            return_policy,
+        })?;
         Ok(id)
     };
     let general = match unit.kind {
@@ -178,7 +236,9 @@ fn place_of(tx: &mut WriteTx<'_>, plan: &Plan, unit: &Unit, owner: UnitId, ids: 
         UnitKind::Branch => Some(ReturnPolicy::FloatWithCap { cap: 120 }),
         UnitKind::Network | UnitKind::Point => None,
     };
-    let general = general.map(|policy| collection("general", "普通文献", policy)).transpose()?;
+    let general = general
+        .map(|policy| collection("general", "普通文献", policy))
+        .transpose()?;
     let reference = matches!(unit.kind, UnitKind::Central | UnitKind::Main)
         .then(|| collection("reference", "参考文献", ReturnPolicy::Restricted))
         .transpose()?;
@@ -199,11 +259,24 @@ fn place_of(tx: &mut WriteTx<'_>, plan: &Plan, unit: &Unit, owner: UnitId, ids: 
 /// The last district lets its books be returned anywhere, but does not lend them away yet.
 fn join_in_part(tx: &mut WriteTx<'_>, units: &[Unit], ids: &mut IdRun) -> Result<()> {
     let network = tx.network()?;
-    let last = DISTRICTS.last().and_then(|(code, ..)| units.iter().find(|unit| unit.code == *code));
+    let last = DISTRICTS
+        .last()
+        .and_then(|(code, ..)| units.iter().find(|unit| unit.code == *code));
     let book = network.item_types().by_code("book");
     if let (Some(unit), Some(book)) = (last, book) {
-        let joined = Joined { lend_away: false, return_away: true, readers_away: true };
-        tx.insert_membership(ids.next(), &Membership { unit: unit.id, item_type: Some(book.id), joined })?;
+        let joined = Joined {
+            lend_away: false,
+            return_away: true,
+            readers_away: true,
+        };
+        tx.insert_membership(
+            ids.next(),
+            &Membership {
+                unit: unit.id,
+                item_type: Some(book.id),
+                joined,
+            },
+        )?;
     }
     Ok(())
 }

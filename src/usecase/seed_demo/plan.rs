@@ -64,13 +64,25 @@ impl World {
     ) -> Result<Self> {
         let mut items = stock::plan(&mut Random::new(options.seed, "stock"), &places, &bibs, network, opened)?;
         let mut random = Random::new(options.seed, "readers");
-        let mut readers =
-            readers::plan(&mut random, options.scaled(READERS), &places, network, network.local_day(now))?;
+        let mut readers = readers::plan(
+            &mut random,
+            options.scaled(READERS),
+            &places,
+            network,
+            network.local_day(now),
+        )?;
         give_ids(store, &mut items, &mut readers).await?;
         let free_readers = log_ins::choose(&readers, options, network.local_day(now));
         let volume = volume(options);
         let ids = store.take_ids::<UseCaseError>(volume.ids()).await?;
-        let setting = Setting { network, places: &places, bibs: &bibs, now, ids, without_loans: &free_readers };
+        let setting = Setting {
+            network,
+            places: &places,
+            bibs: &bibs,
+            now,
+            ids,
+            without_loans: &free_readers,
+        };
         let random = Random::new(options.seed, "circulation");
         let mut circulation = Circulation::new(setting, random, &mut items, &mut readers);
         circulation.plan(volume);
@@ -78,9 +90,30 @@ impl World {
             let place = &places[*place];
             matches!(place.kind, UnitKind::Central | UnitKind::Main) && !place.for_children
         });
-        let listed = large.flat_map(|place| circulation.left_on_shelf(place, LISTED_PER_UNIT)).collect();
-        let Circulation { loans, holds, transits, happenings, on_loan, .. } = circulation;
-        Ok(Self { places, bibs, items, readers, free_readers, listed, on_loan, loans, holds, transits, happenings })
+        let listed = large
+            .flat_map(|place| circulation.left_on_shelf(place, LISTED_PER_UNIT))
+            .collect();
+        let Circulation {
+            loans,
+            holds,
+            transits,
+            happenings,
+            on_loan,
+            ..
+        } = circulation;
+        Ok(Self {
+            places,
+            bibs,
+            items,
+            readers,
+            free_readers,
+            listed,
+            on_loan,
+            loans,
+            holds,
+            transits,
+            happenings,
+        })
     }
 
     /// Writes everything, what others point to first.
@@ -103,7 +136,9 @@ impl World {
 
 async fn give_ids(store: &Arc<Store>, items: &mut [Item], readers: &mut [Reader]) -> Result<()> {
     let count = items.len() + 2 * readers.len();
-    let mut ids = store.take_ids::<UseCaseError>(i64::try_from(count).unwrap_or(i64::MAX)).await?;
+    let mut ids = store
+        .take_ids::<UseCaseError>(i64::try_from(count).unwrap_or(i64::MAX))
+        .await?;
     items.iter_mut().for_each(|item| item.id = ids.next());
     for reader in readers {
         (reader.id, reader.card) = (ids.next(), ids.next());

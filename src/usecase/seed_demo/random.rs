@@ -25,7 +25,10 @@ impl Random {
     /// 0 to `end` - 1; 0 for an `end` of 0.
     pub(super) fn below(&mut self, end: usize) -> usize {
         // The remainder favours small numbers by less than one in a billion here.
-        usize::try_from(self.next() >> 1).unwrap_or(0).checked_rem(end).unwrap_or(0)
+        usize::try_from(self.next() >> 1)
+            .unwrap_or(0)
+            .checked_rem(end)
+            .unwrap_or(0)
     }
 
     /// `first` to `last`, both included.

@@ -74,7 +74,9 @@ pub(super) fn plan(
     network: &Network,
     today: NaiveDate,
 ) -> Result<Vec<Reader>> {
-    (0..count.max(2)).map(|index| reader(random, index, places, network, today)).collect()
+    (0..count.max(2))
+        .map(|index| reader(random, index, places, network, today))
+        .collect()
 }
 
 fn reader(random: &mut Random, index: usize, places: &[Place], network: &Network, today: NaiveDate) -> Result<Reader> {
@@ -108,7 +110,11 @@ fn reader(random: &mut Random, index: usize, places: &[Place], network: &Network
         birth_date: (!institution).then_some(born),
         card_end: card_end.filter(|_| !institution),
         loans: 0,
-        name: if institution { format!("江城第{}中学图书室", index + 1) } else { person(random) },
+        name: if institution {
+            format!("江城第{}中学图书室", index + 1)
+        } else {
+            person(random)
+        },
     })
 }
 
@@ -123,9 +129,14 @@ pub(super) async fn write(
     progress.begin("readers", u64::try_from(readers.len()).ok());
     let mut first = 0;
     for chunk in readers.chunks(READERS_PER_WRITE) {
-        let ids = store.take_ids::<UseCaseError>(i64::try_from(chunk.len()).unwrap_or(0)).await?;
+        let ids = store
+            .take_ids::<UseCaseError>(i64::try_from(chunk.len()).unwrap_or(0))
+            .await?;
         let rows: Vec<NewReader> = chunk.iter().map(|reader| row(reader, places, at)).collect();
-        let cards: Vec<NewCard> = (first..).zip(chunk).map(|(index, reader)| card(reader, index)).collect();
+        let cards: Vec<NewCard> = (first..)
+            .zip(chunk)
+            .map(|(index, reader)| card(reader, index))
+            .collect();
         let readers = chunk.to_vec();
         let units: Vec<_> = chunk.iter().map(|reader| places[reader.home].id).collect();
         store

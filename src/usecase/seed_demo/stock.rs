@@ -132,7 +132,11 @@ fn item(
         place,
         current: place,
         item_type: item_type.id,
-        collection: if for_reference { at_place.reference } else { at_place.general },
+        collection: if for_reference {
+            at_place.reference
+        } else {
+            at_place.general
+        },
         status,
         not_for_loan: for_reference,
         for_children: code == "book_children",
@@ -151,8 +155,13 @@ pub(super) async fn write(
 ) -> Result<()> {
     progress.begin("items", u64::try_from(items.len()).ok());
     for chunk in items.chunks(ITEMS_PER_WRITE) {
-        let ids = store.take_ids::<UseCaseError>(i64::try_from(chunk.len()).unwrap_or(0)).await?;
-        let rows: Vec<NewItem> = chunk.iter().map(|item| row(item, places, &bibs[item.bib], at)).collect();
+        let ids = store
+            .take_ids::<UseCaseError>(i64::try_from(chunk.len()).unwrap_or(0))
+            .await?;
+        let rows: Vec<NewItem> = chunk
+            .iter()
+            .map(|item| row(item, places, &bibs[item.bib], at))
+            .collect();
         let of: Vec<Bib> = chunk.iter().map(|item| bibs[item.bib]).collect();
         store
             .write(move |tx| -> Result<()> {
@@ -178,7 +187,11 @@ fn row(item: &Item, places: &[Place], bib: &Bib, at: DateTime<Utc>) -> NewItem {
         home_unit_id: place.id.get(),
         current_unit_id: places[item.current].id.get(),
         collection_id: item.collection.map(CollectionId::get),
-        shelf_location: Some(format!("{}区{}排", char::from(b'A' + u8::try_from(number % 12).unwrap_or(0)), number % 30 + 1)),
+        shelf_location: Some(format!(
+            "{}区{}排",
+            char::from(b'A' + u8::try_from(number % 12).unwrap_or(0)),
+            number % 30 + 1
+        )),
         call_number: Some(format!("{}/{}", bib.class, item.bib % 900 + 100)),
         item_type_id: item.item_type.get(),
         price_fen: Some(bib.price_fen),
