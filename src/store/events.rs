@@ -128,8 +128,8 @@ pub(super) struct EventRow {
     pub(super) commitment: Option<Vec<u8>>,
 }
 
-/// The columns of an `EventRow`, in its order.
-pub(super) const EVENT_COLUMNS: (
+/// The types of the columns of an `EventRow`.
+type EventColumns = (
     events::seq,
     events::at,
     events::day,
@@ -148,7 +148,10 @@ pub(super) const EVENT_COLUMNS: (
     events::visit_id,
     events::detail,
     events::commitment,
-) = (
+);
+
+/// The columns of an `EventRow`, in its order.
+pub(super) const EVENT_COLUMNS: EventColumns = (
     events::seq,
     events::at,
     events::day,

@@ -53,6 +53,16 @@ pub struct LoadedHold {
     pub captured_item: Option<ItemId>,
 }
 
+/// An open hold of a reader on a bib.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenHold {
+    pub id: HoldId,
+    /// The copy it waits for; `None` for any.
+    pub item: Option<ItemId>,
+    /// The copy set aside for it.
+    pub captured_item: Option<ItemId>,
+}
+
 /// A hold as people see it.
 #[derive(Debug, Clone, Queryable)]
 pub struct HoldView {
@@ -197,11 +207,7 @@ impl WriteTx<'_> {
     }
 
     /// The open holds of a reader on a bib: id, the copy named by it, the copy set aside for it.
-    pub fn open_holds_on_bib(
-        &mut self,
-        reader: ReaderId,
-        bib: BibId,
-    ) -> Result<Vec<(HoldId, Option<ItemId>, Option<ItemId>)>, StoreError> {
+    pub fn open_holds_on_bib(&mut self, reader: ReaderId, bib: BibId) -> Result<Vec<OpenHold>, StoreError> {
         let rows: Vec<(i64, Option<i64>, Option<i64>)> = holds::table
             .filter(
                 holds::reader_id
@@ -214,7 +220,11 @@ impl WriteTx<'_> {
             .load(self.conn)?;
         Ok(rows
             .into_iter()
-            .map(|(id, item, captured)| (HoldId::new(id), item.map(ItemId::new), captured.map(ItemId::new)))
+            .map(|(id, item, captured)| OpenHold {
+                id: HoldId::new(id),
+                item: item.map(ItemId::new),
+                captured_item: captured.map(ItemId::new),
+            })
             .collect())
     }
 

@@ -195,14 +195,17 @@ fn demand(
     let own = tx.open_holds_on_bib(reader.id, item.facts.bib_id)?;
     let own = own
         .into_iter()
-        .filter(|(_, target, _)| target.is_none_or(|target| target == item.facts.id));
+        .filter(|hold| hold.item.is_none_or(|target| target == item.facts.id));
     // The one this copy is set aside for comes first.
-    let own = own.min_by_key(|(_, _, captured)| *captured != Some(item.facts.id));
+    let own = own.min_by_key(|hold| hold.captured_item != Some(item.facts.id));
     let today = network.local_day(now);
     let waiting = tx.count_fillable(network, &CopyFacts::of(&item.facts), today, reader.id)?;
     Ok(Demand {
         waiting_for_bib: waiting,
-        own_hold: own.map(|(id, _, captured_item)| OwnHold { id, captured_item }),
+        own_hold: own.map(|hold| OwnHold {
+            id: hold.id,
+            captured_item: hold.captured_item,
+        }),
     })
 }
 

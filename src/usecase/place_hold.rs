@@ -133,10 +133,7 @@ fn decide(
         copies,
         pickup,
         existing: Existing {
-            same_target: open
-                .iter()
-                .find(|(_, item, _)| *item == command.item)
-                .map(|(id, _, _)| *id),
+            same_target: open.iter().find(|hold| hold.item == command.item).map(|hold| hold.id),
             of_bib: u32::try_from(open.len()).unwrap_or(u32::MAX),
         },
         holds_today: tx.holds_placed_since(reader.id, since)?,

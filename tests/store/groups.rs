@@ -24,7 +24,10 @@ async fn hold_writer(store: &Arc<Store>) -> (mpsc::Sender<()>, Answer) {
                 if let Some(inside) = inside.take() {
                     inside.send(()).expect("the test waits");
                     // Ends when the sender is dropped.
-                    wait.lock().expect("alone here").recv().unwrap_err();
+                    wait.lock()
+                        .expect("alone here")
+                        .recv()
+                        .expect_err("the sender is dropped");
                 }
                 Ok::<_, StoreError>(())
             })

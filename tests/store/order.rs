@@ -44,7 +44,7 @@ async fn append(world: &World, id: i64, slow: Option<(tokio::sync::oneshot::Send
             tx.append_event(id, &event)?;
             if let Some((began, wait)) = slow.lock().expect("alone here").take() {
                 began.send(()).expect("the test waits");
-                wait.recv().unwrap_err();
+                wait.recv().expect_err("the sender is dropped");
             }
             Ok::<_, StoreError>(())
         })
