@@ -235,10 +235,10 @@ fn functions(source: &Source) -> Vec<(String, usize)> {
             } else {
                 open = Some((name, at, start));
             }
-        } else if let Some(name) = function_name(line) {
-            if !line.trim_end().ends_with('}') && !line.trim_end().ends_with(';') {
-                open = Some((name, indent, number));
-            }
+        } else if let Some(name) = function_name(line)
+            && !line.trim_end().ends_with(['}', ';'])
+        {
+            open = Some((name, indent, number));
         }
     }
     found
@@ -291,13 +291,12 @@ fn columns(engine: &str) -> Vec<String> {
                 table = rest.split_whitespace().next().map(str::to_owned);
             } else if line.starts_with(')') {
                 table = None;
-            } else if let (Some(table), Some(word)) = (&table, line.trim().split_whitespace().next()) {
-                if word
+            } else if let (Some(table), Some(word)) = (&table, line.split_whitespace().next())
+                && word
                     .chars()
                     .all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
-                {
-                    found.push(format!("{table}.{word}"));
-                }
+            {
+                found.push(format!("{table}.{word}"));
             }
         }
     }

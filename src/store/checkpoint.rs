@@ -16,9 +16,9 @@ use diesel::sql_types::Integer;
 use super::connection::{AnyConnection, Opener, Role};
 use super::error::StoreError;
 
-const EVERY: Duration = Duration::from_millis(200);
-/// Frames (pages of 4 KiB) after which the log starts over.
-const LONG_FRAMES: i32 = 4_096;
+const EVERY: Duration = Duration::from_millis(500);
+/// Frames (pages) after which the log starts over.
+const LONG_FRAMES: i32 = 8_192;
 /// How long writers may be kept waiting for readers that still use the log. Then it is left for the next time.
 const PATIENCE: Duration = Duration::from_millis(20);
 

@@ -149,3 +149,38 @@ statements! {
         [seq: i64] [", "] [salt: &'a [u8]] [", "] [reader_id: Option<i64>] [", "] [staff_id: Option<i64>] [", "]
         [data: &'a str] [")"];
 }
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $function:ident $name:ident = $text:literal;)*) => {$(
+        #[derive(Debug, Clone, Copy, QueryId)]
+        struct $name;
+
+        impl QueryFragment<Sqlite> for $name {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+                out.push_sql($text);
+                Ok(())
+            }
+        }
+
+        impl<C> RunQueryDsl<C> for $name {}
+
+        $(#[$doc])*
+        pub(super) fn $function(conn: &mut AnyConnection) -> QueryResult<()> {
+            match conn {
+                AnyConnection::Sqlite(conn) => $name.execute(conn).map(drop),
+                AnyConnection::Postgres(_) => Err(diesel::result::Error::NotInTransaction),
+            }
+        }
+    )*};
+}
+
+// A job's savepoint on SQLite. Not through Diesel's transaction manager, which would parse the text anew for each job; its
+// depth stays 1, and nothing inside a job may begin a transaction of its own (clippy.toml sees to that).
+commands! {
+    /// Begins a job.
+    savepoint Savepoint = "SAVEPOINT job";
+    /// Keeps a job.
+    release Release = "RELEASE job";
+    /// Undoes a job.
+    rollback_to_savepoint RollbackTo = "ROLLBACK TO job";
+}

@@ -71,7 +71,7 @@ pub struct StoreOptions {
     /// Jobs in one commit.
     pub group_limit: usize,
     pub slow_statement: Duration,
-    /// SQLite: the file may not grow beyond so many pages of 4 KiB; a write that needs more is answered `Unavailable`.
+    /// SQLite: the file may not grow beyond so many pages; a write that needs more is answered `Unavailable`.
     pub max_pages: Option<u32>,
     pub zone: chrono_tz::Tz,
     pub clock: Clock,

@@ -8,16 +8,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 use super::connection::{AnyConnection, Opener, Role, Target, Watch};
 use super::error::StoreError;
+use super::hot;
 use super::job::{Job, Verdict};
 use super::tx::{Group, Shared, WriteTx};
 
 type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
+
+/// How long a group that is small for the load waits for the next job.
+const GATHER: Duration = Duration::from_micros(150);
 
 /// What the writer counts, for metrics and tests.
 #[derive(Debug, Default)]
@@ -35,6 +40,8 @@ pub struct Writer {
     shared: Arc<Shared>,
     stats: Arc<WriterStats>,
     group_limit: usize,
+    /// How many jobs the last commit answered.
+    last_group: usize,
     open: Option<Open>,
 }
 
@@ -58,6 +65,7 @@ impl Writer {
             shared,
             stats,
             group_limit,
+            last_group: 0,
             open: None,
         }
     }
@@ -81,6 +89,7 @@ impl Writer {
         }
         match self.run_group(&mut jobs, queue) {
             Ok(()) => {
+                self.last_group = jobs.len();
                 self.stats.commits.fetch_add(1, Ordering::Relaxed);
                 self.stats.jobs.fetch_add(jobs.len() as u64, Ordering::Relaxed);
                 for job in jobs {
@@ -122,6 +131,11 @@ impl Writer {
             }
             match queue.try_recv() {
                 Ok(job) => jobs.push(job),
+                // Those whom the last commit answered are on their way back: a moment's wait saves a commit for a few.
+                Err(_) if jobs.len() * 2 < self.last_group => match queue.recv_timeout(GATHER) {
+                    Ok(job) => jobs.push(job),
+                    Err(_) => break,
+                },
                 Err(_) => break,
             }
         }
@@ -207,7 +221,7 @@ fn run_nested(
     group: &mut Group,
     job: &mut Box<dyn Job>,
 ) -> Result<(), bool> {
-    Manager::begin_transaction(&mut open.conn).map_err(|_| false)?;
+    hot::savepoint(&mut open.conn).map_err(|_| false)?;
     open.watch.reset();
     let before = open.watch.statements();
     let verdict = catch_unwind(AssertUnwindSafe(|| {
@@ -219,9 +233,9 @@ fn run_nested(
         .last_job_statements
         .store(open.watch.statements() - before, Ordering::Relaxed);
     match verdict {
-        Verdict::Keep => Manager::commit_transaction(&mut open.conn).map_err(|_| false),
+        Verdict::Keep => hot::release(&mut open.conn).map_err(|_| false),
         Verdict::Undo | Verdict::Again => {
-            Manager::rollback_transaction(&mut open.conn).map_err(|_| false)?;
+            hot::rollback_to_savepoint(&mut open.conn).map_err(|_| false)?;
             open.watch.reset();
             Ok(())
         }

@@ -147,9 +147,9 @@ async fn a_panicking_job_harms_no_other() {
 async fn a_full_disk_fails_the_job_that_needs_room_and_no_other() {
     let db = Database::new(Engine::Sqlite);
     db.open(Clock::fixed(noon())).close();
-    let pages = std::fs::metadata(db.file()).expect("the file is there").len() / 4096;
+    let pages = std::fs::metadata(db.file()).expect("the file is there").len() / tongjie::store::connection::PAGE_BYTES;
     let mut options = db.options(Clock::fixed(noon()));
-    options.max_pages = Some(u32::try_from(pages).expect("a small file") + 40);
+    options.max_pages = Some(u32::try_from(pages).expect("a small file") + 80);
     let store = Store::open(options).expect("opens");
     let (release, first) = hold_writer(&store).await;
     let jobs = [

@@ -263,9 +263,9 @@ CREATE TABLE loans (
     CHECK (closed_at IS NOT NULL OR reader_id IS NOT NULL)
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX loans_one_open_per_item ON loans (item_id) WHERE closed_at IS NULL;
--- Holds open loans alone, so that the cost of a check-out does not grow with a reader's history.
-CREATE INDEX loans_open_by_reader ON loans (reader_id) WHERE closed_at IS NULL;
-CREATE INDEX loans_by_reader ON loans (reader_id, id) WHERE reader_id IS NOT NULL;
+-- A reader's open loans stand together at one end of the reader's range, so that the cost of a check-out does not grow
+-- with history; one index instead of two halves what each loan writes at random.
+CREATE INDEX loans_by_reader ON loans (reader_id, closed_at) WHERE reader_id IS NOT NULL;
 
 CREATE TABLE holds (
     id BIGINT PRIMARY KEY,
