@@ -16,7 +16,7 @@ use tongjie::usecase::check_in::{CheckIn, check_in};
 use tongjie::usecase::record::Consent;
 
 use crate::database::Engine;
-use crate::world::{World, lend};
+use crate::world::World;
 
 const CLIENTS: usize = 64;
 const RUN: Duration = Duration::from_secs(5);
@@ -45,7 +45,8 @@ async fn measure(engine: Engine) {
     let (seconds, stats) = (began.elapsed().as_secs_f64(), world.store.stats());
     let (operations, commits) = (done.load(Ordering::Relaxed), stats.commits.load(Ordering::Relaxed));
     println!(
-        "{engine:?}: {:.0} operations/s, {:.1} jobs a commit, {} statements in the last job",
+        "{:?}: {:.0} operations/s, {:.1} jobs a commit, {} statements in the last job",
+        world.db.engine,
         operations as f64 / seconds,
         stats.jobs.load(Ordering::Relaxed) as f64 / commits as f64,
         stats.last_job_statements.load(Ordering::Relaxed),
@@ -60,7 +61,8 @@ async fn one_client(world: Arc<World>, client: usize, done: Arc<AtomicU64>, bega
         }
         let item = format!("I{}", client * 4 + (round % 4) as usize);
         let key = format!("out-{client}-{round}");
-        lend(&world.store, &caller, &item, &format!("R{client}"), Some(&key))
+        world
+            .lend(&item, &format!("R{client}"), Some(&key))
             .await
             .expect("lent");
         let command = CheckIn {
