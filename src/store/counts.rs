@@ -3,8 +3,9 @@
 use diesel::prelude::*;
 
 use super::error::StoreError;
-use super::schema::{events, items, loans};
+use super::schema::{event_personal, events, items, loans};
 use super::tx::ReadTx;
+use crate::domain::ids::ReaderId;
 use crate::domain::item::ItemStatus;
 
 impl ReadTx<'_> {
@@ -27,6 +28,14 @@ impl ReadTx<'_> {
     pub fn count_events(&mut self, kind: &str) -> Result<i64, StoreError> {
         Ok(events::table
             .filter(events::kind.eq(kind))
+            .count()
+            .get_result(self.conn)?)
+    }
+
+    /// Side rows of events that name a reader: what an erasure has to remove.
+    pub fn count_personal_rows(&mut self, reader: ReaderId) -> Result<i64, StoreError> {
+        Ok(event_personal::table
+            .filter(event_personal::reader_id.eq(reader.get()))
             .count()
             .get_result(self.conn)?)
     }

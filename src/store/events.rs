@@ -319,14 +319,6 @@ impl WriteTx<'_> {
         let text = super::readers::day_text(day);
         Ok(diesel::delete(visit_keys::table.filter(visit_keys::day.lt(text))).execute(self.conn)?)
     }
-
-    /// Erases the side rows of a reader. The chain keeps verifying: it covers the commitment, not the row.
-    pub fn erase_events_of(&mut self, reader: ReaderId) -> Result<usize, StoreError> {
-        Ok(
-            diesel::delete(event_personal::table.filter(event_personal::reader_id.eq(reader.get())))
-                .execute(self.conn)?,
-        )
-    }
 }
 
 #[derive(Debug, Insertable, Queryable)]

@@ -335,6 +335,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    reader_events (reader_id, seq) {
+        reader_id -> BigInt,
+        seq -> BigInt,
+    }
+}
+
+diesel::table! {
     event_seals (position) {
         position -> BigInt,
         last_txid -> BigInt,
@@ -402,6 +409,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     transits,
     events,
     event_personal,
+    reader_events,
     event_seals,
     daily_counts,
     visit_keys,

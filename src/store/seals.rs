@@ -10,9 +10,11 @@ use sha2::{Digest, Sha256};
 use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::events::{EVENT_COLUMNS, EventRow};
-use super::schema::{daily_counts, event_seals, events};
+use super::hot::on_engine;
+use super::schema::{daily_counts, event_personal, event_seals, events, reader_events};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::event::EventKind;
+use crate::domain::ids::ReaderId;
 
 /// Events under one seal, at most.
 pub const SEAL_EVENTS: i64 = 1_000;
@@ -112,6 +114,8 @@ pub struct CountKey {
 #[derive(Debug, Clone)]
 pub struct NextSeal {
     pub seal: Seal,
+    /// Reader and event, sorted: neighbours go to the same page.
+    readers: Vec<(i64, i64)>,
     counts: BTreeMap<CountKey, i64>,
 }
 
@@ -158,6 +162,16 @@ impl ReadTx<'_> {
         let mut counts = Counts::new();
         settled.iter().for_each(|(_, event)| count_event(event, &mut counts));
         counts.retain(|_, n| *n != 0);
+        let seqs: Vec<i64> = settled.iter().map(|(_, event)| event.seq).collect();
+        let query = event_personal::table
+            .filter(
+                event_personal::seq
+                    .eq_any(&seqs)
+                    .and(event_personal::reader_id.is_not_null()),
+            )
+            .select((event_personal::reader_id.assume_not_null(), event_personal::seq))
+            .order((event_personal::reader_id, event_personal::seq));
+        let readers: Vec<(i64, i64)> = on_engine!(self.conn, conn => query.load(conn))?;
         let seal = Seal {
             position: last.position + 1,
             last_txid: *last_txid,
@@ -165,7 +179,7 @@ impl ReadTx<'_> {
             event_count: i64::try_from(settled.len()).unwrap_or(i64::MAX),
             hash: last.chain(&digests),
         };
-        Ok(Some(NextSeal { seal, counts }))
+        Ok(Some(NextSeal { seal, readers, counts }))
     }
 }
 
@@ -186,10 +200,52 @@ impl WriteTx<'_> {
                 event_seals::sealed_at.eq(at.timestamp_millis()),
             ))
             .execute(self.conn)?;
+        self.note_readers(&next.readers)?;
         for (key, n) in &next.counts {
             self.add_to_count(key, *n)?;
         }
         Ok(true)
+    }
+
+    fn note_readers(&mut self, readers: &[(i64, i64)]) -> Result<(), StoreError> {
+        let row = |(reader, seq): &(i64, i64)| (reader_events::reader_id.eq(*reader), reader_events::seq.eq(*seq));
+        let rows = readers.iter().map(row);
+        match &mut *self.conn {
+            AnyConnection::Sqlite(conn) => {
+                for row in rows {
+                    diesel::insert_into(reader_events::table).values(row).execute(conn)?;
+                }
+            }
+            AnyConnection::Postgres(conn) => {
+                diesel::insert_into(reader_events::table)
+                    .values(rows.collect::<Vec<_>>())
+                    .execute(conn)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Erases the side rows of a reader. The chain keeps verifying: it covers the commitment, not the row.
+    pub fn erase_events_of(&mut self, reader: ReaderId) -> Result<usize, StoreError> {
+        let last = self.last_seal()?;
+        let noted = reader_events::table.filter(reader_events::reader_id.eq(reader.get()));
+        let sealed = event_personal::table.filter(event_personal::seq.eq_any(noted.select(reader_events::seq)));
+        let mut erased = on_engine!(self.conn, conn => diesel::delete(sealed).execute(conn))?;
+        diesel::delete(noted).execute(self.conn)?;
+        // What is not sealed yet is a second's worth: looked through one by one.
+        let fresh = event_personal::table.filter(event_personal::reader_id.eq(reader.get()));
+        erased += match &mut *self.conn {
+            AnyConnection::Sqlite(conn) => {
+                diesel::delete(fresh.filter(event_personal::seq.gt(last.last_seq))).execute(conn)?
+            }
+            AnyConnection::Postgres(conn) => {
+                let unsealed = events::table
+                    .filter(events::txid.ge(last.last_txid))
+                    .select(events::seq);
+                diesel::delete(fresh.filter(event_personal::seq.eq_any(unsealed))).execute(conn)?
+            }
+        };
+        Ok(erased)
     }
 
     fn add_to_count(&mut self, key: &CountKey, n: i64) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use tongjie::domain::event::EventKind;
-use tongjie::domain::ids::UnitId;
+use tongjie::domain::ids::{ReaderId, UnitId};
 use tongjie::store::StoreError;
 use tongjie::store::events::{Event, SYSTEM_CHANNEL};
 
@@ -81,5 +81,37 @@ async fn a_slow_transaction_with_a_lower_number_is_not_skipped() {
         let sealed = seal_at_least(&world, 2).await;
         assert_eq!(sealed, 2, "{engine:?}: both, each once");
         assert_eq!(seal_all(&world).await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasing_a_reader_finds_sealed_and_unsealed_events_and_nobody_elses() {
+    for engine in Engine::all() {
+        let world = World::new(engine, 3, 2).await;
+        let (sealed, _) = world.lend("I0", "R0", None).await.expect("lent");
+        seal_at_least(&world, 2).await;
+        world.lend("I1", "R0", None).await.expect("lent, and not sealed");
+        let (other, _) = world.lend("I2", "R1", None).await.expect("lent to another");
+        let id = |outcome: &tongjie::usecase::view::CheckOutOutcome| {
+            ReaderId::new(
+                outcome
+                    .loan
+                    .as_ref()
+                    .and_then(|loan| loan.reader_id)
+                    .expect("an open loan has a reader"),
+            )
+        };
+        let (reader, other) = (id(&sealed), id(&other));
+        let erased = world
+            .store
+            .write(move |tx| tx.erase_events_of(reader))
+            .await
+            .expect("erased");
+        let left = world
+            .store
+            .read(move |tx| Ok::<_, StoreError>((tx.count_personal_rows(reader)?, tx.count_personal_rows(other)?)))
+            .await
+            .expect("a read");
+        assert_eq!((erased, left), (2, (0, 1)), "{engine:?}");
     }
 }

@@ -2,6 +2,7 @@ DROP TABLE idempotency_keys;
 DROP TABLE visit_keys;
 DROP TABLE daily_counts;
 DROP TABLE event_seals;
+DROP TABLE reader_events;
 DROP TABLE event_personal;
 DROP TABLE events;
 DROP TABLE transits;
