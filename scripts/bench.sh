@@ -134,8 +134,8 @@ sqlite_start_ms=$start_ms
 
 say "sqlite: import of 20,000 records"
 "$tongjie" seed --marc-out "$work/import.mrc" --records 20000 </dev/null
-owner=$(grep -o '"unit_code" *: *"[^"]*"' "$TONGJIE__DATA__DIR/demo-accounts.json" | head -n 1 \
-    | sed 's/.*"\([^"]*\)"$/\1/')
+# Reads to the end: under pipefail a reader that stops early fails the pipe.
+owner=$(grep -o '"unit_code" *: *"[^"]*"' "$TONGJIE__DATA__DIR/demo-accounts.json" | sed -n '1s/.*"\([^"]*\)"$/\1/p')
 "$tongjie" import marc "$work/import.mrc" --owner "$owner" --report "$work/import.json" </dev/null
 "$tongjie" check </dev/null
 

@@ -168,7 +168,8 @@ fn to_hold(network: &Network, item: &ItemFacts, wanted: &Wanted, unit: UnitId, w
             shelf_number: None,
             expires_on: None,
         };
-        let capture = wanted.new.then_some(capture);
+        // A copy that leaves the shelf gives its place back.
+        let capture = (wanted.new || wanted.place.is_some()).then_some(capture);
         return Routed {
             next_step,
             status: ItemStatus::AwaitingDispatch,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
+use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::events::{EVENT_COLUMNS, EventRow, SideRow};
 use super::schema::{event_personal, event_seals, events};
@@ -133,17 +134,8 @@ impl ReadTx<'_> {
         after: &Seal,
         upto: &Seal,
     ) -> Result<Vec<(i64, EventRow, Option<SideRow>)>, StoreError> {
-        let later = events::txid
-            .gt(after.last_txid)
-            .or(events::txid.eq(after.last_txid).and(events::seq.gt(after.last_seq)));
-        let not_past = events::txid
-            .lt(upto.last_txid)
-            .or(events::txid.eq(upto.last_txid).and(events::seq.le(upto.last_seq)));
-        Ok(events::table
+        let query = events::table
             .left_join(event_personal::table.on(event_personal::seq.eq(events::seq)))
-            .filter(later)
-            .filter(not_past)
-            .order((events::txid, events::seq))
             // A seal never covers more; a damaged one must not make us read everything at once.
             .limit(SEAL_EVENTS + 1)
             .select((
@@ -157,8 +149,21 @@ impl ReadTx<'_> {
                     event_personal::data,
                 )
                     .nullable(),
-            ))
-            .load(self.conn)?)
+            ));
+        let page = match &mut *self.conn {
+            // Commit order is the order of the numbers, and the primary key: see `settled_events`.
+            AnyConnection::Sqlite(conn) => query
+                .filter(events::seq.gt(after.last_seq).and(events::seq.le(upto.last_seq)))
+                .order(events::seq)
+                .load(conn)?,
+            AnyConnection::Postgres(conn) => query
+                .filter(events::txid.between(after.last_txid, upto.last_txid))
+                .filter(events::txid.gt(after.last_txid).or(events::seq.gt(after.last_seq)))
+                .filter(events::txid.lt(upto.last_txid).or(events::seq.le(upto.last_seq)))
+                .order((events::txid, events::seq))
+                .load(conn)?,
+        };
+        Ok(page)
     }
 
     /// Where the statistics differ from a recount of the events up to the end of the chain.

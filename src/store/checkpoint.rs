@@ -13,7 +13,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use diesel::prelude::*;
 use diesel::sql_types::Integer;
 
-use super::connection::{AnyConnection, Opener, Role};
+use super::connection::{AnyConnection, OpenedFile, Opener, Role};
 use super::error::StoreError;
 
 const EVERY: Duration = Duration::from_millis(500);
@@ -92,11 +92,12 @@ struct Passed {
     log: i32,
 }
 
-fn checkpoint(opener: &Opener, open: &mut Option<AnyConnection>) -> Result<(), StoreError> {
-    let conn = match open {
-        Some(conn) => conn,
-        None => open.insert(opener.open(Role::Writer)?.0),
+fn checkpoint(opener: &Opener, open: &mut Option<(AnyConnection, OpenedFile)>) -> Result<(), StoreError> {
+    let (conn, file) = match open {
+        Some(open) => open,
+        None => open.insert((opener.open(Role::Writer)?.0, OpenedFile::of(&opener.target))),
     };
+    file.still_there()?;
     let passed: Passed = diesel::sql_query("PRAGMA wal_checkpoint(PASSIVE)").get_result(conn)?;
     if passed.log >= LONG_FRAMES {
         diesel::sql_query("PRAGMA wal_checkpoint(RESTART)").get_result::<Passed>(conn)?;

@@ -211,6 +211,64 @@ fn assert_settings(conn: &mut diesel::SqliteConnection) -> Result<(), StoreError
 pub struct Pooled {
     pub connection: AnyConnection,
     pub watch: Arc<Watch>,
+    /// It could not begin a transaction: the pool drops it.
+    pub broken: bool,
+    file: OpenedFile,
+}
+
+impl Pooled {
+    /// As `OpenedFile::still_there`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the path names another file now, or none.
+    pub fn still_the_same_file(&self) -> Result<(), StoreError> {
+        self.file.still_there()
+    }
+}
+
+/// Device and inode of an opened SQLite file. If its path names another file now, what is read is stale and what is written
+/// is lost. Nothing for PostgreSQL.
+#[derive(Debug, Clone)]
+pub struct OpenedFile {
+    path: Option<PathBuf>,
+    identity: Option<(u64, u64)>,
+}
+
+impl OpenedFile {
+    /// Remembers the file of a target that has just been opened.
+    pub fn of(target: &Target) -> Self {
+        match target {
+            Target::Sqlite(path) => Self {
+                path: Some(path.clone()),
+                identity: identity_of(path),
+            },
+            Target::Postgres(_) => Self {
+                path: None,
+                identity: None,
+            },
+        }
+    }
+
+    /// Whether the path still names the opened file.
+    ///
+    /// # Errors
+    /// `Unavailable` when it does not.
+    pub fn still_there(&self) -> Result<(), StoreError> {
+        match &self.path {
+            Some(path) if self.identity.is_none() || identity_of(path) != self.identity => {
+                Err(StoreError::Unavailable {
+                    reason: "gone",
+                    source: None,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn identity_of(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 /// Hands connections of one role to r2d2.
@@ -226,7 +284,12 @@ impl diesel::r2d2::ManageConnection for PoolManager {
 
     fn connect(&self) -> Result<Pooled, StoreError> {
         let (connection, watch) = self.opener.open(self.role)?;
-        Ok(Pooled { connection, watch })
+        Ok(Pooled {
+            connection,
+            watch,
+            broken: false,
+            file: OpenedFile::of(&self.opener.target),
+        })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), StoreError> {
@@ -234,6 +297,6 @@ impl diesel::r2d2::ManageConnection for PoolManager {
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
-        std::thread::panicking() || pooled.connection.is_broken()
+        std::thread::panicking() || pooled.broken || pooled.connection.is_broken()
     }
 }

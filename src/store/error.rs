@@ -56,8 +56,8 @@ impl StoreError {
     }
 }
 
-/// The words SQLite uses for what passes by itself or by an operator's hand, with our name for each.
-const PASSING: [(&str, &str); 12] = [
+/// The words the engines use for what passes by itself or by an operator's hand, with our name for each.
+const PASSING: [(&str, &str); 17] = [
     ("database is locked", "locked"),
     ("database table is locked", "locked"),
     ("database or disk is full", "full"),
@@ -70,6 +70,11 @@ const PASSING: [(&str, &str); 12] = [
     ("could not receive data from server", "connection lost"),
     ("No space left on device", "full"),
     ("no connection to the server", "connection lost"),
+    ("canceling statement due to lock timeout", "locked"),
+    ("canceling statement due to statement timeout", "too slow"),
+    ("canceling statement due to user request", "too slow"),
+    ("the database system is", "starting or stopping"),
+    ("in a read-only transaction", "read-only"),
 ];
 
 impl From<DieselError> for StoreError {

@@ -243,6 +243,8 @@ impl WriteTx<'_> {
 
     /// The lowest free place on a hold shelf, from 1.
     pub fn next_shelf_number(&mut self, unit: UnitId) -> Result<u32, StoreError> {
+        // Copies of different bibs may reach the same shelf at once; their bibs' locks do not meet.
+        super::dialect::lock_hold_shelf(self.conn, unit.get())?;
         let taken: Vec<Option<i32>> = holds::table
             .filter(holds::pickup_unit_id.eq(unit.get()).and(holds::closed_at.is_null()))
             .filter(holds::shelf_number.is_not_null())

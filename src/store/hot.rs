@@ -97,8 +97,8 @@ statements! {
         [") ON CONFLICT DO NOTHING"];
 
     /// Stores an outcome under its key.
-    StoreOutcome<'a> { client: &'a str, key: &'a str, outcome: &'a str } =
-        ["UPDATE idempotency_keys SET outcome = "] [outcome: &'a str]
+    StoreOutcome<'a> { client: &'a str, key: &'a str, outcome: &'a str, reader_id: Option<i64> } =
+        ["UPDATE idempotency_keys SET outcome = "] [outcome: &'a str] [", reader_id = "] [reader_id: Option<i64>]
         [" WHERE client = "] [client: &'a str] [" AND key = "] [key: &'a str];
 
     /// Where an item is now, in what state, since when.

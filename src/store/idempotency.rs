@@ -1,6 +1,8 @@
 //! Idempotency keys: claimed by the first statement of a write, stored with the effect, replayed as the stored outcome.
 
 use diesel::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::error::StoreError;
 use super::hot::{ClaimKey, StoreOutcome};
@@ -17,6 +19,17 @@ pub struct Claim {
     /// SHA-256 of operation and request: the same key with another request is refused.
     pub request_hash: [u8; 32],
 }
+
+/// What a keyed call answers and a replay answers again.
+pub trait Outcome: Serialize + DeserializeOwned {
+    /// The reader it names: the stored outcome goes when the reader is unlinked or erased.
+    fn reader_id(&self) -> Option<i64> {
+        None
+    }
+}
+
+impl Outcome for () {}
+impl Outcome for i64 {}
 
 /// What a claim found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,11 +70,12 @@ impl WriteTx<'_> {
     }
 
     /// Stores the outcome beside the effect.
-    pub fn store_outcome(&mut self, claim: &Claim, outcome: &str) -> Result<(), StoreError> {
+    pub fn store_outcome(&mut self, claim: &Claim, outcome: &str, reader_id: Option<i64>) -> Result<(), StoreError> {
         StoreOutcome {
             client: &claim.client,
             key: &claim.key,
             outcome,
+            reader_id,
         }
         .run(self.conn)?;
         Ok(())

@@ -25,6 +25,8 @@ pub trait Job: Send {
     fn answer(self: Box<Self>, failure: Option<StoreError>);
     /// Running it again after an unknown commit is safe: it claims an idempotency key.
     fn replay_safe(&self) -> bool;
+    /// Nobody waits for the answer any more: the caller was told that time is up, so it must not happen later.
+    fn is_abandoned(&self) -> bool;
 }
 
 /// The job of one closure.
@@ -94,5 +96,9 @@ where
 
     fn replay_safe(&self) -> bool {
         self.replay_safe
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
     }
 }

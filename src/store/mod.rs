@@ -40,13 +40,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
-use diesel::r2d2::Pool;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use diesel::r2d2::{Pool, PooledConnection};
 use tokio::sync::{Semaphore, oneshot};
 
 use self::connection::{AnyConnection, Opener, PoolManager, Pooled, Role, Target};
-use self::idempotency::{Claim, Claimed};
+use self::idempotency::{Claim, Claimed, Outcome};
 use self::ids::IdBlocks;
 use self::job::{FromStore, Job, JobOf};
 use self::tx::{ReadTx, Shared, WriteTx};
@@ -213,7 +211,7 @@ impl Store {
     pub async fn write_once<T, E, F>(&self, claim: Option<Claim>, mut work: F) -> Result<Once<T>, E>
     where
         F: FnMut(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
-        T: Serialize + DeserializeOwned + Send + 'static,
+        T: Outcome + Send + 'static,
         E: FromStore + Send + 'static,
     {
         let Some(claim) = claim else {
@@ -230,7 +228,7 @@ impl Store {
             let value = work(tx)?;
             let outcome = serde_json::to_string(&value)
                 .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
-            tx.store_outcome(&claim, &outcome)?;
+            tx.store_outcome(&claim, &outcome, value.reader_id())?;
             Ok(Once { value, replayed: false })
         };
         self.submit(job, true).await
@@ -277,9 +275,7 @@ impl Store {
         };
         let (pool, shared) = (self.readers.clone(), self.shared.clone());
         let ran = tokio::task::spawn_blocking(move || {
-            let mut pooled = pool
-                .get()
-                .map_err(|error| StoreError::unavailable("connection lost", error))?;
+            let mut pooled = begun(&pool)?;
             read_once(&mut pooled, &shared, work)
         });
         ran.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
@@ -342,20 +338,42 @@ impl Drop for Store {
     }
 }
 
+/// A connection inside a read transaction. One that died in the pool shows here, before anything was read, and is replaced.
+fn begun(pool: &Pool<PoolManager>) -> Result<PooledConnection<PoolManager>, StoreError> {
+    let mut tries = 0;
+    loop {
+        let mut pooled = pool
+            .get()
+            .map_err(|error| StoreError::unavailable("connection lost", error))?;
+        match begin_read(&mut pooled) {
+            Ok(()) => return Ok(pooled),
+            Err(error) if tries > pool.max_size() => return Err(error),
+            Err(_) => {
+                tries += 1;
+                pooled.broken = true;
+            }
+        }
+    }
+}
+
+fn begin_read(pooled: &mut Pooled) -> Result<(), StoreError> {
+    pooled.watch.reset();
+    pooled.still_the_same_file()?;
+    match &mut pooled.connection {
+        AnyConnection::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN DEFERRED")?,
+        AnyConnection::Postgres(inner) => {
+            AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        }
+    }
+    Ok(())
+}
+
 fn read_once<T, E, F>(pooled: &mut Pooled, shared: &Shared, work: F) -> Result<T, E>
 where
     F: FnOnce(&mut ReadTx<'_>) -> Result<T, E>,
     E: FromStore,
 {
-    let Pooled { connection, watch } = pooled;
-    watch.reset();
-    match connection {
-        AnyConnection::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN DEFERRED"),
-        AnyConnection::Postgres(inner) => {
-            AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        }
-    }
-    .map_err(StoreError::from)?;
+    let Pooled { connection, watch, .. } = pooled;
     let result = work(&mut ReadTx::new(connection, watch, shared));
     Manager::rollback_transaction(connection).map_err(StoreError::from)?;
     result

@@ -39,6 +39,9 @@ pub fn work(pool: &Pool<PoolManager>, shared: &Arc<Shared>, stats: &WriterStats,
 fn serve(pool: &Pool<PoolManager>, shared: &Shared, stats: &WriterStats, mut job: Box<dyn Job>) {
     let mut tries = 0;
     loop {
+        if job.is_abandoned() {
+            return;
+        }
         let attempt = match pool.get() {
             Ok(mut pooled) => run_once(&mut pooled, shared, stats, job.as_mut()),
             Err(error) => Attempt::Failed(StoreError::unavailable("connection lost", error)),
@@ -59,7 +62,7 @@ fn serve(pool: &Pool<PoolManager>, shared: &Shared, stats: &WriterStats, mut job
 }
 
 fn run_once(pooled: &mut Pooled, shared: &Shared, stats: &WriterStats, job: &mut dyn Job) -> Attempt {
-    let Pooled { connection, watch } = pooled;
+    let Pooled { connection, watch, .. } = pooled;
     watch.reset();
     if let Err(error) = begin(connection) {
         // Nothing was sent yet: a connection that died in the pool is simply replaced.

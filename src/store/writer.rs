@@ -5,7 +5,6 @@
 //! answers nobody `Ok`, and runs each job again alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
-use super::connection::{AnyConnection, Opener, Role, Target, Watch};
+use super::connection::{AnyConnection, OpenedFile, Opener, Role, Watch};
 use super::error::StoreError;
 use super::hot;
 use super::job::{Job, Verdict};
@@ -48,8 +47,7 @@ pub struct Writer {
 struct Open {
     conn: AnyConnection,
     watch: Arc<Watch>,
-    /// Device and inode of the file: if the path names another file now, what we write would be lost.
-    file: Option<(u64, u64)>,
+    file: OpenedFile,
 }
 
 /// The group could not be kept.
@@ -79,13 +77,14 @@ impl Writer {
     }
 
     fn serve(&mut self, first: Box<dyn Job>, queue: &Receiver<Box<dyn Job>>) {
+        if first.is_abandoned() {
+            return;
+        }
         let mut jobs = vec![first];
         if let Err(error) = self.begin() {
             self.open = None;
-            for job in jobs {
-                job.answer(Some(again(&error)));
-            }
-            return;
+            // Whoever waits now has waited as long as this one: they would only queue for the same answer.
+            return refuse(jobs.into_iter().chain(queue.try_iter()), &error);
         }
         match self.run_group(&mut jobs, queue) {
             Ok(()) => {
@@ -100,11 +99,13 @@ impl Writer {
                 self.stats.broken_groups.fetch_add(1, Ordering::Relaxed);
                 // Dropping the connection rolls back whatever is left of the transaction and forgets its state.
                 self.open = None;
-                for (index, job) in jobs.into_iter().enumerate() {
+                let mut rest = jobs.into_iter().enumerate();
+                while let Some((index, job)) = rest.next() {
                     if broken.panicked == Some(index) {
                         job.answer(Some(StoreError::Panicked));
-                    } else {
-                        self.run_alone(job);
+                    } else if let Err((job, error)) = self.run_alone(job) {
+                        let others = rest.map(|(_, job)| job).chain(queue.try_iter());
+                        return refuse(std::iter::once(job).chain(others), &error);
                     }
                 }
             }
@@ -130,6 +131,7 @@ impl Writer {
                 break;
             }
             match queue.try_recv() {
+                Ok(job) if job.is_abandoned() => {}
                 Ok(job) => jobs.push(job),
                 // Those whom the last commit answered are on their way back: a moment's wait saves a commit for a few.
                 Err(_) if jobs.len() * 2 < self.last_group => match queue.recv_timeout(GATHER) {
@@ -139,58 +141,65 @@ impl Writer {
                 Err(_) => break,
             }
         }
-        still_the_same_file(&self.opener, open).map_err(|_| Broken { panicked: None })?;
+        open.file.still_there().map_err(|_| Broken { panicked: None })?;
         Manager::commit_transaction(&mut open.conn).map_err(|error| {
             tracing::warn!(error = %StoreError::from(error), "a commit group failed and is run one by one");
             Broken { panicked: None }
         })
     }
 
-    /// One job in a transaction of its own: the slow, safe way after a group broke.
-    fn run_alone(&mut self, mut job: Box<dyn Job>) {
+    /// One job in a transaction of its own, and its answer: the slow, safe way after a group broke.
+    ///
+    /// # Errors
+    /// The database is out of reach, for the next job too. The job comes back unanswered.
+    fn run_alone(&mut self, mut job: Box<dyn Job>) -> Result<(), (Box<dyn Job>, StoreError)> {
+        if job.is_abandoned() {
+            return Ok(());
+        }
         if let Err(error) = self.begin() {
             self.open = None;
-            return job.answer(Some(error));
+            return Err((job, error));
         }
         let Some(open) = self.open.as_mut() else {
-            return job.answer(Some(StoreError::Panicked));
+            job.answer(Some(StoreError::Panicked));
+            return Ok(());
         };
         let mut group = Group::default();
         let ran = catch_unwind(AssertUnwindSafe(|| {
             let mut tx = WriteTx::new(&mut open.conn, &open.watch, &self.shared, &mut group);
             job.run(&mut tx)
         }));
-        let outcome = match ran {
-            Ok(Verdict::Keep) => still_the_same_file(&self.opener, open)
-                .and_then(|()| Manager::commit_transaction(&mut open.conn).map_err(StoreError::from)),
-            Ok(_) => match Manager::rollback_transaction(&mut open.conn) {
-                Ok(()) => Ok(()),
-                // SQLite may have rolled back by itself (disk full); the job's own error is the answer either way.
-                Err(_) => {
+        let failure = match ran {
+            Ok(Verdict::Keep) => open
+                .file
+                .still_there()
+                .and_then(|()| Manager::commit_transaction(&mut open.conn).map_err(StoreError::from))
+                .err(),
+            // SQLite may have rolled back by itself (disk full); the job's own error is the answer either way.
+            Ok(_) => {
+                if Manager::rollback_transaction(&mut open.conn).is_err() {
                     self.open = None;
-                    return job.answer(None);
                 }
-            },
-            Err(_) => Err(StoreError::Panicked),
-        };
-        match outcome {
-            Ok(()) => job.answer(None),
-            Err(error) => {
-                self.open = None;
-                job.answer(Some(error));
+                None
             }
+            Err(_) => Some(StoreError::Panicked),
+        };
+        if failure.is_some() {
+            self.open = None;
         }
+        job.answer(failure);
+        Ok(())
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {
         if let Some(open) = &self.open
-            && still_the_same_file(&self.opener, open).is_err()
+            && open.file.still_there().is_err()
         {
             self.open = None;
         }
         if self.open.is_none() {
             let (conn, watch) = self.opener.open(Role::Writer)?;
-            let file = file_identity(&self.opener.target);
+            let file = OpenedFile::of(&self.opener.target);
             self.open = Some(Open { conn, watch, file });
         }
         let open = self.open.as_mut().ok_or(StoreError::Panicked)?;
@@ -210,6 +219,14 @@ impl Writer {
         {
             tracing::warn!(%error, "the last checkpoint failed; the next start does it");
         }
+    }
+}
+
+/// Answers all with the failure. Collected first: whoever comes after the first answer may find things mended.
+fn refuse(jobs: impl Iterator<Item = Box<dyn Job>>, error: &StoreError) {
+    let waiting: Vec<Box<dyn Job>> = jobs.collect();
+    for job in waiting {
+        job.answer(Some(again(error)));
     }
 }
 
@@ -240,26 +257,6 @@ fn run_nested(
             Ok(())
         }
     }
-}
-
-fn file_identity(target: &Target) -> Option<(u64, u64)> {
-    let Target::Sqlite(path) = target else { return None };
-    identity_of(path)
-}
-
-fn identity_of(path: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
-}
-
-fn still_the_same_file(opener: &Opener, open: &Open) -> Result<(), StoreError> {
-    if file_identity(&opener.target) == open.file && open.file.is_some() {
-        return Ok(());
-    }
-    Err(StoreError::Unavailable {
-        reason: "gone",
-        source: None,
-    })
 }
 
 /// The same failure for every job of a group; the source stays with the log.

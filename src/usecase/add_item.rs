@@ -15,6 +15,7 @@ use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
 use crate::store::bibs::BibView;
 use crate::store::events::Event;
+use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
 use crate::store::items::NewItem;
 use crate::store::tx::WriteTx;
@@ -169,3 +170,5 @@ fn row(command: &AddItem, placed: &Placed, id: ItemId, now_millis: i64) -> NewIt
         created_at: now_millis,
     }
 }
+
+impl Outcome for ItemView {}

@@ -53,7 +53,9 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: I
     let unit = caller.unit.unwrap_or(hold.facts.pickup);
     caller.require(Right::CancelHold, unit, &network)?;
     let item = set_aside(tx, &hold, unit, &network)?;
-    tx.lock_readers(&[hold.facts.reader])?;
+    let reader = tx
+        .lock_reader(hold.facts.reader, &network)?
+        .ok_or(UseCaseError::NotFound("reader"))?;
     let now = item
         .as_ref()
         .map_or_else(|| tx.now(), |item| record::now_for(tx, &item.facts));
@@ -62,7 +64,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: I
         None => None,
     };
     let next_shelf_number = match &item {
-        Some(item) => tx.next_shelf_number(item.facts.current)?,
+        Some(item) => record::shelf_number(tx, item, next_hold.as_ref(), item.facts.current)?,
         None => 1,
     };
     let act = record::act_of(caller, unit, &network, &command.consent, None);
@@ -78,6 +80,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: I
     let plan = cancel_hold::decide(&facts, now)?;
     tx.close_hold(hold.facts.id, hold.bib, hold.facts.reader, HoldEnd::Cancelled, now)?;
     let mut event = Event::new(EventKind::HoldCancelled, now, unit, act.channel.code())
+        .of_reader(reader.id, reader.category, record::age_band(&reader, &network, now))
         .by(caller.staff(), caller.device())
         .detail(json!({"hold_id": hold.facts.id, "consent": record::consent_detail(&plan.passed)}));
     event.bib = Some(hold.bib);

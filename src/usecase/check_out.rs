@@ -196,8 +196,12 @@ fn demand(
     let own = own
         .into_iter()
         .filter(|hold| hold.item.is_none_or(|target| target == item.facts.id));
-    // The one this copy is set aside for comes first.
-    let own = own.min_by_key(|hold| hold.captured_item != Some(item.facts.id));
+    // The one this copy is set aside for comes first, then one that has no copy yet.
+    let own = own.min_by_key(|hold| match hold.captured_item {
+        Some(captured) if captured == item.facts.id => 0,
+        None => 1,
+        Some(_) => 2,
+    });
     let today = network.local_day(now);
     let waiting = tx.count_fillable(network, &CopyFacts::of(&item.facts), today, reader.id)?;
     Ok(Demand {

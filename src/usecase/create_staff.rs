@@ -16,6 +16,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{StaffId, UnitId};
 use crate::domain::network::Network;
 use crate::store::events::Event;
+use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
 use crate::store::staff::NewStaff;
 use crate::store::tx::WriteTx;
@@ -173,3 +174,5 @@ const fn height(role: Role) -> u8 {
         Role::Librarian | Role::Cataloguer | Role::Courier | Role::Cashier | Role::Auditor | Role::ReadOnly => 0,
     }
 }
+
+impl Outcome for StaffView {}

@@ -17,6 +17,7 @@ use crate::domain::membership::{Joined, Membership};
 use crate::domain::network::{Collection, Network};
 use crate::domain::unit::{Unit, UnitKind};
 use crate::store::events::Event;
+use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
@@ -261,3 +262,5 @@ fn memberships(command: &CreateUnit, network: &Network, unit: UnitId) -> Result<
     wrong.check()?;
     Ok(rows)
 }
+
+impl Outcome for UnitView {}

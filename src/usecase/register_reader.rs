@@ -18,6 +18,7 @@ use crate::domain::ids::{CategoryId, ReaderId, UnitId};
 use crate::domain::network::{Category, Network};
 use crate::domain::reader::{CardStatus, CreditBand, ReaderStatus};
 use crate::store::events::Event;
+use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
 use crate::store::readers::{NewCard, NewReader, band_code, day_text};
 use crate::store::tx::WriteTx;
@@ -183,5 +184,11 @@ fn check_birth(born: NaiveDate, today: NaiveDate, category: Option<&Category>, w
             "birth_date",
             format!("too old for the category {}: {age}", category.code),
         );
+    }
+}
+
+impl Outcome for RegisteredReader {
+    fn reader_id(&self) -> Option<i64> {
+        Some(self.id)
     }
 }

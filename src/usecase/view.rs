@@ -9,6 +9,7 @@ use crate::domain::network::Network;
 use crate::domain::refusal::{Lang, Refusal};
 use crate::domain::route::NextStep;
 use crate::store::holds::HoldView as HoldRow;
+use crate::store::idempotency::Outcome;
 use crate::store::loans::LoanView as LoanRow;
 
 /// One reason to say no, or something to be told.
@@ -287,4 +288,24 @@ pub fn unit_code(network: &Network, id: i64) -> String {
 /// The refusals as the API shows them.
 pub fn refusal_views(refusals: &[Refusal]) -> Vec<RefusalView> {
     refusals.iter().map(RefusalView::from).collect()
+}
+
+impl Outcome for CheckOutOutcome {
+    fn reader_id(&self) -> Option<i64> {
+        self.loan.as_ref().and_then(|loan| loan.reader_id)
+    }
+}
+
+impl Outcome for CheckInOutcome {}
+
+impl Outcome for LoanOutcome {
+    fn reader_id(&self) -> Option<i64> {
+        self.loan.reader_id
+    }
+}
+
+impl Outcome for HoldOutcome {
+    fn reader_id(&self) -> Option<i64> {
+        self.hold.reader_id
+    }
 }

@@ -10,8 +10,9 @@ use super::view::{LoanOutcome, LoanView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::{AgeBand, EventKind};
+use crate::domain::hold::Target;
 use crate::domain::ids::LoanId;
-use crate::domain::void_loan::{self, Facts, Plan, RestoresHold};
+use crate::domain::void_loan::{self, Facts, FilledHold, Plan, RestoresHold};
 use crate::store::ids::IdRun;
 use crate::store::loans::{LoadedLoan, LoanEnd};
 use crate::store::tx::WriteTx;
@@ -54,8 +55,8 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdR
     caller.require(Right::VoidLoan, unit, &network)?;
     let (item, loaded, reader) = find(tx, caller, command.loan, &network)?;
     tx.lock_readers(&[reader])?;
-    let filled = match loaded.as_ref().and_then(|loaded| loaded.filled_hold) {
-        Some(hold) => tx.filled_hold(hold)?,
+    let filled = match &loaded {
+        Some(loaded) => filled_hold(tx, loaded)?,
         None => None,
     };
     let act = record::act_of(caller, unit, &network, &command.consent, None);
@@ -84,6 +85,21 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdR
         notices: refusal_views(&plan.passed.notices),
         overridden: record::overridden_codes(&plan.passed),
     })
+}
+
+/// The hold the loan filled, unless the reader waits for the same again: then that one stands, and the old one stays filled.
+fn filled_hold(tx: &mut WriteTx<'_>, loaded: &LoadedLoan) -> Result<Option<FilledHold>> {
+    let Some(id) = loaded.filled_hold else { return Ok(None) };
+    let Some(old) = tx.hold(id)? else { return Ok(None) };
+    let target = match old.facts.target {
+        Target::Bib(_) => None,
+        Target::Item(item) => Some(item),
+    };
+    let open = tx.open_holds_on_bib(loaded.loan.reader, old.bib)?;
+    if open.iter().any(|hold| hold.item == target) {
+        return Ok(None);
+    }
+    Ok(tx.filled_hold(id)?)
 }
 
 fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loaded: &LoadedLoan, command: &VoidLoan) -> Result<()> {

@@ -30,7 +30,7 @@ async fn claim(store: &Arc<Store>, key: &str) -> bool {
         key: key.into(),
         request_hash: [7; 32],
     };
-    let once = store.write_once::<u8, StoreError, _>(Some(claim), |_| Ok(1)).await;
+    let once = store.write_once::<i64, StoreError, _>(Some(claim), |_| Ok(1)).await;
     once.expect("written").replayed
 }
 

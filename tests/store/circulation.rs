@@ -1,9 +1,15 @@
 //! Races: what two people at once must never do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tongjie::domain::barcode::{Barcode, CardNumber};
+use tongjie::domain::ids::BibId;
 use tongjie::store::StoreError;
 use tongjie::usecase::UseCaseError;
+use tongjie::usecase::check_in::{CheckIn, check_in};
+use tongjie::usecase::place_hold::{PlaceHold, place_hold};
+use tongjie::usecase::record::Consent;
 
 use crate::database::Engine;
 use crate::world::{World, lend};
@@ -135,5 +141,62 @@ async fn a_check_out_takes_at_most_twelve_statements() {
             .load(std::sync::atomic::Ordering::Relaxed);
         eprintln!("statements per check-out on {engine:?}: {statements}");
         assert!(statements <= 12, "{engine:?}: {statements} statements");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn copies_that_reach_one_hold_shelf_at_once_get_a_place_each() {
+    const COPIES: usize = 24;
+    for engine in Engine::all() {
+        let world = World::new(engine, COPIES, 2 * COPIES).await;
+        for n in 0..COPIES {
+            let (lent, _) = world
+                .lend(&format!("I{n}"), &format!("R{n}"), None)
+                .await
+                .expect("lent");
+            let bib = BibId::new(lent.loan.expect("a loan").bib_id);
+            let waiting = PlaceHold {
+                card_number: Some(CardNumber::parse(&format!("R{}", COPIES + n)).expect("a card number")),
+                bib,
+                item: None,
+                pickup_unit_code: "main".into(),
+                not_before: None,
+                wanted_until: None,
+                consent: Consent::default(),
+            };
+            place_hold(&world.store, &world.librarian(), waiting, None)
+                .await
+                .expect("the only copy is out");
+        }
+        let gate = Arc::new(tokio::sync::Barrier::new(COPIES));
+        let returns: Vec<_> = (0..COPIES)
+            .map(|n| {
+                let (store, caller, gate) = (world.store.clone(), world.librarian(), gate.clone());
+                tokio::spawn(async move {
+                    gate.wait().await;
+                    let command = CheckIn {
+                        item_barcode: Barcode::parse(&format!("I{n}")).expect("a barcode"),
+                        owner_unit_code: None,
+                        returned_at: None,
+                        consent: Consent::default(),
+                    };
+                    check_in(&store, &caller, command, None).await
+                })
+            })
+            .collect();
+        let mut places = BTreeSet::new();
+        for one in returns {
+            let outcome = one
+                .await
+                .expect("no panic")
+                .expect("a returned book is never left nowhere")
+                .value;
+            places.insert(outcome.next_step.shelf_number.expect("its reader waits here"));
+        }
+        assert_eq!(
+            places,
+            (1..=u32::try_from(COPIES).expect("few")).collect(),
+            "{engine:?}"
+        );
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc;
 
+use diesel::prelude::*;
 use tongjie::domain::ids::BibId;
 use tongjie::store::{Store, StoreError};
 
@@ -214,4 +215,44 @@ async fn a_lost_file_is_unavailable_and_its_return_needs_no_restart() {
         .lend("I1", "R0", None)
         .await
         .expect("works again without a restart");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_waits_for_any_more_does_not_happen_later() {
+    let db = Database::new(Engine::Sqlite);
+    let store = db.open(Clock::fixed(noon()));
+    let (release, first) = hold_writer(&store).await;
+    let given_up = submit_bib(&store, 1, 10);
+    let kept = submit_bib(&store, 2, 10);
+    waits_for(&store, 2).await;
+    given_up.abort();
+    assert!(given_up.await.expect_err("aborted").is_cancelled());
+    drop(release);
+    first.await.expect("no panic").expect("kept");
+    kept.await.expect("no panic").expect("kept");
+    assert!(!exists(&store, 1).await && exists(&store, 2).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_held_outside_is_answered_to_all_who_wait_at_once() {
+    let db = Database::new(Engine::Sqlite);
+    let mut options = db.options(Clock::fixed(noon()));
+    options.busy_timeout = std::time::Duration::from_millis(200);
+    let store = Store::open(options).expect("opens");
+    let mut outside = diesel::SqliteConnection::establish(&db.file().display().to_string()).expect("another process");
+    diesel::sql_query("BEGIN IMMEDIATE")
+        .execute(&mut outside)
+        .expect("locked");
+    let jobs: Vec<_> = (1..=20).map(|id| submit_bib(&store, id, 10)).collect();
+    let mut locked = 0;
+    for job in jobs {
+        let answer = job.await.expect("no panic");
+        locked += usize::from(matches!(answer, Err(StoreError::Unavailable { reason: "locked", .. })));
+    }
+    assert_eq!(locked, 20);
+    diesel::sql_query("ROLLBACK").execute(&mut outside).expect("unlocked");
+    submit_bib(&store, 30, 10)
+        .await
+        .expect("no panic")
+        .expect("works again");
 }

@@ -65,3 +65,17 @@ pub fn analyze(conn: &mut AnyConnection) -> QueryResult<()> {
     }
     Ok(())
 }
+
+/// Lets one transaction at a time give out places on a unit's hold shelf, until its end. Taken after all row locks, so it
+/// cannot close a circle. SQLite has one writer and needs none.
+pub fn lock_hold_shelf(conn: &mut AnyConnection, unit: i64) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+            .bind::<diesel::sql_types::BigInt, _>(HOLD_SHELF_LOCKS | unit)
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// The upper bits of the hold shelves' advisory locks: a range nothing else uses. Unit ids stay below 2^53.
+const HOLD_SHELF_LOCKS: i64 = 0x2a40_0000_0000_0000;
