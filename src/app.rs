@@ -96,6 +96,7 @@ pub fn store_options(config: &Config, clock: Clock) -> StoreOptions {
     StoreOptions {
         target,
         pool_size: config.database.pool_size,
+        write_workers: config.database.write_workers,
         read_pool_size: config.database.read_pool_size,
         busy_timeout: Duration::from_millis(config.database.busy_timeout_ms),
         queue_limit: config.database.queue_limit,

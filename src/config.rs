@@ -121,6 +121,7 @@ pub struct DatabaseConfig {
     #[serde(deserialize_with = "empty_is_none")]
     pub url: Option<DatabaseUrl>,
     pub pool_size: u32,
+    pub write_workers: u32,
     pub read_pool_size: u32,
     pub busy_timeout_ms: u64,
     pub queue_limit: usize,
@@ -281,6 +282,7 @@ impl Config {
             return bad("data.dir", "a directory is needed");
         }
         within("database.pool_size", database.pool_size, 1..=512)?;
+        within("database.write_workers", database.write_workers, 1..=256)?;
         within("database.read_pool_size", database.read_pool_size, 1..=64)?;
         within("database.busy_timeout_ms", database.busy_timeout_ms, 1..=60_000)?;
         within("database.queue_limit", database.queue_limit, 1..=100_000)?;

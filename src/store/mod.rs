@@ -61,6 +61,8 @@ pub struct StoreOptions {
     pub target: Target,
     /// PostgreSQL connections.
     pub pool_size: u32,
+    /// PostgreSQL: changes carried out at once; the rest of the pool is left to reads.
+    pub write_workers: u32,
     /// SQLite readers.
     pub read_pool_size: u32,
     pub busy_timeout: Duration,
@@ -81,6 +83,7 @@ impl StoreOptions {
         Self {
             target,
             pool_size: 16,
+            write_workers: 4,
             read_pool_size: 4,
             busy_timeout: Duration::from_secs(5),
             queue_limit: 1024,
@@ -142,7 +145,7 @@ impl Store {
         let (sender, receiver) = bounded::<Box<dyn Job>>(options.queue_limit);
         let mut workers = Vec::new();
         if is_postgres {
-            for n in 0..options.pool_size.saturating_sub(2).max(1) {
+            for n in 0..options.write_workers.min(options.pool_size.max(3) - 2) {
                 let (pool, shared, stats, receiver) = (pool.clone(), shared.clone(), stats.clone(), receiver.clone());
                 workers.push(spawn(&format!("pg-write-{n}"), move || {
                     postgres::work(&pool, &shared, &stats, &receiver);
