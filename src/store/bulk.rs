@@ -5,20 +5,18 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 use super::bibs::NewBib;
 use super::connection::AnyConnection;
 use super::error::StoreError;
-use super::events::{Event, EventRow, SideRow};
+use super::events::{Event, EventRow, SideRow, random_bytes, visit_number};
 use super::ids::IdRun;
 use super::items::NewItem;
 use super::loans::NewLoan;
 use super::readers::{NewCard, NewReader, day_text};
 use super::schema::{bib_isbns, bibs, cards, event_personal, events, items, loans, readers};
 use super::tx::{ReadTx, WriteTx};
-use crate::domain::ids::{BibId, CategoryId, DeviceId, ItemId, ItemTypeId, ReaderId, StaffId, UnitId};
+use crate::domain::ids::{BibId, ReaderId, UnitId};
 
 /// Rows in one statement of PostgreSQL: at 22 columns a row far below the 65,535 parameters it takes.
 const ROWS_PER_STATEMENT: usize = 500;
@@ -87,25 +85,11 @@ impl PastVisits {
     }
 
     fn number(&self, reader: ReaderId, unit: UnitId, day: &str) -> Result<i64, StoreError> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0)
-            .map_err(|_| StoreError::Corrupt("the visit key has no length".into()))?;
-        mac.update(&reader.get().to_be_bytes());
-        mac.update(&unit.get().to_be_bytes());
-        mac.update(day.as_bytes());
-        let code = mac.finalize().into_bytes();
-        let mut first = [0_u8; 8];
-        first.copy_from_slice(&code[..8]);
-        Ok((u64::from_be_bytes(first) >> 11).cast_signed())
+        visit_number(
+            &self.0,
+            &[&reader.get().to_be_bytes(), &unit.get().to_be_bytes(), day.as_bytes()],
+        )
     }
-}
-
-fn random_bytes<const N: usize>() -> Result<[u8; N], StoreError> {
-    let mut bytes = [0_u8; N];
-    getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable {
-        reason: "no randomness",
-        source: None,
-    })?;
-    Ok(bytes)
 }
 
 impl ReadTx<'_> {
@@ -209,72 +193,17 @@ impl WriteTx<'_> {
         let mut sides = Vec::new();
         for event in new {
             let seq = self.next_event_seq(ids.next())?;
-            let side = side_row(seq, event)?;
-            rows.push(event_row(
-                seq,
-                event,
-                day_text(self.day_of(event.at)),
-                visits,
-                side.as_ref(),
-            )?);
+            let day = day_text(self.day_of(event.at));
+            let visit = event
+                .reader
+                .map(|reader| visits.number(reader, event.unit, &day))
+                .transpose()?;
+            let side = SideRow::of(seq, event)?;
+            rows.push(EventRow::of(seq, event, day, visit, side.as_ref()));
             sides.extend(side);
         }
         insert_rows!(self, events::table, rows.as_slice());
         insert_rows!(self, event_personal::table, sides.as_slice());
         Ok(())
     }
-}
-
-fn side_row(seq: i64, event: &Event<'_>) -> Result<Option<SideRow>, StoreError> {
-    if event.reader.is_none() && event.staff.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(SideRow {
-        seq,
-        salt: random_bytes::<16>()?.to_vec(),
-        reader_id: event.reader.map(ReaderId::get),
-        staff_id: event.staff.map(StaffId::get),
-        data: if event.personal.is_null() {
-            String::new()
-        } else {
-            event.personal.to_string()
-        },
-    }))
-}
-
-fn event_row(
-    seq: i64,
-    event: &Event<'_>,
-    day: String,
-    visits: &PastVisits,
-    side: Option<&SideRow>,
-) -> Result<EventRow, StoreError> {
-    let visit_id = event
-        .reader
-        .map(|reader| visits.number(reader, event.unit, &day))
-        .transpose()?;
-    Ok(EventRow {
-        seq,
-        at: event.at.timestamp_millis(),
-        day,
-        kind: event.kind.code().to_owned(),
-        unit_id: event.unit.get(),
-        item_id: event.item.map(ItemId::get),
-        bib_id: event.bib.map(BibId::get),
-        owner_unit_id: event.owner.map(UnitId::get),
-        home_unit_id: event.home.map(UnitId::get),
-        item_type_id: event.item_type.map(ItemTypeId::get),
-        clc_class: event.clc_class.map(str::to_owned),
-        category_id: event.category.map(CategoryId::get),
-        age_band: event.age_band.map(|band| band.code().to_owned()),
-        channel: event.channel.to_owned(),
-        device_id: event.device.map(DeviceId::get),
-        visit_id,
-        detail: if event.detail.is_null() {
-            String::new()
-        } else {
-            event.detail.to_string()
-        },
-        commitment: side.map(|side| side.commitment().to_vec()),
-    })
 }

@@ -49,11 +49,6 @@ impl StoreError {
             source: Some(Box::new(source)),
         }
     }
-
-    /// Another try may succeed without anybody doing anything.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Busy | Self::Retry(_))
-    }
 }
 
 /// The words the engines use for what passes by itself or by an operator's hand, with our name for each.

@@ -173,6 +173,30 @@ pub(super) const EVENT_COLUMNS: EventColumns = (
 );
 
 impl EventRow {
+    /// The row of an event: what a seal covers, however many are appended at a time.
+    pub(super) fn of(seq: i64, event: &Event<'_>, day: String, visit_id: Option<i64>, side: Option<&SideRow>) -> Self {
+        Self {
+            seq,
+            at: event.at.timestamp_millis(),
+            day,
+            kind: event.kind.code().to_owned(),
+            unit_id: event.unit.get(),
+            item_id: event.item.map(ItemId::get),
+            bib_id: event.bib.map(BibId::get),
+            owner_unit_id: event.owner.map(UnitId::get),
+            home_unit_id: event.home.map(UnitId::get),
+            item_type_id: event.item_type.map(ItemTypeId::get),
+            clc_class: event.clc_class.map(str::to_owned),
+            category_id: event.category.map(CategoryId::get),
+            age_band: event.age_band.map(|band| band.code().to_owned()),
+            channel: event.channel.to_owned(),
+            device_id: event.device.map(DeviceId::get),
+            visit_id,
+            detail: json_text(&event.detail),
+            commitment: side.map(|side| side.commitment().to_vec()),
+        }
+    }
+
     fn statement(&self) -> InsertEvent<'_> {
         InsertEvent {
             seq: self.seq,
@@ -240,32 +264,8 @@ impl WriteTx<'_> {
             Some(reader) => Some(self.visit_of(reader, event.unit, day)?),
             None => None,
         };
-        let side = (event.reader.is_some() || event.staff.is_some()).then(|| SideRow::new(seq, event));
-        let side = side.transpose()?;
-        let row = EventRow {
-            seq,
-            at: event.at.timestamp_millis(),
-            day: super::readers::day_text(day),
-            kind: event.kind.code().to_owned(),
-            unit_id: event.unit.get(),
-            item_id: event.item.map(ItemId::get),
-            bib_id: event.bib.map(BibId::get),
-            owner_unit_id: event.owner.map(UnitId::get),
-            home_unit_id: event.home.map(UnitId::get),
-            item_type_id: event.item_type.map(ItemTypeId::get),
-            clc_class: event.clc_class.map(str::to_owned),
-            category_id: event.category.map(CategoryId::get),
-            age_band: event.age_band.map(|band| band.code().to_owned()),
-            channel: event.channel.to_owned(),
-            device_id: event.device.map(DeviceId::get),
-            visit_id,
-            detail: if event.detail.is_null() {
-                String::new()
-            } else {
-                event.detail.to_string()
-            },
-            commitment: side.as_ref().map(|side| side.commitment().to_vec()),
-        };
+        let side = SideRow::of(seq, event)?;
+        let row = EventRow::of(seq, event, super::readers::day_text(day), visit_id, side.as_ref());
         row.statement().run(self.conn)?;
         if let Some(side) = side {
             side.statement().run(self.conn)?;
@@ -277,15 +277,7 @@ impl WriteTx<'_> {
     /// the next day: from then on nobody can tell whose visit it was.
     fn visit_of(&mut self, reader: ReaderId, unit: UnitId, day: NaiveDate) -> Result<i64, StoreError> {
         let key = self.visit_key(day)?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key)
-            .map_err(|_| StoreError::Corrupt("the visit key has no length".into()))?;
-        mac.update(&reader.get().to_be_bytes());
-        mac.update(&unit.get().to_be_bytes());
-        let code = mac.finalize().into_bytes();
-        let mut first = [0_u8; 8];
-        first.copy_from_slice(&code[..8]);
-        // 53 bits: safe in JavaScript.
-        Ok((u64::from_be_bytes(first) >> 11).cast_signed())
+        visit_number(&key, &[&reader.get().to_be_bytes(), &unit.get().to_be_bytes()])
     }
 
     fn visit_key(&mut self, day: NaiveDate) -> Result<[u8; 32], StoreError> {
@@ -332,18 +324,18 @@ pub(super) struct SideRow {
 }
 
 impl SideRow {
-    fn new(seq: i64, event: &Event<'_>) -> Result<Self, StoreError> {
-        Ok(Self {
+    /// The erasable side of an event, if anybody took part in it.
+    pub(super) fn of(seq: i64, event: &Event<'_>) -> Result<Option<Self>, StoreError> {
+        if event.reader.is_none() && event.staff.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
             seq,
             salt: random_bytes::<16>()?.to_vec(),
             reader_id: event.reader.map(ReaderId::get),
             staff_id: event.staff.map(StaffId::get),
-            data: if event.personal.is_null() {
-                String::new()
-            } else {
-                event.personal.to_string()
-            },
-        })
+            data: json_text(&event.personal),
+        }))
     }
 
     fn statement(&self) -> InsertSide<'_> {
@@ -367,7 +359,27 @@ impl SideRow {
     }
 }
 
-fn random_bytes<const N: usize>() -> Result<[u8; N], StoreError> {
+/// Nothing is written as nothing, not as `null`.
+fn json_text(value: &Value) -> String {
+    if value.is_null() {
+        String::new()
+    } else {
+        value.to_string()
+    }
+}
+
+/// A keyed hash of the parts in 53 bits: safe in JavaScript.
+pub(super) fn visit_number(key: &[u8; 32], parts: &[&[u8]]) -> Result<i64, StoreError> {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key).map_err(|_| StoreError::Corrupt("the visit key has no length".into()))?;
+    parts.iter().for_each(|part| mac.update(part));
+    let code = mac.finalize().into_bytes();
+    let mut first = [0_u8; 8];
+    first.copy_from_slice(&code[..8]);
+    Ok((u64::from_be_bytes(first) >> 11).cast_signed())
+}
+
+pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0_u8; N];
     getrandom::fill(&mut bytes).map_err(|_| StoreError::Unavailable {
         reason: "no randomness",
