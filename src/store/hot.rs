@@ -90,16 +90,13 @@ macro_rules! statements {
     )*};
 }
 statements! {
-    /// Claims an idempotency key; 0 rows when it is taken.
-    ClaimKey<'a> { client: &'a str, key: &'a str, request_hash: &'a [u8], created_at: i64 } =
-        ["INSERT INTO idempotency_keys (client, key, request_hash, created_at) VALUES ("]
-        [client: &'a str] [", "] [key: &'a str] [", "] [request_hash: &'a [u8]] [", "] [created_at: i64]
-        [") ON CONFLICT DO NOTHING"];
-
-    /// Stores an outcome under its key.
-    StoreOutcome<'a> { client: &'a str, key: &'a str, outcome: &'a str, reader_id: Option<i64> } =
-        ["UPDATE idempotency_keys SET outcome = "] [outcome: &'a str] [", reader_id = "] [reader_id: Option<i64>]
-        [" WHERE client = "] [client: &'a str] [" AND key = "] [key: &'a str];
+    /// Stores the outcome of a keyed call; 0 rows when the key is taken.
+    StoreOutcome<'a> {
+        digest: &'a [u8], request_hash: &'a [u8], reader_id: Option<i64>, outcome: &'a str, created_at: i64,
+    } =
+        ["INSERT INTO idempotency_keys (digest, request_hash, reader_id, outcome, created_at) VALUES ("]
+        [digest: &'a [u8]] [", "] [request_hash: &'a [u8]] [", "] [reader_id: Option<i64>] [", "] [outcome: &'a str]
+        [", "] [created_at: i64] [") ON CONFLICT DO NOTHING"];
 
     /// Where an item is now, in what state, since when.
     SetItemState<'a> { status: &'a str, current_unit_id: i64, last_event_at: i64, id: i64 } =

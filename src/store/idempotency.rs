@@ -1,11 +1,13 @@
-//! Idempotency keys: claimed by the first statement of a write, stored with the effect, replayed as the stored outcome.
+//! Idempotency keys: looked up by the first statement of a write, stored with the effect by the last, replayed as the
+//! stored outcome. Of two calls with one key at once, the second to store rolls back and answers what the first stored.
 
 use diesel::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
-use super::hot::{ClaimKey, StoreOutcome};
+use super::hot::{StoreOutcome, on_engine};
 use super::schema::idempotency_keys;
 use super::tx::WriteTx;
 use crate::domain::ids::ReaderId;
@@ -31,66 +33,61 @@ pub trait Outcome: Serialize + DeserializeOwned {
 impl Outcome for () {}
 impl Outcome for i64 {}
 
-/// What a claim found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claimed {
-    /// Ours now.
-    Fresh,
-    /// Used before, with this outcome (JSON).
-    Before(String),
+impl Claim {
+    /// What the key is stored and found under: 128 bits of SHA-256 over client and key, so that the index stays narrow
+    /// however long keys are, and no table says who called.
+    fn digest(&self) -> [u8; 16] {
+        let mut hash = Sha256::new();
+        hash.update((self.client.len() as u64).to_be_bytes());
+        hash.update(&self.client);
+        hash.update(&self.key);
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&hash.finalize()[..16]);
+        digest
+    }
 }
 
 impl WriteTx<'_> {
-    /// Claims a key. A concurrent duplicate waits here until the first is decided.
+    /// The stored outcome (JSON) of an earlier call with this key.
     ///
     /// # Errors
-    /// `KeyReused` when the stored request was another one.
-    pub fn claim_key(&mut self, claim: &Claim) -> Result<Claimed, StoreError> {
-        let now = self.now().timestamp_millis();
-        let claiming = ClaimKey {
-            client: &claim.client,
-            key: &claim.key,
-            request_hash: &claim.request_hash,
-            created_at: now,
-        };
-        if claiming.run(self.conn)? == 1 {
-            return Ok(Claimed::Fresh);
+    /// `KeyReused` when that call asked for something else.
+    pub fn outcome_of(&mut self, claim: &Claim) -> Result<Option<String>, StoreError> {
+        let digest = claim.digest();
+        let query = idempotency_keys::table
+            .find(&digest[..])
+            .select((idempotency_keys::request_hash, idempotency_keys::outcome));
+        let found: Option<(Vec<u8>, String)> = on_engine!(self.conn, conn => query.get_result(conn)).optional()?;
+        match found {
+            Some((hash, _)) if hash != claim.request_hash => Err(StoreError::KeyReused),
+            found => Ok(found.map(|(_, outcome)| outcome)),
         }
-        let (hash, outcome): (Vec<u8>, Option<String>) = idempotency_keys::table
-            .find((&claim.client, &claim.key))
-            .select((idempotency_keys::request_hash, idempotency_keys::outcome))
-            .first(self.conn)?;
-        if hash != claim.request_hash {
-            return Err(StoreError::KeyReused);
-        }
-        // Inside one commit group the claim of a job that was undone is gone; a claim without outcome cannot be seen.
-        outcome
-            .map(Claimed::Before)
-            .ok_or_else(|| StoreError::Corrupt("an idempotency key without outcome".into()))
     }
 
-    /// Stores the outcome beside the effect.
-    pub fn store_outcome(&mut self, claim: &Claim, outcome: &str, reader_id: Option<i64>) -> Result<(), StoreError> {
-        StoreOutcome {
-            client: &claim.client,
-            key: &claim.key,
-            outcome,
+    /// Stores the outcome beside the effect. `false`: a concurrent call with the same key was committed first. One that is
+    /// still under way is waited for.
+    pub fn store_outcome(&mut self, claim: &Claim, outcome: &str, reader_id: Option<i64>) -> Result<bool, StoreError> {
+        let stored = StoreOutcome {
+            digest: &claim.digest(),
+            request_hash: &claim.request_hash,
             reader_id,
+            outcome,
+            created_at: self.now().timestamp_millis(),
         }
         .run(self.conn)?;
-        Ok(())
+        Ok(stored == 1)
     }
 
     /// Deletes keys older than `before_millis`; answers how many.
     pub fn expire_keys(&mut self, before_millis: i64, at_most: i64) -> Result<usize, StoreError> {
-        let old: Vec<(String, String)> = idempotency_keys::table
+        let old: Vec<Vec<u8>> = idempotency_keys::table
             .filter(idempotency_keys::created_at.lt(before_millis))
-            .select((idempotency_keys::client, idempotency_keys::key))
+            .select(idempotency_keys::digest)
             .order(idempotency_keys::created_at)
             .limit(at_most)
             .load(self.conn)?;
-        for (client, key) in &old {
-            diesel::delete(idempotency_keys::table.find((client, key))).execute(self.conn)?;
+        for digest in &old {
+            diesel::delete(idempotency_keys::table.find(digest)).execute(self.conn)?;
         }
         Ok(old.len())
     }

@@ -44,7 +44,7 @@ use diesel::r2d2::{Pool, PooledConnection};
 use tokio::sync::{Semaphore, oneshot};
 
 use self::connection::{AnyConnection, Opener, PoolManager, Pooled, Role, Target};
-use self::idempotency::{Claim, Claimed, Outcome};
+use self::idempotency::{Claim, Outcome};
 use self::ids::IdBlocks;
 use self::job::{FromStore, Job, JobOf};
 use self::tx::{ReadTx, Shared, WriteTx};
@@ -206,7 +206,7 @@ impl Store {
         self.submit(work, false).await
     }
 
-    /// As `write`, but under an idempotency key: the first statement claims it, the outcome is stored with the effect,
+    /// As `write`, but under an idempotency key: the first statement looks it up, the outcome is stored with the effect,
     /// and a replay answers the stored outcome. Without a claim it is a plain `write`.
     ///
     /// # Errors
@@ -222,16 +222,26 @@ impl Store {
                 .submit(move |tx| work(tx).map(|value| Once { value, replayed: false }), false)
                 .await;
         };
+        let mut looked_again = false;
         let job = move |tx: &mut WriteTx<'_>| {
-            if let Claimed::Before(outcome) = tx.claim_key(&claim)? {
+            if let Some(outcome) = tx.outcome_of(&claim)? {
                 let value = serde_json::from_str(&outcome)
                     .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
                 return Ok(Once { value, replayed: true });
             }
-            let value = work(tx)?;
+            let value = match work(tx) {
+                Ok(value) => value,
+                Err(error) if !looked_again && may_be_our_own_doing(tx, &claim, &error)? => {
+                    looked_again = true;
+                    return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction).into());
+                }
+                Err(error) => return Err(error),
+            };
             let outcome = serde_json::to_string(&value)
                 .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
-            tx.store_outcome(&claim, &outcome, value.reader_id())?;
+            if !tx.store_outcome(&claim, &outcome, value.reader_id())? {
+                return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction).into());
+            }
             Ok(Once { value, replayed: false })
         };
         self.submit(job, true).await
@@ -338,6 +348,18 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// PostgreSQL: whether what stood in the way of a keyed call is the same call, made twice at once and committed meanwhile.
+/// Then the transaction is run again and finds the outcome.
+fn may_be_our_own_doing<E: FromStore>(tx: &mut WriteTx<'_>, claim: &Claim, error: &E) -> Result<bool, StoreError> {
+    match error.store_error() {
+        _ if !tx.is_postgres() => Ok(false),
+        // A unique index said no, and nothing more can be asked in this transaction.
+        Some(StoreError::Conflict(_)) => Ok(true),
+        Some(_) => Ok(false),
+        None => Ok(tx.outcome_of(claim)?.is_some()),
     }
 }
 

@@ -374,12 +374,11 @@ diesel::table! {
 }
 
 diesel::table! {
-    idempotency_keys (client, key) {
-        client -> Text,
-        key -> Text,
+    idempotency_keys (digest) {
+        digest -> Binary,
         request_hash -> Binary,
         reader_id -> Nullable<BigInt>,
-        outcome -> Nullable<Text>,
+        outcome -> Text,
         created_at -> BigInt,
     }
 }

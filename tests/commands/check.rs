@@ -33,9 +33,9 @@ const DAMAGE: &[(&str, &str, &str)] = &[
     ),
     (
         "invariant 7",
-        "INSERT INTO idempotency_keys (client, key, request_hash, outcome, created_at) \
-         VALUES ('staff:1', 'k', (SELECT hash FROM event_seals WHERE position = 1), NULL, 5)",
-        "a key without outcome",
+        "INSERT INTO idempotency_keys (digest, request_hash, outcome, created_at) \
+         SELECT hash, hash, 'half an out', 5 FROM event_seals WHERE position = 1",
+        "an outcome that is not whole",
     ),
     (
         "invariant 8",

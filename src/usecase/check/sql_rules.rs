@@ -106,8 +106,8 @@ pub(super) const QUEUES: &[SqlRule] = &[
 ];
 
 pub(super) const KEYS: &[SqlRule] = &[SqlRule {
-    fault: "a key without outcome, claimed at (UTC milliseconds)",
-    breaks: "SELECT created_at AS id FROM idempotency_keys WHERE outcome IS NULL",
+    fault: "an outcome that is not whole, stored at (UTC milliseconds)",
+    breaks: "SELECT created_at AS id FROM idempotency_keys WHERE outcome NOT LIKE '{%}'",
 }];
 
 pub(super) const EVENTS: &[SqlRule] = &[
