@@ -140,7 +140,8 @@ owner=$(grep -o '"unit_code" *: *"[^"]*"' "$TONGJIE__DATA__DIR/demo-accounts.jso
 "$tongjie" check </dev/null
 
 "$POSTGRES_BIN/createdb" "${pg[@]}" tongjie
-export TONGJIE__DATABASE__URL=${POSTGRES_URL%/*}/tongjie
+# Over the same socket as pgbench.
+export TONGJIE__DATABASE__URL=postgres://postgres@${POSTGRES_SOCKET//\//%2F}:$POSTGRES_PORT/tongjie
 measure postgres
 
 sqlite=$(json "$work/sqlite-mix.json" throughput_per_s)

@@ -106,9 +106,9 @@ pub const PAGE_BYTES: u64 = 2_048;
 /// What a SQLite connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The writer thread's.
+    /// The writer thread's, or a write worker's.
     Writer,
-    /// One of the readers.
+    /// For read transactions.
     Reader,
     /// May create the file: at start and for migrations only, so that a lost file is never replaced by an empty one.
     Creator,
@@ -134,7 +134,14 @@ impl Opener {
             Target::Postgres(url) => {
                 let mut pg = diesel::PgConnection::establish(url)
                     .map_err(|error| StoreError::unavailable("connection lost", error))?;
-                pg.batch_execute("SET timezone = 'UTC'; SET lock_timeout = '10s'; SET statement_timeout = '120s'")?;
+                pg.batch_execute("SET timezone = 'UTC'; SET lock_timeout = '10s'; SET jit = off")?;
+                pg.batch_execute(match role {
+                    // A plan stays as long as its connection. Made while a table was empty it would read the whole table
+                    // ever after, and slower with every row.
+                    Role::Writer => "SET statement_timeout = '120s'; SET enable_seqscan = off",
+                    Role::Reader => "SET statement_timeout = '30s'",
+                    Role::Creator => "SET statement_timeout = 0",
+                })?;
                 AnyConnection::Postgres(pg)
             }
         };

@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::closing::Closing;
 use super::error::StoreError;
 use super::hot::{InsertEvent, InsertSide};
 use super::schema::{event_personal, events, visit_keys};
@@ -197,7 +198,7 @@ impl EventRow {
         }
     }
 
-    fn statement(&self) -> InsertEvent<'_> {
+    pub(super) fn statement(&self) -> InsertEvent<'_> {
         InsertEvent {
             seq: self.seq,
             at: self.at,
@@ -266,11 +267,11 @@ impl WriteTx<'_> {
         };
         let side = SideRow::of(seq, event)?;
         let row = EventRow::of(seq, event, super::readers::day_text(day), visit_id, side.as_ref());
-        row.statement().run(self.conn)?;
-        if let Some(side) = side {
-            side.statement().run(self.conn)?;
+        self.close_with(Closing::Event(row))?;
+        match side {
+            Some(side) => self.close_with(Closing::Side(side)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// A number shared by what one reader does at one unit on one day, and by nothing else. The key of the day is deleted
@@ -313,7 +314,7 @@ impl WriteTx<'_> {
     }
 }
 
-#[derive(Debug, Insertable, Queryable)]
+#[derive(Debug, Clone, Insertable, Queryable)]
 #[diesel(table_name = event_personal)]
 pub(super) struct SideRow {
     pub(super) seq: i64,
@@ -338,7 +339,7 @@ impl SideRow {
         }))
     }
 
-    fn statement(&self) -> InsertSide<'_> {
+    pub(super) fn statement(&self) -> InsertSide<'_> {
         InsertSide {
             seq: self.seq,
             salt: &self.salt,

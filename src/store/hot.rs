@@ -140,6 +140,18 @@ statements! {
         [device_id: Option<i64>] [", "] [visit_id: Option<i64>] [", "] [detail: &'a str] [", "]
         [commitment: Option<&'a [u8]>] [")"];
 
+    /// Adds to a line of the statistics.
+    AddToCount<'a> {
+        day: &'a str, unit_id: i64, kind: &'a str, owner_unit_id: i64, item_type_id: i64, category_id: i64,
+        age_band: &'a str, channel: &'a str, n: i64,
+    } =
+        ["INSERT INTO daily_counts (day, unit_id, kind, owner_unit_id, item_type_id, category_id, age_band, channel, n) \
+          VALUES ("]
+        [day: &'a str] [", "] [unit_id: i64] [", "] [kind: &'a str] [", "] [owner_unit_id: i64] [", "] [item_type_id: i64]
+        [", "] [category_id: i64] [", "] [age_band: &'a str] [", "] [channel: &'a str] [", "] [n: i64]
+        [") ON CONFLICT (day, unit_id, kind, owner_unit_id, item_type_id, category_id, age_band, channel) \
+          DO UPDATE SET n = daily_counts.n + excluded.n"];
+
     /// Appends the erasable side of an event.
     InsertSide<'a> { seq: i64, salt: &'a [u8], reader_id: Option<i64>, staff_id: Option<i64>, data: &'a str } =
         ["INSERT INTO event_personal (seq, salt, reader_id, staff_id, data) VALUES ("]

@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use super::closing::{Closing, OutcomeRow};
 use super::error::StoreError;
-use super::hot::{StoreOutcome, on_engine};
-use super::schema::idempotency_keys;
+use super::hot::on_engine;
+use super::schema::{idempotency_keys, network_state};
 use super::tx::WriteTx;
 use crate::domain::ids::ReaderId;
 
@@ -54,28 +55,36 @@ impl WriteTx<'_> {
     /// `KeyReused` when that call asked for something else.
     pub fn outcome_of(&mut self, claim: &Claim) -> Result<Option<String>, StoreError> {
         let digest = claim.digest();
-        let query = idempotency_keys::table
-            .find(&digest[..])
-            .select((idempotency_keys::request_hash, idempotency_keys::outcome));
-        let found: Option<(Vec<u8>, String)> = on_engine!(self.conn, conn => query.get_result(conn)).optional()?;
-        match found {
-            Some((hash, _)) if hash != claim.request_hash => Err(StoreError::KeyReused),
-            found => Ok(found.map(|(_, outcome)| outcome)),
+        // The configuration's version comes along: it saves the use case a statement.
+        let query = network_state::table
+            .left_join(idempotency_keys::table.on(idempotency_keys::digest.eq(&digest[..])))
+            .select((
+                network_state::config_version,
+                idempotency_keys::request_hash.nullable(),
+                idempotency_keys::outcome.nullable(),
+            ));
+        let (version, hash, outcome): (i64, Option<Vec<u8>>, Option<String>) =
+            on_engine!(self.conn, conn => query.get_result(conn))?;
+        self.version = Some(version);
+        match hash {
+            Some(hash) if hash != claim.request_hash => Err(StoreError::KeyReused),
+            _ => Ok(outcome),
         }
     }
 
-    /// Stores the outcome beside the effect. `false`: a concurrent call with the same key was committed first. One that is
-    /// still under way is waited for.
-    pub fn store_outcome(&mut self, claim: &Claim, outcome: &str, reader_id: Option<i64>) -> Result<bool, StoreError> {
-        let stored = StoreOutcome {
-            digest: &claim.digest(),
-            request_hash: &claim.request_hash,
+    /// Stores the outcome beside the effect. A concurrent call with the same key that is still under way is waited for.
+    ///
+    /// # Errors
+    /// `Retry` when such a call was committed first (on PostgreSQL this shows when the job ends).
+    pub fn store_outcome(&mut self, claim: &Claim, outcome: String, reader_id: Option<i64>) -> Result<(), StoreError> {
+        let created_at = self.now().timestamp_millis();
+        self.close_with(Closing::Outcome(OutcomeRow {
+            digest: claim.digest(),
+            request_hash: claim.request_hash,
             reader_id,
             outcome,
-            created_at: self.now().timestamp_millis(),
-        }
-        .run(self.conn)?;
-        Ok(stored == 1)
+            created_at,
+        }))
     }
 
     /// Deletes keys older than `before_millis`; answers how many.

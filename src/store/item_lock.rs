@@ -5,13 +5,12 @@ use diesel::prelude::*;
 use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::items::parse_day;
+use super::loans::LoadedLoan;
 use super::readers::band_from_code;
-use super::schema::{bibs, holds, items, loans, readers, transits};
+use super::schema::{bibs, holds, items, readers, transits};
 use super::tx::WriteTx;
 use crate::clock::from_millis;
-use crate::domain::ids::{
-    BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, LoanId, ReaderId, TransitId, UnitId,
-};
+use crate::domain::ids::{BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, ReaderId, TransitId, UnitId};
 use crate::domain::item::{
     CapturedHold, ItemFacts, ItemStatus, OpenLoanOfItem, OpenTransit, ReturnPolicy, TransitReason,
 };
@@ -73,6 +72,8 @@ macro_rules! item_columns {
 pub struct LoadedItem {
     pub facts: ItemFacts,
     pub title: String,
+    /// The open loan with the snapshot its events need.
+    pub loan: Option<LoadedLoan>,
     /// Open holds on the bib: when 0 no queue needs reading.
     pub open_holds_of_bib: u32,
 }
@@ -83,7 +84,7 @@ pub struct Candidate {
     pub id: ItemId,
     pub bib_id: BibId,
     pub owner: UnitId,
-    /// SQLite: the row as read by the one writer, as good as locked. Saves a statement.
+    /// The rows as read under their locks, or by SQLite's one writer. Saves a statement.
     read: Option<Box<(ItemRow, BibRow)>>,
 }
 
@@ -100,42 +101,44 @@ impl Candidate {
 }
 
 impl WriteTx<'_> {
-    /// The items a scanned barcode may mean: of every owner, or of one.
+    /// The items a scanned barcode may mean, of every owner or of one, locked after their bibs.
     pub fn items_by_barcode(&mut self, barcode: &str, owner: Option<UnitId>) -> Result<Vec<Candidate>, StoreError> {
-        // One owner has a barcode once, so with an owner there is nothing to cut off.
-        let limit = if owner.is_some() { i64::MAX } else { AMBIGUOUS_LIMIT };
-        let found: Vec<Candidate> = match &mut *self.conn {
-            AnyConnection::Sqlite(conn) => items::table
-                .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
-                .filter(items::barcode.eq(barcode))
-                .order(items::owner_unit_id)
-                .limit(limit)
-                .select((item_columns!(), (bibs::title, bibs::clc_class, bibs::open_holds)))
-                .load::<(ItemRow, BibRow)>(conn)?
-                .into_iter()
-                .map(|rows| Candidate {
-                    owner: UnitId::new(rows.0.owner),
-                    id: ItemId::new(rows.0.id),
-                    bib_id: BibId::new(rows.0.bib_id),
-                    read: Some(Box::new(rows)),
-                })
-                .collect(),
-            AnyConnection::Postgres(conn) => items::table
-                .filter(items::barcode.eq(barcode))
-                .order(items::owner_unit_id)
-                .limit(limit)
-                .select((items::id, items::bib_id, items::owner_unit_id))
-                .load::<(i64, i64, i64)>(conn)?
-                .into_iter()
-                .map(|(id, bib, of)| Candidate {
-                    owner: UnitId::new(of),
-                    ..Candidate::known(ItemId::new(id), BibId::new(bib))
-                })
-                .collect(),
+        // FROM bibs JOIN items: PostgreSQL locks in that order, bib before item, and re-reads both rows after waiting.
+        let query = bibs::table
+            .inner_join(items::table.on(items::bib_id.eq(bibs::id)))
+            .filter(items::barcode.eq(barcode))
+            .order(items::owner_unit_id)
+            .limit(AMBIGUOUS_LIMIT)
+            .select((item_columns!(), (bibs::title, bibs::clc_class, bibs::open_holds)));
+        let rows: Vec<(ItemRow, BibRow)> = match (&mut *self.conn, owner) {
+            (AnyConnection::Sqlite(conn), None) => query.load(conn)?,
+            (AnyConnection::Sqlite(conn), Some(owner)) => {
+                query.filter(items::owner_unit_id.eq(owner.get())).load(conn)?
+            }
+            (AnyConnection::Postgres(conn), None) => query.for_no_key_update().load(conn)?,
+            (AnyConnection::Postgres(conn), Some(owner)) => query
+                .filter(items::owner_unit_id.eq(owner.get()))
+                .for_no_key_update()
+                .load(conn)?,
         };
-        Ok(found
+        if rows.is_empty() && self.is_postgres() {
+            // A merge may have moved the item to another bib while this waited for the lock: then the join found nothing.
+            let mut known = items::table.filter(items::barcode.eq(barcode)).count().into_boxed();
+            if let Some(owner) = owner {
+                known = known.filter(items::owner_unit_id.eq(owner.get()));
+            }
+            if known.get_result::<i64>(self.conn)? > 0 {
+                return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));
+            }
+        }
+        Ok(rows
             .into_iter()
-            .filter(|candidate| owner.is_none_or(|owner| owner == candidate.owner))
+            .map(|rows| Candidate {
+                owner: UnitId::new(rows.0.owner),
+                id: ItemId::new(rows.0.id),
+                bib_id: BibId::new(rows.0.bib_id),
+                read: Some(Box::new(rows)),
+            })
             .collect())
     }
 
@@ -188,7 +191,7 @@ impl WriteTx<'_> {
         let collection = row.collection.and_then(|id| network.collection(CollectionId::new(id)));
         let return_policy = collection.map_or(ReturnPolicy::Home, |collection| collection.return_policy);
         let id = ItemId::new(row.id);
-        let open_loan = if may_be_lent { self.open_loan_of_item(id)? } else { None };
+        let loan = if may_be_lent { self.open_loan(id)? } else { None };
         let transit = if may_travel { self.open_transit_of(id)? } else { None };
         let captured_for = if may_be_captured {
             self.captured_hold_of(id)?
@@ -218,40 +221,22 @@ impl WriteTx<'_> {
             parts: u16::try_from(row.parts).unwrap_or(1),
             clc_class: bib.clc_class,
             last_event_at: from_millis(row.last_event_at),
-            open_loan,
+            open_loan: loan.as_ref().map(|loaded| OpenLoanOfItem {
+                id: loaded.loan.id,
+                reader: loaded.loan.reader,
+                loaned_at: loaded.loan.loaned_at,
+                due_at: loaded.loan.due_at,
+                unit: loaded.loan.unit,
+            }),
             captured_for,
             transit,
         };
         Ok(LoadedItem {
             facts,
             title: bib.title,
+            loan,
             open_holds_of_bib: u32::try_from(bib.open_holds).unwrap_or(0),
         })
-    }
-
-    fn open_loan_of_item(&mut self, item: ItemId) -> Result<Option<OpenLoanOfItem>, StoreError> {
-        let row: Option<(i64, Option<i64>, i64, i64, i64)> = loans::table
-            .filter(loans::item_id.eq(item.get()).and(loans::closed_at.is_null()))
-            .select((
-                loans::id,
-                loans::reader_id,
-                loans::loaned_at,
-                loans::due_at,
-                loans::unit_id,
-            ))
-            .get_result(self.conn)
-            .optional()?;
-        row.map(|(id, reader, loaned_at, due_at, unit)| {
-            let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open loan {id} without a reader")))?;
-            Ok(OpenLoanOfItem {
-                id: LoanId::new(id),
-                reader: ReaderId::new(reader),
-                loaned_at: from_millis(loaned_at),
-                due_at: from_millis(due_at),
-                unit: UnitId::new(unit),
-            })
-        })
-        .transpose()
     }
 
     fn open_transit_of(&mut self, item: ItemId) -> Result<Option<OpenTransit>, StoreError> {

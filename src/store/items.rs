@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
+use super::closing::Closing;
 use super::error::StoreError;
-use super::hot::SetItemState;
 use super::schema::items;
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{BibId, ItemId, UnitId};
@@ -122,14 +122,12 @@ impl WriteTx<'_> {
         current: UnitId,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        SetItemState {
+        self.close_with(Closing::SetItemState {
+            id: item.get(),
             status: status.code(),
             current_unit_id: current.get(),
             last_event_at: at.timestamp_millis(),
-            id: item.get(),
-        }
-        .run(self.conn)?;
-        Ok(())
+        })
     }
 
     /// Adds an item.

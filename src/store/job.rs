@@ -69,6 +69,9 @@ where
     fn run(&mut self, tx: &mut WriteTx<'_>) -> Verdict {
         self.result = None;
         let mut result = (self.work)(tx);
+        if let Err(error) = tx.finish(result.is_ok()) {
+            result = Err(error.into());
+        }
         // A swallowed database error followed by Ok: PostgreSQL has rolled back already, so Ok would be a lie.
         if result.is_ok() && tx.watch.failed() {
             result = Err(StoreError::Poisoned.into());

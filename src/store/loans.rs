@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use super::closing::Closing;
 use super::error::StoreError;
-use super::hot::{CloseLoan, InsertLoan, on_engine};
+use super::hot::{InsertLoan, on_engine};
 use super::readers::channel_from_code;
 use super::schema::{bibs, items, loans, readers};
 use super::tx::{ReadTx, WriteTx};
@@ -39,7 +40,7 @@ pub struct NewLoan {
 }
 
 impl NewLoan {
-    fn statement(&self) -> InsertLoan<'_> {
+    pub(super) fn statement(&self) -> InsertLoan<'_> {
         InsertLoan {
             id: self.id,
             item_id: self.item_id,
@@ -229,21 +230,17 @@ impl WriteTx<'_> {
     /// # Errors
     /// `Conflict` when the item has an open loan already: somebody was first.
     pub fn insert_loan(&mut self, loan: &NewLoan) -> Result<(), StoreError> {
-        loan.statement().run(self.conn)?;
-        Ok(())
+        self.close_with(Closing::InsertLoan(loan.clone()))
     }
 
     /// Ends a loan.
     pub fn close_loan(&mut self, id: LoanId, how: LoanEnd, at: DateTime<Utc>, unit: UnitId) -> Result<(), StoreError> {
-        let closed_at = at.timestamp_millis();
-        CloseLoan {
-            closed_at,
+        self.close_with(Closing::CloseLoan {
+            id: id.get(),
+            closed_at: at.timestamp_millis(),
             closed_how: how.code(),
             return_unit_id: unit.get(),
-            id: id.get(),
-        }
-        .run(self.conn)?;
-        Ok(())
+        })
     }
 
     /// Gives a loan a later due date and counts the renewal.

@@ -6,6 +6,7 @@ pub mod audit_events;
 pub mod bibs;
 pub mod bulk;
 pub mod checkpoint;
+mod closing;
 pub mod config_rows;
 pub mod connection;
 pub mod counts;
@@ -23,6 +24,7 @@ pub mod job;
 pub mod loans;
 pub mod migrate;
 pub mod network;
+mod pools;
 mod postgres;
 pub mod readers;
 pub mod schema;
@@ -39,11 +41,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
-use diesel::r2d2::{Pool, PooledConnection};
+use diesel::r2d2::Pool;
 use tokio::sync::{Semaphore, oneshot};
 
-use self::connection::{AnyConnection, Opener, PoolManager, Pooled, Role, Target};
+use self::connection::{Opener, PoolManager, Role, Target};
 use self::idempotency::{Claim, Outcome};
 use self::ids::IdBlocks;
 use self::job::{FromStore, Job, JobOf};
@@ -52,8 +53,6 @@ use self::writer::{Writer, WriterStats};
 use crate::clock::Clock;
 
 pub use self::error::StoreError;
-
-type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
 
 /// How a store is opened; every limit is a number of things or a duration.
 #[derive(Debug, Clone)]
@@ -141,14 +140,22 @@ impl Store {
         let shared = Arc::new(Shared::new(options.clock.clone(), options.zone));
         let stats = Arc::new(WriterStats::default());
         let is_postgres = matches!(options.target, Target::Postgres(_));
-        let pool = Self::pool(&opener, is_postgres, &options)?;
+        let write_workers = options.write_workers.min(options.pool_size.max(3) - 2);
+        let readers = if is_postgres {
+            options.pool_size.max(3) - write_workers
+        } else {
+            options.read_pool_size.max(1)
+        };
+        let pool = pools::pool(&opener, Role::Reader, readers)?;
         let (sender, receiver) = bounded::<Box<dyn Job>>(options.queue_limit);
         let mut workers = Vec::new();
         if is_postgres {
-            for n in 0..options.write_workers.min(options.pool_size.max(3) - 2) {
-                let (pool, shared, stats, receiver) = (pool.clone(), shared.clone(), stats.clone(), receiver.clone());
+            let writers = pools::pool(&opener, Role::Writer, write_workers)?;
+            for n in 0..write_workers {
+                let (writers, shared, stats, receiver) =
+                    (writers.clone(), shared.clone(), stats.clone(), receiver.clone());
                 workers.push(spawn(&format!("pg-write-{n}"), move || {
-                    postgres::work(&pool, &shared, &stats, &receiver);
+                    postgres::work(&writers, &shared, &stats, &receiver);
                 })?);
             }
         } else {
@@ -171,26 +178,6 @@ impl Store {
             checkpointer,
             is_postgres,
         }))
-    }
-
-    fn pool(opener: &Opener, is_postgres: bool, options: &StoreOptions) -> Result<Pool<PoolManager>, StoreError> {
-        let size = if is_postgres {
-            options.pool_size.max(3)
-        } else {
-            options.read_pool_size.max(1)
-        };
-        Pool::builder()
-            .max_size(size)
-            .min_idle(Some(1))
-            .connection_timeout(Duration::from_secs(5))
-            // A ping per use would cost PostgreSQL a round trip; a dead connection shows at BEGIN and is replaced.
-            .test_on_check_out(false)
-            .error_handler(Box::new(LogPoolErrors))
-            .build(PoolManager {
-                opener: opener.clone(),
-                role: Role::Reader,
-            })
-            .map_err(|error| StoreError::unavailable("connection lost", error))
     }
 
     /// Runs `work` in one transaction and commits it if it answers `Ok`. It may be run more than once.
@@ -239,9 +226,7 @@ impl Store {
             };
             let outcome = serde_json::to_string(&value)
                 .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
-            if !tx.store_outcome(&claim, &outcome, value.reader_id())? {
-                return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction).into());
-            }
+            tx.store_outcome(&claim, outcome, value.reader_id())?;
             Ok(Once { value, replayed: false })
         };
         self.submit(job, true).await
@@ -288,8 +273,8 @@ impl Store {
         };
         let (pool, shared) = (self.readers.clone(), self.shared.clone());
         let ran = tokio::task::spawn_blocking(move || {
-            let mut pooled = begun(&pool)?;
-            read_once(&mut pooled, &shared, work)
+            let mut pooled = pools::begun(&pool)?;
+            pools::read_once(&mut pooled, &shared, work)
         });
         ran.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
     }
@@ -363,60 +348,9 @@ fn may_be_our_own_doing<E: FromStore>(tx: &mut WriteTx<'_>, claim: &Claim, error
     }
 }
 
-/// A connection inside a read transaction. One that died in the pool shows here, before anything was read, and is replaced.
-fn begun(pool: &Pool<PoolManager>) -> Result<PooledConnection<PoolManager>, StoreError> {
-    let mut tries = 0;
-    loop {
-        let mut pooled = pool
-            .get()
-            .map_err(|error| StoreError::unavailable("connection lost", error))?;
-        match begin_read(&mut pooled) {
-            Ok(()) => return Ok(pooled),
-            Err(error) if tries > pool.max_size() => return Err(error),
-            Err(_) => {
-                tries += 1;
-                pooled.broken = true;
-            }
-        }
-    }
-}
-
-fn begin_read(pooled: &mut Pooled) -> Result<(), StoreError> {
-    pooled.watch.reset();
-    pooled.still_the_same_file()?;
-    match &mut pooled.connection {
-        AnyConnection::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN DEFERRED")?,
-        AnyConnection::Postgres(inner) => {
-            AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
-        }
-    }
-    Ok(())
-}
-
-fn read_once<T, E, F>(pooled: &mut Pooled, shared: &Shared, work: F) -> Result<T, E>
-where
-    F: FnOnce(&mut ReadTx<'_>) -> Result<T, E>,
-    E: FromStore,
-{
-    let Pooled { connection, watch, .. } = pooled;
-    let result = work(&mut ReadTx::new(connection, watch, shared));
-    Manager::rollback_transaction(connection).map_err(StoreError::from)?;
-    result
-}
-
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(body)
         .map_err(|error| StoreError::unavailable("no thread", error))
-}
-
-/// r2d2 reports a connection it could not open; the caller who waits for one is told by a timeout.
-#[derive(Debug)]
-struct LogPoolErrors;
-
-impl diesel::r2d2::HandleError<StoreError> for LogPoolErrors {
-    fn handle_error(&self, error: StoreError) {
-        tracing::warn!(%error, "a pooled connection could not be opened");
-    }
 }

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::events::{EVENT_COLUMNS, EventRow};
-use super::hot::on_engine;
-use super::schema::{daily_counts, event_personal, event_seals, events, reader_events};
+use super::hot::{AddToCount, on_engine};
+use super::schema::{event_personal, event_seals, events, reader_events};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::event::EventKind;
 use crate::domain::ids::ReaderId;
@@ -249,33 +249,18 @@ impl WriteTx<'_> {
     }
 
     fn add_to_count(&mut self, key: &CountKey, n: i64) -> Result<(), StoreError> {
-        let row = daily_counts::table
-            .filter(daily_counts::day.eq(&key.day))
-            .filter(daily_counts::unit_id.eq(key.unit_id))
-            .filter(daily_counts::kind.eq(&key.kind))
-            .filter(daily_counts::owner_unit_id.eq(key.owner_unit_id))
-            .filter(daily_counts::item_type_id.eq(key.item_type_id))
-            .filter(daily_counts::category_id.eq(key.category_id))
-            .filter(daily_counts::age_band.eq(&key.age_band))
-            .filter(daily_counts::channel.eq(&key.channel));
-        let changed = diesel::update(row)
-            .set(daily_counts::n.eq(daily_counts::n + n))
-            .execute(self.conn)?;
-        if changed == 0 {
-            diesel::insert_into(daily_counts::table)
-                .values((
-                    daily_counts::day.eq(&key.day),
-                    daily_counts::unit_id.eq(key.unit_id),
-                    daily_counts::kind.eq(&key.kind),
-                    daily_counts::owner_unit_id.eq(key.owner_unit_id),
-                    daily_counts::item_type_id.eq(key.item_type_id),
-                    daily_counts::category_id.eq(key.category_id),
-                    daily_counts::age_band.eq(&key.age_band),
-                    daily_counts::channel.eq(&key.channel),
-                    daily_counts::n.eq(n),
-                ))
-                .execute(self.conn)?;
+        AddToCount {
+            day: &key.day,
+            unit_id: key.unit_id,
+            kind: &key.kind,
+            owner_unit_id: key.owner_unit_id,
+            item_type_id: key.item_type_id,
+            category_id: key.category_id,
+            age_band: &key.age_band,
+            channel: &key.channel,
+            n,
         }
+        .run(self.conn)?;
         Ok(())
     }
 }

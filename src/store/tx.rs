@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
+use super::closing::Waiting;
 use super::connection::{AnyConnection, Watch};
 use super::error::StoreError;
 use super::hot::on_engine;
@@ -65,6 +66,7 @@ pub struct Group {
     next_event_seq: Option<i64>,
     /// A job of this group changed the configuration: what is loaded now may still be rolled back, so it is not cached.
     config_changed: bool,
+    waiting: Waiting,
 }
 
 /// A transaction that reads one consistent state.
@@ -73,6 +75,8 @@ pub struct ReadTx<'a> {
     pub(super) watch: &'a Watch,
     pub(super) shared: &'a Shared,
     may_cache: bool,
+    /// The configuration's version, if a statement of this transaction told it already.
+    pub(super) version: Option<i64>,
 }
 
 impl<'a> ReadTx<'a> {
@@ -82,6 +86,7 @@ impl<'a> ReadTx<'a> {
             watch,
             shared,
             may_cache: true,
+            version: None,
         }
     }
 
@@ -90,8 +95,13 @@ impl<'a> ReadTx<'a> {
     /// # Errors
     /// `Corrupt` when the stored configuration contradicts itself.
     pub fn network(&mut self) -> Result<Arc<Network>, StoreError> {
-        let query = network_state::table.select(network_state::config_version);
-        let version: i64 = on_engine!(self.conn, conn => query.get_result(conn))?;
+        let version = match self.version {
+            Some(version) => version,
+            None => {
+                let query = network_state::table.select(network_state::config_version);
+                on_engine!(self.conn, conn => query.get_result(conn))?
+            }
+        };
         if let Some(network) = self.shared.cached_network(version) {
             return Ok(network);
         }
@@ -138,15 +148,22 @@ impl<'a> WriteTx<'a> {
                 watch,
                 shared,
                 may_cache,
+                version: None,
             },
             group,
         }
+    }
+
+    /// The connection and what waits for it, before anything that waits is carried out.
+    pub(super) fn closing(&mut self) -> (&mut AnyConnection, &mut Waiting) {
+        (self.read.conn, &mut self.group.waiting)
     }
 
     /// Says that units, calendars, rules or types changed: every node reloads them in its next transaction.
     pub fn bump_config_version(&mut self) -> Result<(), StoreError> {
         self.group.config_changed = true;
         self.read.may_cache = false;
+        self.read.version = None;
         diesel::update(network_state::table)
             .set(network_state::config_version.eq(network_state::config_version + 1))
             .execute(self.conn)?;
@@ -180,7 +197,9 @@ impl<'a> Deref for WriteTx<'a> {
 }
 
 impl<'a> DerefMut for WriteTx<'a> {
+    /// Whatever comes next sees what was written before: see `closing`.
     fn deref_mut(&mut self) -> &mut ReadTx<'a> {
+        self.settle();
         &mut self.read
     }
 }

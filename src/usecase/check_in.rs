@@ -86,19 +86,16 @@ pub(super) fn take_back(
     let item = tx
         .lock_item(candidate, act.unit, network)?
         .ok_or(UseCaseError::NotFound("item"))?;
-    let loan = match item.facts.open_loan {
-        Some(_) => tx.open_loan(item.facts.id)?,
-        None => None,
-    };
+    let loan = item.loan.as_ref();
     let now = record::now_for(tx, &item.facts);
-    let returned_at = returned_at(arrival.returned_at, loan.as_ref(), now)?;
+    let returned_at = returned_at(arrival.returned_at, loan, now)?;
     let next_hold = record::next_hold(tx, network, &item, now)?;
     let next_shelf_number = record::shelf_number(tx, &item, next_hold.as_ref(), act.unit)?;
     let facts = Facts {
         act,
         network,
         item: &item.facts,
-        loan: loan.as_ref().map(|loaded| &loaded.loan),
+        loan: loan.map(|loaded| &loaded.loan),
         next_hold: next_hold.as_ref(),
         next_shelf_number,
         returned_at,
@@ -116,7 +113,7 @@ pub(super) fn take_back(
             now,
             ids: &mut ids,
         };
-        carry_out(&mut ledger, &plan, loan.as_ref())?
+        carry_out(&mut ledger, &plan, loan)?
     };
     Ok(outcome(&plan, &item, transit, network))
 }

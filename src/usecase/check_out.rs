@@ -140,7 +140,7 @@ fn apply(
         now,
         ids: &mut ids,
     };
-    clear_the_way(&mut ledger, &plan, &reader, &network)?;
+    clear_the_way(&mut ledger, &plan, &item, &reader, &network)?;
     let view = match plan.effect {
         Effect::Loan { due_at, due_by_hand } => {
             let lending = Lending {
@@ -214,15 +214,21 @@ fn demand(
 }
 
 /// Everything that has to end before the loan begins.
-fn clear_the_way(ledger: &mut Ledger<'_, '_>, plan: &Plan, reader: &ReaderFacts, network: &Network) -> Result<()> {
+fn clear_the_way(
+    ledger: &mut Ledger<'_, '_>,
+    plan: &Plan,
+    item: &LoadedItem,
+    reader: &ReaderFacts,
+    network: &Network,
+) -> Result<()> {
     if let Some(first) = plan.returns_first
-        && let Some(loaded) = ledger.tx.open_loan(ledger.item.id)?
+        && let Some(loaded) = &item.loan
     {
         ledger
             .tx
             .close_loan(first, LoanEnd::Returned, ledger.now, ledger.act.unit)?;
         let overdue = overdue_days(network, &loaded.loan, ledger.now);
-        super::check_in::append_return(ledger, &loaded, overdue)?;
+        super::check_in::append_return(ledger, loaded, overdue)?;
     }
     if let Some(transit) = plan.completes_transit {
         ledger.end_transit(transit, TransitEnd::Received)?;

@@ -104,10 +104,7 @@ pub(super) fn find(tx: &mut WriteTx<'_>, caller: &Caller, loan: LoanId, network:
     let item = tx
         .lock_item(Candidate::known(item, bib), at, network)?
         .ok_or_else(unknown)?;
-    let loaded = match item.facts.open_loan.as_ref().filter(|open| open.id == loan) {
-        Some(_) => tx.open_loan(item.facts.id)?,
-        None => None,
-    };
+    let loaded = item.loan.clone().filter(|open| open.loan.id == loan);
     Ok((item, loaded, reader))
 }
 

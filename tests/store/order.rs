@@ -42,6 +42,8 @@ async fn append(world: &World, id: i64, slow: Option<(tokio::sync::oneshot::Send
         .write(move |tx| {
             let event = Event::new(EventKind::UnitChanged, noon(), unit, SYSTEM_CHANNEL);
             tx.append_event(id, &event)?;
+            // Any further statement sends it out.
+            tx.network()?;
             if let Some((began, wait)) = slow.lock().expect("alone here").take() {
                 began.send(()).expect("the test waits");
                 wait.recv().expect_err("the sender is dropped");
