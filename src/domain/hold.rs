@@ -11,6 +11,10 @@ use super::network::Network;
 use super::policy::Situation;
 use super::reader::{Channel, CreditBand};
 
+/// Waiting holds of a bib that are counted before a decision. More of them say nothing more, and counting them all would keep
+/// every other write waiting.
+pub const QUEUE_COUNTED: u16 = 100;
+
 /// What a hold waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "id")]

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
+use super::hold::QUEUE_COUNTED;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
 use super::item_type::ItemTypes;
 use super::limit::{LimitKind, LimitRow};
@@ -194,6 +195,7 @@ impl Faults<'_> {
                 u16::from(terms.holdable),
                 MAX_SHELF_DAYS,
             ),
+            ("high_demand_holds", terms.high_demand_holds, 0, QUEUE_COUNTED),
             (
                 "high_demand_days",
                 terms.high_demand_days,

@@ -43,6 +43,8 @@ macro_rules! insert_rows {
 pub struct KnownBibs {
     pub by_isbn: HashMap<String, BibId>,
     pub by_control_number: HashMap<String, BibId>,
+    /// Of these only those that have no ISBN.
+    pub without_isbn: HashMap<String, BibId>,
 }
 
 /// A new bib with every ISBN it is found by.
@@ -108,20 +110,21 @@ impl ReadTx<'_> {
         for (isbn, bib) in rows {
             known.by_isbn.entry(isbn).or_insert(BibId::new(bib));
         }
-        let rows: Vec<(Option<String>, i64)> = if control_numbers.is_empty() {
+        let rows: Vec<(Option<String>, Option<String>, i64)> = if control_numbers.is_empty() {
             Vec::new()
         } else {
             bibs::table
                 .filter(bibs::control_number.eq_any(control_numbers))
-                .select((bibs::control_number, bibs::id))
+                .select((bibs::control_number, bibs::isbn, bibs::id))
                 .order(bibs::id)
                 .load(self.conn)?
         };
-        for (number, bib) in rows {
-            known
-                .by_control_number
-                .entry(number.unwrap_or_default())
-                .or_insert(BibId::new(bib));
+        for (number, isbn, bib) in rows {
+            let (number, bib) = (number.unwrap_or_default(), BibId::new(bib));
+            if isbn.is_none() {
+                known.without_isbn.entry(number.clone()).or_insert(bib);
+            }
+            known.by_control_number.entry(number).or_insert(bib);
         }
         Ok(known)
     }

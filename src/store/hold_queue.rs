@@ -120,18 +120,20 @@ impl WriteTx<'_> {
         Ok(first)
     }
 
-    /// How many waiting holds of other readers a copy may fill.
+    /// How many waiting holds of other readers a copy may fill; more than `at_most` are not counted, because everybody
+    /// else's write waits for this one.
     pub fn count_fillable(
         &mut self,
         network: &Network,
         copy: &CopyFacts,
         today: NaiveDate,
         except: ReaderId,
+        at_most: u32,
     ) -> Result<u32, StoreError> {
         let mut count = 0;
         self.walk_queue(network, copy, today, &mut |candidate| {
             count += u32::from(candidate.reader != except);
-            true
+            count < at_most
         })?;
         Ok(count)
     }

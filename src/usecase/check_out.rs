@@ -7,21 +7,21 @@ use serde_json::json;
 
 use super::record::{self, Consent, IDS_PER_VERB, Ledger};
 use super::view::{CheckOutOutcome, LoanView, refusal_views};
-use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use super::{Caller, FieldError, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::act::Act;
 use crate::domain::barcode::{Barcode, CardNumber};
 use crate::domain::check_in::overdue_days;
 use crate::domain::check_out::{self, Demand, Effect, Facts, OwnHold, Plan};
 use crate::domain::event::EventKind;
-use crate::domain::hold::CopyFacts;
+use crate::domain::hold::{CopyFacts, QUEUE_COUNTED};
 use crate::domain::ids::{LoanId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
 use crate::domain::reader::ReaderFacts;
 use crate::store::holds::HoldEnd;
 use crate::store::ids::IdRun;
-use crate::store::item_lock::LoadedItem;
+use crate::store::item_lock::{Candidate, LoadedItem};
 use crate::store::job::FromStore;
 use crate::store::loans::{LoanEnd, NewLoan};
 use crate::store::transits::TransitEnd;
@@ -115,7 +115,8 @@ fn apply(
 ) -> Result<CheckOutOutcome> {
     let network = tx.network()?;
     caller.require(Right::CheckOut, unit, &network)?;
-    let candidate = record::find_item(tx, &network, &command.item_barcode, command.owner_unit_code.as_deref())?;
+    let candidate = record::find_item(tx, &network, &command.item_barcode, command.owner_unit_code.as_deref())
+        .or_else(|error| with_card(tx, command, error))?;
     let item = tx
         .lock_item(candidate, unit, &network)?
         .ok_or(UseCaseError::NotFound("item"))?;
@@ -170,9 +171,24 @@ fn apply(
     })
 }
 
+const UNKNOWN_CARD: &str = "no reader holds this card";
+
+/// An unknown barcode does not hide an unknown card: both are named at once.
+fn with_card(tx: &mut WriteTx<'_>, command: &CheckOut, error: UseCaseError) -> Result<Candidate> {
+    match error {
+        UseCaseError::Invalid(mut fields) => {
+            if tx.reader_of_card(command.card_number.as_str())?.is_none() {
+                fields.push(FieldError::new("card_number", UNKNOWN_CARD));
+            }
+            Err(UseCaseError::Invalid(fields))
+        }
+        other => Err(other),
+    }
+}
+
 /// Locks the reader; together with the one who has the item now, in one order, if that is somebody else.
 fn lock_reader(tx: &mut WriteTx<'_>, command: &CheckOut, item: &LoadedItem, network: &Network) -> Result<ReaderFacts> {
-    let unknown = || UseCaseError::field("card_number", "no reader holds this card");
+    let unknown = || UseCaseError::field("card_number", UNKNOWN_CARD);
     let card = command.card_number.as_str();
     if let Some(open) = &item.facts.open_loan {
         let reader = tx.reader_of_card(card)?.ok_or_else(unknown)?;
@@ -203,7 +219,13 @@ fn demand(
         Some(_) => 2,
     });
     let today = network.local_day(now);
-    let waiting = tx.count_fillable(network, &CopyFacts::of(&item.facts), today, reader.id)?;
+    let waiting = tx.count_fillable(
+        network,
+        &CopyFacts::of(&item.facts),
+        today,
+        reader.id,
+        QUEUE_COUNTED.into(),
+    )?;
     Ok(Demand {
         waiting_for_bib: waiting,
         own_hold: own.map(|hold| OwnHold {

@@ -10,7 +10,7 @@ use super::view::{LoanOutcome, LoanView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::{AgeBand, EventKind};
-use crate::domain::hold::CopyFacts;
+use crate::domain::hold::{CopyFacts, QUEUE_COUNTED};
 use crate::domain::ids::{BibId, ItemId, LoanId, ReaderId};
 use crate::domain::network::Network;
 use crate::domain::reader::ReaderFacts;
@@ -120,14 +120,23 @@ fn demand(
         return Ok(Demand::default());
     }
     let today = network.local_day(now);
-    let waiting = tx.count_fillable(network, &CopyFacts::of(&item.facts), today, reader.id)?;
+    let waiting = tx.count_fillable(
+        network,
+        &CopyFacts::of(&item.facts),
+        today,
+        reader.id,
+        QUEUE_COUNTED.into(),
+    )?;
     if waiting == 0 {
         return Ok(Demand::default());
     }
     let mut other_copies = 0;
     for copy in tx.copies_of_bib(item.facts.bib_id)? {
-        if copy.item != item.facts.id && copy.is_on_shelf() && tx.count_fillable(network, &copy, today, reader.id)? > 0
-        {
+        if other_copies == waiting {
+            break;
+        }
+        let is_other = copy.item != item.facts.id && copy.is_on_shelf();
+        if is_other && tx.count_fillable(network, &copy, today, reader.id, 1)? > 0 {
             other_copies += 1;
         }
     }

@@ -86,7 +86,7 @@ fn other_content_types_are_refused(app: &TestApp) {
         .bytes(body.as_bytes())
         .send()
         .expect_problem(415, "unsupported_media_type");
-    send("Content-Type", "Application/JSON").expect_fields(422, &["item_barcode"]);
+    send("Content-Type", "Application/JSON").expect_fields(422, &["item_barcode", "card_number"]);
 }
 
 fn bodies_over_the_limit_are_refused(app: &TestApp) {

@@ -127,5 +127,8 @@ fn codes_that_do_not_exist_are_named(app: &TestApp) {
     post(json!({"overrides": {"codes": []}})).expect_fields(400, &["overrides.reason"]);
     post(json!({"due_at": "2026-03-31"})).expect_fields(400, &["due_at"]);
     post(json!({"due_at": "+99999-03-31T00:00:00Z"})).expect_fields(400, &["due_at"]);
-    post(json!({})).expect_fields(422, &["item_barcode"]);
+    // Neither hides the other.
+    post(json!({})).expect_fields(422, &["item_barcode", "card_number"]);
+    let (_, card) = app.reader("adult", "B1");
+    post(json!({"card_number": card})).expect_fields(422, &["item_barcode"]);
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
+use tongjie::catalogue::marc::{MarcRecord, to_iso2709};
 
 use crate::database::Engine;
 use crate::process::Tongjie;
@@ -61,6 +62,41 @@ fn a_record_that_stands_twice_in_one_file_is_created_once() {
     let bytes = [made.concat(), made[1].clone()].concat();
     assert_eq!(counts(&import(&tongjie, &bytes, &["--dry-run"])), [3, 1, 0]);
     assert_eq!(counts(&import(&tongjie, &bytes, &[])), [3, 1, 0]);
+}
+
+/// A MARC 21 record of this control number, with or without an ISBN.
+fn record(control_number: &str, isbn: Option<&str>) -> Vec<u8> {
+    let mut made = MarcRecord::builder("00000nam a2200000 i 4500").control("001", control_number);
+    if let Some(isbn) = isbn {
+        made = made.data("020", "  ", &[('a', isbn)]);
+    }
+    let made = made.data("245", "10", &[('a', "A title")]).build().expect("a record");
+    to_iso2709(&made).expect("bytes")
+}
+
+#[test]
+fn a_control_number_alone_does_not_join_what_isbns_keep_apart() {
+    let (one, other) = ("9787020002207", "9787506365437");
+    let file = [
+        record("1", Some(one)),
+        record("1", Some(other)), // another library that counts from one
+        record("1", None),        // the first bib of that number
+        record("2", None),
+        record("2", Some(one)), // by ISBN, the first
+        record("3", None),
+        record("3", Some("9787302423287")), // the number, and nothing speaks against it
+    ]
+    .concat();
+    for engine in Engine::all() {
+        let tongjie = Tongjie::new(engine);
+        assert_eq!(
+            counts(&import(&tongjie, &file, &["--dry-run"])),
+            [4, 3, 0],
+            "{engine:?}"
+        );
+        assert_eq!(counts(&import(&tongjie, &file, &[])), [4, 3, 0], "{engine:?}");
+        assert_eq!(counts(&import(&tongjie, &file, &[])), [0, 7, 0], "{engine:?}");
+    }
 }
 
 #[test]

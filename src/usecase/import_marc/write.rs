@@ -92,13 +92,13 @@ impl Target {
             .await?;
         let mut counted = Counted::default();
         for record in records.iter() {
-            let hashes: Vec<u64> = numbers(&record.row).map(|number| hash(&number)).collect();
-            if matching(&known, &record.row).is_some() || hashes.iter().any(|hash| self.seen.contains(hash)) {
+            let (sought, left) = hashes(&record.row);
+            if matching(&known, &record.row).is_some() || sought.iter().any(|hash| self.seen.contains(hash)) {
                 counted.merged += 1;
             } else {
                 counted.created += 1;
                 learn(&mut known, &record.row, BibId::new(0));
-                self.seen.extend(hashes);
+                self.seen.extend(left);
             }
         }
         Ok(counted)
@@ -155,10 +155,16 @@ fn known(tx: &mut ReadTx<'_>, records: &[Prepared]) -> std::result::Result<Known
     tx.known_bibs(&isbns, &numbers)
 }
 
-/// The first bib with one of the ISBNs, else with the control number.
+/// The first bib with one of the ISBNs, else with the control number. Libraries count from one: where both have ISBNs and none
+/// is the same, an equal control number says nothing.
 fn matching(known: &KnownBibs, row: &BibWithIsbns) -> Option<BibId> {
     let by_isbn = row.isbns.iter().find_map(|isbn| known.by_isbn.get(isbn));
-    let by_number = || known.by_control_number.get(row.bib.control_number.as_deref()?);
+    let numbered = if row.isbns.is_empty() {
+        &known.by_control_number
+    } else {
+        &known.without_isbn
+    };
+    let by_number = || numbered.get(row.bib.control_number.as_deref()?);
     by_isbn.or_else(by_number).copied()
 }
 
@@ -168,14 +174,25 @@ fn learn(known: &mut KnownBibs, row: &BibWithIsbns, id: BibId) {
         known.by_isbn.entry(isbn.clone()).or_insert(id);
     }
     if let Some(number) = &row.bib.control_number {
+        if row.isbns.is_empty() {
+            known.without_isbn.entry(number.clone()).or_insert(id);
+        }
         known.by_control_number.entry(number.clone()).or_insert(id);
     }
 }
 
-/// The numbers a record is matched by; an ISBN and a control number of the same digits stay apart.
-fn numbers(row: &BibWithIsbns) -> impl Iterator<Item = (u8, &str)> {
-    let isbns = row.isbns.iter().map(|isbn| (0, isbn.as_str()));
-    isbns.chain(row.bib.control_number.as_deref().map(|number| (1, number)))
+/// Hashes of what a record is matched by, and of what later ones match it by. Kinds of numbers stay apart: 0 an ISBN, 1 a
+/// control number, 2 the control number of a record without ISBN.
+fn hashes(row: &BibWithIsbns) -> (Vec<u64>, Vec<u64>) {
+    let isbns: Vec<u64> = row.isbns.iter().map(|isbn| hash(&(0_u8, isbn.as_str()))).collect();
+    let (mut sought, mut left) = (isbns.clone(), isbns);
+    if let Some(number) = row.bib.control_number.as_deref() {
+        let bare = row.isbns.is_empty();
+        sought.push(hash(&(if bare { 1 } else { 2 }, number)));
+        left.push(hash(&(1, number)));
+        left.extend(bare.then(|| hash(&(2, number))));
+    }
+    (sought, left)
 }
 
 fn hash(number: &(u8, &str)) -> u64 {
