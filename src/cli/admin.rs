@@ -1,4 +1,4 @@
-//! `tongjie admin`: staff and passwords. A password is read from standard input or made up; never given as an argument,
+//! `tongjie admin`: staff, passwords, devices. A password is read from standard input or made up; never given as an argument,
 //! which other users of the machine could see.
 
 use clap::{Args, Subcommand};
@@ -10,9 +10,28 @@ use crate::auth::tokens;
 use crate::config::Config;
 use crate::usecase::administer::{add_staff, add_system, set_password};
 use crate::usecase::create_staff::CreateStaff;
+use crate::usecase::register_device::register_device;
 
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
+    #[command(flatten)]
+    Staff(StaffCommand),
+    /// Register a gate, locker, kiosk, desk reader or sorter and print its secret, once
+    CreateDevice {
+        /// What the device logs in as
+        #[arg(long)]
+        code: String,
+        /// gate, locker, kiosk, desk_reader or sorter
+        #[arg(long)]
+        kind: String,
+        /// Code of the unit where it stands
+        #[arg(long, value_name = "CODE")]
+        unit: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StaffCommand {
     /// Create an administrator of the whole network: the first log-in of a new database
     CreateSystem {
         #[command(flatten)]
@@ -49,9 +68,16 @@ pub struct Who {
 }
 
 pub(super) async fn run(config: Config, what: AdminCommand) -> Result<(), CliError> {
-    let (AdminCommand::CreateSystem { who }
-    | AdminCommand::CreateStaff { who, .. }
-    | AdminCommand::SetPassword { who }) = &what;
+    match what {
+        AdminCommand::Staff(what) => for_staff(config, what).await,
+        AdminCommand::CreateDevice { code, kind, unit } => create_device(config, code, unit, kind).await,
+    }
+}
+
+async fn for_staff(config: Config, what: StaffCommand) -> Result<(), CliError> {
+    let (StaffCommand::CreateSystem { who }
+    | StaffCommand::CreateStaff { who, .. }
+    | StaffCommand::SetPassword { who }) = &what;
     let made_up = !who.password_stdin;
     let (username, password) = (who.username.clone(), password(who)?);
     let app = open(config).await?;
@@ -64,19 +90,27 @@ pub(super) async fn run(config: Config, what: AdminCommand) -> Result<(), CliErr
     Ok(())
 }
 
+async fn create_device(config: Config, code: String, unit: String, kind: String) -> Result<(), CliError> {
+    let app = open(config).await?;
+    let made = register_device(&app.store, code.clone(), unit, kind).await;
+    close(&app).await;
+    println!("created the device {code}\nsecret: {}", made?);
+    Ok(())
+}
+
 async fn act(
     app: &App,
-    what: AdminCommand,
+    what: StaffCommand,
     username: String,
     password: SecretString,
 ) -> Result<&'static str, CliError> {
     let (store, passwords) = (&app.store, &app.passwords);
     match what {
-        AdminCommand::CreateSystem { .. } => {
+        StaffCommand::CreateSystem { .. } => {
             add_system(store, passwords, username, password).await?;
             Ok("created the administrator")
         }
-        AdminCommand::CreateStaff { name, role, unit, .. } => {
+        StaffCommand::CreateStaff { name, role, unit, .. } => {
             let name = name.unwrap_or_else(|| username.clone());
             let command = CreateStaff {
                 username,
@@ -87,7 +121,7 @@ async fn act(
             add_staff(store, passwords, command).await?;
             Ok("created")
         }
-        AdminCommand::SetPassword { .. } => {
+        StaffCommand::SetPassword { .. } => {
             set_password(store, passwords, username, password).await?;
             Ok("changed the password of")
         }

@@ -117,7 +117,8 @@ async fn collect(request: &HttpRequest, payload: Payload) -> Result<web::Bytes, 
     let limit = request
         .app_data::<web::Data<App>>()
         .map_or(0, |app| app.config.http.max_body_bytes);
-    let too_large = || Problem::of(Code::BodyTooLarge).detail(format!("at most {limit} bytes are read"));
+    let too_large =
+        || Problem::malformed("body", format!("is longer than {limit} bytes")).with_code(Code::BodyTooLarge);
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

@@ -39,6 +39,7 @@ pub mod place_hold;
 pub mod readiness;
 pub mod receive_transit;
 pub mod refresh_token;
+pub mod register_device;
 pub mod register_reader;
 pub mod renew_loan;
 pub mod seal_events;

@@ -102,12 +102,14 @@ fn bodies_over_the_limit_are_refused(app: &TestApp) {
         .bytes(body(limit).as_bytes())
         .send()
         .expect_fields(400, &["item_barcode"]);
-    app.request("POST", PATH)
+    let refused = app
+        .request("POST", PATH)
         .bearer(&token)
         .header("Content-Type", "application/json")
         .bytes(body(limit + 1).as_bytes())
         .send()
         .expect_problem(413, "body_too_large");
+    assert_eq!(refused.body["errors"][0]["field"], "body");
 }
 
 fn idempotency_keys_are_checked(app: &TestApp) {

@@ -76,3 +76,34 @@ fn staff_get_a_role_and_a_new_password() {
     assert!(told.contains("roles: "), "{told}");
     tongjie.succeeds(&["check"]);
 }
+
+#[test]
+fn a_device_gets_a_secret_that_is_told_once() {
+    for engine in Engine::all() {
+        let tongjie = Tongjie::new(engine);
+        let make = |code, kind, unit| ["admin", "create-device", "--code", code, "--kind", kind, "--unit", unit];
+        let told = tongjie.succeeds(&make("GATE-1", "gate", "network"));
+        assert!(told.contains("secret: "), "{told}");
+        assert!(
+            tongjie
+                .fails(&make("GATE-1", "gate", "network"), 2)
+                .contains("code: another device")
+        );
+        assert!(
+            tongjie
+                .fails(&make("G 2", "gate", "network"), 2)
+                .contains("code: must be")
+        );
+        assert!(
+            tongjie
+                .fails(&make("G2", "toaster", "network"), 2)
+                .contains("kind: must be one of gate")
+        );
+        assert!(
+            tongjie
+                .fails(&make("G2", "gate", "nowhere"), 2)
+                .contains("unit: no unit")
+        );
+        tongjie.succeeds(&["check"]);
+    }
+}
