@@ -22,7 +22,7 @@ use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
 use crate::store::readers::{NewCard, NewReader, band_code, day_text};
 use crate::store::tx::WriteTx;
-use crate::store::{Once, Store};
+use crate::store::{Once, Store, StoreError};
 
 /// Kinds of cards.
 pub const CARD_KINDS: [&str; 4] = ["physical", "e_card", "id_card", "social_security"];
@@ -65,7 +65,11 @@ pub async fn register_reader(
 ) -> Result<Once<RegisteredReader>> {
     caller.require_somewhere(Right::RegisterReader)?;
     let network = store.read(|tx| tx.network().map_err(UseCaseError::from)).await?;
-    check(&command, &network, network.local_day(store.clock().now()))?;
+    let claim = key.map(|key| key.claim(caller));
+    if check(&command, &network, network.local_day(store.clock().now())).is_err() {
+        // What is wrong today may have been right when it was done: a replay is answered as before.
+        return store.write_once(claim, move |tx| refuse(tx, &command)).await;
+    }
     // Slow on purpose, so outside the transaction.
     let pin_hash = match &command.pin {
         Some(pin) => Some(passwords.hash(pin.clone()).await?),
@@ -73,12 +77,18 @@ pub async fn register_reader(
     };
     let ids = store.take_ids::<UseCaseError>(3).await?;
     let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
     store
         .write_once(claim, move |tx| {
             apply(tx, &who, &command, pin_hash.clone(), ids.clone())
         })
         .await
+}
+
+fn refuse(tx: &mut WriteTx<'_>, command: &RegisterReader) -> Result<RegisteredReader> {
+    let network = tx.network()?;
+    check(command, &network, network.local_day(tx.now()))?;
+    // Right again within this moment: the caller tries again.
+    Err(StoreError::Busy.into())
 }
 
 fn apply(

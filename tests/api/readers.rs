@@ -9,6 +9,7 @@ on_both!(
     every_wrong_field_of_a_new_reader_is_named_at_once,
     the_age_must_fit_the_category,
     a_card_number_is_taken_once,
+    a_registration_is_answered_again_when_it_would_be_wrong_today,
     readers_see_themselves_only,
     what_a_person_borrows_is_for_few_roles,
 );
@@ -138,4 +139,25 @@ fn what_a_person_borrows_is_for_few_roles(app: &TestApp) {
         .expect_problem(404, "not_found");
     app.get(&app.root_token(), &format!("{loans}?status=closed"))
         .expect_fields(400, &["status"]);
+}
+
+fn a_registration_is_answered_again_when_it_would_be_wrong_today(app: &TestApp) {
+    app.small_network();
+    let today = TestApp::now().format("%Y-%m-%d").to_string();
+    let body = new_reader(&json!({"card_expires_on": today}));
+    let send = |key: &str| {
+        app.request("POST", "/api/v1/readers")
+            .bearer(&app.root_token())
+            .key(key)
+            .json(&body)
+            .send()
+    };
+    let made = send("k").expect(201);
+    app.clock.set(TestApp::now() + chrono::TimeDelta::days(3));
+    let again = send("k").expect(201);
+    assert_eq!(
+        (again.header("idempotency-replayed"), &again.body),
+        (Some("true"), &made.body)
+    );
+    send("another").expect_fields(422, &["card_expires_on"]);
 }
