@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::get_item::ItemView;
 use super::named::Wrong;
+use super::once::once;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::barcode::Barcode;
@@ -63,12 +64,7 @@ pub async fn add_item(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<ItemView>> {
     caller.require_somewhere(Right::ManageItems)?;
-    let ids = store.take_ids::<UseCaseError>(2).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, 2, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &AddItem, mut ids: IdRun) -> Result<ItemView> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB, Ledger};
 use super::view::{HoldOutcome, HoldView, NextStepView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -39,12 +40,7 @@ pub async fn cancel_hold(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<HoldOutcome>> {
     caller.require_somewhere(Right::CancelHold)?;
-    let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, IDS_PER_VERB, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: IdRun) -> Result<HoldOutcome> {

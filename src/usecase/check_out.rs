@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB, Ledger};
 use super::view::{CheckOutOutcome, LoanView, refusal_views};
 use super::{Caller, FieldError, IdempotencyKey, Result, UseCaseError};
@@ -54,16 +55,15 @@ pub async fn check_out(
 ) -> Result<Once<CheckOutOutcome>> {
     caller.require_somewhere(Right::CheckOut)?;
     let unit = caller.working_unit()?;
+    let dry_run = command.dry_run;
+    let work = move |tx: &mut WriteTx<'_>, who: &Caller, command: &CheckOut, ids| apply(tx, who, unit, command, ids);
+    if !dry_run {
+        return once(store, caller, key, IDS_PER_VERB, command, work).await;
+    }
     let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
     let who = caller.clone();
-    if command.dry_run {
-        let value = rehearse(store, move |tx| apply(tx, &who, unit, &command, ids.clone())).await?;
-        return Ok(Once { value, replayed: false });
-    }
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, unit, &command, ids.clone()))
-        .await
+    let value = rehearse(store, move |tx| work(tx, &who, &command, ids.clone())).await?;
+    Ok(Once { value, replayed: false })
 }
 
 /// The end of a rehearsal: always an error for the store, so that everything is undone.

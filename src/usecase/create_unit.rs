@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde_json::json;
 
 use super::named::Wrong;
+use super::once::once;
 use super::unit_view::UnitView;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -59,14 +60,8 @@ pub async fn create_unit(
 ) -> Result<Once<UnitView>> {
     caller.require_somewhere(Right::ManageUnits)?;
     let count = 2 + command.closed_days.len() + command.membership.len() + command.collections.len();
-    let ids = store
-        .take_ids::<UseCaseError>(i64::try_from(count).unwrap_or(i64::MAX))
-        .await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    let ids = i64::try_from(count).unwrap_or(i64::MAX);
+    once(store, caller, key, ids, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CreateUnit, mut ids: IdRun) -> Result<UnitView> {

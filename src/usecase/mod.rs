@@ -5,6 +5,7 @@ pub mod caller;
 pub mod error;
 pub mod explain_view;
 mod named;
+mod once;
 pub mod page;
 pub mod progress;
 pub mod record;

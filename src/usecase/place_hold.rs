@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{NaiveDate, NaiveTime, TimeZone, Utc};
 use serde_json::json;
 
+use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB};
 use super::view::{HoldOutcome, HoldView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -51,12 +52,7 @@ pub async fn place_hold(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<HoldOutcome>> {
     caller.require_somewhere(Right::PlaceHold)?;
-    let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, IDS_PER_VERB, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: IdRun) -> Result<HoldOutcome> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB, Ledger};
 use super::view::{LoanOutcome, LoanView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -41,12 +42,7 @@ pub async fn renew_loan(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<LoanOutcome>> {
     caller.require_somewhere(Right::Renew)?;
-    let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, IDS_PER_VERB, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RenewLoan, mut ids: IdRun) -> Result<LoanOutcome> {

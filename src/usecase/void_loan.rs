@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB, Ledger};
 use super::renew_loan::find;
 use super::view::{LoanOutcome, LoanView, refusal_views};
@@ -41,12 +42,7 @@ pub async fn void_loan(
     if command.reason.trim().is_empty() {
         return Err(UseCaseError::field("reason", "must say why the loan is undone"));
     }
-    let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, IDS_PER_VERB, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdRun) -> Result<LoanOutcome> {
