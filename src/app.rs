@@ -11,6 +11,7 @@ use crate::auth::{PasswordError, PasswordService, SigningKey, TokenService};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
 use crate::store::connection::Target;
+use crate::store::file_claim::FileClaim;
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::usecase::session::SessionTools;
 use crate::usecase::{UseCaseError, bootstrap};
@@ -38,6 +39,8 @@ pub enum AppError {
     SigningKey(#[from] SigningKeyError),
     #[error("password hashing could not be started")]
     Passwords(#[from] PasswordError),
+    #[error("another server has {} open; a SQLite file has one server at a time", path.display())]
+    Served { path: std::path::PathBuf },
     #[error("the empty database could not be set up")]
     Bootstrap(#[source] UseCaseError),
 }
@@ -65,6 +68,26 @@ impl App {
             passwords,
             stopping: AtomicBool::new(false),
         }))
+    }
+
+    /// For whoever is going to serve, before the database is even migrated: a SQLite file has one server at a time, which
+    /// this claim says until it is dropped. PostgreSQL has as many as come.
+    ///
+    /// # Errors
+    /// `Served` when there is another one.
+    pub fn claim(config: &Config) -> Result<Option<FileClaim>, AppError> {
+        let DatabaseUrl::Sqlite(path) = config.database_url() else {
+            return Ok(None);
+        };
+        let dir = &config.data.dir;
+        std::fs::create_dir_all(dir).map_err(|source| AppError::DataDir {
+            path: dir.clone(),
+            source,
+        })?;
+        match FileClaim::serve(&path)? {
+            Some(claim) => Ok(Some(claim)),
+            None => Err(AppError::Served { path }),
+        }
     }
 
     /// What log-in and refresh need.

@@ -40,6 +40,7 @@ pub(super) async fn run(config: Config, args: DemoArgs) -> Result<(), CliError> 
         seed: args.seed,
         scale: checked_scale(args.scale)?,
     };
+    let _claim = App::claim(&config)?;
     let app = open(config).await?;
     let served = prepare_and_serve(&app, options).await;
     close(&app).await;

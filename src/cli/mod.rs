@@ -5,6 +5,7 @@
 //! wrong · 3 the database cannot be opened, or is not ours.
 
 mod admin;
+mod backup;
 pub mod bench;
 mod check;
 mod demo;
@@ -26,6 +27,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::telemetry;
 use crate::usecase::UseCaseError;
+use crate::usecase::back_up::BackUpError;
 
 /// Circulation for a city's library network: borrow anywhere, return anywhere (通借通还).
 #[derive(Debug, Parser)]
@@ -53,6 +55,10 @@ enum Command {
     Seed(seed::SeedArgs),
     /// Audit the whole database; exit code 1 if anything is wrong
     Check,
+    /// Copy the whole database while it is in use, and look the copy through
+    Backup(backup::BackupArgs),
+    /// Put a backup in the place of the database; nothing may have it open
+    Restore(backup::RestoreArgs),
     /// Drive a running server and say how fast it answers
     Bench(bench::BenchArgs),
     /// Print the OpenAPI document of the HTTP API
@@ -86,6 +92,8 @@ enum CliError {
     File { path: String, source: std::io::Error },
     #[error(transparent)]
     Bench(#[from] bench::BenchError),
+    #[error(transparent)]
+    BackUp(#[from] BackUpError),
     /// It ran, and this is what it found.
     #[error("{0}")]
     Failed(String),
@@ -135,6 +143,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Import { what } => on_runtime(import::run(config()?, what)),
         Command::Seed(args) => on_runtime(seed::run(config()?, args)),
         Command::Check => on_runtime(check::run(config()?)),
+        Command::Backup(args) => on_runtime(backup::back_it_up(config()?, args)),
+        Command::Restore(args) => on_runtime(backup::put_it_back(config()?, args)),
         Command::Bench(args) => Ok(bench::run(args)?),
         Command::Openapi => openapi::run(),
         Command::Admin { what } => on_runtime(admin::run(config()?, what)),

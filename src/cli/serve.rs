@@ -14,6 +14,7 @@ use crate::jobs::Jobs;
 use crate::usecase::seed_demo::{DemoState, demo_state};
 
 pub(super) async fn run(config: Config) -> Result<(), CliError> {
+    let _claim = App::claim(&config)?;
     let app = open(config).await?;
     let served = match refuse_exposed_demo(&app).await {
         Ok(()) => serve(&app, |address| println!("tongjie serves http://{address}")).await,

@@ -168,7 +168,8 @@ impl ReadTx<'_> {
 
     /// Where the statistics differ from a recount of the events up to the end of the chain.
     pub fn audit_counts(&mut self, chain: &ChainAudit) -> Result<Vec<CountDifference>, StoreError> {
-        let (txid, seq) = chain.end.as_ref().map_or((0, 0), |end| (end.last_txid, end.last_seq));
+        let end = chain.end.clone().unwrap_or_else(Seal::origin);
+        let (txid, seq) = (end.last_txid, end.last_seq);
         let voided = EventKind::LoanVoided.code();
         // The database sorts: the events of years do not fit into memory here. Voids count on another day and are
         // added below.

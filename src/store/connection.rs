@@ -124,6 +124,17 @@ pub struct Opener {
 }
 
 impl Opener {
+    /// As a store with these options would open them.
+    #[must_use]
+    pub fn of(options: &super::StoreOptions) -> Self {
+        Self {
+            target: options.target.clone(),
+            busy_timeout: options.busy_timeout,
+            slow_statement: options.slow_statement,
+            max_pages: options.max_pages,
+        }
+    }
+
     /// Opens a watched connection and asserts its settings.
     ///
     /// # Errors
@@ -181,7 +192,15 @@ impl Opener {
     }
 }
 
-fn escape_uri(path: &Path) -> String {
+/// The path with a suffix: a file that belongs to the database, such as its log.
+pub fn sidecar(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// A path as part of a `file:` URI.
+pub fn escape_uri(path: &Path) -> String {
     path.to_string_lossy()
         .replace('%', "%25")
         .replace('?', "%3f")

@@ -44,6 +44,43 @@ pub fn run(opener: &Opener) -> Result<(), StoreError> {
     }
 }
 
+/// Whether a SQLite database, a backup for instance, fits this program. Changes nothing.
+///
+/// # Errors
+/// `Mismatch` when it is newer than this program.
+pub fn refuse_foreign_sqlite(conn: &mut diesel::SqliteConnection) -> Result<(), StoreError> {
+    refuse_unknown(conn, SQLITE)?;
+    refuse_newer(conn)
+}
+
+/// The same for PostgreSQL.
+///
+/// # Errors
+/// As [`refuse_foreign_sqlite`].
+pub fn refuse_foreign_postgres(conn: &mut diesel::PgConnection) -> Result<(), StoreError> {
+    refuse_unknown(conn, POSTGRES)?;
+    refuse_newer(conn)
+}
+
+/// The first of these versions that this program does not have.
+pub fn unknown_to_us(versions: &[String]) -> Option<&String> {
+    let known: Vec<String> = MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES)
+        .into_iter()
+        .flatten()
+        .map(|migration| migration.name().version().to_string())
+        .collect();
+    versions.iter().find(|version| !known.contains(version))
+}
+
+/// PostgreSQL: takes the lock of migrations until the session ends. False: somebody is migrating.
+///
+/// # Errors
+/// A failure of the database.
+pub fn try_lock_postgres(conn: &mut diesel::PgConnection) -> Result<bool, StoreError> {
+    let sql = format!("pg_try_advisory_lock({ADVISORY_LOCK})");
+    Ok(diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(&sql)).get_result(conn)?)
+}
+
 fn apply<DB, C>(conn: &mut C, migrations: EmbeddedMigrations) -> Result<(), StoreError>
 where
     DB: diesel::backend::Backend,

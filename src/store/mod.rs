@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod audit_events;
+pub mod backup;
 pub mod bibs;
 pub mod bulk;
 pub mod checkpoint;
@@ -13,6 +14,7 @@ pub mod counts;
 pub mod dialect;
 pub mod error;
 pub mod events;
+pub mod file_claim;
 pub mod hold_queue;
 pub mod holds;
 mod hot;
@@ -114,6 +116,8 @@ pub struct Store {
     ids: IdBlocks,
     checkpointer: Option<checkpoint::Checkpointer>,
     is_postgres: bool,
+    /// SQLite: nobody restores another file over ours. Dropped after the connections.
+    _claim: Option<file_claim::FileClaim>,
 }
 
 impl std::fmt::Debug for Store {
@@ -130,12 +134,8 @@ impl Store {
     /// # Errors
     /// `Unavailable` when it cannot be reached, `Mismatch` when it is newer than this program or not ours.
     pub fn open(options: StoreOptions) -> Result<Arc<Self>, StoreError> {
-        let opener = Opener {
-            target: options.target.clone(),
-            busy_timeout: options.busy_timeout,
-            slow_statement: options.slow_statement,
-            max_pages: options.max_pages,
-        };
+        let opener = Opener::of(&options);
+        let claim = claimed(&options.target)?;
         migrate::run(&opener)?;
         let shared = Arc::new(Shared::new(options.clock.clone(), options.zone));
         let stats = Arc::new(WriterStats::default());
@@ -177,6 +177,7 @@ impl Store {
             ids: IdBlocks::default(),
             checkpointer,
             is_postgres,
+            _claim: claim,
         }))
     }
 
@@ -345,6 +346,20 @@ fn may_be_our_own_doing<E: FromStore>(tx: &mut WriteTx<'_>, claim: &Claim, error
         Some(StoreError::Conflict(_)) => Ok(true),
         Some(_) => Ok(false),
         None => Ok(tx.outcome_of(claim)?.is_some()),
+    }
+}
+
+/// Our share of a SQLite file.
+fn claimed(target: &Target) -> Result<Option<file_claim::FileClaim>, StoreError> {
+    let Target::Sqlite(path) = target else {
+        return Ok(None);
+    };
+    match file_claim::FileClaim::share(path)? {
+        Some(claim) => Ok(Some(claim)),
+        None => Err(StoreError::Unavailable {
+            reason: "being restored",
+            source: None,
+        }),
     }
 }
 

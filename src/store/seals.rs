@@ -30,11 +30,11 @@ pub struct Seal {
 }
 
 impl Seal {
-    /// Before the first seal.
+    /// Before the first seal. Events that were restored into another cluster have numbers below zero.
     pub fn origin() -> Self {
         Self {
             position: 0,
-            last_txid: 0,
+            last_txid: -i64::MAX,
             last_seq: 0,
             event_count: 0,
             hash: vec![0; 32],

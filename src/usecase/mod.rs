@@ -15,6 +15,7 @@ pub mod view;
 
 pub mod add_item;
 pub mod administer;
+pub mod back_up;
 pub mod bootstrap;
 pub mod cancel_hold;
 pub mod check;
@@ -43,6 +44,7 @@ pub mod refresh_token;
 pub mod register_device;
 pub mod register_reader;
 pub mod renew_loan;
+pub mod restore;
 pub mod seal_events;
 pub mod search_bibs;
 pub mod seed_demo;
