@@ -17,6 +17,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
 mod layers;
+mod proxies;
+
+pub use proxies::ProxyList;
 
 use layers::{check_shape, env_layer, parse_toml};
 
@@ -135,6 +138,38 @@ pub struct HttpConfig {
     pub workers: usize,
     pub max_body_bytes: usize,
     pub request_timeout_ms: u64,
+    pub trusted_proxies: ProxyList,
+    pub forwarded_header: ForwardedHeader,
+    pub tls: TlsConfig,
+}
+
+/// Which header the trusted proxies write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    XForwardedFor,
+    Forwarded,
+}
+
+impl ForwardedHeader {
+    /// As it stands in a request.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
+}
+
+/// Both or neither.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    #[serde(deserialize_with = "empty_is_none")]
+    pub certificate: Option<PathBuf>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -290,6 +325,14 @@ impl Config {
         within("http.workers", http.workers, 1..=256)?;
         within("http.max_body_bytes", http.max_body_bytes, 1024..=64 * 1024 * 1024)?;
         within("http.request_timeout_ms", http.request_timeout_ms, 100..=600_000)?;
+        if http.tls.certificate.is_some() != http.tls.key.is_some() {
+            let missing = if http.tls.key.is_none() {
+                "http.tls.key"
+            } else {
+                "http.tls.certificate"
+            };
+            return bad(missing, "TLS needs both a certificate and a key");
+        }
         if http.bind == sip2.bind && http.bind.port() != 0 {
             return bad("sip2.bind", "the same address as http.bind");
         }
@@ -317,6 +360,18 @@ impl Config {
         within("log.slow_statement_ms", log.slow_statement_ms, 1..=600_000)?;
         within("jobs.seal_interval_ms", jobs.seal_interval_ms, 50..=60_000)?;
         within("jobs.idempotency_days", jobs.idempotency_days, 1..=90)
+    }
+}
+
+impl HttpConfig {
+    /// How the API's addresses begin.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        }
     }
 }
 
@@ -438,6 +493,12 @@ mod tests {
             ("TONGJIE__HTTP__BIND", "localhost", "http.bind"),
             ("TONGJIE__HTTP__BIND", "127.0.0.1:99999", "http.bind"),
             ("TONGJIE__HTTP__BIND", "127.0.0.1:6001", "sip2.bind"),
+            ("TONGJIE__HTTP__TLS__CERTIFICATE", "/x.pem", "http.tls.key"),
+            ("TONGJIE__HTTP__TLS__KEY", "/x.pem", "http.tls.certificate"),
+            ("TONGJIE__HTTP__TLS__KYE", "/x.pem", "http.tls.kye"),
+            ("TONGJIE__HTTP__TLS", "/x.pem", "http.tls"),
+            ("TONGJIE__HTTP__TRUSTED_PROXIES", "10.0.0.0/33", "10.0.0.0/33"),
+            ("TONGJIE__HTTP__FORWARDED_HEADER", "via", "http.forwarded_header"),
             ("TONGJIE__SIP2__BIND", "6001", "sip2.bind"),
             ("TONGJIE__DATA__DIR", "", "data.dir"),
             ("TONGJIE__DATABASE__URL", "mysql://root:geheim@h/db", "database.url"),
@@ -471,6 +532,8 @@ mod tests {
             ("[http]\nworkers = true", "http.workers"),
             ("[http]\nHTTP = 1", "http.HTTP"),
             ("[http.bind]\nport = 1", "http.bind"),
+            ("[http.tls]\ncert = \"x\"", "http.tls.cert"),
+            ("[http]\ntls = true", "http.tls"),
             ("[database]\nurl = \"postgres\"", "database.url"),
             ("[auth]\nsigning_key = \"geheim", "line 2"),
         ];

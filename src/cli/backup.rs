@@ -55,7 +55,11 @@ pub(super) async fn back_it_up(mut config: Config, args: BackupArgs) -> Result<(
     let made = made?;
     print_contents(&made.contents);
     if args.with_secrets {
-        println!("secrets   {:>12} files in {}.secrets", made.secrets, made.path.display());
+        println!(
+            "secrets   {:>12} files in {}.secrets",
+            made.secrets,
+            made.path.display()
+        );
     }
     println!("backup    {:>12} bytes in {}", made.bytes, made.path.display());
     Ok(())

@@ -3,7 +3,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,7 +53,7 @@ async fn prepare_and_serve(app: &Arc<App>, options: SeedOptions) -> Result<(), C
     };
     refuse_exposed_demo(app).await?;
     let mut told = Ok(());
-    serve(app, |address| told = refresh(app, accounts, address)).await?;
+    serve(app, |url| told = refresh(app, accounts, url)).await?;
     told
 }
 
@@ -75,7 +74,7 @@ pub(super) async fn create(app: &Arc<App>, options: SeedOptions) -> Result<DemoA
         }
     }
     let path = accounts_path(app);
-    let base_url = format!("http://{}", app.config.http.bind);
+    let base_url = format!("{}://{}", app.config.http.scheme(), app.config.http.bind);
     let keep = |accounts: &DemoAccounts| {
         write_accounts(
             &path,
@@ -117,8 +116,8 @@ fn read_accounts(app: &App) -> Result<DemoAccounts, CliError> {
 }
 
 /// Brings the address up to date, in the file and before the user's eyes.
-fn refresh(app: &App, mut accounts: DemoAccounts, address: SocketAddr) -> Result<(), CliError> {
-    accounts.base_url = format!("http://{address}");
+fn refresh(app: &App, mut accounts: DemoAccounts, url: String) -> Result<(), CliError> {
+    accounts.base_url = url;
     let path = accounts_path(app);
     write_accounts(&path, &accounts).map_err(|source| CliError::File {
         path: path.display().to_string(),

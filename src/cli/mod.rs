@@ -10,6 +10,7 @@ pub mod bench;
 mod check;
 mod demo;
 mod import;
+mod notify;
 mod openapi;
 mod progress;
 mod seed;
@@ -25,6 +26,7 @@ use clap::{Parser, Subcommand};
 use crate::app::{App, AppError};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::http::tls::TlsError;
 use crate::telemetry;
 use crate::usecase::UseCaseError;
 use crate::usecase::back_up::BackUpError;
@@ -93,6 +95,8 @@ enum CliError {
     #[error(transparent)]
     Bench(#[from] bench::BenchError),
     #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
     BackUp(#[from] BackUpError),
     /// It ran, and this is what it found.
     #[error("{0}")]
@@ -102,7 +106,11 @@ enum CliError {
 impl CliError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Telemetry(_) | Self::Usage(_) | Self::UseCase(UseCaseError::Invalid(_)) => 2,
+            Self::Config(_)
+            | Self::Telemetry(_)
+            | Self::Tls(_)
+            | Self::Usage(_)
+            | Self::UseCase(UseCaseError::Invalid(_)) => 2,
             Self::App(_) | Self::UseCase(UseCaseError::Store(_)) => 3,
             _ => 1,
         }

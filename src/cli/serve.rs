@@ -1,15 +1,16 @@
 //! `tongjie serve`: everything in its order, up and down. Up: telemetry, application, jobs, HTTP. Down, at SIGTERM or
-//! SIGINT: not ready, HTTP drained, jobs stopped, and the store closed last.
+//! SIGINT: not ready, HTTP drained, jobs stopped, and the store closed last. At SIGHUP the certificate is read again.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{CliError, close, open};
+use super::{CliError, close, notify, open};
 use crate::app::App;
 use crate::config::Config;
 use crate::http;
+use crate::http::tls::Certificates;
 use crate::jobs::Jobs;
 use crate::usecase::seed_demo::{DemoState, demo_state};
 
@@ -17,7 +18,7 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
     let _claim = App::claim(&config)?;
     let app = open(config).await?;
     let served = match refuse_exposed_demo(&app).await {
-        Ok(()) => serve(&app, |address| println!("tongjie serves http://{address}")).await,
+        Ok(()) => serve(&app, |url| println!("tongjie serves {url}")).await,
         Err(error) => Err(error),
     };
     close(&app).await;
@@ -35,29 +36,35 @@ pub(super) async fn refuse_exposed_demo(app: &App) -> Result<(), CliError> {
     )))
 }
 
-/// Serves until a signal comes; `ready` is told the address once connections are accepted.
-pub(super) async fn serve(app: &Arc<App>, ready: impl FnOnce(SocketAddr)) -> Result<(), CliError> {
+/// Serves until a signal comes; `ready` is told the API's URL once connections are accepted.
+pub(super) async fn serve(app: &Arc<App>, ready: impl FnOnce(String)) -> Result<(), CliError> {
     // Before anything is served: a signal that comes early must not find the default action.
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
+    let hangup = signal(SignalKind::hangup()).map_err(CliError::Runtime)?;
+    let certificates = Certificates::load(&app.config.http.tls)?.map(Arc::new);
     let bind = app.config.http.bind;
     let in_use = |source| CliError::File {
         path: format!("http.bind: {bind} cannot be listened on"),
         source,
     };
     let listener = TcpListener::bind(bind).map_err(in_use)?;
-    let (server, address) = http::serve(Arc::clone(app), listener).map_err(in_use)?;
+    let (server, address) = http::serve_with(Arc::clone(app), listener, certificates.as_deref()).map_err(in_use)?;
     let handle = server.handle();
     let jobs = Jobs::start(app);
     let mut serving = tokio::spawn(server);
+    let reloading = tokio::spawn(reload(hangup, certificates));
     tracing::info!(%address, "ready");
-    ready(address);
+    ready(format!("{}://{address}", app.config.http.scheme()));
+    notify::ready();
     let ended = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
         ended = &mut serving => Some(ended),
     };
     app.begin_stop();
+    notify::stopping();
+    reloading.abort();
     tracing::info!("stopping");
     if ended.is_none() {
         handle.stop(true).await;
@@ -70,5 +77,18 @@ pub(super) async fn serve(app: &Arc<App>, ready: impl FnOnce(SocketAddr)) -> Res
     match ended {
         None => Ok(()),
         Some(_) => Err(CliError::Failed("the HTTP server stopped by itself".to_owned())),
+    }
+}
+
+/// At every SIGHUP: a renewed certificate is taken up.
+async fn reload(mut hangup: Signal, certificates: Option<Arc<Certificates>>) {
+    while hangup.recv().await.is_some() {
+        let Some(certificates) = &certificates else {
+            continue;
+        };
+        match certificates.reload() {
+            Ok(()) => tracing::info!("the certificate was read again"),
+            Err(error) => tracing::error!(%error, "the certificate could not be read again; the old one stays in use"),
+        }
     }
 }

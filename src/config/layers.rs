@@ -39,12 +39,11 @@ pub(super) fn env_layer(defaults: &Table, name: &str, value: &str) -> Result<Opt
     };
     let origin = format!("the environment ({name})");
     let key = path.to_lowercase().replace("__", ".");
-    let known = key.split_once('.').and_then(|(section, name)| {
-        let default = defaults.get(section)?.as_table()?.get(name)?;
-        Some((section, name, default))
-    });
-    let Some((section, name, default)) = known else {
-        return Err(ConfigError::UnknownKey { key, origin });
+    let path: Vec<&str> = key.split('.').collect();
+    // A section itself is no key.
+    let default = match find(defaults, &path) {
+        Some(default) if path.len() > 1 && !default.is_table() => default,
+        _ => return Err(ConfigError::UnknownKey { key, origin }),
     };
     // The environment only has text: it takes the type the default has.
     let value = match default {
@@ -60,8 +59,20 @@ pub(super) fn env_layer(defaults: &Table, name: &str, value: &str) -> Result<Opt
         },
         _ => Value::String(value.to_owned()),
     };
-    let table = Table::from_iter([(section.to_owned(), Table::from_iter([(name.to_owned(), value)]).into())]);
+    let nested = path[1..].iter().rev().fold(value, |inner, name| {
+        Value::Table(Table::from_iter([((*name).to_owned(), inner)]))
+    });
+    let table = Table::from_iter([(path[0].to_owned(), nested)]);
     Ok(Some(Layer { origin, table }))
+}
+
+/// What the defaults have under these names, one within the other.
+fn find<'a>(defaults: &'a Table, path: &[&str]) -> Option<&'a Value> {
+    let (last, sections) = path.split_last()?;
+    let table = sections
+        .iter()
+        .try_fold(defaults, |table, name| table.get(*name)?.as_table())?;
+    table.get(*last)
 }
 
 /// Refuses what the defaults do not have, and a value of another type than the default's. (The `config` crate
@@ -83,22 +94,29 @@ pub(super) fn check_shape(defaults: &Table, layer: &Layer) -> Result<(), ConfigE
                 reason,
             });
         };
-        for (name, value) in given {
-            let key = format!("{section}.{name}");
-            match known.get(name) {
-                None => {
-                    return Err(ConfigError::UnknownKey { key, origin: origin() });
-                }
-                Some(default) if !default.same_type(value) => {
-                    let reason = format!("expected {}, not {}", default.type_str(), value.type_str());
-                    return Err(ConfigError::BadValue {
-                        key,
-                        origin: origin(),
-                        reason,
-                    });
-                }
-                Some(_) => {}
+        check_section(section, known, given, layer)?;
+    }
+    Ok(())
+}
+
+fn check_section(section: &str, known: &Table, given: &Table, layer: &Layer) -> Result<(), ConfigError> {
+    let origin = || layer.origin.clone();
+    for (name, value) in given {
+        let key = format!("{section}.{name}");
+        match (known.get(name), value) {
+            (None, _) => {
+                return Err(ConfigError::UnknownKey { key, origin: origin() });
             }
+            (Some(Value::Table(known)), Value::Table(given)) => check_section(&key, known, given, layer)?,
+            (Some(default), value) if !default.same_type(value) => {
+                let reason = format!("expected {}, not {}", default.type_str(), value.type_str());
+                return Err(ConfigError::BadValue {
+                    key,
+                    origin: origin(),
+                    reason,
+                });
+            }
+            (Some(_), _) => {}
         }
     }
     Ok(())

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod boundary;
+pub mod client_address;
 pub mod extract;
 pub mod health;
 pub mod input;
@@ -13,6 +14,7 @@ pub mod json_fault;
 pub mod openapi;
 pub mod problem;
 pub mod query;
+pub mod tls;
 pub mod v1;
 
 use std::io;
@@ -43,6 +45,18 @@ const MAX_CONNECTIONS: usize = 8192;
 /// # Errors
 /// When the listener cannot be used.
 pub fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<(Server, SocketAddr)> {
+    serve_with(app, listener, None)
+}
+
+/// The same by TLS, if there are certificates.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_with(
+    app: Arc<App>,
+    listener: TcpListener,
+    certificates: Option<&tls::Certificates>,
+) -> io::Result<(Server, SocketAddr)> {
     let address = listener.local_addr()?;
     let (workers, limit) = (
         app.config.http.workers,
@@ -70,10 +84,15 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<(Server, Socket
         .client_disconnect_timeout(DISCONNECT)
         .max_connections(MAX_CONNECTIONS)
         .shutdown_timeout(limit.as_secs() + 1)
-        .disable_signals()
-        .listen(listener)?
-        .run();
-    Ok((server, address))
+        .disable_signals();
+    let server = match certificates {
+        None => server.listen(listener)?,
+        Some(certificates) => {
+            let config = certificates.server_config().map_err(io::Error::other)?;
+            server.listen_rustls_0_23(listener, config)?
+        }
+    };
+    Ok((server.run(), address))
 }
 
 /// Every route. The busiest come first: the router tries them in order.

@@ -138,11 +138,7 @@ async fn draft_of_server(
 }
 
 /// Audits the copy as a database of its own, and makes it a plain file again.
-async fn audit(
-    options: &StoreOptions,
-    file: &Path,
-    progress: &dyn Progress,
-) -> std::result::Result<(), BackUpError> {
+async fn audit(options: &StoreOptions, file: &Path, progress: &dyn Progress) -> std::result::Result<(), BackUpError> {
     let own = StoreOptions {
         target: Target::Sqlite(file.to_owned()),
         slow_statement: Duration::ZERO,
@@ -157,8 +153,16 @@ async fn audit(
         sqlite::settle(&opener)
     })
     .await?;
-    let violations = found.map_err(BackUpError::Audit)?.iter().map(|one| one.violations).sum();
-    if violations == 0 { Ok(()) } else { Err(BackUpError::Unsound(violations)) }
+    let violations = found
+        .map_err(BackUpError::Audit)?
+        .iter()
+        .map(|one| one.violations)
+        .sum();
+    if violations == 0 {
+        Ok(())
+    } else {
+        Err(BackUpError::Unsound(violations))
+    }
 }
 
 fn copy_secrets(wanted: &BackUp, target: &Target, backup: &Path) -> std::result::Result<usize, BackupError> {

@@ -121,7 +121,10 @@ async fn restore_server(
     if counts != contents.counts {
         return Err(unusable(&wanted.backup, "what was restored has other numbers of rows"));
     }
-    Ok((contents, aside.map(|schema| format!("schema {schema} of the same database"))))
+    Ok((
+        contents,
+        aside.map(|schema| format!("schema {schema} of the same database")),
+    ))
 }
 
 fn replace(

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -17,8 +17,12 @@ fn accounts(tongjie: &Tongjie) -> Value {
 }
 
 /// Starts a serving command and waits until it has printed where it listens.
-fn start(tongjie: &Tongjie, args: &[&str]) -> (Server, String) {
-    let mut command = tongjie.command(args);
+pub fn start(tongjie: &Tongjie, args: &[&str]) -> (Server, String) {
+    start_command(tongjie.command(args))
+}
+
+/// The same with a command that has settings of its own.
+pub fn start_command(mut command: Command) -> (Server, String) {
     let mut child = command.stdout(Stdio::piped()).spawn().expect("starts");
     let out = child.stdout.take().expect("piped");
     let server = Server(child);
@@ -26,15 +30,15 @@ fn start(tongjie: &Tongjie, args: &[&str]) -> (Server, String) {
     let line = lines
         .by_ref()
         .map_while(Result::ok)
-        .find(|line| line.contains("http://"))
+        .find(|line| line.contains("://"))
         .expect("an address is printed");
-    let address = line.split("http://").nth(1).expect("an address").trim().to_owned();
+    let address = line.split("://").nth(1).expect("an address").trim().to_owned();
     // Somebody must read on, or the server would wait for its own output.
     std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
     (server, address)
 }
 
-fn get(address: &str, path: &str) -> String {
+pub fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
     write!(
         stream,

@@ -5,7 +5,10 @@ mod database;
 mod process;
 
 mod admin;
+mod backup;
 mod check;
 mod demo;
 mod import;
 mod start;
+mod together;
+mod transport;

@@ -85,6 +85,29 @@ impl Tongjie {
         };
         changed.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
+
+    /// The number `n` that a query answers.
+    pub fn number(&self, sql: &str) -> i64 {
+        let row: Result<Number, _> = match self.database.engine {
+            Engine::Sqlite => {
+                let path = self.database.file();
+                let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).expect("opens");
+                diesel::sql_query(sql).get_result(&mut conn)
+            }
+            Engine::Postgres => {
+                let mut conn = diesel::PgConnection::establish(&self.database.url()).expect("connects");
+                let sql = format!("SELECT n::bigint AS n FROM ({sql}) AS answer");
+                diesel::sql_query(sql).get_result(&mut conn)
+            }
+        };
+        row.unwrap_or_else(|error| panic!("{sql}: {error}")).n
+    }
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    n: i64,
 }
 
 pub fn told(output: &Output) -> String {

@@ -109,7 +109,11 @@ mod tests {
         let contents = found.into_contents();
         assert_eq!(contents.migrations, ["20261122000001"]);
         assert_eq!(contents.counts[0], ("units", 2));
-        assert_eq!(contents.counts[1], ("bibs", 0), "a title that looks like a command is a row");
+        assert_eq!(
+            contents.counts[1],
+            ("bibs", 0),
+            "a title that looks like a command is a row"
+        );
         assert!(rows("COPY public.units (id) FROM stdin;\n1\n".as_bytes()).is_err());
     }
 }

@@ -77,7 +77,5 @@ pub(crate) fn unusable(path: &Path, reason: impl Into<String>) -> BackupError {
 /// # Errors
 /// When the directory cannot be opened or synced.
 pub fn sync_dir(dir: &Path) -> Result<(), BackupError> {
-    std::fs::File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(at(dir))
+    std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(at(dir))
 }

@@ -64,7 +64,10 @@ impl Session {
     /// # Errors
     /// `Program` saying so, or `Mismatch` when the database is newer than this program.
     pub fn refuse_foreign(&mut self) -> Result<(), BackupError> {
-        if self.number("SELECT count(*) AS value FROM pg_tables WHERE schemaname = 'public' AND tablename = 'network_state'")? == 0 {
+        if self.number(
+            "SELECT count(*) AS value FROM pg_tables WHERE schemaname = 'public' AND tablename = 'network_state'",
+        )? == 0
+        {
             return Err(BackupError::Program("the database has none of Tongjie's tables".into()));
         }
         Ok(migrate::refuse_foreign_postgres(&mut self.0)?)
@@ -112,9 +115,9 @@ impl Session {
     /// # Errors
     /// A failure of the store.
     pub fn put_back(&mut self, aside: &str) -> Result<(), BackupError> {
-        Ok(self
-            .0
-            .batch_execute(&format!("DROP SCHEMA public CASCADE; ALTER SCHEMA {aside} RENAME TO public"))?)
+        Ok(self.0.batch_execute(&format!(
+            "DROP SCHEMA public CASCADE; ALTER SCHEMA {aside} RENAME TO public"
+        ))?)
     }
 
     /// Makes restored events older than every transaction to come. Their numbers are another cluster's, and the sealer waits
@@ -144,7 +147,12 @@ impl Session {
     pub fn counts(&mut self) -> Result<Vec<(&'static str, i64)>, BackupError> {
         COUNTED
             .iter()
-            .map(|table| Ok((*table, self.number(&format!("SELECT count(*) AS value FROM public.{table}"))?)))
+            .map(|table| {
+                Ok((
+                    *table,
+                    self.number(&format!("SELECT count(*) AS value FROM public.{table}"))?,
+                ))
+            })
             .collect()
     }
 }
@@ -169,10 +177,18 @@ pub fn dump(tools: &Tools, url: &str, into: &Path) -> Result<(), BackupError> {
 pub fn restore(tools: &Tools, url: &str, dump: &Path) -> Result<(), BackupError> {
     let mut command = tools.on("pg_restore", url);
     command
-        .args(["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"])
+        .args([
+            "--single-transaction",
+            "--exit-on-error",
+            "--no-owner",
+            "--no-privileges",
+        ])
         .args(["--no-comments", "--schema=public"])
         .arg(dump);
-    finish(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn(), "pg_restore")
+    finish(
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn(),
+        "pg_restore",
+    )
 }
 
 /// Refuses a dump whose migrations this program does not know.

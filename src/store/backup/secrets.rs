@@ -27,9 +27,13 @@ pub fn beside(backup: &Path) -> PathBuf {
 /// When the directory cannot be read.
 pub fn find(dir: &Path, database: Option<&Path>) -> Result<Vec<PathBuf>, BackupError> {
     let mut found = Vec::new();
-    let name = database.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let name = database
+        .and_then(Path::file_name)
+        .map(|name| name.to_string_lossy().into_owned());
     walk(dir, Path::new(""), DEPTH, &mut |relative, meta| {
-        let ours = name.as_ref().is_some_and(|name| relative.to_string_lossy().starts_with(name.as_str()));
+        let ours = name
+            .as_ref()
+            .is_some_and(|name| relative.to_string_lossy().starts_with(name.as_str()));
         if meta.mode() & 0o077 == 0 && meta.len() <= MAX_BYTES && !ours {
             found.push(relative.to_owned());
         }
@@ -38,12 +42,7 @@ pub fn find(dir: &Path, database: Option<&Path>) -> Result<Vec<PathBuf>, BackupE
     Ok(found)
 }
 
-fn walk(
-    root: &Path,
-    below: &Path,
-    depth: u32,
-    see: &mut impl FnMut(&Path, &fs::Metadata),
-) -> Result<(), BackupError> {
+fn walk(root: &Path, below: &Path, depth: u32, see: &mut impl FnMut(&Path, &fs::Metadata)) -> Result<(), BackupError> {
     let dir = root.join(below);
     for entry in fs::read_dir(&dir).map_err(at(&dir))? {
         let entry = entry.map_err(at(&dir))?;
@@ -91,5 +90,9 @@ pub fn copy(files: &[PathBuf], from: &Path, to: &Path, stamp: Option<&str>) -> R
 }
 
 fn make_dir(dir: &Path) -> Result<(), BackupError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(at(dir))
 }

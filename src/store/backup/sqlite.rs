@@ -49,7 +49,9 @@ pub fn size(path: &Path) -> Result<u64, BackupError> {
 pub fn copy(opener: &Opener, into: &Path) -> Result<(), BackupError> {
     let name = into.to_str().ok_or_else(|| unusable(into, "its name is not UTF-8"))?;
     let (mut conn, _watch) = opener.open(Role::Writer)?;
-    let copied = diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(name).execute(&mut conn);
+    let copied = diesel::sql_query("VACUUM INTO ?")
+        .bind::<Text, _>(name)
+        .execute(&mut conn);
     copied.map(drop).map_err(|error| match StoreError::from(error) {
         source @ StoreError::Unavailable {
             reason: "full" | "input or output failed",

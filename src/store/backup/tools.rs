@@ -61,7 +61,10 @@ pub fn finish(child: std::io::Result<Child>, what: &str) -> Result<(), BackupErr
     let said = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines[lines.len().saturating_sub(3)..].join(" / ");
-    Err(BackupError::Program(format!("{what} failed ({}): {last}", output.status)))
+    Err(BackupError::Program(format!(
+        "{what} failed ({}): {last}",
+        output.status
+    )))
 }
 
 fn installed() -> Vec<Tools> {
@@ -78,7 +81,11 @@ fn installed() -> Vec<Tools> {
 }
 
 fn version_of(program: &Path) -> Option<u32> {
-    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    let output = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
     major_in(&String::from_utf8_lossy(&output.stdout))
 }
 
@@ -95,7 +102,9 @@ fn choose(mut found: Vec<Tools>, server: u32) -> Result<Tools, BackupError> {
     if let Some(fitting) = found.into_iter().find(|tools| tools.major >= server) {
         return Ok(fitting);
     }
-    let there = newest.map_or("none was found".to_owned(), |major| format!("the newest one here is {major}"));
+    let there = newest.map_or("none was found".to_owned(), |major| {
+        format!("the newest one here is {major}")
+    });
     Err(BackupError::Program(format!(
         "pg_dump and pg_restore of PostgreSQL {server} or newer are needed on PATH or in {VERSIONED}, {there}; \
          install postgresql-client-{server}"
@@ -120,7 +129,9 @@ fn without_password(url: &str) -> (String, Option<String>) {
         },
         None => authority.to_owned(),
     };
-    let (path, query) = tail.split_once('?').map_or((tail, None), |(path, query)| (path, Some(query)));
+    let (path, query) = tail
+        .split_once('?')
+        .map_or((tail, None), |(path, query)| (path, Some(query)));
     let mut kept = Vec::new();
     for pair in query.into_iter().flat_map(|query| query.split('&')) {
         match pair.strip_prefix("password=") {
@@ -128,7 +139,11 @@ fn without_password(url: &str) -> (String, Option<String>) {
             None => kept.push(pair),
         }
     }
-    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    let query = if kept.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", kept.join("&"))
+    };
     (format!("{scheme}://{authority}{path}{query}"), password)
 }
 
@@ -162,12 +177,20 @@ mod tests {
         let cases = [
             ("postgres://u:p%40x@h:5/db", "postgres://u@h:5/db", Some("p@x")),
             ("postgres://u@h/db", "postgres://u@h/db", None),
-            ("postgresql:///db?host=/tmp&password=s%2Fx&user=u", "postgresql:///db?host=/tmp&user=u", Some("s/x")),
+            (
+                "postgresql:///db?host=/tmp&password=s%2Fx&user=u",
+                "postgresql:///db?host=/tmp&user=u",
+                Some("s/x"),
+            ),
             ("postgres://u:a%zz@h", "postgres://u@h", Some("a%zz")),
             ("postgres://h/db?password=s", "postgres://h/db", Some("s")),
         ];
         for (url, shown, password) in cases {
-            assert_eq!(without_password(url), (shown.to_owned(), password.map(str::to_owned)), "{url}");
+            assert_eq!(
+                without_password(url),
+                (shown.to_owned(), password.map(str::to_owned)),
+                "{url}"
+            );
         }
     }
 
@@ -179,7 +202,10 @@ mod tests {
         };
         assert_eq!(major_in("pg_dump (PostgreSQL) 16.4 (Debian 16.4-1)"), Some(16));
         assert_eq!(major_in("pg_dump (PostgreSQL) 18beta1"), Some(18));
-        assert_eq!(choose(vec![tools(18), tools(14), tools(16)], 15).expect("fits").major, 16);
+        assert_eq!(
+            choose(vec![tools(18), tools(14), tools(16)], 15).expect("fits").major,
+            16
+        );
         let old = choose(vec![tools(14)], 15).expect_err("too old").to_string();
         assert!(old.contains("PostgreSQL 15 or newer") && old.contains("is 14"), "{old}");
         let none = choose(vec![], 15).expect_err("absent").to_string();
