@@ -308,3 +308,68 @@ fn columns(engine: &str) -> Vec<String> {
 fn both_engines_have_the_same_columns() {
     assert_eq!(columns("sqlite"), columns("postgres"));
 }
+
+/// What two languages of one page must share: how deep each heading is, every code block, every piece of code, every link.
+fn skeleton(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut in_block = false;
+    let mut sentence = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("```") {
+            in_block = !in_block;
+        }
+        if in_block {
+            found.push(line.to_owned());
+        } else if line.starts_with('#') {
+            found.append(&mut sentence);
+            found.push(line.chars().take_while(|c| *c == '#').collect());
+        } else {
+            let code = line.split('`').skip(1).step_by(2).map(|code| format!("`{code}`"));
+            let links = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+            sentence.extend(code.chain(links.map(str::to_owned)).filter(|it| !it.starts_with("README")));
+        }
+    }
+    found.append(&mut sentence);
+    found
+}
+
+#[test]
+fn both_readmes_say_the_same() {
+    let read = |name: &str| std::fs::read_to_string(root().join(name)).expect("UTF-8");
+    assert_eq!(skeleton(&read("README.md")), skeleton(&read("README.zh-CN.md")));
+}
+
+/// Commands and settings that a guide names; it must not name one that is not there.
+#[test]
+fn the_guides_name_only_what_there_is() {
+    let defaults: toml::Table = include_str!("../config/default.toml").parse().expect("TOML");
+    let commands = std::fs::read_to_string(root().join("src/cli/mod.rs")).expect("UTF-8");
+    let mut wrong = Vec::new();
+    for guide in ["README.md", "README.zh-CN.md", "docs/OPERATIONS.md"] {
+        let text = std::fs::read_to_string(root().join(guide)).expect("UTF-8");
+        for word in text.split('`').skip(1).step_by(2) {
+            let mut parts = word.split('.');
+            let section = parts.next().and_then(|section| defaults.get(section));
+            let is_key = word.contains('.') && word.chars().all(|c| c.is_ascii_lowercase() || ".0123456789_".contains(c));
+            if let (true, Some(section)) = (is_key, section)
+                && parts.try_fold(section, |table, name| table.get(name)).is_none()
+            {
+                wrong.push(format!("{guide}: no setting {word}"));
+            }
+            let command = word.strip_prefix("tongjie ").and_then(|rest| rest.split_whitespace().next());
+            if let Some(command) = command.filter(|word| word.chars().all(|c| c.is_ascii_lowercase())) {
+                let variant = format!("    {}{}", command[..1].to_uppercase(), &command[1..]);
+                if !commands.lines().any(|line| line.starts_with(&variant)) {
+                    wrong.push(format!("{guide}: no command {word}"));
+                }
+            }
+        }
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let from = if guide.starts_with("docs/") { root().join("docs") } else { root() };
+            if !link.contains("://") && !from.join(link.split('#').next().unwrap_or_default()).exists() {
+                wrong.push(format!("{guide}: no file {link}"));
+            }
+        }
+    }
+    assert_none("a guide is wrong", wrong);
+}

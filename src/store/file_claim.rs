@@ -3,7 +3,7 @@
 //! Held by the kernel: a process that was killed holds nothing. The empty lock files stay, removing them would be a race.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::connection::sidecar;
@@ -44,18 +44,31 @@ impl FileClaim {
     }
 }
 
+/// A command that root runs must leave nothing behind that the server's user cannot open. Anybody else owns what they make.
+pub fn leave_to_owner_of_directory(path: &Path) {
+    let owner = path.parent().and_then(|dir| std::fs::metadata(dir).ok());
+    if let (Some(owner), Ok(now)) = (owner, std::fs::metadata(path))
+        && owner.uid() != now.uid()
+    {
+        // Not allowed to anybody but root, and then there is nothing to do.
+        drop(std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid())));
+    }
+}
+
 fn take(
     database: &Path,
     suffix: &str,
     lock: impl Fn(&File) -> Result<(), TryLockError>,
 ) -> Result<Option<FileClaim>, StoreError> {
+    let path = sidecar(database, suffix);
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(sidecar(database, suffix))
+        .open(&path)
         .map_err(|error| StoreError::unavailable("gone", error))?;
+    leave_to_owner_of_directory(&path);
     match lock(&file) {
         Ok(()) => Ok(Some(FileClaim { _file: file })),
         Err(TryLockError::WouldBlock) => Ok(None),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::draft::create_private;
 use super::{BackupError, at, sync_dir};
 use crate::store::connection::sidecar;
+use crate::store::file_claim::leave_to_owner_of_directory;
 
 /// No secret is larger, and everything else in a data directory is.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -85,6 +86,9 @@ pub fn copy(files: &[PathBuf], from: &Path, to: &Path, stamp: Option<&str>) -> R
         file.write_all(&bytes)
             .and_then(|()| file.sync_all())
             .map_err(at(&target))?;
+        if stamp.is_some() {
+            leave_to_owner_of_directory(&target);
+        }
     }
     sync_dir(to)
 }

@@ -16,6 +16,7 @@ use super::draft::create_private;
 use super::{BackupError, COUNTED, Contents, at, sync_dir, unusable};
 use crate::store::connection::{AnyConnection, Opener, Role, sidecar};
 use crate::store::error::StoreError;
+use crate::store::file_claim::leave_to_owner_of_directory;
 use crate::store::migrate;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -191,6 +192,7 @@ pub fn swap(staged: &Path, path: &Path, stamp: &str) -> Result<Option<PathBuf>, 
         }
     }
     fs::set_permissions(staged, fs::Permissions::from_mode(0o600)).map_err(at(staged))?;
+    leave_to_owner_of_directory(staged);
     fs::rename(staged, path).map_err(at(path))?;
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         sync_dir(dir)?;
