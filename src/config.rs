@@ -17,9 +17,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
 mod layers;
-mod proxies;
+mod transport;
 
-pub use proxies::ProxyList;
+pub use transport::{ForwardedHeader, ProxyList, TlsConfig};
 
 use layers::{check_shape, env_layer, parse_toml};
 
@@ -141,35 +141,6 @@ pub struct HttpConfig {
     pub trusted_proxies: ProxyList,
     pub forwarded_header: ForwardedHeader,
     pub tls: TlsConfig,
-}
-
-/// Which header the trusted proxies write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ForwardedHeader {
-    XForwardedFor,
-    Forwarded,
-}
-
-impl ForwardedHeader {
-    /// As it stands in a request.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::XForwardedFor => "x-forwarded-for",
-            Self::Forwarded => "forwarded",
-        }
-    }
-}
-
-/// Both or neither.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TlsConfig {
-    #[serde(deserialize_with = "empty_is_none")]
-    pub certificate: Option<PathBuf>,
-    #[serde(deserialize_with = "empty_is_none")]
-    pub key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -325,12 +296,7 @@ impl Config {
         within("http.workers", http.workers, 1..=256)?;
         within("http.max_body_bytes", http.max_body_bytes, 1024..=64 * 1024 * 1024)?;
         within("http.request_timeout_ms", http.request_timeout_ms, 100..=600_000)?;
-        if http.tls.certificate.is_some() != http.tls.key.is_some() {
-            let missing = if http.tls.key.is_none() {
-                "http.tls.key"
-            } else {
-                "http.tls.certificate"
-            };
+        if let Some(missing) = http.tls.missing() {
             return bad(missing, "TLS needs both a certificate and a key");
         }
         if http.bind == sip2.bind && http.bind.port() != 0 {
@@ -360,18 +326,6 @@ impl Config {
         within("log.slow_statement_ms", log.slow_statement_ms, 1..=600_000)?;
         within("jobs.seal_interval_ms", jobs.seal_interval_ms, 50..=60_000)?;
         within("jobs.idempotency_days", jobs.idempotency_days, 1..=90)
-    }
-}
-
-impl HttpConfig {
-    /// How the API's addresses begin.
-    #[must_use]
-    pub fn scheme(&self) -> &'static str {
-        if self.tls.certificate.is_some() {
-            "https"
-        } else {
-            "http"
-        }
     }
 }
 

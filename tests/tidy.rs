@@ -326,7 +326,10 @@ fn skeleton(text: &str) -> Vec<String> {
         } else {
             let code = line.split('`').skip(1).step_by(2).map(|code| format!("`{code}`"));
             let links = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-            sentence.extend(code.chain(links.map(str::to_owned)).filter(|it| !it.starts_with("README")));
+            sentence.extend(
+                code.chain(links.map(str::to_owned))
+                    .filter(|it| !it.starts_with("README")),
+            );
         }
     }
     found.append(&mut sentence);
@@ -350,13 +353,18 @@ fn the_guides_name_only_what_there_is() {
         for word in text.split('`').skip(1).step_by(2) {
             let mut parts = word.split('.');
             let section = parts.next().and_then(|section| defaults.get(section));
-            let is_key = word.contains('.') && word.chars().all(|c| c.is_ascii_lowercase() || ".0123456789_".contains(c));
+            let is_key = word.contains('.')
+                && word
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || ".0123456789_".contains(c));
             if let (true, Some(section)) = (is_key, section)
                 && parts.try_fold(section, |table, name| table.get(name)).is_none()
             {
                 wrong.push(format!("{guide}: no setting {word}"));
             }
-            let command = word.strip_prefix("tongjie ").and_then(|rest| rest.split_whitespace().next());
+            let command = word
+                .strip_prefix("tongjie ")
+                .and_then(|rest| rest.split_whitespace().next());
             if let Some(command) = command.filter(|word| word.chars().all(|c| c.is_ascii_lowercase())) {
                 let variant = format!("    {}{}", command[..1].to_uppercase(), &command[1..]);
                 if !commands.lines().any(|line| line.starts_with(&variant)) {
@@ -365,7 +373,11 @@ fn the_guides_name_only_what_there_is() {
             }
         }
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let from = if guide.starts_with("docs/") { root().join("docs") } else { root() };
+            let from = if guide.starts_with("docs/") {
+                root().join("docs")
+            } else {
+                root()
+            };
             if !link.contains("://") && !from.join(link.split('#').next().unwrap_or_default()).exists() {
                 wrong.push(format!("{guide}: no file {link}"));
             }

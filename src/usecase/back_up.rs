@@ -81,7 +81,7 @@ pub async fn back_up(
         Target::Postgres(_) if wanted.verify => return Err(BackUpError::CannotVerify),
         Target::Postgres(url) => draft_of_server(&options, url, &wanted, &name, progress).await?,
     };
-    let copied = copy_secrets(&wanted, &options.target, draft.target())?;
+    let copied = copy_secrets(&wanted, &options.target, &draft)?;
     let path = draft.publish()?;
     let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
     Ok(Backup {
@@ -165,7 +165,7 @@ async fn audit(options: &StoreOptions, file: &Path, progress: &dyn Progress) -> 
     }
 }
 
-fn copy_secrets(wanted: &BackUp, target: &Target, backup: &Path) -> std::result::Result<usize, BackupError> {
+fn copy_secrets(wanted: &BackUp, target: &Target, draft: &Draft) -> std::result::Result<usize, BackupError> {
     let Some(dir) = &wanted.secrets_of else {
         return Ok(0);
     };
@@ -174,7 +174,7 @@ fn copy_secrets(wanted: &BackUp, target: &Target, backup: &Path) -> std::result:
         Target::Postgres(_) => None,
     };
     let files = secrets::find(dir, database)?;
-    secrets::copy(&files, dir, &secrets::beside(backup), None)?;
+    secrets::copy(&files, dir, &draft.secrets(), None)?;
     Ok(files.len())
 }
 

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::secrets::beside;
 use super::{BackupError, at, sync_dir};
 
 /// See the module.
@@ -32,9 +33,7 @@ impl Draft {
             .file_name()
             .ok_or_else(|| super::unusable(&target, "it has no file name"))?;
         let target = parent.join(name);
-        if target.symlink_metadata().is_ok() {
-            return Err(BackupError::Exists { path: target });
-        }
+        refuse_present(&target)?;
         let mut dir = name.to_owned();
         dir.push(format!(".partial-{}", std::process::id()));
         let dir = parent.join(dir);
@@ -42,22 +41,16 @@ impl Draft {
         Ok(Self { dir, target })
     }
 
-    /// Where the backup will be.
-    #[must_use]
-    pub fn target(&self) -> &Path {
-        &self.target
-    }
-
-    /// The directory it is made in.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// The file that is being made.
     #[must_use]
     pub fn file(&self) -> PathBuf {
         self.dir.join("copy")
+    }
+
+    /// The directory for secret files, if any are wanted.
+    #[must_use]
+    pub fn secrets(&self) -> PathBuf {
+        self.dir.join("secrets")
     }
 
     /// Makes the empty file, readable by its owner only, before anything is written to it.
@@ -70,19 +63,26 @@ impl Draft {
         Ok(file)
     }
 
-    /// Brings the file to the disk and gives it its name.
+    /// Brings the file to the disk and gives it its name, after its secrets have theirs.
     ///
     /// # Errors
     /// `Exists` when somebody else took the name meanwhile; `File` when the disk says no.
     pub fn publish(self) -> Result<PathBuf, BackupError> {
         let file = self.file();
         File::open(&file).and_then(|file| file.sync_all()).map_err(at(&file))?;
-        if self.target.symlink_metadata().is_ok() {
-            return Err(BackupError::Exists {
-                path: self.target.clone(),
-            });
+        refuse_present(&self.target)?;
+        let secrets = beside(&self.target);
+        let with_secrets = self.secrets().is_dir();
+        if with_secrets {
+            refuse_present(&secrets)?;
+            fs::rename(self.secrets(), &secrets).map_err(at(&secrets))?;
         }
-        fs::rename(&file, &self.target).map_err(at(&self.target))?;
+        if let Err(error) = fs::rename(&file, &self.target) {
+            if with_secrets {
+                drop(fs::remove_dir_all(&secrets));
+            }
+            return Err(at(&self.target)(error));
+        }
         if let Some(parent) = self.target.parent() {
             sync_dir(parent)?;
         }
@@ -95,6 +95,13 @@ impl Drop for Draft {
         if let Err(error) = fs::remove_dir_all(&self.dir) {
             tracing::warn!(%error, dir = %self.dir.display(), "an unfinished backup could not be removed");
         }
+    }
+}
+
+fn refuse_present(path: &Path) -> Result<(), BackupError> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(BackupError::Exists { path: path.to_owned() }),
+        Err(_) => Ok(()),
     }
 }
 

@@ -35,7 +35,9 @@ pub fn find(dir: &Path, database: Option<&Path>) -> Result<Vec<PathBuf>, BackupE
         let ours = name
             .as_ref()
             .is_some_and(|name| relative.to_string_lossy().starts_with(name.as_str()));
-        if meta.mode() & 0o077 == 0 && meta.len() <= MAX_BYTES && !ours {
+        // A small backup that was made into the data directory.
+        let copy = relative.extension().is_some_and(|it| it == "db" || it == "dump");
+        if meta.mode() & 0o077 == 0 && meta.len() <= MAX_BYTES && !ours && !copy {
             found.push(relative.to_owned());
         }
     })?;

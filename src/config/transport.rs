@@ -1,12 +1,67 @@
-//! The list of proxies that are believed: addresses and CIDR ranges, written with commas between them.
+//! How requests reach this node: by TLS or not, and through which proxies.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
 
-/// Whose word about a client's address counts.
+use super::{HttpConfig, empty_is_none};
+
+impl HttpConfig {
+    /// How the API's addresses begin.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        }
+    }
+}
+
+/// PEM files; both or neither.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    #[serde(deserialize_with = "empty_is_none")]
+    pub certificate: Option<PathBuf>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub key: Option<PathBuf>,
+}
+
+impl TlsConfig {
+    /// The key that is needed because the other one is set.
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        match (&self.certificate, &self.key) {
+            (Some(_), None) => Some("http.tls.key"),
+            (None, Some(_)) => Some("http.tls.certificate"),
+            _ => None,
+        }
+    }
+}
+
+/// Which header the trusted proxies write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    XForwardedFor,
+    Forwarded,
+}
+
+impl ForwardedHeader {
+    /// As it stands in a request.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
+}
+
+/// Whose word about a client's address counts: addresses and ranges, written with commas between them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxyList(Vec<IpNet>);
 
