@@ -20,7 +20,7 @@ pub struct BackupArgs {
     /// A file that is not there yet, or a directory to make one in, named after the time
     #[arg(value_name = "TARGET_DIR_OR_FILE")]
     pub target: PathBuf,
-    /// Audit the copy as `tongjie check` does (SQLite)
+    /// Audit the copy as `tongjie check` does; on PostgreSQL in a database of its own, which the user must be allowed to create
     #[arg(long)]
     pub verify: bool,
     /// Copy the secret files of data.dir (signing.key and others) into TARGET.secrets/ too

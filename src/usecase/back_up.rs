@@ -28,7 +28,7 @@ pub struct BackUp {
     pub target: PathBuf,
     /// The data directory, if its secret files are to be copied too.
     pub secrets_of: Option<PathBuf>,
-    /// SQLite: audit the copy as `tongjie check` does.
+    /// Audit the copy as `tongjie check` does. On PostgreSQL it is restored into a database of its own for that.
     pub verify: bool,
 }
 
@@ -51,8 +51,6 @@ pub enum BackUpError {
     Audit(#[source] UseCaseError),
     #[error("{0} violations were found in the copy, so it was not kept; `tongjie check` names them in the database")]
     Unsound(i64),
-    #[error("--verify needs SQLite; restore the dump into another PostgreSQL database and run `tongjie check` there")]
-    CannotVerify,
 }
 
 /// `tongjie-20261122T063403Z`: sorts by time.
@@ -78,7 +76,6 @@ pub async fn back_up(
             let contents = blocking(move || sqlite::contents(&file)).await?;
             (draft, contents)
         }
-        Target::Postgres(_) if wanted.verify => return Err(BackUpError::CannotVerify),
         Target::Postgres(url) => draft_of_server(&options, url, &wanted, &name, progress).await?,
     };
     let copied = copy_secrets(&wanted, &options.target, &draft)?;
@@ -107,7 +104,14 @@ async fn draft_of_file(
     let growing = into.clone();
     watched(&growing, progress, move || sqlite::copy(&opener, &into)).await?;
     if wanted.verify {
-        audit(options, &draft.file(), progress).await?;
+        let opener = Opener {
+            target: Target::Sqlite(draft.file()),
+            ..Opener::of(options)
+        };
+        let audited = audit(options, opener.target.clone(), progress).await;
+        // Opened as a database it got a log; a backup is one plain file.
+        blocking(move || sqlite::settle(&opener)).await?;
+        audited?;
     }
     Ok(draft)
 }
@@ -129,28 +133,45 @@ async fn draft_of_server(
     let draft = Draft::towards(&wanted.target, &format!("{name}.dump"))?;
     let into = draft.create_file()?;
     progress.begin("dumping (bytes)", None);
-    let (url, growing, with) = (url.to_owned(), into.clone(), tools.clone());
+    let (url, beside) = (url.to_owned(), url.to_owned());
+    let (growing, with) = (into.clone(), tools.clone());
     watched(&growing, progress, move || postgres::dump(&with, &url, &into)).await?;
     progress.begin("looking the copy through", None);
-    let file = draft.file();
-    let contents = blocking(move || dump::contents(&tools, &file)).await?;
+    let (file, with) = (draft.file(), tools.clone());
+    let contents = blocking(move || dump::contents(&with, &file)).await?;
+    if wanted.verify {
+        let (opener, file) = (Opener::of(options), draft.file());
+        progress.begin("restoring it elsewhere", None);
+        let scratch = blocking(move || {
+            let scratch = postgres::Scratch::create(&opener, &beside)?;
+            postgres::restore(&tools, &scratch.url, &file)?;
+            Ok(scratch)
+        })
+        .await?;
+        let audited = audit(options, Target::Postgres(scratch.url.clone()), progress).await;
+        blocking(move || Ok(drop(scratch))).await?;
+        audited?;
+    }
     Ok((draft, contents))
 }
 
-/// Audits the copy as a database of its own, and makes it a plain file again.
-async fn audit(options: &StoreOptions, file: &Path, progress: &dyn Progress) -> std::result::Result<(), BackUpError> {
+/// Audits the copy as a database of its own.
+async fn audit(
+    options: &StoreOptions,
+    target: Target,
+    progress: &dyn Progress,
+) -> std::result::Result<(), BackUpError> {
     let own = StoreOptions {
-        target: Target::Sqlite(file.to_owned()),
+        target,
         slow_statement: Duration::ZERO,
         ..options.clone()
     };
-    let opener = Opener::of(&own);
     let store: Arc<Store> = blocking(move || Ok(Store::open(own)?)).await?;
     let found = check(&store, progress).await;
     blocking(move || {
         store.close();
         drop(store);
-        sqlite::settle(&opener)
+        Ok(())
     })
     .await?;
     let violations = found

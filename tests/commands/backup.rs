@@ -326,3 +326,19 @@ fn there_must_be_a_database_and_a_place_for_the_copy() {
     let said = nothing.fails(&["backup", &text(&nothing.file("no/such/dir/copy"))], 1);
     assert!(said.contains("no/such/dir"), "{said}");
 }
+
+#[test]
+fn a_copy_of_an_unsound_database_is_not_kept_when_verified() {
+    for engine in Engine::all() {
+        let source = Tongjie::with_demo(engine);
+        let backup = source.file("verified");
+        source.succeeds(&["backup", &text(&backup), "--verify"]);
+        assert_eq!(remains(&backup), [PathBuf::new(); 0], "{engine:?}");
+        Tongjie::new(engine).succeeds(&["restore", &text(&backup)]);
+        source.sql("UPDATE daily_counts SET n = n + 1 WHERE kind = 'loan_made'");
+        let unsound = source.file("unsound");
+        let said = source.fails(&["backup", &text(&unsound), "--verify"], 1);
+        assert!(said.contains("violations were found"), "{engine:?}: {said}");
+        assert!(!unsound.exists() && remains(&unsound).is_empty(), "{engine:?}");
+    }
+}

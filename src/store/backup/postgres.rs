@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer};
 
-use super::tools::{Tools, finish};
+use super::tools::{Tools, finish, with_database};
 use super::{BackupError, COUNTED, Contents};
 use crate::store::connection::{AnyConnection, Opener, Role};
 use crate::store::error::StoreError;
@@ -154,6 +154,42 @@ impl Session {
                 ))
             })
             .collect()
+    }
+}
+
+/// A database for trying a dump in. Dropped with everything in it.
+pub struct Scratch {
+    session: Session,
+    name: String,
+    pub url: String,
+}
+
+impl Scratch {
+    /// Creates it beside the database of `url`.
+    ///
+    /// # Errors
+    /// `Program` when the user may not create databases.
+    pub fn create(opener: &Opener, url: &str) -> Result<Self, BackupError> {
+        let mut session = Session::open(opener)?;
+        let name = format!("tongjie_verify_{}", std::process::id());
+        session
+            .0
+            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0"))
+            .map_err(|error| BackupError::Program(format!("no database to try the dump in can be created: {error}")))?;
+        let url = with_database(url, &name);
+        Ok(Self { session, name, url })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let dropped = self
+            .session
+            .0
+            .batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        if let Err(error) = dropped {
+            tracing::warn!(%error, database = self.name, "the database a dump was tried in could not be dropped");
+        }
     }
 }
 

@@ -111,6 +111,17 @@ fn choose(mut found: Vec<Tools>, server: u32) -> Result<Tools, BackupError> {
     )))
 }
 
+/// The URL of another database of the same server.
+pub(super) fn with_database(url: &str, name: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+    let (before, query) = rest
+        .split_once('?')
+        .map_or((rest, None), |(before, query)| (before, Some(query)));
+    let authority = before.split('/').next().unwrap_or_default();
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{scheme}://{authority}/{name}{query}")
+}
+
 /// The URL without its password, and the password as it is.
 fn without_password(url: &str) -> (String, Option<String>) {
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -191,6 +202,18 @@ mod tests {
                 (shown.to_owned(), password.map(str::to_owned)),
                 "{url}"
             );
+        }
+    }
+
+    #[test]
+    fn another_database_is_reached_the_same_way() {
+        let cases = [
+            ("postgres://u:p@h:5/db", "postgres://u:p@h:5/other"),
+            ("postgresql:///db?host=/tmp/x", "postgresql:///other?host=/tmp/x"),
+            ("postgres://h", "postgres://h/other"),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(with_database(url, "other"), expected);
         }
     }
 
