@@ -217,18 +217,13 @@ impl Store {
                     .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
                 return Ok(Once { value, replayed: true });
             }
-            let value = match work(tx) {
-                Ok(value) => value,
+            match done_under(tx, &claim, &mut work) {
                 Err(error) if !looked_again && may_be_our_own_doing(tx, &claim, &error)? => {
                     looked_again = true;
-                    return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction).into());
+                    Err(StoreError::Retry(diesel::result::Error::RollbackTransaction).into())
                 }
-                Err(error) => return Err(error),
-            };
-            let outcome = serde_json::to_string(&value)
-                .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
-            tx.store_outcome(&claim, outcome, value.reader_id())?;
-            Ok(Once { value, replayed: false })
+                done => done.map(|value| Once { value, replayed: false }),
+            }
         };
         self.submit(job, true).await
     }
@@ -335,6 +330,24 @@ impl Drop for Store {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Runs `work` and stores its outcome. What waits for the end of the act is carried out here: what stands in its way may be
+/// the same call, too.
+fn done_under<T, E, F>(tx: &mut WriteTx<'_>, claim: &Claim, work: &mut F) -> Result<T, E>
+where
+    F: FnMut(&mut WriteTx<'_>) -> Result<T, E>,
+    T: Outcome,
+    E: FromStore,
+{
+    let done = work(tx).and_then(|value| {
+        let outcome = serde_json::to_string(&value)
+            .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
+        tx.store_outcome(claim, outcome, value.reader_id())?;
+        Ok(value)
+    });
+    tx.finish(done.is_ok())?;
+    done
 }
 
 /// PostgreSQL: whether what stood in the way of a keyed call is the same call, made twice at once and committed meanwhile.
