@@ -10,7 +10,7 @@ use crate::auth::signing_key::SigningKeyError;
 use crate::auth::{PasswordError, PasswordService, SigningKey, TokenService};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
-use crate::store::connection::Target;
+use crate::store::connection::{PAGE_BYTES, Target};
 use crate::store::file_claim::FileClaim;
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::usecase::session::SessionTools;
@@ -116,17 +116,18 @@ pub fn store_options(config: &Config, clock: Clock) -> StoreOptions {
         DatabaseUrl::Sqlite(path) => Target::Sqlite(path),
         DatabaseUrl::Postgres(url) => Target::Postgres(url.expose_secret().to_owned()),
     };
+    let max_pages = u64::from(config.database.max_size_mib) * (1024 * 1024 / PAGE_BYTES);
     StoreOptions {
-        target,
         pool_size: config.database.pool_size,
         write_workers: config.database.write_workers,
         read_pool_size: config.database.read_pool_size,
         busy_timeout: Duration::from_millis(config.database.busy_timeout_ms),
+        connect_timeout: Duration::from_millis(config.database.connect_timeout_ms),
+        lock_timeout: Duration::from_millis(config.database.lock_timeout_ms),
         queue_limit: config.database.queue_limit,
         group_limit: config.database.group_limit,
         slow_statement: Duration::from_millis(config.log.slow_statement_ms),
-        zone: config.network.zone,
-        max_pages: None,
-        clock,
+        max_pages: u32::try_from(max_pages).ok().filter(|pages| *pages > 0),
+        ..StoreOptions::new(target, config.network.zone, clock)
     }
 }

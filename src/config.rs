@@ -127,6 +127,9 @@ pub struct DatabaseConfig {
     pub write_workers: u32,
     pub read_pool_size: u32,
     pub busy_timeout_ms: u64,
+    pub connect_timeout_ms: u64,
+    pub lock_timeout_ms: u64,
+    pub max_size_mib: u32,
     pub queue_limit: usize,
     pub group_limit: usize,
 }
@@ -291,6 +294,9 @@ impl Config {
         within("database.write_workers", database.write_workers, 1..=256)?;
         within("database.read_pool_size", database.read_pool_size, 1..=64)?;
         within("database.busy_timeout_ms", database.busy_timeout_ms, 1..=60_000)?;
+        within("database.connect_timeout_ms", database.connect_timeout_ms, 100..=60_000)?;
+        within("database.lock_timeout_ms", database.lock_timeout_ms, 10..=60_000)?;
+        within("database.max_size_mib", database.max_size_mib, 0..=1024 * 1024)?;
         within("database.queue_limit", database.queue_limit, 1..=100_000)?;
         within("database.group_limit", database.group_limit, 1..=4096)?;
         within("http.workers", http.workers, 1..=256)?;

@@ -11,6 +11,7 @@ use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
 use diesel::sql_types::{BigInt, Text};
 
+use super::StoreOptions;
 use super::error::StoreError;
 
 /// A connection to either engine. All typed queries are written once against this type.
@@ -119,17 +120,24 @@ pub enum Role {
 pub struct Opener {
     pub target: Target,
     pub busy_timeout: Duration,
+    pub connect_timeout: Duration,
+    pub lock_timeout: Duration,
+    pub read_timeout: Duration,
+    pub write_timeout: Duration,
     pub slow_statement: Duration,
     pub max_pages: Option<u32>,
 }
 
 impl Opener {
-    /// As a store with these options would open them.
-    #[must_use]
-    pub fn of(options: &super::StoreOptions) -> Self {
+    /// As a store's options say.
+    pub fn of(options: &StoreOptions) -> Self {
         Self {
             target: options.target.clone(),
             busy_timeout: options.busy_timeout,
+            connect_timeout: options.connect_timeout,
+            lock_timeout: options.lock_timeout,
+            read_timeout: options.read_timeout,
+            write_timeout: options.write_timeout,
             slow_statement: options.slow_statement,
             max_pages: options.max_pages,
         }
@@ -145,14 +153,7 @@ impl Opener {
             Target::Postgres(url) => {
                 let mut pg = diesel::PgConnection::establish(url)
                     .map_err(|error| StoreError::unavailable("connection lost", error))?;
-                pg.batch_execute("SET timezone = 'UTC'; SET lock_timeout = '10s'; SET jit = off")?;
-                pg.batch_execute(match role {
-                    // A plan stays as long as its connection. Made while a table was empty it would read the whole table
-                    // ever after, and slower with every row.
-                    Role::Writer => "SET statement_timeout = '120s'; SET enable_seqscan = off",
-                    Role::Reader => "SET statement_timeout = '30s'",
-                    Role::Creator => "SET statement_timeout = 0",
-                })?;
+                pg.batch_execute(&self.session_settings(role))?;
                 AnyConnection::Postgres(pg)
             }
         };
@@ -165,11 +166,36 @@ impl Opener {
         Ok((connection, watch))
     }
 
+    /// What a PostgreSQL session begins with; 0 is no limit.
+    fn session_settings(&self, role: Role) -> String {
+        let limit = match role {
+            Role::Writer => self.write_timeout,
+            Role::Reader => self.read_timeout,
+            Role::Creator => Duration::ZERO,
+        };
+        let (locks, limit) = (self.lock_timeout.as_millis(), limit.as_millis());
+        let common =
+            format!("SET timezone = 'UTC'; SET lock_timeout = {locks}; SET jit = off; SET statement_timeout = {limit}");
+        match role {
+            // A plan stays as long as its connection. Made while a table was empty it would read the whole table ever
+            // after, and slower with every row.
+            Role::Writer => common + "; SET enable_seqscan = off",
+            Role::Reader | Role::Creator => common,
+        }
+    }
+
     fn open_sqlite(&self, path: &Path, role: Role) -> Result<diesel::SqliteConnection, StoreError> {
+        // SQLite would take the log of the lost file, with all that is in it, for a leftover of the empty one, and delete it.
+        if role != Role::Creator && std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+            return Err(gone());
+        }
         let mode = if role == Role::Creator { "rwc" } else { "rw" };
         let uri = format!("file:{}?mode={mode}", escape_uri(path));
         let mut conn =
             diesel::SqliteConnection::establish(&uri).map_err(|error| StoreError::unavailable("gone", error))?;
+        if role != Role::Creator {
+            assert_ours(&mut conn)?;
+        }
         if role == Role::Creator {
             // Takes effect on a new file only. A check-out changes a few bytes on each of a dozen scattered pages, and every
             // changed page is written whole: small pages halve what a commit writes.
@@ -219,6 +245,20 @@ struct Word {
     value: String,
 }
 
+/// A file that took the place of the lost one and holds no network is as good as none, and is not written to.
+fn assert_ours(conn: &mut diesel::SqliteConnection) -> Result<(), StoreError> {
+    let found: Number = diesel::sql_query("SELECT count(*) AS value FROM sqlite_master WHERE name = 'network_state'")
+        .get_result(conn)?;
+    if found.value == 0 { Err(gone()) } else { Ok(()) }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable {
+        reason: "gone",
+        source: None,
+    }
+}
+
 /// A connection with weaker settings would lose what it answered as done: a `kill -9` alone cannot show a missing fsync.
 fn assert_settings(conn: &mut diesel::SqliteConnection) -> Result<(), StoreError> {
     let keys: Number = diesel::sql_query("SELECT foreign_keys AS value FROM pragma_foreign_keys").get_result(conn)?;
@@ -243,6 +283,11 @@ pub struct Pooled {
 }
 
 impl Pooled {
+    /// The file is gone and no other took its place: opening it again would only wait for the same.
+    pub fn lost_its_file(&self) -> bool {
+        self.file.is_lost()
+    }
+
     /// As `OpenedFile::still_there`.
     ///
     /// # Errors
@@ -275,18 +320,17 @@ impl OpenedFile {
         }
     }
 
+    fn is_lost(&self) -> bool {
+        self.path.as_deref().is_some_and(|path| identity_of(path).is_none())
+    }
+
     /// Whether the path still names the opened file.
     ///
     /// # Errors
     /// `Unavailable` when it does not.
     pub fn still_there(&self) -> Result<(), StoreError> {
         match &self.path {
-            Some(path) if self.identity.is_none() || identity_of(path) != self.identity => {
-                Err(StoreError::Unavailable {
-                    reason: "gone",
-                    source: None,
-                })
-            }
+            Some(path) if self.identity.is_none() || identity_of(path) != self.identity => Err(gone()),
             _ => Ok(()),
         }
     }

@@ -52,12 +52,13 @@ impl StoreError {
 }
 
 /// The words the engines use for what passes by itself or by an operator's hand, with our name for each.
-const PASSING: [(&str, &str); 17] = [
+const PASSING: [(&str, &str); 18] = [
     ("database is locked", "locked"),
     ("database table is locked", "locked"),
     ("database or disk is full", "full"),
     ("disk I/O error", "input or output failed"),
     ("unable to open database file", "gone"),
+    ("file is not a database", "gone"),
     ("attempt to write a readonly database", "read-only"),
     ("server closed the connection", "connection lost"),
     ("connection to server", "connection lost"),

@@ -34,16 +34,19 @@ pub trait Outcome: Serialize + DeserializeOwned {
 impl Outcome for () {}
 impl Outcome for i64 {}
 
+/// Length of what a key is stored under.
+pub(super) const DIGEST_BYTES: usize = 16;
+
 impl Claim {
     /// What the key is stored and found under: 128 bits of SHA-256 over client and key, so that the index stays narrow
     /// however long keys are, and no table says who called.
-    fn digest(&self) -> [u8; 16] {
+    fn digest(&self) -> [u8; DIGEST_BYTES] {
         let mut hash = Sha256::new();
         hash.update((self.client.len() as u64).to_be_bytes());
         hash.update(&self.client);
         hash.update(&self.key);
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&hash.finalize()[..16]);
+        let mut digest = [0; DIGEST_BYTES];
+        digest.copy_from_slice(&hash.finalize()[..DIGEST_BYTES]);
         digest
     }
 }

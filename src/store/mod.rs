@@ -34,6 +34,7 @@ pub mod seals;
 pub mod sessions;
 pub mod staff;
 pub mod transits;
+mod trouble;
 pub mod tx;
 pub mod writer;
 
@@ -67,6 +68,14 @@ pub struct StoreOptions {
     /// SQLite readers.
     pub read_pool_size: u32,
     pub busy_timeout: Duration,
+    /// How long a job or a read waits for a connection before it is answered `Unavailable`.
+    pub connect_timeout: Duration,
+    /// PostgreSQL: how long a statement waits for a row another transaction holds.
+    pub lock_timeout: Duration,
+    /// PostgreSQL: how long one statement of a read may take.
+    pub read_timeout: Duration,
+    /// PostgreSQL: how long one statement of a change may take.
+    pub write_timeout: Duration,
     /// Write jobs that may wait; one more is answered `Busy`.
     pub queue_limit: usize,
     /// Jobs in one commit.
@@ -87,6 +96,10 @@ impl StoreOptions {
             write_workers: 4,
             read_pool_size: 4,
             busy_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(5),
+            lock_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(120),
             queue_limit: 1024,
             group_limit: 256,
             slow_statement: Duration::from_millis(250),
@@ -115,6 +128,7 @@ pub struct Store {
     stats: Arc<WriterStats>,
     ids: IdBlocks,
     checkpointer: Option<checkpoint::Checkpointer>,
+    trouble: trouble::Trouble,
     is_postgres: bool,
     /// SQLite: nobody restores another file over ours. Dropped after the connections.
     _claim: Option<file_claim::FileClaim>,
@@ -176,6 +190,7 @@ impl Store {
             stats,
             ids: IdBlocks::default(),
             checkpointer,
+            trouble: trouble::Trouble::default(),
             is_postgres,
             _claim: claim,
         }))
@@ -251,7 +266,9 @@ impl Store {
                 Err(TrySendError::Disconnected(_)) => return Err(StoreError::Panicked.into()),
             }
         }
-        answer.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
+        let answer = answer.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()));
+        self.trouble.note(&answer);
+        answer
     }
 
     /// Runs `work` in one read-only transaction on a consistent state.

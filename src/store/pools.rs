@@ -1,7 +1,5 @@
 //! Pooled connections, and read transactions on them.
 
-use std::time::Duration;
-
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::r2d2::{Pool, PooledConnection};
 
@@ -21,7 +19,7 @@ pub(super) fn begun(pool: &Pool<PoolManager>) -> Result<PooledConnection<PoolMan
             .map_err(|error| StoreError::unavailable("connection lost", error))?;
         match begin_read(&mut pooled) {
             Ok(()) => return Ok(pooled),
-            Err(error) if tries > pool.max_size() => return Err(error),
+            Err(error) if tries > pool.max_size() || pooled.lost_its_file() => return Err(error),
             Err(_) => {
                 tries += 1;
                 pooled.broken = true;
@@ -61,7 +59,7 @@ pub(super) fn pool(opener: &Opener, role: Role, size: u32) -> Result<Pool<PoolMa
     Pool::builder()
         .max_size(size)
         .min_idle(Some(1))
-        .connection_timeout(Duration::from_secs(5))
+        .connection_timeout(opener.connect_timeout)
         // A ping per use would cost PostgreSQL a round trip; a dead connection shows at BEGIN and is replaced.
         .test_on_check_out(false)
         .error_handler(Box::new(LogPoolErrors))

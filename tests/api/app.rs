@@ -39,7 +39,7 @@ pub struct TestApp {
     handle: ServerHandle,
     server: Option<std::thread::JoinHandle<()>>,
     /// Dropped last.
-    _database: Database,
+    pub database: Database,
     serial: AtomicU32,
 }
 
@@ -98,7 +98,7 @@ impl TestApp {
             runtime,
             handle,
             server: Some(server),
-            _database: database,
+            database,
             serial,
         };
         test.insert_root_user();

@@ -6,10 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use tongjie::clock::Clock;
-use tongjie::store::connection::Target;
+use tongjie::store::connection::{AnyConnection, Target};
 use tongjie::store::{Store, StoreOptions};
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -84,6 +85,37 @@ impl Database {
         }
     }
 
+    /// A connection that is not the store's.
+    pub fn outside(&self) -> Outside {
+        Outside(match self.engine {
+            Engine::Sqlite => {
+                let file = self.file().display().to_string();
+                let mut conn = diesel::SqliteConnection::establish(&file).expect("the file opens");
+                diesel::sql_query("PRAGMA busy_timeout = 5000")
+                    .execute(&mut conn)
+                    .expect("a setting");
+                AnyConnection::Sqlite(conn)
+            }
+            Engine::Postgres => {
+                AnyConnection::Postgres(diesel::PgConnection::establish(&self.url()).expect("the database answers"))
+            }
+        })
+    }
+
+    /// PostgreSQL: ends every session, and lets no new one in until `let_in`.
+    pub fn shut_out(&self) {
+        admin(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name));
+        admin(&format!(
+            "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = '{}'",
+            self.name
+        ));
+    }
+
+    /// PostgreSQL: the database takes connections again.
+    pub fn let_in(&self) {
+        admin(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name));
+    }
+
     pub fn options(&self, clock: Clock) -> StoreOptions {
         let target = Target::parse(&self.url()).expect("a URL we know");
         StoreOptions {
@@ -96,6 +128,79 @@ impl Database {
         Store::open(self.options(clock)).expect("a new database opens")
     }
 }
+
+/// Somebody else's connection to the database of a test.
+pub struct Outside(AnyConnection);
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    n: i64,
+}
+
+impl Outside {
+    /// Runs one statement.
+    pub fn run(&mut self, sql: &str) {
+        diesel::sql_query(sql)
+            .execute(&mut self.0)
+            .expect("a statement from outside");
+    }
+
+    /// The number that a statement answers as `n`.
+    pub fn number(&mut self, sql: &str) -> i64 {
+        let row: Number = diesel::sql_query(sql).get_result(&mut self.0).expect("a number");
+        row.n
+    }
+
+    /// How much there is of what changes leave behind: loans, holds, readers, events and outcomes.
+    pub fn traces(&mut self) -> Vec<i64> {
+        [
+            "loans",
+            "holds",
+            "readers",
+            "events",
+            "event_personal",
+            "idempotency_keys",
+        ]
+        .iter()
+        .map(|table| self.number(&format!("SELECT count(*) AS n FROM {table}")))
+        .collect()
+    }
+
+    /// PostgreSQL: returns once so many other sessions of this database wait for a lock. Not inside a transaction, which
+    /// would see the same sessions for ever.
+    pub fn until_waiting(&mut self, sessions: i64) {
+        self.until(&format!("({OTHERS} {WAITING}) >= {sessions}"));
+    }
+
+    /// PostgreSQL: ends every other session of this database; answers how many there were.
+    pub fn terminate_others(&mut self) -> i64 {
+        self.terminate(OTHERS)
+    }
+
+    /// PostgreSQL: ends the sessions of this database that wait for a lock; answers how many there were.
+    pub fn terminate_waiting(&mut self) -> i64 {
+        self.terminate(&format!("{OTHERS} {WAITING}"))
+    }
+
+    fn terminate(&mut self, sessions: &str) -> i64 {
+        let n = self.number(&sessions.replace("count(*)", "count(pg_terminate_backend(pid))"));
+        self.until(&format!("({sessions}) = 0"));
+        n
+    }
+
+    fn until(&mut self, condition: &str) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.number(&format!("SELECT ({condition})::int::bigint AS n")) == 0 {
+            assert!(Instant::now() < deadline, "never came true: {condition}");
+        }
+    }
+}
+
+/// The other sessions of this database.
+const OTHERS: &str = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() \
+    AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+const WAITING: &str = "AND wait_event_type = 'Lock'";
 
 impl Drop for Database {
     fn drop(&mut self) {
