@@ -5,7 +5,10 @@ mod database;
 mod world;
 
 mod circulation;
+mod closing;
 mod crash;
 mod groups;
 mod lost_commit;
+mod once;
 mod order;
+mod trouble;
