@@ -3,6 +3,7 @@
 use std::future::{Future, Ready, ready};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
@@ -12,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::json_fault;
 use super::problem::{Code, Problem};
 use crate::app::App;
-use crate::auth::Audience;
+use crate::auth::{Audience, Claims};
 use crate::usecase::{Caller, IdempotencyKey};
 
 const KEY_HEADER: &str = "idempotency-key";
@@ -57,22 +58,31 @@ impl<S: Audiences> FromRequest for Authenticated<S> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticate::<S>(request).ok_or_else(|| Problem::of(Code::Unauthenticated)))
+        ready(authenticate(request).map_or_else(|| Err(Problem::of(Code::Unauthenticated)), admit::<S>))
     }
 }
 
-fn authenticate<S: Audiences>(request: &HttpRequest) -> Option<Authenticated<S>> {
+/// A genuine token of a kind this operation is not for is forbidden: another log-in of the same caller changes nothing.
+fn admit<S: Audiences>(claims: Arc<Claims>) -> Result<Authenticated<S>, Problem> {
+    if !S::SET.contains(&claims.aud) {
+        return Err(Problem::of(Code::Forbidden));
+    }
+    Ok(Authenticated {
+        caller: Caller::of(&claims),
+        set: PhantomData,
+    })
+}
+
+fn authenticate(request: &HttpRequest) -> Option<Arc<Claims>> {
     let app = request.app_data::<web::Data<App>>()?;
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    let claims = app.tokens.verify(token.trim(), S::SET, app.store.clock().now()).ok()?;
-    Some(Authenticated {
-        caller: Caller::of(&claims),
-        set: PhantomData,
-    })
+    app.tokens
+        .verify(token.trim(), AnyoneSet::SET, app.store.clock().now())
+        .ok()
 }
 
 /// A body, and the key under which it may be sent again. An empty body is an empty object.

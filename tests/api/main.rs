@@ -14,6 +14,8 @@ mod documents;
 mod idempotency;
 mod items;
 mod readers;
+mod rights_matrix;
+mod rights_scene;
 mod rules;
 mod sessions;
 mod staff;

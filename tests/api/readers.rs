@@ -120,9 +120,9 @@ fn readers_see_themselves_only(app: &TestApp) {
             .expect_problem(404, "not_found");
     }
     app.post(&token, "/api/v1/readers", &new_reader(&json!({})))
-        .expect_problem(401, "unauthenticated");
+        .expect_problem(403, "forbidden");
     app.post(&token, "/api/v1/check-outs", &json!({}))
-        .expect_problem(401, "unauthenticated");
+        .expect_problem(403, "forbidden");
 }
 
 fn what_a_person_borrows_is_for_few_roles(app: &TestApp) {

@@ -1,0 +1,162 @@
+//! The network the rights matrix is tried on: the same things at three places, and everybody who may ask for them.
+
+use serde_json::json;
+use tongjie::auth::{Audience, Grant, Role};
+
+use crate::app::{PASSWORD, ROOT, TestApp};
+
+/// Where something is, seen from a member of staff of M1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// M1.
+    Own,
+    /// B1, below it.
+    Below,
+    /// M2.
+    Elsewhere,
+}
+
+impl Place {
+    pub const ALL: [Self; 3] = [Self::Own, Self::Below, Self::Elsewhere];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Own => "M1",
+            Self::Below => "B1",
+            Self::Elsewhere => "M2",
+        }
+    }
+}
+
+/// What requests speak of.
+#[derive(Debug, Clone)]
+pub struct Things {
+    pub unit_code: String,
+    pub reader: i64,
+    pub card: String,
+    /// A bib whose only item is out, with a hold on it.
+    pub bib: i64,
+    pub item: i64,
+    pub loan: i64,
+    pub hold: i64,
+    /// On its way here.
+    pub transit: i64,
+    pub shelf_barcode: String,
+}
+
+pub struct Scene {
+    places: Vec<Things>,
+    /// What belongs to the reader who asks.
+    pub own: Things,
+    /// A bib for new items.
+    pub bib: i64,
+    pub reader_token: String,
+    pub device_token: String,
+    /// Role and desk to token.
+    staff: Vec<(Role, Place, String)>,
+}
+
+impl Scene {
+    pub fn new(app: &TestApp) -> Self {
+        let joined = json!({"lend_away": true, "return_away": true, "readers_away": true});
+        app.unit("C1", "central", ROOT, &json!({"membership": [joined]}));
+        for code in ["M1", "M2"] {
+            app.unit(code, "main", "C1", &json!({}));
+        }
+        app.unit("B1", "branch", "M1", &json!({}));
+        let places: Vec<Things> = Place::ALL.iter().map(|place| things(app, *place)).collect();
+        let own = things(app, Place::Own);
+        let unit = app.get(&app.root_token(), "/api/v1/units/M1").expect(200).id();
+        app.device("kiosk-m1", unit, "a random secret");
+        let device = app.log_in(&json!({"device_code": "kiosk-m1", "secret": "a random secret"}));
+        Self {
+            reader_token: app.reader_token(&own.card),
+            device_token: device.expect(201).body["access_token"]
+                .as_str()
+                .expect("a token")
+                .to_owned(),
+            places,
+            own,
+            bib: app.bib("西游记", None),
+            staff: staff(app),
+        }
+    }
+
+    pub fn at(&self, place: Place) -> &Things {
+        &self.places[place as usize]
+    }
+
+    pub fn staff_token(&self, role: Role, desk: Place) -> &str {
+        let found = self.staff.iter().find(|(of, at, _)| (*of, *at) == (role, desk));
+        &found.expect("everybody is at every desk").2
+    }
+}
+
+/// Everything once, at a place.
+fn things(app: &TestApp, place: Place) -> Things {
+    let code = place.code();
+    let desk = app.staff("librarian", code);
+    let (reader, card) = app.reader("adult", code);
+    let bib = app.bib("三国演义", None);
+    let (item, barcode) = app.item(bib, code, &json!({}));
+    let out = json!({"item_barcode": barcode, "card_number": card});
+    let lent = app.post(&desk, "/api/v1/check-outs", &out).expect(201);
+    let wanted = app.bib("水浒传", None);
+    let (_, barcode) = app.item(wanted, code, &json!({}));
+    let (_, other) = app.reader("adult", code);
+    let out = json!({"item_barcode": barcode, "card_number": other});
+    app.post(&desk, "/api/v1/check-outs", &out).expect(201);
+    let hold = json!({"bib_id": wanted, "pickup_unit_code": code, "card_number": card});
+    let hold = app.post(&desk, "/api/v1/holds", &hold).expect(201).body["hold"]["id"].clone();
+    let (_, shelf_barcode) = app.item(app.bib("红楼梦", None), code, &json!({}));
+    Things {
+        unit_code: code.to_owned(),
+        reader,
+        card,
+        bib,
+        item,
+        loan: lent.body["loan"]["id"].as_i64().expect("an id"),
+        hold: hold.as_i64().expect("an id"),
+        transit: transit_to(app, place),
+        shelf_barcode,
+    }
+}
+
+/// Something of this place is given back at another.
+fn transit_to(app: &TestApp, place: Place) -> i64 {
+    let away = if place == Place::Elsewhere { "M1" } else { "M2" };
+    let (_, barcode) = app.item(app.bib("西厢记", None), place.code(), &json!({}));
+    let desk = app.staff("librarian", away);
+    app.post(&desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
+        .expect(200);
+    let path = format!("/api/v1/transits?to_unit_code={}&from_unit_code={away}", place.code());
+    let open = app.get(&app.root_token(), &path).expect(200).body["items"].clone();
+    let last = open.as_array().and_then(|items| items.last()).expect("it travels");
+    last["id"].as_i64().expect("an id")
+}
+
+fn staff(app: &TestApp) -> Vec<(Role, Place, String)> {
+    let root = app.root_token();
+    let unit = |code: &str| app.get(&root, &format!("/api/v1/units/{code}")).expect(200).id();
+    let (own, elsewhere) = (unit("M1"), unit("M2"));
+    let mut all = Vec::new();
+    for role in Role::ALL {
+        let username = format!("matrix.{role}");
+        let body = json!({"username": username, "name": "王老师", "password": PASSWORD,
+            "roles": [{"role": role, "unit_code": "M1"}]});
+        app.post(&root, "/api/v1/staff", &body).expect(201);
+        for place in [Place::Own, Place::Below] {
+            all.push((role, place, app.staff_token(&username, Some(place.code()))));
+        }
+        // No log-in gives this one.
+        let refused = json!({"username": username, "password": PASSWORD, "unit_code": "M2"});
+        app.log_in(&refused).expect_fields(422, &["unit_code"]);
+        let grants = vec![Grant { role, unit: own }];
+        all.push((
+            role,
+            Place::Elsewhere,
+            app.issue(Audience::Staff, Some(elsewhere), grants),
+        ));
+    }
+    all
+}
