@@ -1,15 +1,15 @@
 //! The application: what every adapter is given, built the same way for `serve`, for commands and for tests.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use crate::auth::signing_key::SigningKeyError;
-use crate::auth::{PasswordError, PasswordService, SigningKey, TokenService};
+use crate::auth::{KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
+use crate::http::rate_limit::RateLimits;
 use crate::store::connection::{PAGE_BYTES, Target};
 use crate::store::file_claim::FileClaim;
 use crate::store::{Store, StoreError, StoreOptions};
@@ -22,6 +22,9 @@ pub struct App {
     pub config: Config,
     pub tokens: Arc<TokenService>,
     pub passwords: PasswordService,
+    pub limits: RateLimits,
+    /// As it was last read.
+    ring: Mutex<KeyRing>,
     stopping: AtomicBool,
 }
 
@@ -36,7 +39,7 @@ pub enum AppError {
     #[error("the database could not be opened")]
     Store(#[from] StoreError),
     #[error("the signing key could not be loaded")]
-    SigningKey(#[from] SigningKeyError),
+    SigningKey(#[from] KeyRingError),
     #[error("password hashing could not be started")]
     Passwords(#[from] PasswordError),
     #[error("another server has {} open; a SQLite file has one server at a time", path.display())]
@@ -56,16 +59,19 @@ impl App {
             path: dir.clone(),
             source,
         })?;
-        let key = SigningKey::load(&config)?;
-        let tokens = Arc::new(TokenService::new(&key, config.auth.access_ttl()));
+        let ring = KeyRing::load(&config)?;
+        let tokens = Arc::new(TokenService::with_ring(&ring, config.auth.access_ttl()));
         let passwords = PasswordService::new(&config.auth)?;
         let store = Store::open(store_options(&config, clock))?;
         bootstrap::bootstrap(&store).await.map_err(AppError::Bootstrap)?;
+        let limits = RateLimits::new(&config.limits);
         Ok(Arc::new(Self {
             store,
+            limits,
             config,
             tokens,
             passwords,
+            ring: Mutex::new(ring),
             stopping: AtomicBool::new(false),
         }))
     }
@@ -97,6 +103,21 @@ impl App {
             passwords: &self.passwords,
             refresh_life: self.config.auth.refresh_ttl(),
         }
+    }
+
+    /// Takes the signing keys over if they were rotated meanwhile; answers whether they were. Nobody is logged out.
+    ///
+    /// # Errors
+    /// As [`KeyRing::load`]; the present keys stay then.
+    pub fn reload_keys(&self) -> Result<bool, KeyRingError> {
+        let ring = KeyRing::load(&self.config)?;
+        let mut known = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == ring {
+            return Ok(false);
+        }
+        self.tokens.replace_keys(&ring);
+        *known = ring;
+        Ok(true)
     }
 
     /// From now on `/health/ready` says no; what was accepted is still finished.

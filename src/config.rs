@@ -109,6 +109,7 @@ pub struct Config {
     pub log: LogConfig,
     pub network: NetworkConfig,
     pub jobs: JobsConfig,
+    pub limits: LimitsConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -141,6 +142,9 @@ pub struct HttpConfig {
     pub workers: usize,
     pub max_body_bytes: usize,
     pub request_timeout_ms: u64,
+    /// Separated by commas; empty: none.
+    pub cors_origins: String,
+    pub hsts_seconds: u32,
     pub trusted_proxies: ProxyList,
     pub forwarded_header: ForwardedHeader,
     pub tls: TlsConfig,
@@ -159,6 +163,10 @@ pub struct AuthConfig {
     pub refresh_days: u32,
     #[serde(deserialize_with = "empty_is_none")]
     pub signing_key: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub old_signing_keys: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub digest_key: Option<SecretString>,
     pub argon2_memory_kib: u32,
     pub argon2_iterations: u32,
     pub argon2_parallelism: u32,
@@ -192,6 +200,20 @@ pub struct NetworkConfig {
 pub struct JobsConfig {
     pub seal_interval_ms: u64,
     pub idempotency_days: u32,
+}
+
+/// How often one client may ask, by kind of client; a rate of 0 is no limit.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    pub staff_per_second: u32,
+    pub staff_burst: u32,
+    pub device_per_second: u32,
+    pub device_burst: u32,
+    pub reader_per_second: u32,
+    pub reader_burst: u32,
+    pub anonymous_per_second: u32,
+    pub anonymous_burst: u32,
 }
 
 impl Config {
@@ -263,6 +285,8 @@ impl Config {
         config.auth.argon2_iterations = 1;
         config.log.filter = "warn".into();
         config.jobs.seal_interval_ms = 50;
+        // A test asks as fast as it can, on a clock that stands still.
+        (config.limits.reader_per_second, config.limits.anonymous_per_second) = (0, 0);
         config
     }
 
@@ -286,6 +310,7 @@ impl Config {
             log,
             network: _,
             jobs,
+            limits,
         } = self;
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
@@ -326,16 +351,76 @@ impl Config {
         {
             return bad("auth.signing_key", "at least 32 bytes are needed");
         }
+        if auth.old_keys().any(|key| key.len() < SIGNING_KEY_MIN_BYTES) {
+            return bad(
+                "auth.old_signing_keys",
+                "at least 32 bytes are needed of each, separated by commas",
+            );
+        }
+        if auth
+            .digest_key
+            .as_ref()
+            .is_some_and(|key| key.expose_secret().len() < SIGNING_KEY_MIN_BYTES)
+        {
+            return bad("auth.digest_key", "at least 32 bytes are needed");
+        }
+        if auth.signing_key.is_none() && auth.old_signing_keys.is_some() {
+            return bad("auth.old_signing_keys", "means nothing without auth.signing_key");
+        }
         if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&log.filter) {
             return bad("log.filter", error);
         }
         within("log.slow_statement_ms", log.slow_statement_ms, 1..=600_000)?;
         within("jobs.seal_interval_ms", jobs.seal_interval_ms, 50..=60_000)?;
-        within("jobs.idempotency_days", jobs.idempotency_days, 1..=90)
+        within("jobs.idempotency_days", jobs.idempotency_days, 1..=90)?;
+        check_origins(&http.cors_origins)?;
+        within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
+        limits.check()
+    }
+}
+
+impl LimitsConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        for (key, per_second, burst) in [
+            ("limits.staff_burst", self.staff_per_second, self.staff_burst),
+            ("limits.device_burst", self.device_per_second, self.device_burst),
+            ("limits.reader_burst", self.reader_per_second, self.reader_burst),
+            (
+                "limits.anonymous_burst",
+                self.anonymous_per_second,
+                self.anonymous_burst,
+            ),
+        ] {
+            let least = u32::from(per_second > 0);
+            within(key, burst, least..=1_000_000)?;
+        }
+        Ok(())
+    }
+}
+
+/// Origins as browsers send them: scheme, host and port, no slash at the end. `*` is no origin: name them.
+fn check_origins(origins: &str) -> Result<(), ConfigError> {
+    let fits = |one: &str| {
+        let host = one.strip_prefix("https://").or_else(|| one.strip_prefix("http://"));
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ', '?', '#', '@']))
+    };
+    match origins.split(',').map(str::trim).find(|one| !fits(one)) {
+        Some(_) if origins.is_empty() => Ok(()),
+        Some(one) => bad(
+            "http.cors_origins",
+            format!("{one} is not like https://host or https://host:port"),
+        ),
+        None => Ok(()),
     }
 }
 
 impl AuthConfig {
+    /// The replaced keys of the configuration, the latest first.
+    pub(crate) fn old_keys(&self) -> impl Iterator<Item = &str> {
+        let listed = self.old_signing_keys.as_ref().map(ExposeSecret::expose_secret);
+        listed.into_iter().flat_map(|keys| keys.split(',')).map(str::trim)
+    }
+
     #[must_use]
     pub fn access_ttl(&self) -> Duration {
         Duration::from_secs(u64::from(self.access_minutes) * 60)
@@ -466,6 +551,11 @@ mod tests {
             ("TONGJIE__DATABASE__POOL_SIZE", "4294967296", "database.pool_size"),
             ("TONGJIE__DATABASE__GROUP_LIMIT", "0", "database.group_limit"),
             ("TONGJIE__AUTH__SIGNING_KEY", "geheim", "auth.signing_key"),
+            ("TONGJIE__AUTH__OLD_SIGNING_KEYS", "geheim", "auth.old_signing_keys"),
+            ("TONGJIE__AUTH__DIGEST_KEY", "geheim", "auth.digest_key"),
+            ("TONGJIE__HTTP__CORS_ORIGINS", "*", "http.cors_origins"),
+            ("TONGJIE__HTTP__CORS_ORIGINS", "https://a.example/", "http.cors_origins"),
+            ("TONGJIE__LIMITS__READER_BURST", "0", "limits.reader_burst"),
             ("TONGJIE__AUTH__ARGON2_MEMORY_KIB", "7", "auth.argon2_memory_kib"),
             ("TONGJIE__AUTH__REFRESH_DAYS", "366", "auth.refresh_days"),
             ("TONGJIE__LOG__FORMAT", "xml", "log.format"),

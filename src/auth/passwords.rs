@@ -4,11 +4,12 @@
 //! `auth.hash_queue` wait; more are told [`PasswordError::Busy`], so that a flood of log-ins cannot take the
 //! processors from lending.
 //!
-//! Not here: locking an account after wrong attempts (a count in the store), and the secrets of devices, which
+//! Not here: slowing down after wrong attempts ([`crate::domain::log_in_guard`]), and the secrets of devices, which
 //! are random and need no slow hash (see [`super::tokens`]).
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -65,7 +66,12 @@ struct Hasher {
     argon2: Argon2<'static>,
     /// Checked for an unknown name, so that it takes as long as a wrong password.
     dummy: String,
+    work: Work,
 }
+
+/// Blocks of 1 KiB that argon2 has filled so far: what a log-in costs, without a clock.
+#[derive(Debug, Default)]
+struct Work(AtomicU64);
 
 thread_local! {
     /// Argon2's working memory, kept by each thread that hashes: blocks of 19 MiB taken and given back log-in by log-in
@@ -77,20 +83,20 @@ type Argon2Result<T> = Result<T, argon2::password_hash::Error>;
 
 impl Hasher {
     fn hash(&self, secret: &SecretString) -> Result<String, PasswordError> {
-        hash_with(&self.argon2, secret).map_err(PasswordError::Failed)
+        hash_with(&self.argon2, secret, &self.work).map_err(PasswordError::Failed)
     }
 
     fn verify(&self, secret: &SecretString, phc: Option<&str>) -> Result<bool, PasswordError> {
-        let matches = verify_with(secret, phc.unwrap_or(&self.dummy)).map_err(PasswordError::Failed)?;
+        let matches = verify_with(secret, phc.unwrap_or(&self.dummy), &self.work).map_err(PasswordError::Failed)?;
         // The dummy's secret is random and forgotten; saying so twice costs nothing.
         Ok(matches && phc.is_some())
     }
 }
 
-fn hash_with(argon2: &Argon2<'_>, secret: &SecretString) -> Argon2Result<String> {
+fn hash_with(argon2: &Argon2<'_>, secret: &SecretString, work: &Work) -> Argon2Result<String> {
     let salt = Salt::generate();
     let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
-    fill(argon2, secret, &salt, &mut out)?;
+    fill(argon2, secret, &salt, &mut out, work)?;
     let hash = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
@@ -102,7 +108,7 @@ fn hash_with(argon2: &Argon2<'_>, secret: &SecretString) -> Argon2Result<String>
 }
 
 /// Hashes with the costs that `phc` was made with, whatever they are today, and compares in constant time.
-fn verify_with(secret: &SecretString, phc: &str) -> Argon2Result<bool> {
+fn verify_with(secret: &SecretString, phc: &str, work: &Work) -> Argon2Result<bool> {
     let stored = PasswordHash::new(phc)?;
     let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else {
         return Err(argon2::password_hash::Error::EncodingInvalid);
@@ -111,15 +117,17 @@ fn verify_with(secret: &SecretString, phc: &str) -> Argon2Result<bool> {
     let algorithm = Algorithm::try_from(stored.algorithm.as_str())?;
     let argon2 = Argon2::new(algorithm, version, Params::try_from(&stored)?);
     let mut out = vec![0; expected.len()];
-    fill(&argon2, secret, salt, &mut out)?;
+    fill(&argon2, secret, salt, &mut out, work)?;
     Ok(expected.as_ref().ct_eq(&out).into())
 }
 
-fn fill(argon2: &Argon2<'_>, secret: &SecretString, salt: &[u8], out: &mut [u8]) -> Argon2Result<()> {
+fn fill(argon2: &Argon2<'_>, secret: &SecretString, salt: &[u8], out: &mut [u8], work: &Work) -> Argon2Result<()> {
     MEMORY.with_borrow_mut(|memory| {
         memory.resize(argon2.params().block_count(), Block::default());
         argon2.hash_password_into_with_memory(secret.expose_secret().as_bytes(), salt, out, memory.as_mut_slice())
     })?;
+    let blocks = argon2.params().block_count() as u64 * u64::from(argon2.params().t_cost());
+    work.0.fetch_add(blocks, Ordering::Relaxed);
     Ok(())
 }
 
@@ -140,13 +148,17 @@ impl PasswordService {
         let (forgotten, _) = super::tokens::new_refresh();
         // Not here, where the memory would be kept for nothing.
         let dummy = std::thread::scope(|threads| {
-            let hashing = threads.spawn(|| hash_with(&argon2, &forgotten.into()));
+            let hashing = threads.spawn(|| hash_with(&argon2, &forgotten.into(), &Work::default()));
             hashing
                 .join()
                 .map_err(|_| PasswordError::Stopped)?
                 .map_err(PasswordError::Failed)
         })?;
-        let hasher = Arc::new(Hasher { argon2, dummy });
+        let hasher = Arc::new(Hasher {
+            argon2,
+            dummy,
+            work: Work::default(),
+        });
         let (jobs, queue) = crossbeam_channel::bounded(config.hash_queue);
         for number in 0..config.hash_threads {
             let (queue, hasher) = (queue.clone(), Arc::clone(&hasher));
@@ -181,6 +193,12 @@ impl PasswordService {
     /// [`PasswordError::Failed`].
     pub fn hash_blocking(&self, secret: &SecretString) -> Result<String, PasswordError> {
         self.hasher.hash(secret)
+    }
+
+    /// Blocks of 1 KiB that argon2 has filled for callers so far.
+    #[must_use]
+    pub fn work_blocks(&self) -> u64 {
+        self.hasher.work.0.load(Ordering::Relaxed)
     }
 
     async fn run<T: Send + 'static>(

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::key_ring::KeyRing;
 use super::rights::Grant;
 use super::signing_key::SigningKey;
 
@@ -84,9 +85,27 @@ pub enum TokenError {
     Signing(#[source] jsonwebtoken::errors::Error),
 }
 
-pub struct TokenService {
-    encoding: EncodingKey,
+/// A retired key is believed of tokens made so long after it: nodes and clocks differ.
+const GRACE_S: i64 = 60;
+
+/// One key, ready for use.
+struct Believed {
+    id: String,
     decoding: DecodingKey,
+    /// Seconds since the epoch; `None`: it still signs, or the configuration lists it.
+    retired_at: Option<i64>,
+}
+
+/// The ring, ready for use.
+struct Keys {
+    id: String,
+    encoding: EncodingKey,
+    /// The current one first.
+    believed: Vec<Believed>,
+}
+
+pub struct TokenService {
+    keys: RwLock<Arc<Keys>>,
     validation: Validation,
     access_ttl: Duration,
     /// Derived from the signing key, for digests that nobody without it can try guesses against.
@@ -103,9 +122,49 @@ fn keyed(key: &[u8], purpose: &[u8]) -> Hmac<Sha256> {
     Hmac::<Sha256>::new_from_slice(&derive.finalize().into_bytes()).unwrap_or_else(|_| empty())
 }
 
+impl Keys {
+    fn new(ring: &KeyRing) -> Self {
+        let believed = |key: &SigningKey, retired_at| Believed {
+            id: key.id(),
+            decoding: DecodingKey::from_secret(key.expose()),
+            retired_at,
+        };
+        let old = ring.old.iter().map(|old| {
+            let retired_at = old.retired_at.map(|at| at.timestamp());
+            believed(&old.key, retired_at)
+        });
+        Self {
+            id: ring.current.id(),
+            encoding: EncodingKey::from_secret(ring.current.expose()),
+            believed: std::iter::once(believed(&ring.current, None)).chain(old).collect(),
+        }
+    }
+
+    /// The keys that may have signed a token: the one it names. One without a name was signed before keys had any.
+    fn named<'k>(&'k self, id: Option<&'k str>) -> impl Iterator<Item = &'k Believed> {
+        self.believed.iter().filter(move |key| id.is_none_or(|id| key.id == id))
+    }
+}
+
+impl Believed {
+    /// A stolen old key makes no new tokens, and none at all once its last genuine one has ended.
+    fn may_have_signed(&self, claims: &Claims, now: i64, life_s: i64) -> bool {
+        self.retired_at.is_none_or(|at| {
+            let last = at.saturating_add(GRACE_S);
+            claims.iat <= last && now < last.saturating_add(life_s)
+        })
+    }
+}
+
 impl TokenService {
+    /// A service of one key.
     #[must_use]
     pub fn new(key: &SigningKey, access_ttl: Duration) -> Self {
+        Self::with_ring(&KeyRing::of(key.clone()), access_ttl)
+    }
+
+    #[must_use]
+    pub fn with_ring(ring: &KeyRing, access_ttl: Duration) -> Self {
         // The algorithm is fixed here and never taken from the token. Time and audience are checked below, against
         // the `now` and the audiences of the call: the crate would read the clock.
         let mut validation = Validation::new(Algorithm::HS256);
@@ -113,13 +172,23 @@ impl TokenService {
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
         Self {
-            encoding: EncodingKey::from_secret(key.expose()),
-            decoding: DecodingKey::from_secret(key.expose()),
+            keys: RwLock::new(Arc::new(Keys::new(ring))),
             validation,
             access_ttl,
-            digest: keyed(key.expose(), b"request digest"),
+            digest: keyed(ring.digest.expose(), b"request digest"),
             genuine: RwLock::default(),
         }
+    }
+
+    /// Signs with another key from now on, and believes those of this ring only. Digests stay as they are.
+    pub fn replace_keys(&self, ring: &KeyRing) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Keys::new(ring));
+        // What only a key no longer believed had signed must be looked at again.
+        self.genuine.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A keyed digest of a request: bodies may hold passwords, and a dump of the database must not help to guess them.
@@ -163,7 +232,10 @@ impl TokenService {
             iat,
             exp,
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(TokenError::Signing)
+        let keys = self.keys();
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = Some(keys.id.clone());
+        jsonwebtoken::encode(&header, &claims, &keys.encoding).map_err(TokenError::Signing)
     }
 
     /// # Errors
@@ -177,7 +249,7 @@ impl TokenService {
             .cloned();
         let claims = match known {
             Some(claims) => claims,
-            None => self.decode(token)?,
+            None => self.decode(token, now)?,
         };
         if now.timestamp() >= claims.exp || !expected.contains(&claims.aud) {
             return Err(TokenError::Invalid);
@@ -185,14 +257,17 @@ impl TokenService {
         Ok(claims)
     }
 
-    fn decode(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+    fn decode(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Claims>, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Invalid);
         }
-        let claims: Claims = jsonwebtoken::decode(token, &self.decoding, &self.validation)
-            .map_err(|_| TokenError::Invalid)?
-            .claims;
-        if claims.iss != ISSUER {
+        let keys = self.keys();
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let signed_by = |key| Some((key, self.claims(token, key)?));
+        let found = keys.named(header.kid.as_deref()).find_map(signed_by);
+        let (key, claims) = found.ok_or(TokenError::Invalid)?;
+        let life_s = i64::try_from(self.access_ttl.as_secs()).unwrap_or(i64::MAX);
+        if claims.iss != ISSUER || !key.may_have_signed(&claims, now.timestamp(), life_s) {
             return Err(TokenError::Invalid);
         }
         let claims = Arc::new(claims);
@@ -203,6 +278,11 @@ impl TokenService {
         }
         genuine.insert(token.into(), Arc::clone(&claims));
         Ok(claims)
+    }
+
+    fn claims(&self, token: &str, key: &Believed) -> Option<Claims> {
+        let decoded = jsonwebtoken::decode(token, &key.decoding, &self.validation);
+        decoded.ok().map(|decoded| decoded.claims)
     }
 }
 
@@ -383,6 +463,38 @@ mod tests {
             let error = service.verify(&token, ALL, at(1)).expect_err(&token);
             assert_eq!(error.to_string(), "the access token is not valid");
         }
+    }
+
+    #[test]
+    fn old_keys_are_believed_until_their_last_token_has_ended() {
+        let old = SigningKey::from_bytes(b"old");
+        let service = TokenService::new(&old, Duration::from_secs(900));
+        let before = service.issue(staff(), at(1000)).expect("issued");
+        let digest = service.digest(&[b"request"]);
+        let ring = KeyRing {
+            current: SigningKey::from_bytes(b"new"),
+            old: vec![super::super::key_ring::OldKey {
+                key: old.clone(),
+                retired_at: Some(at(1100)),
+            }],
+            digest: old,
+        };
+        service.replace_keys(&ring);
+        let after = service.issue(staff(), at(1200)).expect("issued");
+        assert_eq!(digest, service.digest(&[b"request"]));
+        for token in [&before, &after] {
+            service.verify(token, ALL, at(1300)).expect("both count");
+        }
+        assert_ne!(before.split('.').next(), after.split('.').next(), "each names its key");
+        // Whoever has the old key may neither make tokens now, nor back-date them for ever.
+        let thief = self::service(b"old");
+        for (issued, now) in [(1161, 1162), (1160, 1160 + 900)] {
+            let forged = thief.issue(staff(), at(issued)).expect("issued");
+            assert!(service.verify(&forged, ALL, at(now)).is_err(), "{issued} at {now}");
+        }
+        service.replace_keys(&KeyRing::of(SigningKey::from_bytes(b"new")));
+        assert!(service.verify(&before, ALL, at(1300)).is_err());
+        assert!(service.verify(&after, ALL, at(1300)).is_ok());
     }
 
     #[test]

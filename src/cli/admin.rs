@@ -1,12 +1,13 @@
-//! `tongjie admin`: staff, passwords, devices. A password is read from standard input or made up; never given as an argument,
-//! which other users of the machine could see.
+//! `tongjie admin`: staff, passwords, devices and the signing key. A password is read from standard input or made up; never
+//! given as an argument, which other users of the machine could see.
 
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{CliError, close, open};
 use crate::app::App;
-use crate::auth::tokens;
+use crate::auth::{KeyRing, tokens};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::usecase::administer::{add_staff, add_system, set_password};
 use crate::usecase::create_staff::CreateStaff;
@@ -28,6 +29,9 @@ pub enum AdminCommand {
         #[arg(long, value_name = "CODE")]
         unit: String,
     },
+    /// Replace the key in the data directory that signs access tokens; nobody is logged out, and a running server takes the
+    /// new key over within seconds
+    RotateKey,
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,7 +75,15 @@ pub(super) async fn run(config: Config, what: AdminCommand) -> Result<(), CliErr
     match what {
         AdminCommand::Staff(what) => for_staff(config, what).await,
         AdminCommand::CreateDevice { code, kind, unit } => create_device(config, code, unit, kind).await,
+        AdminCommand::RotateKey => rotate_key(&config),
     }
+}
+
+fn rotate_key(config: &Config) -> Result<(), CliError> {
+    let rotated = KeyRing::rotate(config, Clock::System.now());
+    let ring = rotated.map_err(|error| CliError::Failed(error.to_string()))?;
+    println!("the signing key is now {}", ring.current.id());
+    Ok(())
 }
 
 async fn for_staff(config: Config, what: StaffCommand) -> Result<(), CliError> {

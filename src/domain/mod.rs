@@ -21,6 +21,7 @@ pub mod item;
 pub mod item_type;
 pub mod limit;
 pub mod loan;
+pub mod log_in_guard;
 pub mod membership;
 pub mod money;
 pub mod network;

@@ -4,7 +4,7 @@
 //! the list is read from its end, and the first address that is not a known proxy's is the client's. Whatever stands
 //! before it was sent by the client.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, web};
@@ -26,6 +26,19 @@ pub fn client_address(request: &HttpRequest) -> Option<IpAddr> {
         &http.trusted_proxies,
         http.forwarded_header,
     ))
+}
+
+/// What counts as one client: the address, or of IPv6 the /64, in which one customer may take any address.
+#[must_use]
+pub fn client_network(request: &HttpRequest) -> IpAddr {
+    network_of(client_address(request).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+}
+
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+    }
 }
 
 /// Walks from the peer towards the client for as long as the hop is a known proxy's.
@@ -127,6 +140,18 @@ mod tests {
                 (*expected).to_owned()
             };
             assert_eq!(found, expected, "{peer} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn one_customer_is_one_client() {
+        for (address, network) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ] {
+            let address: IpAddr = address.parse().expect("an address");
+            assert_eq!(network_of(address).to_string(), network);
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, web};
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 
 use super::json_fault;
@@ -58,7 +59,7 @@ impl<S: Audiences> FromRequest for Authenticated<S> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticate(request).map_or_else(|| Err(Problem::of(Code::Unauthenticated)), admit::<S>))
+        ready(authenticate(request).and_then(admit::<S>))
     }
 }
 
@@ -73,16 +74,30 @@ fn admit<S: Audiences>(claims: Arc<Claims>) -> Result<Authenticated<S>, Problem>
     })
 }
 
-fn authenticate(request: &HttpRequest) -> Option<Arc<Claims>> {
-    let app = request.app_data::<web::Data<App>>()?;
+/// The claims of a genuine token, counted against the limit of its subject; a bad one counts against its address.
+fn authenticate(request: &HttpRequest) -> Result<Arc<Claims>, Problem> {
+    let app = request
+        .app_data::<web::Data<App>>()
+        .ok_or_else(|| Problem::of(Code::Internal))?;
+    let now = app.store.clock().now();
+    let Some(claims) = genuine(app, request, now) else {
+        // Without a token it was counted before it came here.
+        if request.headers().contains_key(header::AUTHORIZATION) {
+            app.limits.anonymous(request, now)?;
+        }
+        return Err(Problem::of(Code::Unauthenticated));
+    };
+    app.limits.caller(&claims, now)?;
+    Ok(claims)
+}
+
+fn genuine(app: &App, request: &HttpRequest, now: DateTime<Utc>) -> Option<Arc<Claims>> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    app.tokens
-        .verify(token.trim(), AnyoneSet::SET, app.store.clock().now())
-        .ok()
+    app.tokens.verify(token.trim(), AnyoneSet::SET, now).ok()
 }
 
 /// A body, and the key under which it may be sent again. An empty body is an empty object.

@@ -14,6 +14,8 @@ pub mod json_fault;
 pub mod openapi;
 pub mod problem;
 pub mod query;
+pub mod rate_limit;
+pub mod security_headers;
 pub mod tls;
 pub mod v1;
 
@@ -69,7 +71,9 @@ pub fn serve_with(
             .app_data(app.clone())
             .app_data(document.clone())
             .app_data(extract::path_config())
+            .wrap(from_fn(rate_limit::limit))
             .wrap(from_fn(boundary::boundary))
+            .wrap(from_fn(security_headers::add))
             .wrap(TracingLogger::<boundary::LeanSpan>::new())
             .configure(routes)
             .default_service(web::to(|| async {

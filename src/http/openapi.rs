@@ -105,17 +105,17 @@ macro_rules! failures {
 
 failures! {
     /// Of log-in and refresh.
-    SessionFailures = 400 401 413 415 422 500 503;
+    SessionFailures = 400 401 413 415 422 429 500 503;
     /// Of log-out.
-    LogOutFailures = 400 401 413 500 503;
+    LogOutFailures = 400 401 413 429 500 503;
     /// Of a list or a search.
-    ListFailures = 400 401 403 422 500 503;
+    ListFailures = 400 401 403 422 429 500 503;
     /// Of looking at one thing.
-    LookFailures = 400 401 403 404 500 503;
+    LookFailures = 400 401 403 404 429 500 503;
     /// Of a change.
-    ChangeFailures = 400 401 403 409 413 415 422 500 503;
+    ChangeFailures = 400 401 403 409 413 415 422 429 500 503;
     /// Of a change to one thing that must exist.
-    ChangeOneFailures = 400 401 403 404 409 413 415 422 500 503;
+    ChangeOneFailures = 400 401 403 404 409 413 415 422 429 500 503;
 }
 
 fn failure(status: u16) -> (String, RefOr<Response>) {
@@ -134,6 +134,7 @@ fn failure(status: u16) -> (String, RefOr<Response>) {
         422 => {
             "A member names nothing or cannot be what it says (`errors`), or the idempotency key was used with another request"
         }
+        429 => "Too many log-ins failed, or this client asks too often; see `Retry-After`",
         503 => "Too much work, or the database is locked, full or gone; nothing was half done; see `Retry-After`",
         _ => "Something broke; `request_id` names it in the log",
     };

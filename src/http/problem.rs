@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, ResponseError, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::security_headers::of_every_answer;
 use crate::usecase::error::{FieldError, OwnerChoice};
 use crate::usecase::view::{RefusalView, refusal_views};
 use crate::usecase::{StoreError, UseCaseError};
@@ -64,6 +65,8 @@ codes! {
     UnsupportedMediaType = "unsupported_media_type" 415, "The body must be JSON", "请求内容须为 JSON";
     InvalidFields = "invalid_fields" 422, "Some fields are not valid", "部分字段无效";
     IdempotencyKeyReused = "idempotency_key_reused" 422, "The idempotency key was used with another request", "幂等键已用于其他请求";
+    TooManyLogIns = "too_many_log_ins" 429, "Too many log-ins failed", "登录失败次数过多";
+    TooManyRequests = "too_many_requests" 429, "Too many requests", "请求过于频繁";
     Internal = "internal" 500, "Something broke", "系统内部错误";
     Busy = "busy" 503, "Too much work is waiting", "系统繁忙";
     Unavailable = "unavailable" 503, "A part is not available", "服务暂不可用";
@@ -144,6 +147,7 @@ struct Inner {
     owners: Vec<OwnerView>,
     request_id: Option<String>,
     allow: Option<String>,
+    retry_after_s: Option<u32>,
     /// For the log, never for the client.
     cause: Option<String>,
 }
@@ -159,6 +163,7 @@ impl Problem {
             owners: Vec::new(),
             request_id: None,
             allow: None,
+            retry_after_s: None,
             cause: None,
         }))
     }
@@ -202,6 +207,13 @@ impl Problem {
     #[must_use]
     pub fn allow(mut self, methods: String) -> Self {
         self.0.allow = Some(methods);
+        self
+    }
+
+    /// When another try makes sense, in seconds from now; told as `Retry-After` instead of the code's own.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after_s = Some(seconds);
         self
     }
 
@@ -284,13 +296,17 @@ impl ResponseError for Problem {
         if self.0.code == Code::Unauthenticated {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        if let Some(seconds) = self.0.code.retry_after() {
+        if let Some(seconds) = self.0.retry_after_s {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        } else if let Some(seconds) = self.0.code.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
         if let Some(methods) = &self.0.allow {
             response.insert_header((header::ALLOW, methods.as_str()));
         }
-        response.body(serde_json::to_string(&self.body()).unwrap_or_default())
+        let mut response = response.body(serde_json::to_string(&self.body()).unwrap_or_default());
+        of_every_answer(response.headers_mut());
+        response
     }
 }
 
@@ -307,6 +323,7 @@ impl From<UseCaseError> for Problem {
             UseCaseError::Ambiguous { field, choices } => Self::of_owners(field, choices),
             UseCaseError::Forbidden => Self::of(Code::Forbidden),
             UseCaseError::Unauthenticated => Self::of(Code::Unauthenticated),
+            UseCaseError::TooManyLogIns { wait_s } => Self::of(Code::TooManyLogIns).retry_after(wait_s),
             UseCaseError::State(state) => Self::of(Code::WrongState).detail(state),
             UseCaseError::Busy => Self::of(Code::Busy),
             UseCaseError::Store(error) => error.into(),

@@ -1,4 +1,4 @@
-//! Work that nobody asks for: the sealer and the expiry of keys. Every run is idempotent, so several nodes may run the
+//! Work that nobody asks for: the sealer, the expiry of keys, the look for rotated ones. Every run is idempotent, so several nodes may run the
 //! same jobs at once, and a run that was cut short is made up by the next one.
 //! Not here: what a run does. A job only decides when to call its use case.
 
@@ -10,12 +10,16 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::app::App;
+use crate::auth::KeyRingError;
 use crate::usecase::UseCaseError;
 use crate::usecase::expire_keys::expire_keys;
 use crate::usecase::seal_events::seal_events;
 
 /// How often keys are expired: the visit keys of yesterday must not see much of today.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(15 * 60);
+
+/// How soon a rotated signing key is taken over.
+const KEYS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The running jobs.
 #[derive(Debug)]
@@ -35,6 +39,7 @@ impl Jobs {
             let app = Arc::clone(&sealing);
             async move { seal_events(&app.store).await.map(|_| ()) }
         });
+        let reload_stopped = stopped.clone();
         let expiring = Arc::clone(app);
         let expiry = every("expiry", EXPIRY_INTERVAL, stopped, move || {
             let app = Arc::clone(&expiring);
@@ -44,9 +49,14 @@ impl Jobs {
                     .map(|_| ())
             }
         });
+        let reloading = Arc::clone(app);
+        let keys = every("keys", KEYS_INTERVAL, reload_stopped, move || {
+            let app = Arc::clone(&reloading);
+            async move { reload_keys(&app) }
+        });
         Self {
             stop,
-            tasks: vec![sealer, expiry],
+            tasks: vec![sealer, expiry, keys],
         }
     }
 
@@ -59,6 +69,14 @@ impl Jobs {
             }
         }
     }
+}
+
+fn reload_keys(app: &App) -> Result<(), UseCaseError> {
+    let failed = |error: KeyRingError| UseCaseError::Internal(error.to_string());
+    if app.reload_keys().map_err(failed)? {
+        tracing::info!("the signing key was rotated");
+    }
+    Ok(())
 }
 
 /// Runs `work`, waits, runs it again, until told to stop. A failed run is logged and not the last one.

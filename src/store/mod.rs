@@ -24,6 +24,7 @@ pub mod item_lock;
 pub mod items;
 pub mod job;
 pub mod loans;
+pub mod log_in_tallies;
 pub mod migrate;
 pub mod network;
 mod pools;

@@ -240,6 +240,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Failed log-ins by scope.
+    log_in_tallies (scope) {
+        scope -> Binary,
+        failures -> BigInt,
+        failed_at -> Nullable<BigInt>,
+        succeeded_at -> Nullable<BigInt>,
+        forget_at -> BigInt,
+    }
+}
+
+diesel::table! {
     loans (id) {
         id -> BigInt,
         item_id -> BigInt,

@@ -47,9 +47,12 @@ impl WriteTx<'_> {
             .optional()?)
     }
 
-    /// Marks a token as used if nobody was first; false otherwise.
+    /// Marks a token as used if nobody was first, with using or with ending it; false otherwise.
     pub fn use_refresh_token(&mut self, id: i64, at_millis: i64) -> Result<bool, StoreError> {
-        let n = diesel::update(refresh_tokens::table.find(id).filter(refresh_tokens::used_at.is_null()))
+        let unused = refresh_tokens::used_at
+            .is_null()
+            .and(refresh_tokens::revoked_at.is_null());
+        let n = diesel::update(refresh_tokens::table.find(id).filter(unused))
             .set(refresh_tokens::used_at.eq(at_millis))
             .execute(self.conn)?;
         Ok(n == 1)
@@ -57,16 +60,34 @@ impl WriteTx<'_> {
 
     /// Ends a family: log-out, or a token seen twice.
     pub fn revoke_family(&mut self, family: i64, at_millis: i64) -> Result<(), StoreError> {
-        diesel::update(
-            refresh_tokens::table.filter(
-                refresh_tokens::family
-                    .eq(family)
-                    .and(refresh_tokens::revoked_at.is_null()),
-            ),
-        )
-        .set(refresh_tokens::revoked_at.eq(at_millis))
-        .execute(self.conn)?;
+        let open = refresh_tokens::family
+            .eq(family)
+            .and(refresh_tokens::revoked_at.is_null());
+        // A refresh that was under way may have added the next token while its row was waited for: look until none is left.
+        while diesel::update(refresh_tokens::table.filter(open))
+            .set(refresh_tokens::revoked_at.eq(at_millis))
+            .execute(self.conn)?
+            > 0
+        {}
         Ok(())
+    }
+
+    /// Ends every family of one person or device: log-out everywhere. Answers how many sessions could still be refreshed.
+    pub fn revoke_subject(&mut self, audience: &str, subject: i64, at_millis: i64) -> Result<i64, StoreError> {
+        let open = refresh_tokens::subject_id
+            .eq(subject)
+            .and(refresh_tokens::audience.eq(audience))
+            .and(refresh_tokens::revoked_at.is_null());
+        let live = open
+            .and(refresh_tokens::used_at.is_null())
+            .and(refresh_tokens::expires_at.gt(at_millis));
+        let sessions = refresh_tokens::table.filter(live).count().get_result(self.conn)?;
+        while diesel::update(refresh_tokens::table.filter(open))
+            .set(refresh_tokens::revoked_at.eq(at_millis))
+            .execute(self.conn)?
+            > 0
+        {}
+        Ok(sessions)
     }
 
     /// Deletes tokens that expired before; answers how many.

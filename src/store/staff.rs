@@ -60,15 +60,14 @@ impl ReadTx<'_> {
             .select((staff::id, staff::password_hash, staff::active))
             .first(self.conn)
             .optional()?;
-        row.map(|(id, password_hash, active)| {
-            Ok(StaffRecord {
-                id: StaffId::new(id),
-                password_hash,
-                active,
-                roles: self.roles_of(StaffId::new(id))?,
-            })
-        })
-        .transpose()
+        // Nobody's roles are asked for too: an unknown name must not be answered a statement sooner.
+        let roles = self.roles_of(StaffId::new(row.as_ref().map_or(0, |(id, ..)| *id)))?;
+        Ok(row.map(|(id, password_hash, active)| StaffRecord {
+            id: StaffId::new(id),
+            password_hash,
+            active,
+            roles,
+        }))
     }
 
     /// The roles of a member of staff who is active; empty for nobody.
@@ -82,6 +81,19 @@ impl ReadTx<'_> {
             self.roles_of(id)
         } else {
             Ok(Vec::new())
+        }
+    }
+
+    /// The roles of a member of staff, active or not; `None` for nobody.
+    pub fn roles_of_known(&mut self, id: StaffId) -> Result<Option<Vec<(String, UnitId)>>, StoreError> {
+        let known: i64 = staff::table
+            .filter(staff::id.eq(id.get()))
+            .count()
+            .get_result(self.conn)?;
+        if known == 0 {
+            Ok(None)
+        } else {
+            self.roles_of(id).map(Some)
         }
     }
 

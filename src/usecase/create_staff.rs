@@ -154,7 +154,7 @@ fn check(command: &CreateStaff, network: &Network) -> Result<Vec<(Role, UnitId)>
 
 /// Nobody gives more than they have: the role must not stand above the one that lets the caller give it, and its unit
 /// must lie in that one's subtree.
-fn require_grantable(caller: &Caller, role: Role, unit: UnitId, network: &Network) -> Result<()> {
+pub(super) fn require_grantable(caller: &Caller, role: Role, unit: UnitId, network: &Network) -> Result<()> {
     let Who::Staff { grants, .. } = &caller.who else {
         return Err(UseCaseError::Forbidden);
     };

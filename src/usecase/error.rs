@@ -54,6 +54,9 @@ pub enum UseCaseError {
     /// The log-in, token or secret is not good. Never says why.
     #[error("not authenticated")]
     Unauthenticated,
+    /// Log-ins failed too often: the next may be tried after so many seconds.
+    #[error("too many log-ins failed; try again in {wait_s} s")]
+    TooManyLogIns { wait_s: u32 },
     /// The thing is in a state that excludes this.
     #[error("{0}")]
     State(String),

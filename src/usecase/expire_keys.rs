@@ -1,5 +1,5 @@
-//! Forgetting what has served its time: idempotency keys with their answers, refresh tokens, and the keys that number
-//! visits. Run by a job; small writes, so that no check-out waits for it.
+//! Forgetting what has served its time: idempotency keys with their answers, refresh tokens, tallies of failed log-ins, and
+//! the keys that number visits. Run by a job; small writes, so that no check-out waits for it.
 
 use std::sync::Arc;
 
@@ -17,9 +17,10 @@ pub struct Expired {
     pub idempotency_keys: usize,
     pub refresh_tokens: usize,
     pub visit_keys: usize,
+    pub log_in_tallies: usize,
 }
 
-/// Deletes idempotency keys older than `idempotency_days`, refresh tokens past their end, and the visit keys of every
+/// Deletes idempotency keys older than `idempotency_days`, refresh tokens past their end, tallies that say nothing, and the visit keys of every
 /// day before today: from then on nobody can tell whose visit one was. Running it again changes nothing.
 ///
 /// # Errors
@@ -37,11 +38,12 @@ pub async fn expire_keys(store: &Arc<Store>, idempotency_days: u32) -> Result<Ex
             break;
         }
     }
-    (expired.refresh_tokens, expired.visit_keys) = store
+    (expired.refresh_tokens, expired.log_in_tallies, expired.visit_keys) = store
         .write(move |tx| -> Result<_> {
             let tokens = tx.expire_refresh_tokens(now.timestamp_millis())?;
+            let tallies = tx.forget_log_in_tallies(now.timestamp_millis())?;
             let today = tx.day_of(now);
-            Ok((tokens, tx.forget_visit_keys(today)?))
+            Ok((tokens, tallies, tx.forget_visit_keys(today)?))
         })
         .await?;
     Ok(expired)

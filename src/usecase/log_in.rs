@@ -1,11 +1,14 @@
-//! Log-in of staff, readers and devices. An unknown name takes as long as a wrong secret and is answered the same.
+//! Log-in of staff, readers and devices. An unknown name takes as long as a wrong secret, is answered the same, and slows
+//! the next attempt the same.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::log_in_attempt::Attempt;
 use super::session::{Opened, SessionTools, SessionView, grants_at};
 use super::{Result, UseCaseError};
 use crate::auth::tokens::{hash_refresh, new_refresh, secret_matches};
@@ -43,32 +46,61 @@ pub enum LogIn {
     },
 }
 
-/// Opens a session.
+impl LogIn {
+    /// The account that is tried, whether or not there is one.
+    fn account(&self) -> (Audience, &str) {
+        match self {
+            Self::Staff { username, .. } => (Audience::Staff, username),
+            Self::Reader { card_number, .. } => (Audience::Reader, card_number.as_str()),
+            Self::Device { code, .. } => (Audience::Device, code),
+        }
+    }
+}
+
+/// Opens a session for a client at an address.
 ///
 /// # Errors
-/// `Unauthenticated`, whatever was wrong with name and secret; `Invalid` naming `unit_code`; `Busy`.
-pub async fn log_in(store: &Arc<Store>, tools: SessionTools<'_>, command: LogIn) -> Result<SessionView> {
+/// `Unauthenticated`, whatever was wrong with name and secret; `TooManyLogIns` after too many of those; `Invalid` naming
+/// `unit_code`; `Busy`.
+pub async fn log_in(
+    store: &Arc<Store>,
+    tools: SessionTools<'_>,
+    command: LogIn,
+    address: IpAddr,
+) -> Result<SessionView> {
     let mut ids = store.take_ids::<UseCaseError>(IDS).await?;
     let family = ids.next();
-    let opened = match command {
-        LogIn::Staff {
-            username,
-            password,
-            unit_code,
-        } => staff(store, tools, family, (username, password), unit_code).await?,
-        LogIn::Reader { card_number, pin } => reader(store, tools, family, card_number, pin).await?,
-        LogIn::Device { code, secret } => device(store, family, code, &secret).await?,
+    let attempt = Attempt::begin(store, tools, command.account(), address).await?;
+    let opened = match open(store, tools, family, command).await {
+        Ok(opened) => opened,
+        Err(why) => {
+            attempt.ended(store, &why, ids).await?;
+            return Err(why);
+        }
     };
     let (token, hash) = new_refresh();
     let row = tools.refresh_row(ids.next(), hash, &opened);
     let (who, ids) = (opened.identity.clone(), ids);
     store
         .write(move |tx| {
+            attempt.succeeded(tx)?;
             tx.insert_refresh_token(&row)?;
             append_event(tx, &who, ids.clone())
         })
         .await?;
     tools.view(opened, token)
+}
+
+async fn open(store: &Arc<Store>, tools: SessionTools<'_>, family: i64, command: LogIn) -> Result<Opened> {
+    match command {
+        LogIn::Staff {
+            username,
+            password,
+            unit_code,
+        } => staff(store, tools, family, (username, password), unit_code).await,
+        LogIn::Reader { card_number, pin } => reader(store, tools, family, card_number, pin).await,
+        LogIn::Device { code, secret } => device(store, family, code, &secret).await,
+    }
 }
 
 /// What the store keeps of a device's secret: the text form of its SHA-256.

@@ -4,6 +4,7 @@
 pub mod caller;
 pub mod error;
 pub mod explain_view;
+mod log_in_attempt;
 mod named;
 mod once;
 pub mod page;
@@ -37,6 +38,7 @@ pub mod list_transits;
 pub mod list_units;
 pub mod log_in;
 pub mod log_out;
+pub mod log_out_everywhere;
 pub mod place_hold;
 pub mod readiness;
 pub mod receive_transit;

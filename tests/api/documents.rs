@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, run};
 use crate::database::Engine;
 
-const OPERATIONS: [&str; 25] = [
+const OPERATIONS: [&str; 26] = [
     "addItem",
     "cancelHold",
     "checkIn",
@@ -26,6 +26,7 @@ const OPERATIONS: [&str; 25] = [
     "listUnits",
     "logIn",
     "logOut",
+    "logOutEverywhere",
     "placeHold",
     "receiveTransit",
     "refreshToken",

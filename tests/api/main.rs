@@ -13,6 +13,8 @@ mod database_trouble;
 mod documents;
 mod idempotency;
 mod items;
+mod log_in_guard;
+mod protection;
 mod readers;
 mod rights_matrix;
 mod rights_scene;

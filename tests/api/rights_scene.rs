@@ -32,6 +32,8 @@ impl Place {
 #[derive(Debug, Clone)]
 pub struct Things {
     pub unit_code: String,
+    /// Who works here.
+    pub member: i64,
     pub reader: i64,
     pub card: String,
     /// A bib whose only item is out, with a hold on it.
@@ -111,6 +113,7 @@ fn things(app: &TestApp, place: Place) -> Things {
     let (_, shelf_barcode) = app.item(app.bib("红楼梦", None), code, &json!({}));
     Things {
         unit_code: code.to_owned(),
+        member: member(app, code),
         reader,
         card,
         bib,
@@ -120,6 +123,12 @@ fn things(app: &TestApp, place: Place) -> Things {
         transit: transit_to(app, place),
         shelf_barcode,
     }
+}
+
+fn member(app: &TestApp, code: &str) -> i64 {
+    let body = json!({"username": format!("works.{}", app.next()), "name": "王老师", "password": PASSWORD,
+        "roles": [{"role": "read_only", "unit_code": code}]});
+    app.post(&app.root_token(), "/api/v1/staff", &body).expect(201).id()
 }
 
 /// Something of this place is given back at another.

@@ -14,6 +14,8 @@ on_both!(
     a_log_in_says_which_member_does_not_belong,
     a_refresh_token_is_good_once_and_a_second_use_ends_the_family,
     log_out_ends_the_family_and_may_be_repeated,
+    log_out_everywhere_ends_every_family_of_one_person,
+    staff_end_the_sessions_of_those_they_manage,
     an_access_token_ends_after_its_minutes,
     other_tokens_are_refused_without_detail,
 );
@@ -168,6 +170,69 @@ fn log_out_ends_the_family_and_may_be_repeated(app: &TestApp) {
         assert!(answer.bytes.is_empty());
     }
     refresh(app, &refresh_token(&session)).expect_problem(401, "unauthenticated");
+}
+
+fn log_out_everywhere_ends_every_family_of_one_person(app: &TestApp) {
+    app.small_network();
+    let (_, card) = app.reader("adult", "B1");
+    let body = json!({"card_number": card, "pin": PIN});
+    let sessions: Vec<_> = (0..3).map(|_| app.log_in(&body).expect(201)).collect();
+    let other = refresh_token(
+        &app.log_in(&json!({"username": ROOT_USER, "password": PASSWORD}))
+            .expect(201),
+    );
+    let tokens: Vec<String> = sessions.iter().map(refresh_token).collect();
+    let used = tokens[0].clone();
+    let turned = refresh_token(&refresh(app, &used).expect(200));
+    let access = sessions[2].body["access_token"].as_str().expect("a token");
+    let end = || {
+        app.request("DELETE", "/api/v1/sessions")
+            .bearer(access)
+            .send()
+            .expect(200)
+    };
+    assert_eq!(end().body, json!({"sessions": 3}));
+    assert_eq!(end().body, json!({"sessions": 0}));
+    for token in tokens.iter().chain([&turned]) {
+        refresh(app, token).expect_problem(401, "unauthenticated");
+    }
+    refresh(app, &other).expect(200);
+    app.log_in(&body).expect(201);
+}
+
+fn staff_end_the_sessions_of_those_they_manage(app: &TestApp) {
+    app.small_network();
+    let member = |username: &str, role: &str, unit: &str| {
+        let body = json!({"username": username, "name": "王", "password": PASSWORD,
+            "roles": [{"role": role, "unit_code": unit}]});
+        app.post(&app.root_token(), "/api/v1/staff", &body).expect(201).id()
+    };
+    let (below, above) = (member("below", "librarian", "B1"), member("above", "system", "M1"));
+    let manager = app.staff("unit_manager", "M1");
+    let session = refresh_token(
+        &app.log_in(&json!({"username": "below", "password": PASSWORD}))
+            .expect(201),
+    );
+    let end = |query: &str| {
+        let path = format!("/api/v1/sessions{query}");
+        app.request("DELETE", &path).bearer(&manager).send()
+    };
+    end(&format!("?staff_id={above}")).expect_problem(403, "forbidden");
+    refresh(app, &session).expect(200);
+    assert_eq!(
+        end(&format!("?staff_id={below}")).expect(200).body,
+        json!({"sessions": 1})
+    );
+    refresh(app, &session).expect_problem(401, "unauthenticated");
+    let (reader, card) = app.reader("adult", "B2");
+    app.log_in(&json!({"card_number": card, "pin": PIN})).expect(201);
+    assert_eq!(
+        end(&format!("?reader_id={reader}")).expect(200).body,
+        json!({"sessions": 1})
+    );
+    end("?staff_id=1").expect_problem(404, "not_found");
+    end("?reader_id=1").expect_problem(404, "not_found");
+    end(&format!("?reader_id={reader}&staff_id={below}")).expect_fields(400, &["reader_id"]);
 }
 
 fn an_access_token_ends_after_its_minutes(app: &TestApp) {

@@ -50,6 +50,9 @@ fn catalogue_routes(config: &mut ServiceConfig) {
 }
 
 fn network_routes(config: &mut ServiceConfig) {
+    let log_ins = resource("/sessions")
+        .route(post().to(sessions::log_in))
+        .route(delete().to(sessions::log_out_everywhere));
     let units = resource("/units")
         .route(get().to(units::list_units))
         .route(post().to(units::create_unit));
@@ -61,7 +64,7 @@ fn network_routes(config: &mut ServiceConfig) {
         .service(units)
         .service(resource("/units/{code}").route(get().to(units::get_unit)))
         .service(resource("/staff").route(post().to(staff::create_staff)))
-        .service(resource("/sessions").route(post().to(sessions::log_in)))
+        .service(log_ins)
         .service(resource("/sessions/refresh").route(post().to(sessions::refresh_token)))
         .service(resource("/sessions/current").route(delete().to(sessions::log_out)));
 }

@@ -1,24 +1,28 @@
 //! Log-in, refresh and log-out. These take no idempotency key: a stored answer would be a stored token.
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::domain::barcode::CardNumber;
+use crate::domain::ids::{ReaderId, StaffId};
 use crate::http::answer::{self, Answer};
+use crate::http::client_address::client_network;
 use crate::http::extract::{Anyone, Changing, Nothing};
 use crate::http::input::{CodeText, Secret, Text, text};
-use crate::http::openapi::{LogOutFailures, SessionFailures};
+use crate::http::openapi::{LogOutFailures, LookFailures, SessionFailures};
 use crate::http::problem::Problem;
+use crate::http::query::Parameters;
 use crate::usecase::log_in::{self, LogIn};
+use crate::usecase::log_out_everywhere::{self, EndedSessions, Whose};
 use crate::usecase::session::SessionView;
 use crate::usecase::{log_out, refresh_token};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(log_in, refresh_token, log_out))]
+#[openapi(paths(log_in, refresh_token, log_out, log_out_everywhere))]
 pub struct Document;
 
 /// Staff: `username` and `password`, and the desk's `unit_code` where it is not the only one. Readers: `card_number` and
@@ -115,15 +119,16 @@ fn excluded(given: &[(&str, bool)]) -> Result<(), Problem> {
     }
 }
 
-/// Opens a session.
+/// Opens a session. Wrong secrets slow down the next attempts on that account from that address, more with each; after many
+/// from everywhere, those of addresses that never logged in to it.
 #[utoipa::path(post, path = "/api/v1/sessions", operation_id = "logIn", tag = "sessions", request_body = LogInRequest,
     responses(
         (status = 201, description = "A session", body = SessionView,
             headers(("Location" = String, description = "Where it is ended"))),
         SessionFailures))]
-pub async fn log_in(app: web::Data<App>, request: Changing<LogInRequest>) -> Answer {
+pub async fn log_in(app: web::Data<App>, from: HttpRequest, request: Changing<LogInRequest>) -> Answer {
     let command = LogIn::try_from(request.body)?;
-    let session = log_in::log_in(&app.store, app.session_tools(), command).await?;
+    let session = log_in::log_in(&app.store, app.session_tools(), command, client_network(&from)).await?;
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, "/api/v1/sessions/current"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -155,4 +160,35 @@ pub async fn refresh_token(app: web::Data<App>, request: Changing<RefreshRequest
 pub async fn log_out(app: web::Data<App>, who: Anyone, _: Changing<Nothing>) -> Answer {
     log_out::log_out(&app.store, &who.caller).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Whose sessions end; nobody named: the caller's own.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WhoseSessions {
+    /// A member of staff, every role of whom the caller could have given.
+    staff_id: Option<i64>,
+    /// A reader; for staff who register readers.
+    reader_id: Option<i64>,
+}
+
+/// Ends all sessions of the caller or of the person named: refresh tokens at once, access tokens within their minutes. Again:
+/// nothing changes.
+#[utoipa::path(delete, path = "/api/v1/sessions", operation_id = "logOutEverywhere", tag = "sessions",
+    params(WhoseSessions), security(("bearer" = [])),
+    responses((status = 200, description = "Ended", body = EndedSessions), LookFailures))]
+pub async fn log_out_everywhere(app: web::Data<App>, who: Anyone, whose: Parameters<WhoseSessions>) -> Answer {
+    let whose = match (whose.0.staff_id, whose.0.reader_id) {
+        (None, None) => Whose::Own,
+        (Some(id), None) => Whose::Staff(StaffId::new(id)),
+        (None, Some(id)) => Whose::Reader(ReaderId::new(id)),
+        _ => {
+            return Err(Problem::malformed(
+                "reader_id",
+                "only one of staff_id and reader_id may be given",
+            ));
+        }
+    };
+    answer::ok(&log_out_everywhere::log_out_everywhere(&app.store, &who.caller, whose).await?)
 }

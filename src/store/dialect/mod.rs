@@ -3,7 +3,8 @@
 use diesel::prelude::*;
 
 use super::connection::AnyConnection;
-use super::schema::{readers, visit_keys};
+use super::log_in_tallies::{Scope, TallyRow};
+use super::schema::{log_in_tallies, readers, visit_keys};
 
 /// Locks readers in one statement, ascending. Only after bibs and items.
 pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
@@ -79,3 +80,42 @@ pub fn lock_hold_shelf(conn: &mut AnyConnection, unit: i64) -> QueryResult<()> {
 
 /// The upper bits of the hold shelves' advisory locks: a range nothing else uses. Unit ids stay below 2^53.
 const HOLD_SHELF_LOCKS: i64 = 0x2a40_0000_0000_0000;
+
+/// Lets one transaction at a time count log-ins of these scopes, until its end. A scope may have no row yet, so numbers are
+/// locked instead, ascending; the two-number locks are used by nothing else.
+pub fn lock_log_in_scopes(conn: &mut AnyConnection, scopes: &[Scope]) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        let number = |scope: &Scope| i32::from_be_bytes([scope[0], scope[1], scope[2], scope[3]]);
+        let mut numbers: Vec<i32> = scopes.iter().map(number).collect();
+        numbers.sort_unstable();
+        for number in numbers {
+            diesel::sql_query("SELECT pg_advisory_xact_lock($1, $2)")
+                .bind::<diesel::sql_types::Integer, _>(LOG_IN_LOCKS)
+                .bind::<diesel::sql_types::Integer, _>(number)
+                .execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Any number will do that no other two-number lock uses.
+const LOG_IN_LOCKS: i32 = 0x746c_6f67;
+
+/// Inserts or replaces a tally.
+pub fn put_log_in_tally(conn: &mut AnyConnection, row: &TallyRow) -> QueryResult<()> {
+    match conn {
+        AnyConnection::Sqlite(conn) => diesel::insert_into(log_in_tallies::table)
+            .values(row)
+            .on_conflict(log_in_tallies::scope)
+            .do_update()
+            .set(row)
+            .execute(conn)?,
+        AnyConnection::Postgres(conn) => diesel::insert_into(log_in_tallies::table)
+            .values(row)
+            .on_conflict(log_in_tallies::scope)
+            .do_update()
+            .set(row)
+            .execute(conn)?,
+    };
+    Ok(())
+}

@@ -1,0 +1,352 @@
+//! The keys of this node: one that signs, and those it replaced, which are still believed while a token of theirs may live.
+//! So a key is rotated without logging anybody out. They stand in the configuration or in a file of the data directory:
+//!
+//! ```text
+//! CURRENT               the only line of a file that was never rotated
+//! OLD 1764000000        one per replaced key: since when, in seconds of the epoch
+//! digest FIRST          what request digests are made with; never rotated, or stored digests would mean nothing
+//! ```
+//!
+//! Not here: signing and checking ([`super::tokens`]).
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::ExposeSecret;
+use subtle::ConstantTimeEq;
+
+use super::signing_key::SigningKey;
+use crate::config::Config;
+
+const FILE_NAME: &str = "signing.key";
+const KEY_BYTES: usize = 32;
+/// `auth.access_minutes` is a day at most; a day more, for clocks and for a node that restarts with a shorter life.
+const KEPT_FOR: TimeDelta = TimeDelta::days(2);
+
+/// A key that signs no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldKey {
+    pub key: SigningKey,
+    /// `None`: the configuration lists it, and takes it away again.
+    pub retired_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRing {
+    pub current: SigningKey,
+    /// The latest first.
+    pub old: Vec<OldKey>,
+    pub(super) digest: SigningKey,
+}
+
+impl PartialEq for SigningKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose().ct_eq(other.expose()).into()
+    }
+}
+
+impl Eq for SigningKey {}
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeyRingError {
+    #[error("cannot keep the signing key in {}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("{} may be read by other users (mode {mode:o}); make it 0600", path.display())]
+    Exposed { path: PathBuf, mode: u32 },
+    #[error("{} does not hold a signing key; restore it, or delete it to have a new one made", path.display())]
+    Damaged { path: PathBuf },
+    #[error(
+        "the signing key stands in the configuration: put a new one there, and the old one into auth.old_signing_keys"
+    )]
+    Configured,
+}
+
+type Result<T> = std::result::Result<T, KeyRingError>;
+
+impl KeyRing {
+    /// A ring of one key.
+    #[must_use]
+    pub fn of(current: SigningKey) -> Self {
+        Self {
+            digest: current.clone(),
+            current,
+            old: Vec::new(),
+        }
+    }
+
+    /// The configured keys, else those of the data directory, where one is made when there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, is open to other users, or holds something else.
+    pub fn load(config: &Config) -> Result<Self> {
+        if let Some(ring) = Self::configured(config) {
+            return Ok(ring);
+        }
+        let path = config.data.dir.join(FILE_NAME);
+        match read(&path) {
+            Err(KeyRingError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            found => return found,
+        }
+        create(&config.data.dir, &path).map_err(|source| KeyRingError::File {
+            path: path.clone(),
+            source,
+        })?;
+        // Read back: when two processes start at once, both must use the key that won.
+        read(&path)
+    }
+
+    /// Makes a new key in the data directory; the present one is believed as long as its tokens may live. A running server
+    /// takes it over within seconds.
+    ///
+    /// # Errors
+    /// `Configured` when the keys are not in the data directory; else as `load`.
+    pub fn rotate(config: &Config, now: DateTime<Utc>) -> Result<Self> {
+        if config.auth.signing_key.is_some() {
+            return Err(KeyRingError::Configured);
+        }
+        let Self {
+            current,
+            mut old,
+            digest,
+        } = Self::load(config)?;
+        old.insert(
+            0,
+            OldKey {
+                key: current,
+                retired_at: Some(now),
+            },
+        );
+        old.retain(|old| old.retired_at.is_none_or(|at| now - at < KEPT_FOR));
+        let path = config.data.dir.join(FILE_NAME);
+        let failed = |source| KeyRingError::File {
+            path: path.clone(),
+            source,
+        };
+        let current = SigningKey::from_bytes(&random().map_err(failed)?);
+        let ring = Self { current, old, digest };
+        replace(&config.data.dir, &path, &ring.text()).map_err(failed)?;
+        Ok(ring)
+    }
+
+    fn configured(config: &Config) -> Option<Self> {
+        let key = config.auth.signing_key.as_ref()?;
+        let current = SigningKey::from_bytes(key.expose_secret().as_bytes());
+        let old: Vec<OldKey> = config
+            .auth
+            .old_keys()
+            .map(|key| OldKey {
+                key: SigningKey::from_bytes(key.as_bytes()),
+                retired_at: None,
+            })
+            .collect();
+        let digest = config.auth.digest_key.as_ref();
+        let digest = digest.map_or_else(
+            || current.clone(),
+            |key| SigningKey::from_bytes(key.expose_secret().as_bytes()),
+        );
+        Some(Self { current, old, digest })
+    }
+
+    fn text(&self) -> String {
+        let shown = |key: &SigningKey| URL_SAFE_NO_PAD.encode(key.expose());
+        let mut text = format!("{}\n", shown(&self.current));
+        for old in &self.old {
+            let since = old.retired_at.unwrap_or_default().timestamp();
+            text.push_str(&format!("{} {since}\n", shown(&old.key)));
+        }
+        text.push_str(&format!("digest {}\n", shown(&self.digest)));
+        text
+    }
+
+    /// `None` for anything but the format above.
+    fn parse(text: &str) -> Option<Self> {
+        let key = |text: &str| {
+            let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+            (bytes.len() == KEY_BYTES).then(|| SigningKey::from_bytes(&bytes))
+        };
+        let mut lines = text.lines();
+        let mut ring = Self::of(key(lines.next()?.trim_end())?);
+        for line in lines {
+            match line.split_once(' ')? {
+                ("digest", digest) => ring.digest = key(digest)?,
+                (old, since) => ring.old.push(OldKey {
+                    key: key(old)?,
+                    retired_at: Some(DateTime::from_timestamp(since.parse().ok()?, 0)?),
+                }),
+            }
+        }
+        Some(ring)
+    }
+}
+
+fn read(path: &Path) -> Result<KeyRing> {
+    let failed = |source| KeyRingError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyRingError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    let text = io::read_to_string(file).map_err(failed)?;
+    KeyRing::parse(&text).ok_or_else(|| KeyRingError::Damaged { path: path.to_owned() })
+}
+
+fn random() -> io::Result<[u8; KEY_BYTES]> {
+    let mut bytes = [0; KEY_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// Makes the file whole or not at all: written under another name, then linked, which never replaces a key.
+fn create(dir: &Path, path: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let draft = draft(path, &format!("{}\n", URL_SAFE_NO_PAD.encode(random()?)))?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked.and_then(|()| File::open(dir)?.sync_all()),
+    }
+}
+
+/// Puts another file in its place, in one step.
+fn replace(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
+    let draft = draft(path, text)?;
+    fs::rename(&draft, path)?;
+    File::open(dir)?.sync_all()
+}
+
+fn draft(path: &Path, text: &str) -> io::Result<PathBuf> {
+    let draft = path.with_extension(format!("key.{}", std::process::id()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    Ok(draft)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    struct Dir(PathBuf);
+
+    impl Dir {
+        fn new(name: &str) -> Self {
+            let dir = std::env::temp_dir().join(format!("tongjie-key-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&dir);
+            Self(dir)
+        }
+
+        fn config(&self, key: Option<&str>) -> Config {
+            let mut config = Config::for_tests(&self.0, "sqlite:unused.db");
+            config.auth.signing_key = key.map(Into::into);
+            config
+        }
+    }
+
+    impl Drop for Dir {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_key_is_made_once_and_kept_private() {
+        let dir = Dir::new("once");
+        let first = KeyRing::load(&dir.config(None)).expect("made");
+        let second = KeyRing::load(&dir.config(None)).expect("found");
+        assert_eq!(first.current.expose(), second.current.expose());
+        assert_eq!(first.current.expose().len(), KEY_BYTES);
+        assert_eq!(fs::metadata(dir.0.join(FILE_NAME)).expect("file").mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&dir.0).expect("dir").count(), 1, "no draft is left");
+        assert!(format!("{first:?}").contains("REDACTED"), "debug output shows no bytes");
+    }
+
+    #[test]
+    fn a_configured_key_needs_no_file() {
+        let dir = Dir::new("configured");
+        let key = KeyRing::load(&dir.config(Some("0123456789abcdef0123456789abcdef"))).expect("given");
+        assert_eq!(key.current.expose(), b"0123456789abcdef0123456789abcdef");
+        assert!(!dir.0.exists());
+    }
+
+    #[test]
+    fn an_exposed_or_damaged_key_is_refused() {
+        let dir = Dir::new("exposed");
+        KeyRing::load(&dir.config(None)).expect("made");
+        let path = dir.0.join(FILE_NAME);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("chmod");
+        assert!(matches!(
+            KeyRing::load(&dir.config(None)),
+            Err(KeyRingError::Exposed { mode: 0o644, .. })
+        ));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
+        fs::write(&path, "c2hvcnQ\n").expect("write");
+        assert!(matches!(
+            KeyRing::load(&dir.config(None)),
+            Err(KeyRingError::Damaged { .. })
+        ));
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).expect("in range")
+    }
+
+    #[test]
+    fn rotation_keeps_the_old_keys_and_what_digests_are_made_with() {
+        let dir = Dir::new("rotate");
+        let config = dir.config(None);
+        let first = KeyRing::load(&config).expect("made");
+        let second = KeyRing::rotate(&config, at(1000)).expect("rotated");
+        let third = KeyRing::rotate(&config, at(2000)).expect("rotated");
+        let read = KeyRing::load(&config).expect("read");
+        assert_eq!((&read, &third.digest), (&third, &first.digest));
+        assert_ne!(third.current.id(), second.current.id());
+        let old: Vec<_> = third.old.iter().map(|old| (old.key.id(), old.retired_at)).collect();
+        assert_eq!(
+            old,
+            [
+                (second.current.id(), Some(at(2000))),
+                (first.current.id(), Some(at(1000)))
+            ]
+        );
+        assert_eq!(fs::read_dir(&dir.0).expect("dir").count(), 1, "no draft is left");
+        assert_eq!(fs::metadata(dir.0.join(FILE_NAME)).expect("file").mode() & 0o777, 0o600);
+        // Two days later no token of the first keys lives: they go.
+        let later = KeyRing::rotate(&config, at(2000 + 2 * 86_400)).expect("rotated");
+        assert_eq!(later.old.len(), 1);
+        assert_eq!(later.digest, first.digest);
+    }
+
+    #[test]
+    fn configured_keys_rotate_by_configuration() {
+        let dir = Dir::new("by-hand");
+        let mut config = dir.config(Some("0123456789abcdef0123456789abcdef"));
+        let old = "an old key that is thirty-two bytes or more";
+        config.auth.old_signing_keys = Some(format!("{old}, {old}").into());
+        let ring = KeyRing::load(&config).expect("given");
+        let keys: Vec<&[u8]> = ring.old.iter().map(|old| old.key.expose()).collect();
+        assert_eq!(keys, [old.as_bytes(), old.as_bytes()]);
+        assert_eq!(ring.digest, ring.current);
+        config.auth.digest_key = Some(old.into());
+        let ring = KeyRing::load(&config).expect("given");
+        assert_eq!(ring.digest, ring.old[0].key, "digests outlive the rotation");
+        assert!(matches!(KeyRing::rotate(&config, at(0)), Err(KeyRingError::Configured)));
+    }
+}

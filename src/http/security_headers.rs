@@ -1,0 +1,111 @@
+//! What every answer tells a browser: guess no types, keep nothing, run nothing but the page of the documentation; and, for
+//! configured origins only, that their pages may read it (CORS).
+//!
+//! Tokens travel in `Authorization`, never in cookies, so no origin is ever allowed credentials.
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, web};
+
+use crate::app::App;
+use crate::config::HttpConfig;
+
+/// Nothing of an answer of the API is ever shown as a page.
+const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// The page brings its own scripts and asks this server only. Its styles are partly set by script, its pictures partly inline.
+const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+/// What a page of an allowed origin may send.
+const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
+const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type, idempotency-key, if-match");
+/// What it may read beside the body.
+const EXPOSED_HEADERS: HeaderValue =
+    HeaderValue::from_static("location, retry-after, idempotency-replayed, etag, www-authenticate");
+/// How long a browser may remember the answer to a preflight, in seconds.
+const PREFLIGHT_S: HeaderValue = HeaderValue::from_static("600");
+
+const SHARING: [HeaderName; 2] = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD];
+
+/// The middleware, outside the boundary. What breaks there answers with the same headers (`Problem::error_response`).
+///
+/// # Errors
+/// As the service behind it.
+pub async fn add(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let app = request.app_data::<web::Data<App>>().cloned();
+    let (is_api, is_docs) = (request.path().starts_with("/api/"), request.path().starts_with("/docs"));
+    let origin = app
+        .as_ref()
+        .and_then(|app| allowed_origin(&app.config.http, request.headers()));
+    let mut response = if origin.is_some() && is_preflight(&request) {
+        request.into_response(preflight())
+    } else {
+        next.call(request).await?
+    };
+    let headers = response.headers_mut();
+    of_every_answer(headers);
+    if is_docs {
+        headers.insert(header::CONTENT_SECURITY_POLICY, DOCS_POLICY);
+    }
+    if is_api && !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Some(app) = &app {
+        of_node(&app.config.http, origin, headers);
+    }
+    Ok(response)
+}
+
+/// What no answer goes without.
+pub fn of_every_answer(headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, API_POLICY);
+}
+
+/// What the configuration of this node adds.
+fn of_node(config: &HttpConfig, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+    if config.hsts_seconds > 0
+        && let Ok(value) = HeaderValue::try_from(format!("max-age={}", config.hsts_seconds))
+    {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
+    }
+    if !config.cors_origins.is_empty() {
+        // Also without an origin: a cache must not hand one origin's answer to another.
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+    }
+}
+
+/// The origin of the page that asks, if it is one of those allowed; compared to the byte, as browsers send it.
+fn allowed_origin(config: &HttpConfig, headers: &HeaderMap) -> Option<HeaderValue> {
+    if config.cors_origins.is_empty() {
+        return None;
+    }
+    let origin = headers.get(header::ORIGIN)?;
+    let allowed = config
+        .cors_origins
+        .split(',')
+        .any(|one| one.trim().as_bytes() == origin.as_bytes());
+    allowed.then(|| origin.clone())
+}
+
+/// A browser asks beforehand whether a page may send such a request.
+fn is_preflight(request: &ServiceRequest) -> bool {
+    request.method() == Method::OPTIONS && SHARING.iter().all(|name| request.headers().contains_key(name))
+}
+
+fn preflight() -> HttpResponse {
+    HttpResponse::build(StatusCode::NO_CONTENT)
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS))
+        .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_S))
+        .finish()
+}
