@@ -17,16 +17,17 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
 mod layers;
+mod protection;
 mod transport;
 
 pub use transport::{ForwardedHeader, ProxyList, TlsConfig};
 
 use layers::{check_shape, env_layer, parse_toml};
+pub use protection::LimitsConfig;
+use protection::check_origins;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 const SQLITE_FILE: &str = "tongjie.db";
-/// HS256 wants a key at least as long as its hash (RFC 7518, 3.2).
-const SIGNING_KEY_MIN_BYTES: usize = 32;
 
 /// Why a node does not start on these settings. Values are shown only where they cannot be secrets.
 #[derive(Debug, thiserror::Error)]
@@ -202,20 +203,6 @@ pub struct JobsConfig {
     pub idempotency_days: u32,
 }
 
-/// How often one client may ask, by kind of client; a rate of 0 is no limit.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LimitsConfig {
-    pub staff_per_second: u32,
-    pub staff_burst: u32,
-    pub device_per_second: u32,
-    pub device_burst: u32,
-    pub reader_per_second: u32,
-    pub reader_burst: u32,
-    pub anonymous_per_second: u32,
-    pub anonymous_burst: u32,
-}
-
 impl Config {
     /// Reads the defaults, `file` if given, and this process's environment.
     ///
@@ -344,29 +331,7 @@ impl Config {
         within("auth.argon2_iterations", auth.argon2_iterations, 1..=32)?;
         within("auth.hash_threads", auth.hash_threads, 1..=64)?;
         within("auth.hash_queue", auth.hash_queue, 1..=10_000)?;
-        if auth
-            .signing_key
-            .as_ref()
-            .is_some_and(|key| key.expose_secret().len() < SIGNING_KEY_MIN_BYTES)
-        {
-            return bad("auth.signing_key", "at least 32 bytes are needed");
-        }
-        if auth.old_keys().any(|key| key.len() < SIGNING_KEY_MIN_BYTES) {
-            return bad(
-                "auth.old_signing_keys",
-                "at least 32 bytes are needed of each, separated by commas",
-            );
-        }
-        if auth
-            .digest_key
-            .as_ref()
-            .is_some_and(|key| key.expose_secret().len() < SIGNING_KEY_MIN_BYTES)
-        {
-            return bad("auth.digest_key", "at least 32 bytes are needed");
-        }
-        if auth.signing_key.is_none() && auth.old_signing_keys.is_some() {
-            return bad("auth.old_signing_keys", "means nothing without auth.signing_key");
-        }
+        auth.check_keys()?;
         if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&log.filter) {
             return bad("log.filter", error);
         }
@@ -379,48 +344,7 @@ impl Config {
     }
 }
 
-impl LimitsConfig {
-    fn check(&self) -> Result<(), ConfigError> {
-        for (key, per_second, burst) in [
-            ("limits.staff_burst", self.staff_per_second, self.staff_burst),
-            ("limits.device_burst", self.device_per_second, self.device_burst),
-            ("limits.reader_burst", self.reader_per_second, self.reader_burst),
-            (
-                "limits.anonymous_burst",
-                self.anonymous_per_second,
-                self.anonymous_burst,
-            ),
-        ] {
-            let least = u32::from(per_second > 0);
-            within(key, burst, least..=1_000_000)?;
-        }
-        Ok(())
-    }
-}
-
-/// Origins as browsers send them: scheme, host and port, no slash at the end. `*` is no origin: name them.
-fn check_origins(origins: &str) -> Result<(), ConfigError> {
-    let fits = |one: &str| {
-        let host = one.strip_prefix("https://").or_else(|| one.strip_prefix("http://"));
-        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ', '?', '#', '@']))
-    };
-    match origins.split(',').map(str::trim).find(|one| !fits(one)) {
-        Some(_) if origins.is_empty() => Ok(()),
-        Some(one) => bad(
-            "http.cors_origins",
-            format!("{one} is not like https://host or https://host:port"),
-        ),
-        None => Ok(()),
-    }
-}
-
 impl AuthConfig {
-    /// The replaced keys of the configuration, the latest first.
-    pub(crate) fn old_keys(&self) -> impl Iterator<Item = &str> {
-        let listed = self.old_signing_keys.as_ref().map(ExposeSecret::expose_secret);
-        listed.into_iter().flat_map(|keys| keys.split(',')).map(str::trim)
-    }
-
     #[must_use]
     pub fn access_ttl(&self) -> Duration {
         Duration::from_secs(u64::from(self.access_minutes) * 60)

@@ -1,0 +1,88 @@
+//! Settings of what protects the door: rate limits, keys, origins; and what makes no sense in them.
+
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+use super::{AuthConfig, ConfigError, bad, within};
+
+/// HS256 wants a key at least as long as its hash (RFC 7518, 3.2).
+const KEY_MIN_BYTES: usize = 32;
+
+/// How often one client may ask, by kind of client; a rate of 0 is no limit.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    pub staff_per_second: u32,
+    pub staff_burst: u32,
+    pub device_per_second: u32,
+    pub device_burst: u32,
+    pub reader_per_second: u32,
+    pub reader_burst: u32,
+    pub anonymous_per_second: u32,
+    pub anonymous_burst: u32,
+}
+
+impl LimitsConfig {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        for (key, per_second, burst) in [
+            ("limits.staff_burst", self.staff_per_second, self.staff_burst),
+            ("limits.device_burst", self.device_per_second, self.device_burst),
+            ("limits.reader_burst", self.reader_per_second, self.reader_burst),
+            (
+                "limits.anonymous_burst",
+                self.anonymous_per_second,
+                self.anonymous_burst,
+            ),
+        ] {
+            let least = u32::from(per_second > 0);
+            within(key, burst, least..=1_000_000)?;
+        }
+        Ok(())
+    }
+}
+
+/// Origins as browsers send them: scheme, host and port, no slash at the end. `*` is no origin: name them.
+pub(super) fn check_origins(origins: &str) -> Result<(), ConfigError> {
+    let fits = |one: &str| {
+        let host = one.strip_prefix("https://").or_else(|| one.strip_prefix("http://"));
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ', '?', '#', '@']))
+    };
+    match origins.split(',').map(str::trim).find(|one| !fits(one)) {
+        Some(_) if origins.is_empty() => Ok(()),
+        Some(one) => bad(
+            "http.cors_origins",
+            format!("{one} is not like https://host or https://host:port"),
+        ),
+        None => Ok(()),
+    }
+}
+
+impl AuthConfig {
+    /// The replaced keys of the configuration, the latest first.
+    pub(crate) fn old_keys(&self) -> impl Iterator<Item = &str> {
+        let listed = self.old_signing_keys.as_ref().map(ExposeSecret::expose_secret);
+        listed.into_iter().flat_map(|keys| keys.split(',')).map(str::trim)
+    }
+
+    pub(super) fn check_keys(&self) -> Result<(), ConfigError> {
+        for (name, key) in [
+            ("auth.signing_key", &self.signing_key),
+            ("auth.digest_key", &self.digest_key),
+        ] {
+            if key
+                .as_ref()
+                .is_some_and(|key| key.expose_secret().len() < KEY_MIN_BYTES)
+            {
+                return bad(name, "at least 32 bytes are needed");
+            }
+        }
+        if self.old_keys().any(|key| key.len() < KEY_MIN_BYTES) {
+            let reason = "at least 32 bytes are needed of each, separated by commas";
+            return bad("auth.old_signing_keys", reason);
+        }
+        if self.signing_key.is_none() && self.old_signing_keys.is_some() {
+            return bad("auth.old_signing_keys", "means nothing without auth.signing_key");
+        }
+        Ok(())
+    }
+}
