@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use tongjie::clock::Clock;
 use tongjie::domain::event::EventKind;
 use tongjie::domain::ids::{ReaderId, UnitId};
+use tongjie::domain::log_in_guard::{Tallies, Tally};
 use tongjie::store::Store;
 use tongjie::store::StoreError;
 use tongjie::store::events::{Event, SYSTEM_CHANNEL};
@@ -92,6 +93,32 @@ async fn keys_are_forgotten_when_their_time_is_over_and_not_before() {
         assert_eq!(expire_keys(&store, 7).await.expect("runs"), Expired::default());
         assert!(!claim(&store, "a").await, "the key is free again");
         assert!(claim(&store, "late").await);
+        store.close();
+    }
+}
+
+#[tokio::test]
+async fn failed_log_ins_are_forgotten_after_a_day_and_good_ones_after_ninety() {
+    for engine in Engine::all() {
+        let database = Database::new(engine);
+        let clock = Clock::fixed(noon());
+        let store = database.open(clock.clone());
+        bootstrap(&store).await.expect("set up");
+        let failed = Tallies::default().attempted(noon());
+        let good = failed.succeeded(true, noon());
+        let keep = move |tx: &mut tongjie::store::tx::WriteTx<'_>| {
+            tx.put_log_in_tally(&[1; 16], &failed.pair)?;
+            tx.put_log_in_tally(&[1; 16], &failed.pair)?;
+            tx.put_log_in_tally(&[2; 16], &good.pair)?;
+            tx.lock_log_in_tallies(&[[2; 16], [1; 16], [3; 16]])
+        };
+        let kept = store.write::<_, StoreError, _>(keep).await.expect("kept");
+        assert_eq!(kept, [good.pair, failed.pair, Tally::default()]);
+        for (days, forgotten) in [(0, 0), (1, 1), (89, 0), (90, 1), (91, 0)] {
+            clock.set(noon() + TimeDelta::days(days));
+            let expired = expire_keys(&store, 7).await.expect("runs");
+            assert_eq!(expired.log_in_tallies, forgotten, "{engine:?}, day {days}");
+        }
         store.close();
     }
 }
