@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 const ADAPTERS: [&str; 5] = ["http", "sip2", "device", "jobs", "cli"];
 /// Generated from the migrations, or data rather than code.
-const LENGTH_EXEMPT: [&str; 2] = ["store/schema.rs", "domain/refusal_table.rs"];
+const LENGTH_EXEMPT: [&str; 3] = ["store/schema.rs", "domain/refusal_table.rs", "http/glossary.rs"];
 const FILE_LINES: usize = 400;
 const FUNCTION_LINES: usize = 70;
 const HANDLER_LINES: usize = 30;

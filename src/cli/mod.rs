@@ -64,7 +64,7 @@ enum Command {
     /// Drive a running server and say how fast it answers
     Bench(bench::BenchArgs),
     /// Print the OpenAPI document of the HTTP API
-    Openapi,
+    Openapi(openapi::OpenapiArgs),
     /// Staff and passwords, for the operator of this machine
     Admin {
         #[command(subcommand)]
@@ -154,7 +154,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Backup(args) => on_runtime(backup::back_it_up(config()?, args)),
         Command::Restore(args) => on_runtime(backup::put_it_back(config()?, args)),
         Command::Bench(args) => Ok(bench::run(args)?),
-        Command::Openapi => openapi::run(),
+        Command::Openapi(args) => openapi::run(&args),
         Command::Admin { what } => on_runtime(admin::run(config()?, what)),
         Command::Migrate => on_runtime(migrate(config()?)),
     }

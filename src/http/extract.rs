@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::json_fault;
 use super::problem::{Code, Problem};
+use super::whole_numbers::written_short;
 use crate::app::App;
 use crate::auth::{Audience, Claims};
 use crate::usecase::{Caller, IdempotencyKey};
@@ -129,7 +130,14 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if text.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::malformed("body", "must be a JSON object"));
     }
-    serde_json::from_slice(text).map_err(|error| json_fault::problem(text, &error))
+    let refused = match serde_json::from_slice(text) {
+        Ok(read) => return Ok(read),
+        Err(error) => error,
+    };
+    let Some(short) = written_short(text) else {
+        return Err(json_fault::problem(text, &refused));
+    };
+    serde_json::from_slice(&short).map_err(|error| json_fault::problem(&short, &error))
 }
 
 /// A body without members.

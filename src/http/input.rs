@@ -14,24 +14,23 @@ const YEARS: std::ops::RangeInclusive<i32> = 1800..=2200;
 const DEFAULT_LIMIT: u16 = 50;
 const LIMITS: std::ops::RangeInclusive<u16> = 1..=200;
 
-/// A text of 1 to `MAX` characters, trimmed, without control characters (a line break is allowed).
+/// A text of 1 to `MAX` characters, then trimmed, without control characters (a line break is allowed).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text<const MAX: usize>(String);
 
 impl<const MAX: usize> Text<MAX> {
     fn parse(text: &str) -> Result<Self, String> {
-        let text = text.trim();
         let length = text.chars().count();
-        if length == 0 {
-            return Err("is empty".to_owned());
-        }
         if length > MAX {
             return Err(format!("has {length} characters, at most {MAX} are allowed"));
         }
         if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
             return Err("has a control character".to_owned());
         }
-        Ok(Self(text.to_owned()))
+        match text.trim() {
+            "" => Err("is empty".to_owned()),
+            text => Ok(Self(text.to_owned())),
+        }
     }
 }
 
@@ -176,9 +175,9 @@ mod tests {
     #[test]
     fn texts_are_bounded_and_visible() {
         let parsed = |text: &str| serde_json::from_value::<Text<5>>(text.into()).map(String::from);
-        assert_eq!(parsed(" 通借通还 ").expect("fits"), "通借通还");
+        assert_eq!(parsed("通借通还 ").expect("fits"), "通借通还");
         assert_eq!(parsed("一二三四五").expect("fits"), "一二三四五");
-        for bad in ["", "  ", "123456", "a\0b", "a\u{7f}"] {
+        for bad in ["", "  ", "123456", "12345 ", "a\0b", "a\u{7f}", "a\r"] {
             assert!(parsed(bad).is_err(), "{bad:?}");
         }
     }

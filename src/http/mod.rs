@@ -6,18 +6,24 @@
 
 pub mod answer;
 pub mod boundary;
+pub mod bounds;
 pub mod client_address;
+pub mod described;
 pub mod extract;
+pub mod glossary;
 pub mod health;
 pub mod input;
 pub mod json_fault;
 pub mod openapi;
 pub mod problem;
+pub mod problem_help;
 pub mod query;
 pub mod rate_limit;
+pub mod reference;
 pub mod security_headers;
 pub mod tls;
 pub mod v1;
+pub mod whole_numbers;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -31,8 +37,10 @@ use actix_web::{App as Router, HttpResponse, HttpServer, web};
 use tracing_actix_web::TracingLogger;
 use utoipa_swagger_ui::{Config as PageConfig, SwaggerUi};
 
+pub use self::described::document;
 pub use self::openapi::openapi;
 use self::problem::{Code, Problem};
+pub use self::reference::reference;
 use crate::app::App;
 
 /// How long an idle connection is kept.

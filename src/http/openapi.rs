@@ -9,7 +9,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{CONTENT_TYPE, FieldProblem, OwnerView, ProblemBody};
-use super::{health, v1};
+use super::{described, health, v1};
 use crate::usecase::view::RefusalView;
 
 #[derive(OpenApi)]
@@ -55,7 +55,7 @@ impl Modify for Bearer {
     }
 }
 
-/// The whole document, as `tongjie openapi` prints it.
+/// What the handlers declare; `described::document` fills it in.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = Root::openapi();
     for part in v1::documents() {
@@ -70,7 +70,7 @@ pub struct Document(web::Bytes);
 impl Document {
     /// Renders it.
     pub fn render() -> Self {
-        Self(web::Bytes::from(openapi().to_json().unwrap_or_default()))
+        Self(web::Bytes::from(described::document().to_string()))
     }
 }
 
@@ -87,7 +87,11 @@ pub async fn serve(document: web::Data<Document>) -> HttpResponse {
 #[expect(dead_code, reason = "only describes; `extract` reads it")]
 pub struct IdempotencyHeader {
     /// 1 to 255 visible ASCII characters, chosen by the client: the same key with the same body acts once.
-    #[param(rename = "Idempotency-Key", max_length = 255)]
+    #[param(
+        rename = "Idempotency-Key",
+        pattern = "^[!-~]{1,255}$",
+        example = "0d9f6e0c-5b1e-4a53-9a0f-7b4a5e0e6a11"
+    )]
     idempotency_key: Option<String>,
 }
 

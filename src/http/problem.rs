@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, ResponseError, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::problem_help::help;
 use super::security_headers::of_every_answer;
 use crate::usecase::error::{FieldError, OwnerChoice};
 use crate::usecase::view::{RefusalView, refusal_views};
@@ -75,7 +76,7 @@ codes! {
 
 impl Code {
     /// Seconds after which another try makes sense.
-    const fn retry_after(self) -> Option<&'static str> {
+    pub(super) const fn retry_after(self) -> Option<&'static str> {
         match self {
             Self::Busy => Some("1"),
             Self::Unavailable | Self::TimedOut => Some("2"),
@@ -112,10 +113,14 @@ pub struct ProblemBody<'a> {
     #[serde(rename = "type")]
     #[schema(example = "/problems/refused")]
     pub type_url: String,
+    /// The kind of problem, in English.
+    #[schema(example = "The rules say no")]
     pub title: &'a str,
     pub title_zh: &'a str,
+    /// The HTTP status again.
     #[schema(example = 409)]
     pub status: u16,
+    /// The kind of problem, as docs/API.md lists it.
     #[schema(example = "refused")]
     pub code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -364,8 +369,10 @@ fn chain(error: &dyn std::error::Error) -> String {
 pub async fn explain(code: web::Path<String>) -> Result<HttpResponse, Problem> {
     let found = Code::ALL.iter().find(|known| known.code() == code.as_str());
     let code = found.ok_or_else(|| Problem::of(Code::NotFound).detail("there is no such problem code"))?;
+    let (meaning, remedy) = help(*code);
     Ok(HttpResponse::Ok().json(serde_json::json!({
         "code": code.code(), "status": code.status(), "title": code.title(), "title_zh": code.title_zh(),
+        "meaning": meaning, "remedy": remedy,
     })))
 }
 

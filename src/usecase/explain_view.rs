@@ -66,6 +66,7 @@ pub struct TermsView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CandidateView {
     pub rule_id: i64,
+    /// What it asks for.
     pub key: RuleKeyView,
     /// `won`, `no_match` (the column does not fit) or `less_specific` (it fits, the winner is nearer in the column).
     #[schema(example = "less_specific")]

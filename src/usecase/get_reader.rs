@@ -19,6 +19,8 @@ use crate::store::readers::{CardView as CardRow, ReaderView as ReaderRow};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReaderView {
     pub id: i64,
+    /// As registered.
+    #[schema(example = "李晓明")]
     pub name: String,
     #[schema(example = "adult")]
     pub category: String,

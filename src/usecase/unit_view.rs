@@ -52,10 +52,10 @@ pub struct UnitDetail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenSpanView {
-    #[schema(value_type = String, example = "09:00:00")]
+    #[schema(value_type = String, pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]:00|23:59:59)$", example = "09:00:00")]
     pub opens: NaiveTime,
     /// After `opens`; `23:59:59` is the end of the day.
-    #[schema(value_type = String, example = "20:30:00")]
+    #[schema(value_type = String, pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]:00|23:59:59)$", example = "20:30:00")]
     pub closes: NaiveTime,
 }
 

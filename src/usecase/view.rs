@@ -170,6 +170,7 @@ pub struct NextStepView {
     /// `crate`: the unit it travels to.
     pub to_unit_code: Option<String>,
     /// `crate`: `return_home` or `hold`.
+    #[schema(example = "hold")]
     pub reason: Option<String>,
     /// The hold it is for.
     pub hold_id: Option<i64>,

@@ -37,7 +37,7 @@ const OPERATIONS: [&str; 26] = [
 ];
 
 fn document() -> Value {
-    serde_json::to_value(tongjie::http::openapi()).expect("serialises")
+    tongjie::http::document()
 }
 
 /// Method, path and operation.

@@ -9,6 +9,7 @@ mod database;
 mod bad_input;
 mod bibs;
 mod circulation;
+mod contract;
 mod database_trouble;
 mod documents;
 mod idempotency;

@@ -86,7 +86,7 @@ fn hours_closed_days_and_membership_are_checked(app: &TestApp) {
     )
     .expect_fields(422, &["membership"]);
     with(json!({"collections": [{"code": "a", "name": "a", "return_policy": "float_with_cap"}]}))
-        .expect_fields(400, &["collections.float_cap"]);
+        .expect_fields(422, &["collections.float_cap"]);
     with(json!({})).expect(201);
 }
 

@@ -20,7 +20,7 @@ pub struct OverridesRequest {
     #[schema(example = json!(["item_not_for_loan"]))]
     codes: Vec<String>,
     /// Kept with the event.
-    #[schema(value_type = String, min_length = 1, max_length = 500)]
+    #[schema(value_type = String, min_length = 1, max_length = 500, example = "馆长批准")]
     reason: Text<500>,
 }
 
@@ -43,7 +43,7 @@ pub fn consent(overrides: Option<OverridesRequest>, confirm: Option<Vec<String>>
 /// The same from parameters, where lists are separated by commas.
 ///
 /// # Errors
-/// 422 naming the parameter with an unknown code; 400 for overrides without a reason.
+/// 422 naming the parameter with an unknown code, or the reason that overrides lack.
 pub fn consent_of_parameters(
     overrides: Option<Text<500>>,
     reason: Option<Text<500>>,
@@ -56,7 +56,7 @@ pub fn consent_of_parameters(
     };
     let codes = known("overrides", &list(overrides))?;
     if !codes.is_empty() && reason.is_none() {
-        return Err(Problem::malformed("override_reason", "is needed with overrides"));
+        return Err(UseCaseError::field("override_reason", "is needed with overrides").into());
     }
     let overrides = Overrides {
         codes,

@@ -69,13 +69,13 @@ pub async fn place_hold(app: web::Data<App>, who: People, request: Changing<NewH
 #[into_params(parameter_in = Query)]
 pub struct CancelConsent {
     /// Codes to override, separated by commas.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 500)]
     overrides: Option<Text<500>>,
     /// Why; needed with `overrides`.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 500)]
     override_reason: Option<Text<500>>,
     /// Codes to confirm, separated by commas.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 500)]
     confirm: Option<Text<500>>,
 }
 

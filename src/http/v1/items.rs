@@ -53,13 +53,14 @@ pub struct NewItem {
     #[serde(default)]
     for_children: bool,
     /// Lowest age in whole years that may borrow it.
+    #[schema(maximum = 255)]
     min_age_years: Option<u8>,
     /// Staff must read this before handing it over or taking it back.
     #[schema(value_type = Option<String>, max_length = 500)]
     alert_note: Option<Text<500>>,
     /// Loose parts to count (discs, maps); 1 by default: the item alone.
     #[serde(default = "one")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 65535)]
     parts: u16,
 }
 

@@ -6,6 +6,7 @@ pub mod consent;
 pub mod holds;
 pub mod items;
 pub mod loans;
+pub mod log_in_body;
 pub mod readers;
 pub mod rules;
 pub mod sessions;

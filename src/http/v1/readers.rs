@@ -25,7 +25,8 @@ pub struct Document;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewReader {
-    #[schema(value_type = String, max_length = 100)]
+    /// As in the register of persons.
+    #[schema(value_type = String, max_length = 100, example = "李晓明")]
     name: Text<100>,
     /// The code of a reader category.
     #[schema(value_type = String, max_length = 32, example = "adult")]
@@ -35,7 +36,7 @@ pub struct NewReader {
     #[schema(value_type = String, max_length = 64, example = "JC00012345")]
     card_number: CardNumber,
     /// `physical` (by default), `e_card`, `id_card` or `social_security`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 32, example = "physical")]
     card_kind: Option<CodeText>,
     /// The last day the card is good for.
     #[schema(value_type = Option<chrono::NaiveDate>)]
@@ -43,7 +44,7 @@ pub struct NewReader {
     #[schema(value_type = Option<chrono::NaiveDate>)]
     birth_date: Option<Day>,
     /// For log-in: at least 6 characters; neither all the same nor only counting up or down.
-    #[schema(value_type = Option<String>, min_length = 6, max_length = 32)]
+    #[schema(value_type = Option<String>, format = Password, min_length = 6, max_length = 32)]
     pin: Option<Secret>,
     /// Shown to staff.
     #[schema(value_type = Option<String>, max_length = 500)]
@@ -98,6 +99,7 @@ pub struct BorrowingFilter {
     limit: Option<Limit>,
 }
 
+/// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shown {

@@ -25,24 +25,24 @@ pub struct SituationQuery {
     /// The reader; or `category` and `credit_band`.
     #[param(value_type = Option<String>, max_length = 64)]
     card_number: Option<CardNumber>,
-    #[param(value_type = Option<String>, example = "adult")]
+    #[param(value_type = Option<String>, max_length = 32, example = "adult")]
     category: Option<CodeText>,
     /// `a`, `b` (by default), `c` or `frozen`.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 32)]
     credit_band: Option<CodeText>,
     /// The item; or `item_type` and `owner_unit_code`.
     #[param(value_type = Option<String>, max_length = 64)]
     item_barcode: Option<Barcode>,
-    #[param(value_type = Option<String>, example = "book")]
+    #[param(value_type = Option<String>, max_length = 32, example = "book")]
     item_type: Option<CodeText>,
     /// The owner; with a barcode only where several owners have it.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 32)]
     owner_unit_code: Option<CodeText>,
     /// The place of the act; by default the caller's unit.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 32)]
     unit_code: Option<CodeText>,
     /// `desk` (by default), `kiosk`, `locker`, `drop`, `portal` or `mobile`.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 32)]
     channel: Option<CodeText>,
 }
 

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::log_in_body::LogInBody;
 use crate::app::App;
 use crate::domain::barcode::CardNumber;
 use crate::domain::ids::{ReaderId, StaffId};
@@ -26,25 +27,16 @@ use crate::usecase::{log_out, refresh_token};
 pub struct Document;
 
 /// Staff: `username` and `password`, and the desk's `unit_code` where it is not the only one. Readers: `card_number` and
-/// `pin`. Devices: `device_code` and `secret`.
-#[derive(Debug, Deserialize, ToSchema)]
+/// `pin`. Devices: `device_code` and `secret`. The document says it in `LogInBody`.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"username": "b01.desk", "password": "…", "unit_code": "B01"}))]
 pub struct LogInRequest {
-    #[schema(value_type = Option<String>, max_length = 64)]
     username: Option<Text<64>>,
-    #[schema(value_type = Option<String>, max_length = 128)]
     password: Option<Secret>,
-    /// The unit to work at: it must lie in the subtree of a role. By default the unit of the highest role.
-    #[schema(value_type = Option<String>, max_length = 32)]
     unit_code: Option<CodeText>,
-    #[schema(value_type = Option<String>, max_length = 64)]
     card_number: Option<CardNumber>,
-    #[schema(value_type = Option<String>, max_length = 32)]
     pin: Option<Secret>,
-    #[schema(value_type = Option<String>, max_length = 64)]
     device_code: Option<Text<64>>,
-    #[schema(value_type = Option<String>, max_length = 128)]
     secret: Option<Secret>,
 }
 
@@ -121,7 +113,7 @@ fn excluded(given: &[(&str, bool)]) -> Result<(), Problem> {
 
 /// Opens a session. Wrong secrets slow down the next attempts on that account from that address, more with each; after many
 /// from everywhere, those of addresses that never logged in to it.
-#[utoipa::path(post, path = "/api/v1/sessions", operation_id = "logIn", tag = "sessions", request_body = LogInRequest,
+#[utoipa::path(post, path = "/api/v1/sessions", operation_id = "logIn", tag = "sessions", request_body = LogInBody,
     responses(
         (status = 201, description = "A session", body = SessionView,
             headers(("Location" = String, description = "Where it is ended"))),
@@ -139,7 +131,7 @@ pub async fn log_in(app: web::Data<App>, from: HttpRequest, request: Changing<Lo
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
-    #[schema(value_type = String, max_length = 128)]
+    #[schema(value_type = String, format = Password, max_length = 128)]
     refresh_token: Secret,
 }
 

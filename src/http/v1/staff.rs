@@ -21,10 +21,11 @@ pub struct Document;
 pub struct NewStaff {
     #[schema(value_type = String, max_length = 64, example = "b01.desk")]
     username: Text<64>,
-    #[schema(value_type = String, max_length = 100)]
+    /// As colleagues know it.
+    #[schema(value_type = String, max_length = 100, example = "王老师")]
     name: Text<100>,
     /// At least 10 characters; neither all the same nor only counting up or down.
-    #[schema(value_type = String, min_length = 10, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 10, max_length = 128)]
     password: Secret,
     #[schema(min_items = 1)]
     roles: Vec<NewRole>,
@@ -35,7 +36,7 @@ pub struct NewStaff {
 #[serde(deny_unknown_fields)]
 pub struct NewRole {
     /// `system`, `unit_manager`, `librarian`, `cataloguer`, `courier`, `cashier`, `auditor` or `read_only`.
-    #[schema(value_type = String, example = "librarian")]
+    #[schema(value_type = String, max_length = 32, example = "librarian")]
     role: CodeText,
     #[schema(value_type = String, max_length = 32, example = "B01")]
     unit_code: CodeText,

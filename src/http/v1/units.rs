@@ -14,6 +14,7 @@ use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Text, page, tex
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
+use crate::usecase::UseCaseError;
 use crate::usecase::create_unit::{self, CreateUnit};
 use crate::usecase::get_unit;
 use crate::usecase::list_units::{self, ListUnits};
@@ -31,7 +32,7 @@ pub struct UnitFilter {
     #[param(value_type = Option<String>, max_length = 32)]
     parent: Option<CodeText>,
     /// `network`, `central`, `main`, `branch` or `point`.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, max_length = 32)]
     kind: Option<CodeText>,
     /// `next_cursor` of the page before.
     #[param(value_type = Option<String>)]
@@ -79,7 +80,7 @@ pub struct NewUnit {
     #[schema(value_type = String, max_length = 200, example = "江汉路街道分馆")]
     name: Text<200>,
     /// `central`, `main`, `branch` or `point`.
-    #[schema(value_type = String, example = "branch")]
+    #[schema(value_type = String, max_length = 32, example = "branch")]
     kind: CodeText,
     #[schema(value_type = String, max_length = 32)]
     parent_code: CodeText,
@@ -135,7 +136,7 @@ pub struct NewClosedDays {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMembership {
-    #[schema(value_type = Option<String>, example = "book")]
+    #[schema(value_type = Option<String>, max_length = 32, example = "book")]
     item_type: Option<CodeText>,
     lend_away: bool,
     return_away: bool,
@@ -148,11 +149,12 @@ pub struct NewMembership {
 pub struct NewCollection {
     #[schema(value_type = String, pattern = "^[A-Za-z0-9_-]{1,32}$", example = "general")]
     code: CodeText,
-    #[schema(value_type = String, max_length = 200)]
+    #[schema(value_type = String, max_length = 200, example = "普通图书")]
     name: Text<200>,
     /// Where its items go when they come back elsewhere.
     return_policy: PolicyName,
     /// With `float_with_cap`: how many may float at one unit.
+    #[schema(maximum = 2_147_483_647)]
     float_cap: Option<u32>,
 }
 
@@ -174,16 +176,10 @@ impl NewCollection {
             (PolicyName::Restricted, None) => ReturnPolicy::Restricted,
             (PolicyName::FloatWithCap, Some(cap)) if i32::try_from(cap).is_ok() => ReturnPolicy::FloatWithCap { cap },
             (PolicyName::FloatWithCap, _) => {
-                return Err(Problem::malformed(
-                    "collections.float_cap",
-                    "is needed with float_with_cap",
-                ));
+                return Err(UseCaseError::field("collections.float_cap", "is needed with float_with_cap").into());
             }
             (_, Some(_)) => {
-                return Err(Problem::malformed(
-                    "collections.float_cap",
-                    "goes with float_with_cap only",
-                ));
+                return Err(UseCaseError::field("collections.float_cap", "goes with float_with_cap only").into());
             }
         };
         Ok((self.code.into(), self.name.into(), policy))

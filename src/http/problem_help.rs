@@ -1,0 +1,122 @@
+//! What each problem means and what a client does about it: shown at its type URL and printed into docs/API.md.
+//! Data, not logic; a test fails for a code without its row.
+
+use super::problem::Code;
+
+/// Meaning and remedy; both empty for a code without a row.
+pub fn help(code: Code) -> (&'static str, &'static str) {
+    let row = ROWS.iter().find(|row| row.0 == code);
+    row.map_or(("", ""), |row| (row.1, row.2))
+}
+
+/// Code, meaning, remedy.
+static ROWS: &[(Code, &str, &str)] = &[
+    (
+        Code::MalformedRequest,
+        "A header, parameter or member of the body is missing, unknown, too long or of the wrong type; `errors` names it.",
+        "Correct the client: the same request never succeeds.",
+    ),
+    (
+        Code::Unauthenticated,
+        "There is no access token, or not one that counts for this operation; or the log-in is wrong. Never says which.",
+        "Refresh the session, or log in again.",
+    ),
+    (
+        Code::Forbidden,
+        "The caller is known, and its rights do not cover this here.",
+        "Log in at a unit in the subtree of a role that may, or ask somebody whose role may.",
+    ),
+    (
+        Code::NotFound,
+        "There is no such thing, or not for this caller.",
+        "Look the number up again; do not retry.",
+    ),
+    (
+        Code::NoSuchRoute,
+        "The address is none of the API's.",
+        "Correct the client's base address or path.",
+    ),
+    (
+        Code::MethodNotAllowed,
+        "The address exists and does not know this method; `Allow` lists those it knows.",
+        "Correct the client.",
+    ),
+    (
+        Code::Refused,
+        "The rules say no. `refusals` lists every reason at once, with its outcome, its texts and the rule that said so.",
+        "Show the remedies. Staff may send `overrides` for the outcome `override` and `confirm` for `confirm`; \
+             `blocked` stays.",
+    ),
+    (
+        Code::AmbiguousBarcode,
+        "Several owners have this barcode; `owners` lists them.",
+        "Ask the person which, and send it as `owner_unit_code`.",
+    ),
+    (
+        Code::WrongState,
+        "The thing is not in a state in which this is possible: a loan that is closed, a hold that is filled.",
+        "Read it again, and show what it is now.",
+    ),
+    (
+        Code::Conflict,
+        "Somebody did the same at the same time, or gave this code or number away before.",
+        "Read again; then decide whether there is still something to do.",
+    ),
+    (
+        Code::BodyTooLarge,
+        "The body is longer than `http.max_body_bytes`.",
+        "Send less at once, or raise the limit.",
+    ),
+    (
+        Code::UnsupportedMediaType,
+        "The body is not `application/json` in UTF-8, or it is compressed.",
+        "Set `Content-Type: application/json` and send plain UTF-8.",
+    ),
+    (
+        Code::InvalidFields,
+        "The request can be read, but a member names nothing here or cannot be what it says; `errors` names each.",
+        "Show the reasons beside the fields.",
+    ),
+    (
+        Code::IdempotencyKeyReused,
+        "The key was used with another request within `jobs.idempotency_days`.",
+        "Make a new key for each act; use the old one only to repeat the same bytes.",
+    ),
+    (
+        Code::Internal,
+        "Something broke that should not. Nothing was half done; `request_id` names it in the log.",
+        "Report it with the `request_id`. Repeating is safe with an `Idempotency-Key`.",
+    ),
+    (
+        Code::Busy,
+        "Too much work is waiting; this was not begun.",
+        "Repeat after `Retry-After` seconds, with the same `Idempotency-Key`.",
+    ),
+    (
+        Code::Unavailable,
+        "The database is locked, full or gone, or this node is stopping.",
+        "Repeat after `Retry-After` seconds, with the same `Idempotency-Key`; tell the operator if it lasts.",
+    ),
+    (
+        Code::TimedOut,
+        "It took longer than `http.request_timeout_ms`. It may still have been done.",
+        "Repeat with the same `Idempotency-Key`: what was done is answered, not done twice.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_meaning_and_remedy() {
+        for code in Code::ALL {
+            let (meaning, remedy) = help(*code);
+            assert!(
+                meaning.ends_with('.') && remedy.ends_with('.'),
+                "{}: {meaning} {remedy}",
+                code.code()
+            );
+        }
+    }
+}
