@@ -98,3 +98,42 @@ impl From<DieselError> for StoreError {
         Self::Database(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(message: &str) -> StoreError {
+        StoreError::from(DieselError::DatabaseError(
+            DatabaseErrorKind::Unknown,
+            Box::new(message.to_owned()),
+        ))
+    }
+
+    #[test]
+    fn what_passes_is_unavailable_and_what_does_not_is_a_failure() {
+        let cases = [
+            ("database is locked", "locked"),
+            ("canceling statement due to lock timeout", "locked"),
+            ("canceling statement due to statement timeout", "too slow"),
+            ("database or disk is full", "full"),
+            (
+                "could not extend file \"base/16384/16397\": No space left on device",
+                "full",
+            ),
+            ("terminating connection due to administrator command", "connection lost"),
+            ("the database system is shutting down", "starting or stopping"),
+            ("cannot execute INSERT in a read-only transaction", "read-only"),
+            ("file is not a database", "gone"),
+        ];
+        for (message, expected) in cases {
+            let error = said(message);
+            assert!(
+                matches!(error, StoreError::Unavailable { reason, .. } if reason == expected),
+                "{message}: {error:?}"
+            );
+        }
+        assert!(matches!(said("deadlock detected"), StoreError::Retry(_)));
+        assert!(matches!(said("no such table: loans"), StoreError::Database(_)));
+    }
+}
