@@ -64,7 +64,7 @@ impl App {
         let passwords = PasswordService::new(&config.auth)?;
         let store = Store::open(store_options(&config, clock))?;
         bootstrap::bootstrap(&store).await.map_err(AppError::Bootstrap)?;
-        let limits = RateLimits::new(&config.limits);
+        let limits = RateLimits::new(&config.rates);
         Ok(Arc::new(Self {
             store,
             limits,

@@ -17,14 +17,15 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
 mod layers;
+pub(crate) mod limits;
 mod protection;
 mod transport;
 
-pub use transport::{ForwardedHeader, ProxyList, TlsConfig};
-
 use layers::{check_shape, env_layer, parse_toml};
-pub use protection::LimitsConfig;
+pub use limits::{LimitsConfig, MetricsConfig};
+pub use protection::RatesConfig;
 use protection::check_origins;
+pub use transport::{ForwardedHeader, ProxyList, TlsConfig};
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 const SQLITE_FILE: &str = "tongjie.db";
@@ -105,12 +106,14 @@ pub struct Config {
     pub data: DataConfig,
     pub database: DatabaseConfig,
     pub http: HttpConfig,
+    pub limits: LimitsConfig,
+    pub metrics: MetricsConfig,
     pub sip2: Sip2Config,
     pub auth: AuthConfig,
     pub log: LogConfig,
     pub network: NetworkConfig,
     pub jobs: JobsConfig,
-    pub limits: LimitsConfig,
+    pub rates: RatesConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -273,7 +276,7 @@ impl Config {
         config.log.filter = "warn".into();
         config.jobs.seal_interval_ms = 50;
         // A test asks as fast as it can, on a clock that stands still.
-        (config.limits.reader_per_second, config.limits.anonymous_per_second) = (0, 0);
+        (config.rates.reader_per_second, config.rates.anonymous_per_second) = (0, 0);
         config
     }
 
@@ -292,12 +295,14 @@ impl Config {
             data,
             database,
             http,
+            limits,
+            metrics,
             sip2,
             auth,
             log,
             network: _,
             jobs,
-            limits,
+            rates,
         } = self;
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
@@ -309,14 +314,20 @@ impl Config {
         within("database.connect_timeout_ms", database.connect_timeout_ms, 100..=60_000)?;
         within("database.lock_timeout_ms", database.lock_timeout_ms, 10..=60_000)?;
         within("database.max_size_mib", database.max_size_mib, 0..=1024 * 1024)?;
-        within("database.queue_limit", database.queue_limit, 1..=100_000)?;
+        within("database.queue_limit", database.queue_limit, limits::QUEUE_LIMIT)?;
         within("database.group_limit", database.group_limit, 1..=4096)?;
         within("http.workers", http.workers, 1..=256)?;
-        within("http.max_body_bytes", http.max_body_bytes, 1024..=64 * 1024 * 1024)?;
-        within("http.request_timeout_ms", http.request_timeout_ms, 100..=600_000)?;
+        within("http.max_body_bytes", http.max_body_bytes, limits::MAX_BODY_BYTES)?;
+        within(
+            "http.request_timeout_ms",
+            http.request_timeout_ms,
+            limits::REQUEST_TIMEOUT_MS,
+        )?;
         if let Some(missing) = http.tls.missing() {
             return bad(missing, "TLS needs both a certificate and a key");
         }
+        limits.check(http)?;
+        metrics.check(http)?;
         if http.bind == sip2.bind && http.bind.port() != 0 {
             return bad("sip2.bind", "the same address as http.bind");
         }
@@ -330,7 +341,7 @@ impl Config {
         )?;
         within("auth.argon2_iterations", auth.argon2_iterations, 1..=32)?;
         within("auth.hash_threads", auth.hash_threads, 1..=64)?;
-        within("auth.hash_queue", auth.hash_queue, 1..=10_000)?;
+        within("auth.hash_queue", auth.hash_queue, limits::HASH_QUEUE)?;
         auth.check_keys()?;
         if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&log.filter) {
             return bad("log.filter", error);
@@ -340,7 +351,7 @@ impl Config {
         within("jobs.idempotency_days", jobs.idempotency_days, 1..=90)?;
         check_origins(&http.cors_origins)?;
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
-        limits.check()
+        rates.check()
     }
 }
 
@@ -479,7 +490,7 @@ mod tests {
             ("TONGJIE__AUTH__DIGEST_KEY", "geheim", "auth.digest_key"),
             ("TONGJIE__HTTP__CORS_ORIGINS", "*", "http.cors_origins"),
             ("TONGJIE__HTTP__CORS_ORIGINS", "https://a.example/", "http.cors_origins"),
-            ("TONGJIE__LIMITS__READER_BURST", "0", "limits.reader_burst"),
+            ("TONGJIE__RATES__READER_BURST", "0", "rates.reader_burst"),
             ("TONGJIE__AUTH__ARGON2_MEMORY_KIB", "7", "auth.argon2_memory_kib"),
             ("TONGJIE__AUTH__REFRESH_DAYS", "366", "auth.refresh_days"),
             ("TONGJIE__LOG__FORMAT", "xml", "log.format"),

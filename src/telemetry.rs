@@ -3,9 +3,14 @@
 //! Not here: what is logged. The rule for every line: never a reader's name, ID number or title together with a
 //! reader.
 
+pub mod histogram;
+pub mod process;
+
 use std::sync::Mutex;
 
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogConfig, LogFormat};
@@ -26,17 +31,23 @@ pub fn init(config: &LogConfig) -> Result<(), TelemetryError> {
     if *started {
         return Ok(());
     }
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let installed = match config.format {
-        LogFormat::Text => builder.with_ansi(false).finish().try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
-    };
+    let installed = subscriber(config.format, filter, std::io::stderr).try_init();
     // The only failure is that somebody (a test harness) installed one before us; theirs stays.
     drop(installed);
     *started = true;
     Ok(())
+}
+
+/// Every line goes through this: tests read what it writes.
+pub fn subscriber<W>(format: LogFormat, filter: EnvFilter, writer: W) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    match format {
+        LogFormat::Text => Box::new(builder.with_ansi(false).finish()),
+        LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),
+    }
 }
 
 #[cfg(test)]

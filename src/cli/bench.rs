@@ -16,13 +16,14 @@ use tokio::task::LocalSet;
 mod accounts;
 mod connection;
 mod desk;
+mod idle;
 mod model;
 mod pairs;
 mod report;
 mod worker;
 
 use accounts::Workload;
-use report::{Report, Tally};
+use report::{Op, Report, Tally};
 use worker::{Window, Worker};
 
 /// Left out of the figures: connections, caches and the server's first statements.
@@ -36,7 +37,7 @@ pub struct BenchArgs {
     /// The file `demo-accounts.json` of the demo's data directory
     #[arg(long, value_name = "FILE")]
     pub accounts: PathBuf,
-    /// Connections at once [default: 64; profile latency: 8; profile history: always 1]
+    /// Connections at once [default: 64; profiles latency and idle: 8; profile history: always 1]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub clients: Option<u16>,
     /// How long to measure, after one second of warm-up
@@ -47,6 +48,12 @@ pub struct BenchArgs {
     /// Profile model: how many times the peak hour of the city
     #[arg(long, default_value_t = 1.0)]
     pub multiple: f64,
+    /// Profile idle: connections that are answered once and then do nothing
+    #[arg(long, default_value_t = 2000)]
+    pub idle: u16,
+    /// Profile idle: connections that send one byte of a head per second
+    #[arg(long, default_value_t = 200)]
+    pub slow: u16,
     /// Write the figures to this file instead of standard output: JSON, flat, one key per line
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -62,6 +69,8 @@ pub enum Profile {
     Latency,
     /// Check-outs for a reader with a long history against one without
     History,
+    /// As latency, alone and then beside a crowd that only holds connections
+    Idle,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -136,11 +145,14 @@ async fn drive(args: &BenchArgs, target: SocketAddr) -> Result<Report, BenchErro
     let clients = match (args.profile, args.clients) {
         (Profile::History, _) => 1,
         (_, Some(clients)) => usize::from(clients),
-        (Profile::Latency, None) => 8,
+        (Profile::Latency | Profile::Idle, None) => 8,
         (_, None) => 64,
     };
     let workload = Workload::load(&args.accounts, clients)?;
     let desks = desk::log_in_all(target, &workload.desks).await?;
+    if args.profile == Profile::Idle {
+        return idle::run(args, target, workload.shares, desks).await;
+    }
     let history = match args.profile {
         Profile::History => Some(workload.history.clone().ok_or(BenchError::NoHistoryCards)?),
         _ => None,
@@ -160,7 +172,7 @@ async fn drive(args: &BenchArgs, target: SocketAddr) -> Result<Report, BenchErro
             match (profile, history) {
                 (Profile::Model, _) => model::run(worker, share, rate, random_u64()).await,
                 (_, Some(cards)) => pairs::history(worker, share, cards).await,
-                (_, None) => pairs::mix(worker, share).await,
+                (_, None) => pairs::mix(worker, share, (Op::CheckOut, Op::CheckIn)).await,
             }
         }));
     }
@@ -176,6 +188,7 @@ async fn drive(args: &BenchArgs, target: SocketAddr) -> Result<Report, BenchErro
         seconds: args.seconds,
         multiple: args.multiple,
         tally,
+        crowd: None,
     })
 }
 

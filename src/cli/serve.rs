@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::http;
 use crate::http::tls::Certificates;
 use crate::jobs::Jobs;
+use crate::telemetry::process::raise_file_limit;
 use crate::usecase::seed_demo::{DemoState, demo_state};
 
 pub(super) async fn run(config: Config) -> Result<(), CliError> {
@@ -48,8 +49,21 @@ pub(super) async fn serve(app: &Arc<App>, ready: impl FnOnce(String)) -> Result<
         path: format!("http.bind: {bind} cannot be listened on"),
         source,
     };
+    raise_file_limit(app.config.limits.connections);
+    let figures = http::figures(app);
+    let metrics = http::metrics::serve(app, &figures).map_err(|source| CliError::File {
+        path: "metrics.bind cannot be listened on".to_owned(),
+        source,
+    })?;
     let listener = TcpListener::bind(bind).map_err(in_use)?;
-    let (server, address) = http::serve_with(Arc::clone(app), listener, certificates.as_deref()).map_err(in_use)?;
+    let (server, address) =
+        http::serve_counting(Arc::clone(app), listener, certificates.as_deref(), figures).map_err(in_use)?;
+    let metrics = metrics.map(|(server, address)| {
+        tracing::info!(%address, "metrics");
+        let handle = server.handle();
+        tokio::spawn(server);
+        handle
+    });
     let handle = server.handle();
     let jobs = Jobs::start(app);
     let mut serving = tokio::spawn(server);
@@ -74,6 +88,9 @@ pub(super) async fn serve(app: &Arc<App>, ready: impl FnOnce(String)) -> Result<
             .map_err(CliError::Runtime)?;
     }
     jobs.stop().await;
+    if let Some(metrics) = metrics {
+        metrics.stop(false).await;
+    }
     match ended {
         None => Ok(()),
         Some(_) => Err(CliError::Failed("the HTTP server stopped by itself".to_owned())),

@@ -11,7 +11,7 @@ const KEY_MIN_BYTES: usize = 32;
 /// How often one client may ask, by kind of client; a rate of 0 is no limit.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LimitsConfig {
+pub struct RatesConfig {
     pub staff_per_second: u32,
     pub staff_burst: u32,
     pub device_per_second: u32,
@@ -22,17 +22,13 @@ pub struct LimitsConfig {
     pub anonymous_burst: u32,
 }
 
-impl LimitsConfig {
+impl RatesConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         for (key, per_second, burst) in [
-            ("limits.staff_burst", self.staff_per_second, self.staff_burst),
-            ("limits.device_burst", self.device_per_second, self.device_burst),
-            ("limits.reader_burst", self.reader_per_second, self.reader_burst),
-            (
-                "limits.anonymous_burst",
-                self.anonymous_per_second,
-                self.anonymous_burst,
-            ),
+            ("rates.staff_burst", self.staff_per_second, self.staff_burst),
+            ("rates.device_burst", self.device_per_second, self.device_burst),
+            ("rates.reader_burst", self.reader_per_second, self.reader_burst),
+            ("rates.anonymous_burst", self.anonymous_per_second, self.anonymous_burst),
         ] {
             let least = u32::from(per_second > 0);
             within(key, burst, least..=1_000_000)?;

@@ -5,15 +5,14 @@ use std::panic::AssertUnwindSafe;
 use std::task::Poll;
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
-use tracing::Span;
-use tracing_actix_web::{RequestId, RootSpanBuilder};
 
 use super::problem::{Code, Problem};
+use super::request_id::RequestId;
 use crate::app::App;
 
 const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
@@ -23,7 +22,7 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
 /// # Errors
 /// A problem, where no response can be made of it here: after a panic or the time limit.
 pub async fn boundary(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let id = request.extensions().get::<RequestId>().copied();
+    let id = request.extensions().get::<RequestId>().cloned();
     let limit = request.app_data::<web::Data<App>>().map_or(DEFAULT_LIMIT, |app| {
         Duration::from_millis(app.config.http.request_timeout_ms)
     });
@@ -87,31 +86,6 @@ fn logged(problem: Problem, id: Option<RequestId>) -> Problem {
         tracing::error!(request_id = %id, code = problem.code().code(), cause, "a request failed");
     }
     problem.request_id(id)
-}
-
-/// The span of a request: method and route. No path, query or body: they can name a reader.
-pub struct LeanSpan;
-
-impl RootSpanBuilder for LeanSpan {
-    fn on_request_start(request: &ServiceRequest) -> Span {
-        // At the default level of the log it does not exist and costs nothing: this is the hot path.
-        if !tracing::enabled!(tracing::Level::DEBUG) {
-            return Span::none();
-        }
-        let id = request
-            .extensions()
-            .get::<RequestId>()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let route = request.match_pattern().unwrap_or_default();
-        tracing::debug_span!("http", method = %request.method(), route, request_id = id)
-    }
-
-    fn on_request_end<B: MessageBody>(_: Span, outcome: &Result<ServiceResponse<B>, Error>) {
-        if let Ok(response) = outcome {
-            tracing::debug!(status = response.status().as_u16(), "answered");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::auth::{Audience, Claims};
 use crate::usecase::{Caller, IdempotencyKey};
 
 const KEY_HEADER: &str = "idempotency-key";
-const KEY_MAX: usize = 255;
+pub(super) const KEY_MAX: usize = 255;
 
 /// Which kinds of callers an operation is for.
 pub trait Audiences {

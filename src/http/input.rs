@@ -12,7 +12,7 @@ use crate::usecase::page::{Page, PageRequest};
 const SECRET_MAX_BYTES: usize = 1024;
 const YEARS: std::ops::RangeInclusive<i32> = 1800..=2200;
 const DEFAULT_LIMIT: u16 = 50;
-const LIMITS: std::ops::RangeInclusive<u16> = 1..=200;
+pub(super) const LIMITS: std::ops::RangeInclusive<u16> = 1..=200;
 
 /// A text of 1 to `MAX` characters, then trimmed, without control characters (a line break is allowed).
 #[derive(Debug, Clone, PartialEq, Eq)]

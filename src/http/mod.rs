@@ -1,7 +1,8 @@
 //! The HTTP API: routes, problems, documents. Parses and renders; everything in between is a use case.
 //!
 //! ```text
-//! TracingLogger ─> boundary (time limit, panics, one log line per failure) ─> v1::<resource> ─> usecase::<verb>
+//! measure (id, span, figures, header and connection limits) ─> boundary (time limit, panics, one log line per failure)
+//!     ─> v1::<resource> ─> usecase::<verb>
 //! ```
 
 pub mod answer;
@@ -14,12 +15,17 @@ pub mod glossary;
 pub mod health;
 pub mod input;
 pub mod json_fault;
+pub mod limits;
+pub mod measure;
+pub mod metrics;
 pub mod openapi;
+pub mod operations;
 pub mod problem;
 pub mod problem_help;
 pub mod query;
 pub mod rate_limit;
 pub mod reference;
+pub mod request_id;
 pub mod security_headers;
 pub mod tls;
 pub mod v1;
@@ -34,38 +40,39 @@ use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::middleware::from_fn;
 use actix_web::{App as Router, HttpResponse, HttpServer, web};
-use tracing_actix_web::TracingLogger;
 use utoipa_swagger_ui::{Config as PageConfig, SwaggerUi};
 
 pub use self::described::document;
+use self::measure::HttpFigures;
 pub use self::openapi::openapi;
+use self::operations::Operations;
 use self::problem::{Code, Problem};
 pub use self::reference::reference;
 use crate::app::App;
-
-/// How long an idle connection is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a client may take to close its side.
-const DISCONNECT: Duration = Duration::from_secs(5);
-/// Connections one worker serves at a time; more wait in the backlog.
-const MAX_CONNECTIONS: usize = 8192;
 
 /// Serves the API on a bound listener. The future ends after `ServerHandle::stop`; signals are the caller's business.
 ///
 /// # Errors
 /// When the listener cannot be used.
 pub fn serve(app: Arc<App>, listener: TcpListener) -> io::Result<(Server, SocketAddr)> {
-    serve_with(app, listener, None)
+    let figures = figures(&app);
+    serve_counting(app, listener, None, figures)
 }
 
-/// The same by TLS, if there are certificates.
+/// What the servers of an application count.
+pub fn figures(app: &App) -> web::Data<HttpFigures> {
+    web::Data::new(HttpFigures::new(Operations::of(&openapi()), &app.config.limits))
+}
+
+/// As `serve`, by TLS if there are certificates, counting where another server can show it.
 ///
 /// # Errors
-/// As [`serve`].
-pub fn serve_with(
+/// When the listener cannot be used, or the certificates cannot.
+pub fn serve_counting(
     app: Arc<App>,
     listener: TcpListener,
     certificates: Option<&tls::Certificates>,
+    figures: web::Data<HttpFigures>,
 ) -> io::Result<(Server, SocketAddr)> {
     let address = listener.local_addr()?;
     let (workers, limit) = (
@@ -73,16 +80,19 @@ pub fn serve_with(
         Duration::from_millis(app.config.http.request_timeout_ms),
     );
     let document = web::Data::new(openapi::Document::render());
+    let limits = app.config.limits.clone();
+    let counting = figures.clone();
     let app = web::Data::from(app);
     let factory = move || {
         Router::new()
             .app_data(app.clone())
             .app_data(document.clone())
+            .app_data(figures.clone())
             .app_data(extract::path_config())
             .wrap(from_fn(rate_limit::limit))
             .wrap(from_fn(boundary::boundary))
             .wrap(from_fn(security_headers::add))
-            .wrap(TracingLogger::<boundary::LeanSpan>::new())
+            .wrap(from_fn(measure::measure))
             .configure(routes)
             .default_service(web::to(|| async {
                 Err::<HttpResponse, _>(Problem::of(Code::NoSuchRoute))
@@ -90,11 +100,13 @@ pub fn serve_with(
     };
     let server = HttpServer::new(factory)
         .workers(workers)
-        .keep_alive(KEEP_ALIVE)
+        .on_connect(move |_, connection| counting.connected(connection))
+        .keep_alive(Duration::from_millis(limits.keep_alive_ms))
         .tcp_nodelay(true)
-        .client_request_timeout(limit)
-        .client_disconnect_timeout(DISCONNECT)
-        .max_connections(MAX_CONNECTIONS)
+        .client_request_timeout(Duration::from_millis(limits.head_timeout_ms))
+        .client_disconnect_timeout(Duration::from_millis(limits.disconnect_timeout_ms))
+        // An eighth more than the limit are accepted, to be told that they are too many.
+        .max_connections((limits.connections + limits.connections / 8 + 1).div_ceil(workers))
         .shutdown_timeout(limit.as_secs() + 1)
         .disable_signals();
     let server = match certificates {
@@ -113,6 +125,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(web::scope("/api/v1").configure(v1::routes))
         .service(web::resource("/health/live").route(web::get().to(health::live)))
         .service(web::resource("/health/ready").route(web::get().to(health::ready)))
+        .service(web::resource("/metrics").route(web::get().to(metrics::on_main)))
         .service(web::resource("/problems/{code}").route(web::get().to(problem::explain)))
         .service(web::resource("/docs").route(web::get().to(to_docs)))
         .service(SwaggerUi::new("/docs/{_:.*}").config(page_config()));

@@ -63,6 +63,7 @@ codes! {
     WrongState = "wrong_state" 409, "Not possible in this state", "当前状态不能办理";
     Conflict = "conflict" 409, "Somebody else was first", "与其他操作冲突";
     BodyTooLarge = "body_too_large" 413, "The request body is too large", "请求内容过大";
+    HeadersTooLarge = "headers_too_large" 431, "The request line and headers are too large", "请求头过大";
     UnsupportedMediaType = "unsupported_media_type" 415, "The body must be JSON", "请求内容须为 JSON";
     InvalidFields = "invalid_fields" 422, "Some fields are not valid", "部分字段无效";
     IdempotencyKeyReused = "idempotency_key_reused" 422, "The idempotency key was used with another request", "幂等键已用于其他请求";
@@ -257,7 +258,7 @@ impl Problem {
         problem
     }
 
-    fn body(&self) -> ProblemBody<'_> {
+    pub(super) fn body(&self) -> ProblemBody<'_> {
         let Inner {
             code,
             detail,
@@ -305,6 +306,9 @@ impl ResponseError for Problem {
             response.insert_header((header::RETRY_AFTER, seconds));
         } else if let Some(seconds) = self.0.code.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Some(id) = &self.0.request_id {
+            response.insert_header((super::request_id::HEADER, id.as_str()));
         }
         if let Some(methods) = &self.0.allow {
             response.insert_header((header::ALLOW, methods.as_str()));

@@ -10,7 +10,7 @@ use super::json_fault::named_in;
 use super::problem::Problem;
 
 /// More parameters than any operation has.
-const MAX_PARAMETERS: usize = 20;
+pub(super) const MAX_PARAMETERS: usize = 20;
 
 /// The parameters of a request.
 pub struct Parameters<T>(pub T);

@@ -20,7 +20,7 @@ use super::client_address::client_network;
 use super::problem::{Code, Problem};
 use crate::app::App;
 use crate::auth::{Audience, Claims};
-use crate::config::LimitsConfig;
+use crate::config::RatesConfig;
 
 /// Locks, so that workers rarely meet at one.
 const SHARDS: usize = 16;
@@ -67,7 +67,7 @@ impl Rate {
 
 impl RateLimits {
     /// Buckets as the configuration says, all full.
-    pub fn new(limits: &LimitsConfig) -> Self {
+    pub fn new(limits: &RatesConfig) -> Self {
         let rate = |per_second, burst| Rate { per_second, burst };
         Self {
             staff: rate(limits.staff_per_second, limits.staff_burst),
@@ -170,10 +170,10 @@ mod tests {
 
     fn limits(per_second: u32, burst: u32) -> RateLimits {
         let config = crate::config::Config::for_tests(std::path::Path::new("."), "sqlite:unused.db");
-        RateLimits::new(&LimitsConfig {
+        RateLimits::new(&RatesConfig {
             anonymous_per_second: per_second,
             anonymous_burst: burst,
-            ..config.limits
+            ..config.rates
         })
     }
 

@@ -13,6 +13,7 @@ use diesel::sql_types::{BigInt, Text};
 
 use super::StoreOptions;
 use super::error::StoreError;
+use super::figures::SlowStatements;
 
 /// A connection to either engine. All typed queries are written once against this type.
 #[derive(diesel::MultiConnection)]
@@ -72,6 +73,7 @@ impl Watch {
 
 struct Observer {
     watch: Arc<Watch>,
+    slow_counts: Arc<SlowStatements>,
     slow: Duration,
     started: Option<Instant>,
 }
@@ -93,6 +95,7 @@ impl Instrumentation for Observer {
                     // Placeholders only: bound values could be personal. Diesel appends them after this mark.
                     let text = query.to_string();
                     let sql = text.split(" -- binds:").next().unwrap_or_default();
+                    self.slow_counts.count(sql);
                     tracing::warn!(millis = took.as_millis() as u64, sql, "slow statement");
                 }
             }
@@ -126,6 +129,8 @@ pub struct Opener {
     pub write_timeout: Duration,
     pub slow_statement: Duration,
     pub max_pages: Option<u32>,
+    /// Where its connections count their slow statements.
+    pub slow_counts: Arc<SlowStatements>,
 }
 
 impl Opener {
@@ -140,6 +145,7 @@ impl Opener {
             write_timeout: options.write_timeout,
             slow_statement: options.slow_statement,
             max_pages: options.max_pages,
+            slow_counts: Arc::default(),
         }
     }
 
@@ -160,6 +166,7 @@ impl Opener {
         let watch = Arc::new(Watch::default());
         connection.set_instrumentation(Observer {
             watch: watch.clone(),
+            slow_counts: self.slow_counts.clone(),
             slow: self.slow_statement,
             started: None,
         });

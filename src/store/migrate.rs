@@ -8,6 +8,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use super::connection::{AnyConnection, Opener, Role};
 use super::error::StoreError;
 use super::schema::network_state;
+use super::tx::ReadTx;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -79,6 +80,51 @@ pub fn unknown_to_us(versions: &[String]) -> Option<&String> {
 pub fn try_lock_postgres(conn: &mut diesel::PgConnection) -> Result<bool, StoreError> {
     let sql = format!("pg_try_advisory_lock({ADVISORY_LOCK})");
     Ok(diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(&sql)).get_result(conn)?)
+}
+
+#[derive(diesel::QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
+impl ReadTx<'_> {
+    /// What is wrong with the schema for this program, after another node or a person changed it under our feet.
+    pub fn schema_fault(&mut self) -> Result<Option<String>, StoreError> {
+        let applied: Vec<Applied> =
+            diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(self.conn)?;
+        let level: Option<i64> = network_state::table
+            .select(network_state::min_binary)
+            .first(self.conn)
+            .optional()?;
+        let known = match self.conn {
+            AnyConnection::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(SQLITE)?,
+            AnyConnection::Postgres(_) => versions::<diesel::pg::Pg>(POSTGRES)?,
+        };
+        if level.is_some_and(|level| level > BINARY_LEVEL) {
+            return Ok(Some("the database is newer than this program".to_owned()));
+        }
+        let missing = known
+            .iter()
+            .filter(|version| applied.iter().all(|one| one.version != **version));
+        Ok(match missing.count() {
+            0 => None,
+            missing => Some(format!("{missing} not applied")),
+        })
+    }
+}
+
+fn versions<DB: diesel::backend::Backend>(migrations: EmbeddedMigrations) -> Result<Vec<String>, StoreError>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let known = migrations
+        .migrations()
+        .map_err(|error| StoreError::Mismatch(error.to_string()))?;
+    Ok(known
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect())
 }
 
 fn apply<DB, C>(conn: &mut C, migrations: EmbeddedMigrations) -> Result<(), StoreError>

@@ -14,6 +14,7 @@ pub mod counts;
 pub mod dialect;
 pub mod error;
 pub mod events;
+pub mod figures;
 pub mod file_claim;
 pub mod hold_queue;
 pub mod holds;
@@ -42,7 +43,7 @@ pub mod writer;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use diesel::r2d2::Pool;
@@ -124,6 +125,9 @@ pub struct Store {
     queue: Mutex<Option<Sender<Box<dyn Job>>>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
     readers: Pool<PoolManager>,
+    /// PostgreSQL only.
+    writers: Option<Pool<PoolManager>>,
+    queue_limit: usize,
     read_slots: Semaphore,
     shared: Arc<Shared>,
     stats: Arc<WriterStats>,
@@ -153,7 +157,7 @@ impl Store {
         let claim = claimed(&options.target)?;
         migrate::run(&opener)?;
         let shared = Arc::new(Shared::new(options.clock.clone(), options.zone));
-        let stats = Arc::new(WriterStats::default());
+        let stats = Arc::new(WriterStats::counting_slow(opener.slow_counts.clone()));
         let is_postgres = matches!(options.target, Target::Postgres(_));
         let write_workers = options.write_workers.min(options.pool_size.max(3) - 2);
         let readers = if is_postgres {
@@ -164,8 +168,10 @@ impl Store {
         let pool = pools::pool(&opener, Role::Reader, readers)?;
         let (sender, receiver) = bounded::<Box<dyn Job>>(options.queue_limit);
         let mut workers = Vec::new();
+        let mut write_pool = None;
         if is_postgres {
             let writers = pools::pool(&opener, Role::Writer, write_workers)?;
+            write_pool = Some(writers.clone());
             for n in 0..write_workers {
                 let (writers, shared, stats, receiver) =
                     (writers.clone(), shared.clone(), stats.clone(), receiver.clone());
@@ -186,6 +192,8 @@ impl Store {
             queue: Mutex::new(Some(sender)),
             workers: Mutex::new(workers),
             readers: pool,
+            writers: write_pool,
+            queue_limit: options.queue_limit,
             read_slots,
             shared,
             stats,
@@ -285,9 +293,11 @@ impl Store {
         let Ok(_slot) = self.read_slots.try_acquire() else {
             return Err(StoreError::Busy.into());
         };
-        let (pool, shared) = (self.readers.clone(), self.shared.clone());
+        let (pool, shared, stats) = (self.readers.clone(), self.shared.clone(), self.stats.clone());
         let ran = tokio::task::spawn_blocking(move || {
+            let asked = Instant::now();
             let mut pooled = pools::begun(&pool)?;
+            stats.figures.read_wait.observe(asked.elapsed());
             pools::read_once(&mut pooled, &shared, work)
         });
         ran.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))

@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
@@ -42,7 +42,10 @@ fn serve(pool: &Pool<PoolManager>, shared: &Shared, stats: &WriterStats, mut job
         if job.is_abandoned() {
             return;
         }
-        let attempt = match pool.get() {
+        let asked = Instant::now();
+        let pooled = pool.get();
+        stats.figures.write_wait.observe(asked.elapsed());
+        let attempt = match pooled {
             Ok(mut pooled) => run_once(&mut pooled, shared, stats, job.as_mut()),
             Err(error) => Attempt::Failed(StoreError::unavailable("connection lost", error)),
         };
@@ -51,6 +54,7 @@ fn serve(pool: &Pool<PoolManager>, shared: &Shared, stats: &WriterStats, mut job
             Attempt::Done => {
                 stats.commits.fetch_add(1, Ordering::Relaxed);
                 stats.jobs.fetch_add(1, Ordering::Relaxed);
+                stats.figures.group_jobs.count(1);
                 return job.answer(None);
             }
             Attempt::Undone => return job.answer(None),
@@ -78,7 +82,7 @@ fn run_once(pooled: &mut Pooled, shared: &Shared, stats: &WriterStats, job: &mut
         .last_job_statements
         .store(watch.statements() - before, Ordering::Relaxed);
     match ran {
-        Ok(Verdict::Keep) => match Manager::commit_transaction(connection).map_err(StoreError::from) {
+        Ok(Verdict::Keep) => match commit(connection, stats) {
             Ok(()) => Attempt::Done,
             Err(error @ StoreError::Retry(_)) => Attempt::Again(error),
             // Lost during COMMIT: nobody knows. Running it again finds the key if it was committed after all.
@@ -100,6 +104,13 @@ fn run_once(pooled: &mut Pooled, shared: &Shared, stats: &WriterStats, job: &mut
             Attempt::Failed(StoreError::Panicked)
         }
     }
+}
+
+fn commit(connection: &mut AnyConnection, stats: &WriterStats) -> Result<(), StoreError> {
+    let began = Instant::now();
+    let committed = Manager::commit_transaction(connection);
+    stats.figures.commit.observe(began.elapsed());
+    Ok(committed?)
 }
 
 fn begin(connection: &mut AnyConnection) -> Result<(), StoreError> {

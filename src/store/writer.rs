@@ -7,13 +7,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 use super::connection::{AnyConnection, OpenedFile, Opener, Role, Watch};
 use super::error::StoreError;
+use super::figures::{Figures, SlowStatements};
 use super::hot;
 use super::job::{Job, Verdict};
 use super::tx::{Group, Shared, WriteTx};
@@ -31,6 +32,21 @@ pub struct WriterStats {
     pub broken_groups: AtomicU64,
     /// Statements of the last job, its savepoint not counted.
     pub last_job_statements: AtomicU64,
+    pub figures: Figures,
+}
+
+impl WriterStats {
+    /// Shares the count of slow statements with the connections that see them.
+    pub fn counting_slow(slow: Arc<SlowStatements>) -> Self {
+        let figures = Figures {
+            slow,
+            ..Figures::default()
+        };
+        Self {
+            figures,
+            ..Self::default()
+        }
+    }
 }
 
 /// The thread's state.
@@ -91,6 +107,7 @@ impl Writer {
                 self.last_group = jobs.len();
                 self.stats.commits.fetch_add(1, Ordering::Relaxed);
                 self.stats.jobs.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+                self.stats.figures.group_jobs.count(jobs.len() as u64);
                 for job in jobs {
                     job.answer(None);
                 }
@@ -142,7 +159,10 @@ impl Writer {
             }
         }
         open.file.still_there().map_err(|_| Broken { panicked: None })?;
-        Manager::commit_transaction(&mut open.conn).map_err(|error| {
+        let began = Instant::now();
+        let committed = Manager::commit_transaction(&mut open.conn);
+        self.stats.figures.commit.observe(began.elapsed());
+        committed.map_err(|error| {
             tracing::warn!(error = %StoreError::from(error), "a commit group failed and is run one by one");
             Broken { panicked: None }
         })

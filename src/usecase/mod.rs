@@ -4,6 +4,7 @@
 pub mod caller;
 pub mod error;
 pub mod explain_view;
+pub mod figures;
 mod log_in_attempt;
 mod named;
 mod once;

@@ -78,6 +78,7 @@ impl TestApp {
     }
 
     fn start(database: Database, change: impl FnOnce(&mut Config)) -> Self {
+        crate::logs::begin();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -294,6 +295,9 @@ impl Drop for TestApp {
             drop(server.join());
         }
         self.app.store.close();
+        if !std::thread::panicking() {
+            crate::logs::assert_silent();
+        }
     }
 }
 

@@ -65,6 +65,7 @@ impl Request {
     }
 
     pub fn send(self) -> Answer {
+        crate::logs::note(&serde_json::from_slice(&self.body).unwrap_or_default());
         let mut stream = TcpStream::connect(self.address).expect("the server listens");
         stream
             .set_read_timeout(Some(Duration::from_secs(30)))
@@ -85,7 +86,9 @@ impl Request {
         let _ = stream.write_all(&self.body);
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
-        Answer::parse(&answer)
+        let answer = Answer::parse(&answer);
+        crate::logs::note(&answer.body);
+        answer
     }
 }
 

@@ -151,8 +151,8 @@ fn health_says_whether_it_can_work(app: &TestApp) {
         json!({"status": "live"})
     );
     assert_eq!(
-        app.request("GET", "/health/ready").send().expect(200).body,
-        json!({"status": "ready"})
+        app.request("GET", "/health/ready").send().expect(200).body["status"],
+        "ready"
     );
     app.app.begin_stop();
     app.request("GET", "/health/live").send().expect(200);

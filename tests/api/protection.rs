@@ -15,7 +15,7 @@ fn of_sqlite(change: impl FnOnce(&mut Config), scenario: fn(&TestApp)) {
 
 #[test]
 fn a_reader_who_asks_too_often_is_told_to_wait_and_nobody_else_is() {
-    let change = |config: &mut Config| (config.limits.reader_per_second, config.limits.reader_burst) = (2, 3);
+    let change = |config: &mut Config| (config.rates.reader_per_second, config.rates.reader_burst) = (2, 3);
     of_sqlite(change, |app| {
         app.small_network();
         let (id, card) = app.reader("adult", "B1");
@@ -42,7 +42,7 @@ fn a_reader_who_asks_too_often_is_told_to_wait_and_nobody_else_is() {
 
 #[test]
 fn who_shows_no_genuine_token_is_counted_by_address() {
-    let change = |config: &mut Config| (config.limits.anonymous_per_second, config.limits.anonymous_burst) = (1, 4);
+    let change = |config: &mut Config| (config.rates.anonymous_per_second, config.rates.anonymous_burst) = (1, 4);
     of_sqlite(change, |app| {
         let root = app.root_token();
         app.request("GET", "/api/v1/units").send().expect(401);

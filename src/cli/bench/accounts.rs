@@ -66,7 +66,7 @@ pub(super) struct Item {
 }
 
 /// What one client works with.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Share {
     pub items: Vec<Item>,
     /// Card numbers.

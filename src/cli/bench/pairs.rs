@@ -8,19 +8,19 @@ use super::worker::Worker;
 
 /// The client's items and readers in turn. The end of the time is looked at only between pairs, so that every item
 /// is back on its shelf and the next run finds it.
-pub(super) async fn mix(mut worker: Worker, share: Share) -> Tally {
+pub(super) async fn mix(mut worker: Worker, share: Share, (check_out, check_in): (Op, Op)) -> Tally {
     let readers = share.readers.iter().cycle();
     for (item, card) in share.items.iter().cycle().zip(readers) {
         if !worker.window.is_open() {
             break;
         }
         if worker
-            .check_out(Op::CheckOut, Instant::now(), item.desk, &item.barcode, card)
+            .check_out(check_out, Instant::now(), item.desk, &item.barcode, card)
             .await
             .is_some()
         {
             worker
-                .check_in(Op::CheckIn, Instant::now(), item.desk, &item.barcode)
+                .check_in(check_in, Instant::now(), item.desk, &item.barcode)
                 .await;
         } else {
             // A refusal comes back at once: leave the server the time to answer the others.

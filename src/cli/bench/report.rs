@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::Profile;
+use super::idle::Crowd;
 
 /// Bodies of failed requests that are shown; one is often a typing error, three show a pattern.
 const SAMPLES: usize = 3;
@@ -19,10 +20,12 @@ pub(super) enum Op {
     CheckOutFresh,
     CheckInHistory,
     CheckInFresh,
+    CheckOutCrowded,
+    CheckInCrowded,
 }
 
 impl Op {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::CheckOut,
         Self::CheckIn,
         Self::Renew,
@@ -32,6 +35,8 @@ impl Op {
         Self::CheckOutFresh,
         Self::CheckInHistory,
         Self::CheckInFresh,
+        Self::CheckOutCrowded,
+        Self::CheckInCrowded,
     ];
 
     const fn name(self) -> &'static str {
@@ -45,6 +50,8 @@ impl Op {
             Self::CheckOutFresh => "check_out_fresh",
             Self::CheckInHistory => "check_in_history",
             Self::CheckInFresh => "check_in_fresh",
+            Self::CheckOutCrowded => "check_out_crowded",
+            Self::CheckInCrowded => "check_in_crowded",
         }
     }
 }
@@ -159,6 +166,7 @@ pub(super) struct Report {
     pub seconds: u64,
     pub multiple: f64,
     pub tally: Tally,
+    pub crowd: Option<Crowd>,
 }
 
 impl Report {
@@ -201,6 +209,18 @@ impl Report {
         if let Some((medians, means)) = self.history_ratios() {
             let _ = writeln!(out, "history over fresh: {medians:.3} of medians, {means:.3} of means");
         }
+        if let Some(Crowd {
+            idle,
+            slow,
+            open,
+            reopened,
+        }) = self.crowd
+        {
+            let _ = writeln!(
+                out,
+                "crowd: {idle} idle and {slow} slow connections, {open} open at the end, {reopened} turned out and come again"
+            );
+        }
         if self.tally.skipped > 0 {
             let skipped = self.tally.skipped;
             let _ = writeln!(
@@ -223,6 +243,12 @@ impl Report {
         if self.profile == Profile::Model {
             lines.push(format!("\"multiple\": {}", self.multiple));
             lines.push(format!("\"visits_skipped\": {}", self.tally.skipped));
+        }
+        if let Some(crowd) = self.crowd {
+            lines.push(format!("\"crowd_idle\": {}", crowd.idle));
+            lines.push(format!("\"crowd_slow\": {}", crowd.slow));
+            lines.push(format!("\"crowd_open\": {}", crowd.open));
+            lines.push(format!("\"crowd_reopened\": {}", crowd.reopened));
         }
         let count: usize = self.figures().map(|(_, figures)| figures.count).sum();
         lines.push(format!("\"count\": {count}"));
@@ -258,6 +284,7 @@ mod tests {
             seconds: 10,
             multiple: 1.0,
             tally,
+            crowd: None,
         }
     }
 
