@@ -86,13 +86,14 @@ pub struct Grant {
 /// One kind of thing to be done. Several operations may need the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Right {
-    /// listUnits, getUnit
+    /// listUnits, getUnit, listCollections, listItemTypes, listReaderCategories
     ReadUnits,
-    /// createUnit
+    /// createUnit, updateUnit, setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
+    /// setItemType, setReaderCategory
     ManageUnits,
-    /// createStaff
+    /// createStaff, listStaff, updateStaff, setStaffPassword
     ManageStaff,
-    /// registerReader
+    /// registerReader; setPin for a reader (readers set their own with the old one)
     RegisterReader,
     /// getReader
     ReadReader,

@@ -1,4 +1,5 @@
-//! `tongjie import marc`: opens the files, runs the import, prints what became of the records.
+//! `tongjie import`: what can be imported, and for MARC: opens the files, runs the import, prints what became of the
+//! records.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -6,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::import_csv::{CsvArgs, UndoArgs};
 use super::progress::Bars;
 use super::{CliError, close, open};
 use crate::catalogue::marc::{Container, EncodingChoice, FormatChoice, ReadOptions};
@@ -22,6 +24,13 @@ pub enum ImportCommand {
     /// A record whose ISBN or control number is known already is merged: nothing changes. Importing a file twice creates
     /// nothing new. A bad record is reported with its number and reason and never stops the run.
     Marc(MarcArgs),
+    /// Bring readers, cards, items, open loans or deposits over from another system: CSV with named columns
+    ///
+    /// A bad row is reported with its number, column and reason and never stops the run. Importing a file twice creates
+    /// nothing new. What a run made is a batch that `import undo` takes back.
+    Csv(CsvArgs),
+    /// Take back what an import of CSV made, except what has been used since
+    Undo(UndoArgs),
 }
 
 #[derive(Debug, Args)]
@@ -82,7 +91,15 @@ impl MarcArgs {
     }
 }
 
-pub(super) async fn run(config: Config, ImportCommand::Marc(args): ImportCommand) -> Result<(), CliError> {
+pub(super) async fn run(config: Config, what: ImportCommand) -> Result<(), CliError> {
+    match what {
+        ImportCommand::Marc(args) => marc(config, args).await,
+        ImportCommand::Csv(args) => super::import_csv::run(config, args).await,
+        ImportCommand::Undo(args) => super::import_csv::undo(config, args).await,
+    }
+}
+
+async fn marc(config: Config, args: MarcArgs) -> Result<(), CliError> {
     // All of them before anything is written: a mistyped name must not leave half an import.
     let sources = args
         .files

@@ -10,6 +10,7 @@ pub mod bench;
 mod check;
 mod demo;
 mod import;
+mod import_csv;
 mod notify;
 mod openapi;
 mod progress;

@@ -30,6 +30,7 @@ pub mod policy;
 pub mod reader;
 pub mod refusal;
 pub mod renew;
+pub mod resident_id;
 pub mod route;
 pub mod rules_check;
 pub mod rules_toml;

@@ -68,7 +68,7 @@ impl WriteTx<'_> {
         self.bump_config_version()
     }
 
-    fn insert_hours(&mut self, unit: UnitId, hours: &WeeklyHours) -> Result<(), StoreError> {
+    pub(super) fn insert_hours(&mut self, unit: UnitId, hours: &WeeklyHours) -> Result<(), StoreError> {
         for (weekday, spans) in (1_i32..).zip(hours.days()) {
             for span in spans {
                 diesel::insert_into(unit_hours::table)
@@ -84,7 +84,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    fn insert_closed(&mut self, id: i64, unit: UnitId, range: &ClosedRange) -> Result<(), StoreError> {
+    pub(super) fn insert_closed(&mut self, id: i64, unit: UnitId, range: &ClosedRange) -> Result<(), StoreError> {
         diesel::insert_into(unit_closed_days::table)
             .values((
                 unit_closed_days::id.eq(id),

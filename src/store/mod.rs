@@ -1,6 +1,8 @@
 //! The store: one code base over SQLite and PostgreSQL. `read` and `write` are the only ways to a connection and the only
 //! blocking boundary. Not for: deciding anything (see `domain`) or rendering anything (see the adapters).
 
+pub mod accounts;
+pub mod administration;
 pub mod audit;
 pub mod audit_events;
 pub mod backup;
@@ -21,6 +23,7 @@ pub mod holds;
 mod hot;
 pub mod idempotency;
 pub mod ids;
+pub mod imports;
 pub mod item_lock;
 pub mod items;
 pub mod job;
@@ -38,6 +41,7 @@ pub mod staff;
 pub mod transits;
 mod trouble;
 pub mod tx;
+pub mod undo_imports;
 pub mod writer;
 
 use std::sync::Arc;

@@ -394,7 +394,43 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    import_batches (id) {
+        id -> BigInt,
+        kind -> Text,
+        owner_unit_id -> BigInt,
+        file_name -> Text,
+        created_at -> BigInt,
+        undone_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    import_rows (batch_id, row_number) {
+        batch_id -> BigInt,
+        row_number -> BigInt,
+        subject_id -> BigInt,
+        old_id -> Nullable<Text>,
+        memo -> Text,
+    }
+}
+
+diesel::table! {
+    legacy_deposits (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        owner_unit_id -> BigInt,
+        amount_fen -> BigInt,
+        paid_on -> Nullable<Text>,
+        receipt -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    import_batches,
+    import_rows,
+    legacy_deposits,
     network_state,
     id_blocks,
     units,

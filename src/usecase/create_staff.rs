@@ -135,11 +135,18 @@ fn check(command: &CreateStaff, network: &Network) -> Result<Vec<(Role, UnitId)>
     if let Err(violation) = check_staff_password(command.password.expose_secret()) {
         wrong.say("password", violation.to_string());
     }
-    if command.roles.is_empty() {
+    let roles = check_roles(&command.roles, network, &mut wrong);
+    wrong.check()?;
+    Ok(roles)
+}
+
+/// Roles with the codes of their units, all of which must be there and none twice.
+pub(super) fn check_roles(asked: &[(String, String)], network: &Network, wrong: &mut Wrong) -> Vec<(Role, UnitId)> {
+    if asked.is_empty() {
         wrong.say("roles", "at least one role is needed");
     }
-    let mut roles: Vec<(Role, UnitId)> = Vec::with_capacity(command.roles.len());
-    for (role, unit_code) in &command.roles {
+    let mut roles: Vec<(Role, UnitId)> = Vec::with_capacity(asked.len());
+    for (role, unit_code) in asked {
         let unit = wrong.unit(network, "roles", unit_code);
         match (role.parse::<Role>(), unit) {
             (Err(_), _) => wrong.say("roles", "there is no role of that name"),
@@ -148,8 +155,7 @@ fn check(command: &CreateStaff, network: &Network) -> Result<Vec<(Role, UnitId)>
             (Ok(_), None) => {}
         }
     }
-    wrong.check()?;
-    Ok(roles)
+    roles
 }
 
 /// Nobody gives more than they have: the role must not stand above the one that lets the caller give it, and its unit

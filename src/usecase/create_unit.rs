@@ -100,10 +100,10 @@ struct Checked {
 fn check(command: &CreateUnit, network: &Network, id: UnitId) -> Result<Checked> {
     let mut wrong = Wrong::default();
     check_code(command, network, &mut wrong);
-    check_place(command, &mut wrong);
+    check_place(command.latitude, command.longitude, &mut wrong);
     check_collections(command, &mut wrong);
     let stands = stands_under(command, network, &mut wrong);
-    let hours = hours(command, &mut wrong);
+    let hours = week_of(command.hours.clone(), &mut wrong);
     let closed = closed(command, &mut wrong);
     wrong.check()?;
     let (kind, parent) = stands.ok_or(UseCaseError::NotFound("unit"))?;
@@ -165,8 +165,8 @@ fn kind_of(command: &CreateUnit, wrong: &mut Wrong) -> Option<UnitKind> {
     kind
 }
 
-fn check_place(command: &CreateUnit, wrong: &mut Wrong) {
-    let (latitude, longitude) = (command.latitude, command.longitude);
+/// Degrees on this planet; both or none.
+pub(super) fn check_place(latitude: Option<f64>, longitude: Option<f64>, wrong: &mut Wrong) {
     if latitude.is_some_and(|degrees| !(-90.0..=90.0).contains(&degrees)) {
         wrong.say("latitude", "must be between -90 and 90 degrees");
     }
@@ -195,9 +195,9 @@ fn check_collections(command: &CreateUnit, wrong: &mut Wrong) {
     }
 }
 
-fn hours(command: &CreateUnit, wrong: &mut Wrong) -> Option<WeeklyHours> {
-    let days = command.hours.clone()?;
-    let Ok(days) = <[Vec<OpenSpan>; 7]>::try_from(days) else {
+/// The hours of a week, Monday first.
+pub(super) fn week_of(days: Option<Vec<Vec<OpenSpan>>>, wrong: &mut Wrong) -> Option<WeeklyHours> {
+    let Ok(days) = <[Vec<OpenSpan>; 7]>::try_from(days?) else {
         wrong.say("hours", "must be seven lists, Monday first");
         return None;
     };

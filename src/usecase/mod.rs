@@ -2,6 +2,7 @@
 //! appends the events. Adapters (HTTP, SIP2, devices, commands) call these and nothing below them.
 
 pub mod caller;
+pub mod due_moves;
 pub mod error;
 pub mod explain_view;
 pub mod figures;
@@ -15,6 +16,7 @@ pub mod session;
 pub mod unit_view;
 pub mod view;
 
+pub mod add_closed_days;
 pub mod add_item;
 pub mod administer;
 pub mod back_up;
@@ -31,6 +33,8 @@ pub mod get_bib;
 pub mod get_item;
 pub mod get_reader;
 pub mod get_unit;
+pub mod import_calendar;
+pub mod import_csv;
 pub mod import_marc;
 pub mod list_bib_items;
 pub mod list_reader_holds;
@@ -46,11 +50,20 @@ pub mod receive_transit;
 pub mod refresh_token;
 pub mod register_device;
 pub mod register_reader;
+pub mod remove_closed_days;
 pub mod renew_loan;
 pub mod restore;
 pub mod seal_events;
 pub mod search_bibs;
 pub mod seed_demo;
+pub mod set_collection;
+pub mod set_item_type;
+pub mod set_pin;
+pub mod set_reader_category;
+pub mod set_unit_hours;
+pub mod undo_import;
+pub mod update_staff;
+pub mod update_unit;
 pub mod void_loan;
 
 pub use caller::{Caller, Who};

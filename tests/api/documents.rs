@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, run};
 use crate::database::Engine;
 
-const OPERATIONS: [&str; 26] = [
+const OPERATIONS: [&str; 41] = [
+    "addClosedDays",
     "addItem",
     "cancelHold",
     "checkIn",
@@ -19,9 +20,14 @@ const OPERATIONS: [&str; 26] = [
     "getItem",
     "getReader",
     "getUnit",
+    "importCalendar",
     "listBibItems",
+    "listCollections",
+    "listItemTypes",
+    "listReaderCategories",
     "listReaderHolds",
     "listReaderLoans",
+    "listStaff",
     "listTransits",
     "listUnits",
     "logIn",
@@ -31,8 +37,17 @@ const OPERATIONS: [&str; 26] = [
     "receiveTransit",
     "refreshToken",
     "registerReader",
+    "removeClosedDays",
     "renewLoan",
     "searchBibs",
+    "setCollection",
+    "setItemType",
+    "setPin",
+    "setReaderCategory",
+    "setStaffPassword",
+    "setUnitHours",
+    "updateStaff",
+    "updateUnit",
     "voidLoan",
 ];
 
@@ -99,7 +114,10 @@ fn every_reference_leads_somewhere() {
 fn every_operation_is_served_and_asks_who_calls() {
     run(Engine::Sqlite, |app| {
         for (method, path, operation) in operations(&document()) {
-            let address = path.replace("{id}", "1").replace("{code}", "x");
+            let address = path
+                .replace("{id}", "1")
+                .replace("{code}", "x")
+                .replace("{collection}", "x");
             let answer = app.request(&method, &address).send();
             if operation["security"].is_array() {
                 answer.expect_problem(401, "unauthenticated");

@@ -6,6 +6,7 @@ mod client;
 #[path = "../support/database.rs"]
 mod database;
 
+mod administration;
 mod bad_input;
 mod bibs;
 mod circulation;

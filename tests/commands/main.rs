@@ -9,6 +9,7 @@ mod backup;
 mod check;
 mod demo;
 mod import;
+mod import_csv;
 mod keys;
 mod service;
 mod start;

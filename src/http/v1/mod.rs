@@ -1,6 +1,8 @@
 //! Version 1 of the API: one file per resource, each with its handlers and their own request types.
 
+pub mod accounts;
 pub mod bibs;
+pub mod calendars;
 pub mod circulation;
 pub mod consent;
 pub mod holds;
@@ -10,11 +12,13 @@ pub mod log_in_body;
 pub mod readers;
 pub mod rules;
 pub mod sessions;
+pub mod settings;
 pub mod staff;
 pub mod transits;
+pub mod unit_changes;
 pub mod units;
 
-use actix_web::web::{ServiceConfig, delete, get, post, resource};
+use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource};
 use utoipa::OpenApi;
 
 use super::openapi;
@@ -24,7 +28,8 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .configure(circulation_routes)
         .configure(catalogue_routes)
-        .configure(network_routes);
+        .configure(network_routes)
+        .configure(administration_routes);
     config.service(resource("/openapi.json").route(get().to(openapi::serve)));
 }
 
@@ -57,17 +62,42 @@ fn network_routes(config: &mut ServiceConfig) {
     let units = resource("/units")
         .route(get().to(units::list_units))
         .route(post().to(units::create_unit));
+    let unit = resource("/units/{code}")
+        .route(get().to(units::get_unit))
+        .route(patch().to(unit_changes::update_unit));
+    let staff = resource("/staff")
+        .route(get().to(accounts::list_staff))
+        .route(post().to(staff::create_staff));
     config
         .service(resource("/readers").route(post().to(readers::register_reader)))
         .service(resource("/readers/{id}").route(get().to(readers::get_reader)))
         .service(resource("/readers/{id}/loans").route(get().to(readers::list_reader_loans)))
         .service(resource("/readers/{id}/holds").route(get().to(readers::list_reader_holds)))
         .service(units)
-        .service(resource("/units/{code}").route(get().to(units::get_unit)))
-        .service(resource("/staff").route(post().to(staff::create_staff)))
+        .service(unit)
+        .service(staff)
         .service(log_ins)
         .service(resource("/sessions/refresh").route(post().to(sessions::refresh_token)))
         .service(resource("/sessions/current").route(delete().to(sessions::log_out)));
+}
+
+fn administration_routes(config: &mut ServiceConfig) {
+    let closed_days = resource("/units/{code}/closed-days")
+        .route(post().to(calendars::add_closed_days))
+        .route(delete().to(calendars::remove_closed_days));
+    config
+        .service(resource("/units/{code}/hours").route(put().to(calendars::set_unit_hours)))
+        .service(closed_days)
+        .service(resource("/units/{code}/calendar-imports").route(post().to(calendars::import_calendar)))
+        .service(resource("/units/{code}/collections").route(get().to(settings::list_collections)))
+        .service(resource("/units/{code}/collections/{collection}").route(put().to(settings::set_collection)))
+        .service(resource("/item-types").route(get().to(settings::list_item_types)))
+        .service(resource("/item-types/{code}").route(put().to(settings::set_item_type)))
+        .service(resource("/reader-categories").route(get().to(settings::list_reader_categories)))
+        .service(resource("/reader-categories/{code}").route(put().to(settings::set_reader_category)))
+        .service(resource("/staff/{id}").route(patch().to(accounts::update_staff)))
+        .service(resource("/staff/{id}/password").route(put().to(accounts::set_staff_password)))
+        .service(resource("/readers/{id}/pin").route(put().to(accounts::set_pin)));
 }
 
 /// What each resource says of itself.
@@ -84,5 +114,9 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         holds::Document::openapi(),
         transits::Document::openapi(),
         rules::Document::openapi(),
+        unit_changes::Document::openapi(),
+        calendars::Document::openapi(),
+        settings::Document::openapi(),
+        accounts::Document::openapi(),
     ]
 }

@@ -42,6 +42,12 @@ pub struct NewRole {
     unit_code: CodeText,
 }
 
+impl NewRole {
+    pub(super) fn parsed(self) -> (String, String) {
+        (self.role.into(), self.unit_code.into())
+    }
+}
+
 /// Creates a member of staff, with no role above the caller's own and none outside its subtree.
 #[utoipa::path(post, path = "/api/v1/staff", operation_id = "createStaff", tag = "staff", params(IdempotencyHeader),
     request_body = NewStaff, security(("bearer" = [])),
@@ -57,10 +63,7 @@ pub async fn create_staff(app: web::Data<App>, who: Staff, request: Changing<New
         username: username.into(),
         name: name.into(),
         password: password.0,
-        roles: roles
-            .into_iter()
-            .map(|one| (one.role.into(), one.unit_code.into()))
-            .collect(),
+        roles: roles.into_iter().map(NewRole::parsed).collect(),
     };
     let made = create_staff::create_staff(&app.store, &app.passwords, &who.caller, command, request.key).await?;
     answer::created(&made, None)

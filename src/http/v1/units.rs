@@ -170,19 +170,26 @@ pub enum PolicyName {
 
 impl NewCollection {
     fn parsed(self) -> Result<(String, String, ReturnPolicy), Problem> {
-        let policy = match (self.return_policy, self.float_cap) {
-            (PolicyName::Home, None) => ReturnPolicy::Home,
-            (PolicyName::Float, None) => ReturnPolicy::Float,
-            (PolicyName::Restricted, None) => ReturnPolicy::Restricted,
-            (PolicyName::FloatWithCap, Some(cap)) if i32::try_from(cap).is_ok() => ReturnPolicy::FloatWithCap { cap },
-            (PolicyName::FloatWithCap, _) => {
-                return Err(UseCaseError::field("collections.float_cap", "is needed with float_with_cap").into());
-            }
-            (_, Some(_)) => {
-                return Err(UseCaseError::field("collections.float_cap", "goes with float_with_cap only").into());
-            }
-        };
+        let policy = policy_of(self.return_policy, self.float_cap, "collections.float_cap")?;
         Ok((self.code.into(), self.name.into(), policy))
+    }
+}
+
+/// A policy with its cap, which goes with one of them only.
+pub(super) fn policy_of(name: PolicyName, cap: Option<u32>, field: &'static str) -> Result<ReturnPolicy, Problem> {
+    match (name, cap) {
+        (PolicyName::Home, None) => Ok(ReturnPolicy::Home),
+        (PolicyName::Float, None) => Ok(ReturnPolicy::Float),
+        (PolicyName::Restricted, None) => Ok(ReturnPolicy::Restricted),
+        (PolicyName::FloatWithCap, Some(cap)) if i32::try_from(cap).is_ok() => Ok(ReturnPolicy::FloatWithCap { cap }),
+        (PolicyName::FloatWithCap, _) => Err(UseCaseError::field(field, "is needed with float_with_cap").into()),
+        (_, Some(_)) => Err(UseCaseError::field(field, "goes with float_with_cap only").into()),
+    }
+}
+
+impl NewClosedDays {
+    pub(super) fn parsed(self) -> (chrono::NaiveDate, chrono::NaiveDate, String) {
+        (self.first.0, self.last.0, self.reason.into())
     }
 }
 
@@ -205,7 +212,7 @@ impl NewMembership {
     }
 }
 
-fn week(days: Vec<Vec<OpenSpanView>>) -> Vec<Vec<OpenSpan>> {
+pub(super) fn week(days: Vec<Vec<OpenSpanView>>) -> Vec<Vec<OpenSpan>> {
     let span = |span: OpenSpanView| OpenSpan {
         opens: span.opens,
         closes: span.closes,
@@ -219,7 +226,6 @@ impl TryFrom<NewUnit> for CreateUnit {
     type Error = Problem;
 
     fn try_from(unit: NewUnit) -> Result<Self, Problem> {
-        let closed = |days: NewClosedDays| (days.first.0, days.last.0, days.reason.into());
         let collections: Result<_, _> = unit.collections.into_iter().map(NewCollection::parsed).collect();
         Ok(Self {
             code: unit.code.into(),
@@ -233,7 +239,7 @@ impl TryFrom<NewUnit> for CreateUnit {
             latitude: unit.latitude,
             longitude: unit.longitude,
             hours: unit.hours.map(week),
-            closed_days: unit.closed_days.into_iter().map(closed).collect(),
+            closed_days: unit.closed_days.into_iter().map(NewClosedDays::parsed).collect(),
             membership: unit.membership.into_iter().map(NewMembership::parsed).collect(),
             collections: collections?,
         })

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
-use super::schema::{log_in_tallies, readers, visit_keys};
+use super::schema::{items, log_in_tallies, readers, visit_keys};
 
 /// Locks readers in one statement, ascending. Only after bibs and items.
 pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
@@ -98,6 +98,19 @@ pub fn lock_log_in_scopes(conn: &mut AnyConnection, scopes: &[Scope]) -> QueryRe
     Ok(())
 }
 
+/// Locks items in one statement, ascending. After bibs, before readers.
+pub fn lock_items_with_barcodes(conn: &mut AnyConnection, barcodes: &[String]) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        items::table
+            .filter(items::barcode.eq_any(barcodes))
+            .order(items::id)
+            .select(items::id)
+            .for_no_key_update()
+            .load::<i64>(conn)?;
+    }
+    Ok(())
+}
+
 /// Any number will do that no other two-number lock uses.
 const LOG_IN_LOCKS: i32 = 0x746c_6f67;
 
@@ -117,5 +130,18 @@ pub fn put_log_in_tally(conn: &mut AnyConnection, row: &TallyRow) -> QueryResult
             .set(row)
             .execute(conn)?,
     };
+    Ok(())
+}
+
+/// Locks items by their ids in one statement, ascending. After bibs, before readers.
+pub fn lock_items(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        items::table
+            .filter(items::id.eq_any(ids))
+            .order(items::id)
+            .select(items::id)
+            .for_no_key_update()
+            .load::<i64>(conn)?;
+    }
     Ok(())
 }

@@ -1,0 +1,3 @@
+DROP TABLE legacy_deposits;
+DROP TABLE import_rows;
+DROP TABLE import_batches;

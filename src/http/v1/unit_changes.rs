@@ -1,0 +1,67 @@
+//! What may change of a unit.
+
+use actix_web::web;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::http::answer::{self, Answer};
+use crate::http::extract::{Changing, Staff};
+use crate::http::input::{Text, text};
+use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
+use crate::usecase::unit_view::UnitView;
+use crate::usecase::update_unit::{self, UpdateUnit};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(update_unit))]
+pub struct Document;
+
+/// What is to change of a unit; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnitChange {
+    #[schema(value_type = Option<String>, max_length = 200, example = "江汉路街道分馆")]
+    name: Option<Text<200>>,
+    /// It works at all. The root always does.
+    active: Option<bool>,
+    /// Items may be lent here.
+    lends: Option<bool>,
+    /// Holds may be picked up here.
+    pickup_point: Option<bool>,
+    /// Readers with a child's card may not borrow here.
+    adult_only: Option<bool>,
+    /// A 24-hour machine: it uses its parent's calendar, and its hold shelf is a locker.
+    always_open: Option<bool>,
+    /// Degrees, WGS 84; both or none.
+    #[schema(minimum = -90, maximum = 90)]
+    latitude: Option<f64>,
+    /// Degrees, WGS 84; both or none.
+    #[schema(minimum = -180, maximum = 180)]
+    longitude: Option<f64>,
+}
+
+/// Changes a unit in the caller's subtree. Its code and its place in the tree stay.
+#[utoipa::path(patch, path = "/api/v1/units/{code}", operation_id = "updateUnit", tag = "units",
+    params(("code" = String, Path, description = "The unit's code"), IdempotencyHeader),
+    request_body = UnitChange, security(("bearer" = [])),
+    responses((status = 200, description = "The unit", body = UnitView), ChangeOneFailures))]
+pub async fn update_unit(
+    app: web::Data<App>,
+    who: Staff,
+    code: web::Path<String>,
+    request: Changing<UnitChange>,
+) -> Answer {
+    let change = request.body;
+    let command = UpdateUnit {
+        code: code.into_inner(),
+        name: text(change.name),
+        active: change.active,
+        lends: change.lends,
+        pickup_point: change.pickup_point,
+        adult_only: change.adult_only,
+        always_open: change.always_open,
+        latitude: change.latitude,
+        longitude: change.longitude,
+    };
+    answer::done(&update_unit::update_unit(&app.store, &who.caller, command, request.key).await?)
+}

@@ -1,0 +1,165 @@
+//! Changing the configuration that is there: units, hours, closed days, collections, item types, reader categories; and
+//! the open loans that a change of calendars concerns. Every change ends in `bump_config_version`.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::error::StoreError;
+use super::readers::day_text;
+use super::schema::{collections, item_types, loans, reader_categories, unit_closed_days, unit_hours, units};
+use super::tx::{ReadTx, WriteTx};
+use crate::domain::calendar::{ClosedRange, WeeklyHours};
+use crate::domain::ids::UnitId;
+use crate::domain::item::ReturnPolicy;
+use crate::domain::item_type::ItemType;
+use crate::domain::network::{Category, Collection};
+use crate::domain::unit::Unit;
+
+/// An open loan and when it is due.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct DueLoan {
+    pub id: i64,
+    pub unit_id: i64,
+    /// UTC milliseconds.
+    pub due_at: i64,
+    pub due_by_hand: bool,
+}
+
+/// A collection's row: id, code, name, policy, cap.
+pub type CollectionRow = (i64, String, String, String, Option<i32>);
+
+impl ReadTx<'_> {
+    /// The open loans of these units that are due from a moment on.
+    pub fn open_loans_due(&mut self, units: &[UnitId], from: DateTime<Utc>) -> Result<Vec<DueLoan>, StoreError> {
+        let units: Vec<i64> = units.iter().map(|unit| unit.get()).collect();
+        Ok(loans::table
+            .filter(loans::closed_at.is_null())
+            .filter(loans::due_at.ge(from.timestamp_millis()))
+            .filter(loans::unit_id.eq_any(units))
+            .order(loans::id)
+            .select((loans::id, loans::unit_id, loans::due_at, loans::due_by_hand))
+            .load(self.conn)?)
+    }
+
+    /// The collections of a unit, by code.
+    pub fn collections_of(&mut self, unit: UnitId) -> Result<Vec<CollectionRow>, StoreError> {
+        Ok(collections::table
+            .filter(collections::unit_id.eq(unit.get()))
+            .order(collections::code)
+            .select((
+                collections::id,
+                collections::code,
+                collections::name,
+                collections::return_policy,
+                collections::float_cap,
+            ))
+            .load(self.conn)?)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Writes what may change of a unit; its place in the tree, its hours and its closed days stay.
+    pub fn update_unit(&mut self, unit: &Unit) -> Result<(), StoreError> {
+        diesel::update(units::table.find(unit.id.get()))
+            .set((
+                units::name.eq(&unit.name),
+                units::active.eq(unit.active),
+                units::lends.eq(unit.lends),
+                units::pickup_point.eq(unit.pickup_point),
+                units::adult_only.eq(unit.adult_only),
+                units::always_open.eq(unit.always_open),
+                units::latitude.eq(unit.latitude),
+                units::longitude.eq(unit.longitude),
+            ))
+            .execute(self.conn)?;
+        self.bump_config_version()
+    }
+
+    /// Gives a unit other hours, or none of its own.
+    pub fn replace_hours(&mut self, unit: UnitId, hours: Option<&WeeklyHours>) -> Result<(), StoreError> {
+        diesel::delete(unit_hours::table.filter(unit_hours::unit_id.eq(unit.get()))).execute(self.conn)?;
+        if let Some(hours) = hours {
+            self.insert_hours(unit, hours)?;
+        }
+        self.bump_config_version()
+    }
+
+    /// Adds closed days of a unit.
+    pub fn insert_closed_days(&mut self, unit: UnitId, ranges: &[(i64, ClosedRange)]) -> Result<(), StoreError> {
+        for (id, range) in ranges {
+            self.insert_closed(*id, unit, range)?;
+        }
+        self.bump_config_version()
+    }
+
+    /// Removes the closed days of a unit with exactly these ends; answers how many rows.
+    pub fn delete_closed_days(
+        &mut self,
+        unit: UnitId,
+        first: chrono::NaiveDate,
+        last: chrono::NaiveDate,
+    ) -> Result<usize, StoreError> {
+        let rows = unit_closed_days::table
+            .filter(unit_closed_days::unit_id.eq(unit.get()))
+            .filter(unit_closed_days::first_day.eq(day_text(first)))
+            .filter(unit_closed_days::last_day.eq(day_text(last)));
+        let deleted = diesel::delete(rows).execute(self.conn)?;
+        self.bump_config_version()?;
+        Ok(deleted)
+    }
+
+    /// Moves a due date by hand, unless the loan has ended or moved meanwhile.
+    pub fn move_due(&mut self, loan: &DueLoan, to: DateTime<Utc>) -> Result<bool, StoreError> {
+        let row = loans::table.find(loan.id).filter(loans::closed_at.is_null());
+        let moved = diesel::update(row.filter(loans::due_at.eq(loan.due_at)))
+            .set((loans::due_at.eq(to.timestamp_millis()), loans::due_by_hand.eq(true)))
+            .execute(self.conn)?;
+        Ok(moved == 1)
+    }
+
+    /// Writes name and policy of a collection.
+    pub fn update_collection(&mut self, collection: &Collection) -> Result<(), StoreError> {
+        let (policy, cap) = match collection.return_policy {
+            ReturnPolicy::Home => ("home", None),
+            ReturnPolicy::Float => ("float", None),
+            ReturnPolicy::FloatWithCap { cap } => ("float_with_cap", i32::try_from(cap).ok()),
+            ReturnPolicy::Restricted => ("restricted", None),
+        };
+        diesel::update(collections::table.find(collection.id.get()))
+            .set((
+                collections::name.eq(&collection.name),
+                collections::return_policy.eq(policy),
+                collections::float_cap.eq(cap),
+            ))
+            .execute(self.conn)?;
+        self.bump_config_version()
+    }
+
+    /// Writes names and parent of an item type.
+    pub fn update_item_type(&mut self, item_type: &ItemType) -> Result<(), StoreError> {
+        diesel::update(item_types::table.find(item_type.id.get()))
+            .set((
+                item_types::parent_id.eq(item_type.parent.map(|parent| parent.get())),
+                item_types::name_zh.eq(&item_type.name_zh),
+                item_types::name_en.eq(&item_type.name_en),
+            ))
+            .execute(self.conn)?;
+        self.bump_config_version()
+    }
+
+    /// Writes everything of a reader category but its code.
+    pub fn update_category(&mut self, category: &Category) -> Result<(), StoreError> {
+        diesel::update(reader_categories::table.find(category.id.get()))
+            .set((
+                reader_categories::name_zh.eq(&category.name_zh),
+                reader_categories::name_en.eq(&category.name_en),
+                reader_categories::reading_only.eq(category.reading_only),
+                reader_categories::child.eq(category.child),
+                reader_categories::institutional.eq(category.institutional),
+                reader_categories::min_age_years.eq(category.min_age_years.map(i32::from)),
+                reader_categories::max_age_years.eq(category.max_age_years.map(i32::from)),
+            ))
+            .execute(self.conn)?;
+        self.bump_config_version()
+    }
+}

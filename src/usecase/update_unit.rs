@@ -1,0 +1,84 @@
+//! What may change of a unit: its name, what it does, where it stands. Not for: moving it in the tree, or its code, which
+//! rules and devices name.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::create_unit::check_place;
+use super::named::Wrong;
+use super::unit_view::UnitView;
+use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use crate::auth::Right;
+use crate::domain::event::EventKind;
+use crate::store::events::Event;
+use crate::store::ids::IdRun;
+use crate::store::tx::WriteTx;
+use crate::store::{Once, Store};
+
+/// What is asked for; `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateUnit {
+    pub code: String,
+    pub name: Option<String>,
+    pub active: Option<bool>,
+    pub lends: Option<bool>,
+    pub pickup_point: Option<bool>,
+    pub adult_only: Option<bool>,
+    pub always_open: Option<bool>,
+    /// Degrees, WGS 84; both or none.
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+}
+
+/// Changes a unit.
+///
+/// # Errors
+/// `NotFound`; `Forbidden` outside the caller's subtree; `Invalid` naming every wrong field; a failure of the store.
+pub async fn update_unit(
+    store: &Arc<Store>,
+    caller: &Caller,
+    command: UpdateUnit,
+    key: Option<IdempotencyKey>,
+) -> Result<Once<UnitView>> {
+    caller.require_somewhere(Right::ManageUnits)?;
+    let ids = store.take_ids::<UseCaseError>(1).await?;
+    let who = caller.clone();
+    let claim = key.map(|key| key.claim(caller));
+    store
+        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
+        .await
+}
+
+fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateUnit, mut ids: IdRun) -> Result<UnitView> {
+    let network = tx.network()?;
+    let before = network
+        .units()
+        .by_code(&command.code)
+        .ok_or(UseCaseError::NotFound("unit"))?;
+    caller.require(Right::ManageUnits, before.id, &network)?;
+    let mut wrong = Wrong::default();
+    check_place(command.latitude, command.longitude, &mut wrong);
+    if before.parent.is_none() && command.active == Some(false) {
+        wrong.say("active", "the root of the network stays active");
+    }
+    wrong.check()?;
+    let mut unit = before.clone();
+    unit.name = command.name.clone().unwrap_or(unit.name);
+    unit.active = command.active.unwrap_or(unit.active);
+    unit.lends = command.lends.unwrap_or(unit.lends);
+    unit.pickup_point = command.pickup_point.unwrap_or(unit.pickup_point);
+    unit.adult_only = command.adult_only.unwrap_or(unit.adult_only);
+    unit.always_open = command.always_open.unwrap_or(unit.always_open);
+    unit.latitude = command.latitude.or(unit.latitude);
+    unit.longitude = command.longitude.or(unit.longitude);
+    tx.update_unit(&unit)?;
+    let event = Event::new(EventKind::UnitChanged, tx.now(), unit.id, caller.channel().code())
+        .by(caller.staff(), caller.device())
+        .detail(
+            json!({"changed": "unit", "active": unit.active, "lends": unit.lends, "pickup_point": unit.pickup_point,
+            "adult_only": unit.adult_only, "always_open": unit.always_open}),
+        );
+    tx.append_event(ids.next(), &event)?;
+    Ok(UnitView::of(&unit, &network))
+}
