@@ -5,7 +5,7 @@
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
@@ -14,22 +14,17 @@ use crate::app::App;
 use crate::config::HttpConfig;
 
 /// Nothing of an answer of the API is ever shown as a page.
-const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// The page brings its own scripts and asks this server only. Its styles are partly set by script, its pictures partly inline.
-const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-);
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// What a page of an allowed origin may send.
-const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
-const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type, idempotency-key, if-match");
+const ALLOWED_METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
+const ALLOWED_HEADERS: &str = "authorization, content-type, idempotency-key, if-match";
 /// What it may read beside the body.
-const EXPOSED_HEADERS: HeaderValue =
-    HeaderValue::from_static("location, retry-after, idempotency-replayed, etag, www-authenticate");
+const EXPOSED_HEADERS: &str = "location, retry-after, idempotency-replayed, etag, www-authenticate";
 /// How long a browser may remember the answer to a preflight, in seconds.
-const PREFLIGHT_S: HeaderValue = HeaderValue::from_static("600");
-
-const SHARING: [HeaderName; 2] = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD];
+const PREFLIGHT_S: &str = "600";
 
 /// The middleware, outside the boundary. What breaks there answers with the same headers (`Problem::error_response`).
 ///
@@ -49,7 +44,7 @@ pub async fn add(request: ServiceRequest, next: Next<BoxBody>) -> Result<Service
     let headers = response.headers_mut();
     of_every_answer(headers);
     if is_docs {
-        headers.insert(header::CONTENT_SECURITY_POLICY, DOCS_POLICY);
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
     }
     if is_api && !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -64,7 +59,7 @@ pub async fn add(request: ServiceRequest, next: Next<BoxBody>) -> Result<Service
 pub fn of_every_answer(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, API_POLICY);
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(API_POLICY));
 }
 
 /// What the configuration of this node adds.
@@ -80,7 +75,10 @@ fn of_node(config: &HttpConfig, origin: Option<HeaderValue>, headers: &mut Heade
     }
     if let Some(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static(EXPOSED_HEADERS),
+        );
     }
 }
 
@@ -99,7 +97,8 @@ fn allowed_origin(config: &HttpConfig, headers: &HeaderMap) -> Option<HeaderValu
 
 /// A browser asks beforehand whether a page may send such a request.
 fn is_preflight(request: &ServiceRequest) -> bool {
-    request.method() == Method::OPTIONS && SHARING.iter().all(|name| request.headers().contains_key(name))
+    let asks = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD];
+    request.method() == Method::OPTIONS && asks.iter().all(|name| request.headers().contains_key(name))
 }
 
 fn preflight() -> HttpResponse {
