@@ -99,9 +99,9 @@ pub enum Right {
     ReadReader,
     /// listReaderLoans, listReaderHolds: what a person reads is more private than that they are a reader.
     ReadBorrowing,
-    /// searchBibs, getBib, listBibItems, getItem
+    /// searchBibs, getBib, listBibVersions, getBibVersion, listBibItems, getItem
     ReadCatalogue,
-    /// addItem
+    /// createBib, updateBib, addItem, updateItem, moveItem, withdrawItem: cataloguers' work.
     ManageItems,
     /// checkOut
     CheckOut,

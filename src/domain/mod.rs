@@ -36,6 +36,7 @@ pub mod rules_check;
 pub mod rules_toml;
 pub mod unit;
 pub mod void_loan;
+pub mod withdraw_item;
 
 mod judge_reader;
 mod refusal_table;

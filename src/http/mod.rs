@@ -20,6 +20,7 @@ pub mod measure;
 pub mod metrics;
 pub mod openapi;
 pub mod operations;
+pub mod precondition;
 pub mod problem;
 pub mod problem_help;
 pub mod query;

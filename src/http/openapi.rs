@@ -118,6 +118,8 @@ failures! {
     LookFailures = 400 401 403 404 429 500 503;
     /// Of a change.
     ChangeFailures = 400 401 403 409 413 415 422 429 500 503;
+    /// Of a change to a version that was seen.
+    ChangeVersionFailures = 400 401 403 404 409 412 413 415 422 428 429 500 503;
     /// Of a change to one thing that must exist.
     ChangeOneFailures = 400 401 403 404 409 413 415 422 429 500 503;
 }
@@ -133,6 +135,8 @@ fn failure(status: u16) -> (String, RefOr<Response>) {
         409 => {
             "The rules say no (`refusals` lists every reason), the state excludes it, somebody was first, or a barcode has several owners (`owners`)"
         }
+        412 => "It was changed meanwhile; look again",
+        428 => "`If-Match` is missing: say which version you saw",
         413 => "The body is over the limit",
         415 => "The body is not JSON in UTF-8",
         422 => {

@@ -62,11 +62,13 @@ codes! {
     AmbiguousBarcode = "ambiguous_barcode" 409, "The barcode belongs to several owners", "条码对应多个产权馆";
     WrongState = "wrong_state" 409, "Not possible in this state", "当前状态不能办理";
     Conflict = "conflict" 409, "Somebody else was first", "与其他操作冲突";
+    PreconditionFailed = "precondition_failed" 412, "It was changed meanwhile", "内容已被他人修改";
     BodyTooLarge = "body_too_large" 413, "The request body is too large", "请求内容过大";
     HeadersTooLarge = "headers_too_large" 431, "The request line and headers are too large", "请求头过大";
     UnsupportedMediaType = "unsupported_media_type" 415, "The body must be JSON", "请求内容须为 JSON";
     InvalidFields = "invalid_fields" 422, "Some fields are not valid", "部分字段无效";
     IdempotencyKeyReused = "idempotency_key_reused" 422, "The idempotency key was used with another request", "幂等键已用于其他请求";
+    PreconditionRequired = "precondition_required" 428, "Say which version you saw", "须注明所见版本";
     TooManyLogIns = "too_many_log_ins" 429, "Too many log-ins failed", "登录失败次数过多";
     TooManyRequests = "too_many_requests" 429, "Too many requests", "请求过于频繁";
     Internal = "internal" 500, "Something broke", "系统内部错误";
@@ -235,7 +237,7 @@ impl Problem {
     fn of_fields(code: Code, errors: Vec<FieldError>) -> Self {
         let mut problem = Self::of(code);
         let shown = |error: FieldError| FieldProblem {
-            field: error.field.to_owned(),
+            field: error.field.into_owned(),
             reason: error.reason,
         };
         problem.0.errors = errors.into_iter().map(shown).collect();
@@ -258,7 +260,8 @@ impl Problem {
         problem
     }
 
-    pub(super) fn body(&self) -> ProblemBody<'_> {
+    /// As JSON shows it.
+    pub fn body(&self) -> ProblemBody<'_> {
         let Inner {
             code,
             detail,
@@ -334,6 +337,8 @@ impl From<UseCaseError> for Problem {
             UseCaseError::Unauthenticated => Self::of(Code::Unauthenticated),
             UseCaseError::TooManyLogIns { wait_s } => Self::of(Code::TooManyLogIns).retry_after(wait_s),
             UseCaseError::State(state) => Self::of(Code::WrongState).detail(state),
+            UseCaseError::Stale(version) => Self::of(Code::PreconditionFailed)
+                .detail(format!("it is at version {version} now: look again, then change it")),
             UseCaseError::Busy => Self::of(Code::Busy),
             UseCaseError::Store(error) => error.into(),
             UseCaseError::Internal(cause) => Self::of(Code::Internal).cause(cause),

@@ -46,6 +46,8 @@ pub struct BibView {
     pub clc_class: Option<String>,
     pub language: Option<String>,
     pub open_holds: i32,
+    /// From 1; grows with every change of the record.
+    pub version: i64,
 }
 
 macro_rules! view_columns {
@@ -63,6 +65,7 @@ macro_rules! view_columns {
             bibs::clc_class,
             bibs::language,
             bibs::open_holds,
+            bibs::version,
         )
     };
 }

@@ -127,6 +127,20 @@ diesel::table! {
         open_holds -> Integer,
         created_at -> BigInt,
         updated_at -> BigInt,
+        version -> BigInt,
+        changed_by -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    bib_versions (bib_id, version) {
+        bib_id -> BigInt,
+        version -> BigInt,
+        container -> Text,
+        encoding -> Text,
+        marc -> Binary,
+        staff_id -> Nullable<BigInt>,
+        made_at -> BigInt,
     }
 }
 
@@ -443,6 +457,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     rule_sets,
     bibs,
     bib_isbns,
+    bib_versions,
     items,
     readers,
     cards,

@@ -1,5 +1,7 @@
 //! How a use case ends when it does not succeed. "Refused" (a rule said no) and "failed" (something broke) are different.
 
+use std::borrow::Cow;
+
 use crate::domain::refusal::Refusals;
 use crate::store::StoreError;
 use crate::store::job::FromStore;
@@ -8,15 +10,15 @@ use crate::store::job::FromStore;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// As the API names it.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// What is wrong, and what would be right.
     pub reason: String,
 }
 
 impl FieldError {
-    pub fn new(field: &'static str, reason: impl Into<String>) -> Self {
+    pub fn new(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Self {
-            field,
+            field: field.into(),
             reason: reason.into(),
         }
     }
@@ -60,6 +62,9 @@ pub enum UseCaseError {
     /// The thing is in a state that excludes this.
     #[error("{0}")]
     State(String),
+    /// The thing is not any more what the caller saw.
+    #[error("it is at version {0} now")]
+    Stale(i64),
     /// Too many secrets are being checked just now.
     #[error("too much work is waiting")]
     Busy,
@@ -73,7 +78,7 @@ pub enum UseCaseError {
 
 impl UseCaseError {
     /// One wrong field.
-    pub fn field(field: &'static str, reason: impl Into<String>) -> Self {
+    pub fn field(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::new(field, reason)])
     }
 }

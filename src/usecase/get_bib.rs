@@ -35,6 +35,9 @@ pub struct BibView {
     pub format: String,
     /// Holds waiting or set aside.
     pub open_holds: i32,
+    /// From 1; grows with every change of the record. `updateBib` wants it in `If-Match`.
+    #[schema(example = 1)]
+    pub version: i64,
 }
 
 impl BibView {
@@ -52,6 +55,7 @@ impl BibView {
             control_number: row.control_number,
             format: row.format,
             open_holds: row.open_holds,
+            version: row.version,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::unit::Unit;
 pub(super) struct Wrong(Vec<FieldError>);
 
 impl Wrong {
-    pub(super) fn say(&mut self, field: &'static str, reason: impl Into<String>) {
+    pub(super) fn say(&mut self, field: impl Into<std::borrow::Cow<'static, str>>, reason: impl Into<String>) {
         self.0.push(FieldError::new(field, reason));
     }
 

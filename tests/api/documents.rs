@@ -7,21 +7,25 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, run};
 use crate::database::Engine;
 
-const OPERATIONS: [&str; 41] = [
+const OPERATIONS: [&str; 49] = [
     "addClosedDays",
     "addItem",
     "cancelHold",
     "checkIn",
     "checkOut",
+    "createBib",
     "createStaff",
     "createUnit",
     "explainRule",
     "getBib",
+    "getBibVersion",
     "getItem",
     "getReader",
     "getUnit",
     "importCalendar",
+    "itemBatch",
     "listBibItems",
+    "listBibVersions",
     "listCollections",
     "listItemTypes",
     "listReaderCategories",
@@ -33,6 +37,7 @@ const OPERATIONS: [&str; 41] = [
     "logIn",
     "logOut",
     "logOutEverywhere",
+    "moveItem",
     "placeHold",
     "receiveTransit",
     "refreshToken",
@@ -46,9 +51,12 @@ const OPERATIONS: [&str; 41] = [
     "setReaderCategory",
     "setStaffPassword",
     "setUnitHours",
+    "updateBib",
+    "updateItem",
     "updateStaff",
     "updateUnit",
     "voidLoan",
+    "withdrawItem",
 ];
 
 fn document() -> Value {
@@ -117,7 +125,8 @@ fn every_operation_is_served_and_asks_who_calls() {
             let address = path
                 .replace("{id}", "1")
                 .replace("{code}", "x")
-                .replace("{collection}", "x");
+                .replace("{collection}", "x")
+                .replace("{version}", "1");
             let answer = app.request(&method, &address).send();
             if operation["security"].is_array() {
                 answer.expect_problem(401, "unauthenticated");

@@ -9,6 +9,7 @@ mod database;
 mod administration;
 mod bad_input;
 mod bibs;
+mod cataloguing;
 mod circulation;
 mod contract;
 mod database_trouble;

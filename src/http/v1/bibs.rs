@@ -10,6 +10,7 @@ use crate::http::answer::{self, Answer};
 use crate::http::extract::Anyone;
 use crate::http::input::{Cursor, Limit, PageBody, Text, page, text};
 use crate::http::openapi::{ListFailures, LookFailures};
+use crate::http::precondition;
 use crate::http::query::Parameters;
 use crate::usecase::get_bib::{self, BibView};
 use crate::usecase::get_item::ItemView;
@@ -64,9 +65,10 @@ pub async fn search_bibs(app: web::Data<App>, who: Anyone, search: Parameters<Bi
 /// One bib.
 #[utoipa::path(get, path = "/api/v1/bibs/{id}", operation_id = "getBib", tag = "bibs", params(("id" = i64, Path)),
     security(("bearer" = [])),
-    responses((status = 200, description = "The bib", body = BibView), LookFailures))]
+    responses((status = 200, description = "The bib", body = BibView, headers(("ETag" = String, description = "Its version, for `If-Match`"))), LookFailures))]
 pub async fn get_bib(app: web::Data<App>, who: Anyone, id: web::Path<i64>) -> Answer {
-    answer::ok(&get_bib::get_bib(&app.store, &who.caller, BibId::new(*id)).await?)
+    let bib = get_bib::get_bib(&app.store, &who.caller, BibId::new(*id)).await?;
+    precondition::tagged(answer::ok(&bib), bib.version)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

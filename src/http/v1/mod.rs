@@ -1,11 +1,14 @@
 //! Version 1 of the API: one file per resource, each with its handlers and their own request types.
 
 pub mod accounts;
+pub mod bib_records;
 pub mod bibs;
 pub mod calendars;
 pub mod circulation;
 pub mod consent;
 pub mod holds;
+pub mod item_batches;
+pub mod item_changes;
 pub mod items;
 pub mod loans;
 pub mod log_in_body;
@@ -47,12 +50,26 @@ fn circulation_routes(config: &mut ServiceConfig) {
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
+    let bibs = resource("/bibs")
+        .route(get().to(bibs::search_bibs))
+        .route(post().to(bib_records::create_bib));
+    let bib = resource("/bibs/{id}")
+        .route(get().to(bibs::get_bib))
+        .route(put().to(bib_records::update_bib));
+    let item = resource("/items/{id}")
+        .route(get().to(items::get_item))
+        .route(patch().to(item_changes::update_item));
     config
-        .service(resource("/bibs").route(get().to(bibs::search_bibs)))
-        .service(resource("/bibs/{id}").route(get().to(bibs::get_bib)))
+        .service(bibs)
+        .service(bib)
+        .service(resource("/bibs/{id}/versions").route(get().to(bib_records::list_bib_versions)))
+        .service(resource("/bibs/{id}/versions/{version}").route(get().to(bib_records::get_bib_version)))
         .service(resource("/bibs/{id}/items").route(get().to(bibs::list_bib_items)))
         .service(resource("/items").route(post().to(items::add_item)))
-        .service(resource("/items/{id}").route(get().to(items::get_item)));
+        .service(item)
+        .service(resource("/items/{id}/moves").route(post().to(item_changes::move_item)))
+        .service(resource("/items/{id}/withdrawal").route(post().to(item_changes::withdraw_item)))
+        .service(resource("/item-batches").route(post().to(item_batches::item_batch)));
 }
 
 fn network_routes(config: &mut ServiceConfig) {
@@ -108,7 +125,10 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         staff::Document::openapi(),
         readers::Document::openapi(),
         bibs::Document::openapi(),
+        bib_records::Document::openapi(),
         items::Document::openapi(),
+        item_changes::Document::openapi(),
+        item_batches::Document::openapi(),
         circulation::Document::openapi(),
         loans::Document::openapi(),
         holds::Document::openapi(),

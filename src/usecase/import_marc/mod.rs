@@ -3,7 +3,7 @@
 //! Not for: reading MARC (see `catalogue::marc`), or items. A holding in a record names no barcode, so no item can be
 //! made of it.
 
-mod parse;
+pub(super) mod parse;
 mod write;
 
 use std::io::BufRead;

@@ -1,0 +1,78 @@
+//! Against lost updates: an answer carries the version it shows as `ETag`, a change says in `If-Match` which one it saw.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{FromRequest, HttpRequest};
+use utoipa::IntoParams;
+
+use super::answer::Answer;
+use super::problem::{Code, Problem};
+
+/// The version a change was made from.
+pub struct IfMatch(pub i64);
+
+impl FromRequest for IfMatch {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(seen(request.headers().get(header::IF_MATCH)))
+    }
+}
+
+fn seen(value: Option<&HeaderValue>) -> Result<IfMatch, Problem> {
+    let value = value.ok_or_else(|| {
+        Problem::of(Code::PreconditionRequired).detail("If-Match must be the ETag that getBib answered")
+    })?;
+    // `*` and lists would let through what the caller never saw; no such tag was given out, so it matches nothing.
+    let version = value.to_str().ok().and_then(|text| {
+        let text = text.trim().strip_prefix('"')?.strip_suffix('"')?;
+        text.parse().ok()
+    });
+    version
+        .map(IfMatch)
+        .ok_or_else(|| Problem::of(Code::PreconditionFailed).detail("If-Match is no ETag of this resource"))
+}
+
+/// The answer with the version it shows.
+///
+/// # Errors
+/// Those of the answer.
+pub fn tagged(answer: Answer, version: i64) -> Answer {
+    let mut response = answer?;
+    if let Ok(value) = HeaderValue::from_str(&format!("\"{version}\"")) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    Ok(response)
+}
+
+/// The header of changes to what has versions.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only describes; `IfMatch` reads it")]
+pub struct IfMatchHeader {
+    /// The `ETag` of the version the change was made from.
+    #[param(rename = "If-Match", example = "\"1\"")]
+    if_match: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_tag_that_was_given_out_is_a_version() {
+        let read = |text: &str| seen(Some(&HeaderValue::from_str(text).expect("a value"))).map(|seen| seen.0);
+        assert_eq!(read("\"3\"").expect("a version"), 3);
+        for other in ["3", "*", "W/\"3\"", "\"3\", \"4\"", "\"\"", "\"x\""] {
+            assert_eq!(
+                read(other).expect_err("none").code(),
+                Code::PreconditionFailed,
+                "{other}"
+            );
+        }
+        assert_eq!(seen(None).err().expect("missing").code(), Code::PreconditionRequired);
+    }
+}
