@@ -95,9 +95,14 @@ mod tests {
 
     use super::*;
 
+    /// Lines of the header: name and value.
+    type Lines<'a> = &'a [(&'static str, &'a str)];
+    /// The peer, the headers it sent, and the client behind it.
+    type Case<'a> = (&'a str, Lines<'a>, &'a str);
+
     const TRUSTED: &str = "10.0.0.0/8, 2001:db8::/32";
 
-    fn client(peer: &str, header: ForwardedHeader, lines: &[(&'static str, &str)]) -> String {
+    fn client(peer: &str, header: ForwardedHeader, lines: Lines<'_>) -> String {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(
@@ -112,7 +117,7 @@ mod tests {
     #[test]
     fn only_known_proxies_are_believed_and_only_about_their_own_peer() {
         const X: &str = "x-forwarded-for";
-        let cases: &[(&str, &[(&'static str, &str)], &str)] = &[
+        let cases: &[Case<'_>] = &[
             ("192.0.2.7", &[(X, "198.51.100.1")], "192.0.2.7"), // spoofed by the client
             ("192.0.2.7", &[], "192.0.2.7"),
             ("10.0.0.1", &[], "10.0.0.1"),
@@ -158,7 +163,7 @@ mod tests {
     #[test]
     fn the_standard_header_is_read_the_same_way() {
         const F: &str = "forwarded";
-        let cases: &[(&str, &[(&'static str, &str)], &str)] = &[
+        let cases: &[Case<'_>] = &[
             ("192.0.2.7", &[(F, "for=198.51.100.1")], "192.0.2.7"),
             (
                 "10.0.0.1",

@@ -149,7 +149,11 @@ async fn draft_of_server(
         })
         .await?;
         let audited = audit(options, Target::Postgres(scratch.url.clone()), progress).await;
-        blocking(move || Ok(drop(scratch))).await?;
+        blocking(move || {
+            drop(scratch);
+            Ok(())
+        })
+        .await?;
         audited?;
     }
     Ok((draft, contents))
