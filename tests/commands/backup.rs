@@ -76,7 +76,7 @@ fn a_backup_taken_under_load_is_sound_when_restored() {
         );
         for (said, backup) in taken.iter().rev().take(3) {
             assert_eq!(mode(backup), 0o600);
-            assert_eq!(remains(backup), [PathBuf::new(); 0], "{engine:?}");
+            assert!(remains(backup).is_empty(), "{engine:?}");
             let copy = Tongjie::new(engine);
             let restored = copy.succeeds(&["restore", &text(backup)]);
             assert_eq!(count(&restored, "loans"), count(said, "loans"));
@@ -333,7 +333,7 @@ fn a_copy_of_an_unsound_database_is_not_kept_when_verified() {
         let source = Tongjie::with_demo(engine);
         let backup = source.file("verified");
         source.succeeds(&["backup", &text(&backup), "--verify"]);
-        assert_eq!(remains(&backup), [PathBuf::new(); 0], "{engine:?}");
+        assert!(remains(&backup).is_empty(), "{engine:?}");
         Tongjie::new(engine).succeeds(&["restore", &text(&backup)]);
         source.sql("UPDATE daily_counts SET n = n + 1 WHERE kind = 'loan_made'");
         let unsound = source.file("unsound");
