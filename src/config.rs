@@ -10,7 +10,6 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chrono_tz::Tz;
 use secrecy::{ExposeSecret, SecretString};
@@ -352,18 +351,6 @@ impl Config {
         check_origins(&http.cors_origins)?;
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
         rates.check()
-    }
-}
-
-impl AuthConfig {
-    #[must_use]
-    pub fn access_ttl(&self) -> Duration {
-        Duration::from_secs(u64::from(self.access_minutes) * 60)
-    }
-
-    #[must_use]
-    pub fn refresh_ttl(&self) -> Duration {
-        Duration::from_secs(u64::from(self.refresh_days) * 24 * 3600)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Settings of what protects the door: rate limits, keys, origins; and what makes no sense in them.
 
+use std::time::Duration;
+
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
@@ -54,6 +56,16 @@ pub(super) fn check_origins(origins: &str) -> Result<(), ConfigError> {
 }
 
 impl AuthConfig {
+    #[must_use]
+    pub fn access_ttl(&self) -> Duration {
+        Duration::from_secs(u64::from(self.access_minutes) * 60)
+    }
+
+    #[must_use]
+    pub fn refresh_ttl(&self) -> Duration {
+        Duration::from_secs(u64::from(self.refresh_days) * 24 * 3600)
+    }
+
     /// The replaced keys of the configuration, the latest first.
     pub(crate) fn old_keys(&self) -> impl Iterator<Item = &str> {
         let listed = self.old_signing_keys.as_ref().map(ExposeSecret::expose_secret);

@@ -29,6 +29,7 @@ pub static TERMS: &[Term] = &[
         r#""eyJhbGciOiJIUzI1NiJ9.e30.c2ln""#,
     ),
     term_of("active", "In use; false for what was closed or retired", "true"),
+    term_of("added", "What was added", "[]"),
     term_of(
         "alert_note",
         "Staff must read this before handing the item over or taking it back",
@@ -146,6 +147,7 @@ pub static TERMS: &[Term] = &[
         "The last day it is good for, in the network's zone",
         r#""2031-03-04""#,
     ),
+    term_of("failed", "How many were not done", "2"),
     term_of("fate", "What became of the row", r#""won""#),
     term_of(
         "field",
@@ -214,6 +216,7 @@ pub static TERMS: &[Term] = &[
     term_of("loan_id", "Number of the loan", "1088"),
     term_of("loaned_at", "When it was lent (UTC)", r#""2026-03-04T04:00:00Z""#),
     term_of("longitude", "Degrees east, WGS 84; both or none", "114.29"),
+    term_of("made_at", "When it was made (UTC)", r#""2026-03-04T04:00:00Z""#),
     term_of("max", "The highest count that is still allowed", "10"),
     term_of("membership", "What the unit has joined, for each item type", "[]"),
     term_of(
@@ -224,6 +227,8 @@ pub static TERMS: &[Term] = &[
     term_of("message_zh", "What is wrong, in Chinese", r#""该文献不外借。""#),
     term_of("min_age_years", "Lowest age in whole years that may borrow it", "12"),
     term_of("name", "Its name, as people say it", r#""江汉路街道分馆""#),
+    term_of("name_en", "Its name in English", r#""Book""#),
+    term_of("name_zh", "Its name in Chinese", r#""图书""#),
     term_of(
         "next_cursor",
         "Goes into `cursor` for the next page",
@@ -337,6 +342,7 @@ pub static TERMS: &[Term] = &[
         r#""librarian""#,
     ),
     term_of("roles", "Roles, each valid at a unit and everything below it", "[]"),
+    term_of("row", "Place in what was sent, from 0", "0"),
     term_of("rule_id", "Number of the row of the rules, within `rules_version`", "7"),
     term_of("rules_version", "Version of the rules that decided", "1"),
     term_of("secret", "A device's secret", r#""kiosk secret of 1042""#),
@@ -367,6 +373,7 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("unit_code", "Code of the unit", r#""B01""#),
     term_of("username", "Name to log in with", r#""b01.desk""#),
+    term_of("version", "Version of a record, from 1", "2"),
     term_of(
         "wanted_until",
         "The last day it is wanted, in the network's zone",

@@ -33,6 +33,8 @@ pub struct PartView {
     /// `database_read`, `database_write`, `migrations`, `disk`, or `server` while it stops.
     #[schema(example = "database_write")]
     pub part: &'static str,
+    /// It works.
+    #[schema(example = false)]
     pub ready: bool,
     /// What is wrong with it, in a word or two; the log says more.
     #[serde(skip_serializing_if = "Option::is_none")]

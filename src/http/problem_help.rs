@@ -83,6 +83,31 @@ static ROWS: &[(Code, &str, &str)] = &[
         "Make a new key for each act; use the old one only to repeat the same bytes.",
     ),
     (
+        Code::PreconditionFailed,
+        "Somebody changed it since the version named in `If-Match`.",
+        "Read it again, put your change on top of what it is now, and send that version's `ETag`.",
+    ),
+    (
+        Code::PreconditionRequired,
+        "A change to this needs `If-Match`, so that nobody's work is overwritten unseen.",
+        "Send the `ETag` of the version you changed in `If-Match`.",
+    ),
+    (
+        Code::HeadersTooLarge,
+        "The request line and the headers together are longer than `limits.header_bytes`.",
+        "Send shorter headers, or raise the limit.",
+    ),
+    (
+        Code::TooManyLogIns,
+        "Too many wrong secrets were tried for this account or from this address.",
+        "Wait `Retry-After` seconds. A person who forgot the secret has it set anew at a desk.",
+    ),
+    (
+        Code::TooManyRequests,
+        "This client asked more often than `rates` allows.",
+        "Wait `Retry-After` seconds; spread requests over time.",
+    ),
+    (
         Code::Internal,
         "Something broke that should not. Nothing was half done; `request_id` names it in the log.",
         "Report it with the `request_id`. Repeating is safe with an `Idempotency-Key`.",

@@ -33,6 +33,7 @@ pub mod loans;
 pub mod log_in_tallies;
 pub mod migrate;
 pub mod network;
+pub mod options;
 mod pools;
 mod postgres;
 pub mod readers;
@@ -49,7 +50,7 @@ pub mod writer;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use diesel::r2d2::Pool;
@@ -64,59 +65,7 @@ use self::writer::{Writer, WriterStats};
 use crate::clock::Clock;
 
 pub use self::error::StoreError;
-
-/// How a store is opened; every limit is a number of things or a duration.
-#[derive(Debug, Clone)]
-pub struct StoreOptions {
-    pub target: Target,
-    /// PostgreSQL connections.
-    pub pool_size: u32,
-    /// PostgreSQL: changes carried out at once; the rest of the pool is left to reads.
-    pub write_workers: u32,
-    /// SQLite readers.
-    pub read_pool_size: u32,
-    pub busy_timeout: Duration,
-    /// How long a job or a read waits for a connection before it is answered `Unavailable`.
-    pub connect_timeout: Duration,
-    /// PostgreSQL: how long a statement waits for a row another transaction holds.
-    pub lock_timeout: Duration,
-    /// PostgreSQL: how long one statement of a read may take.
-    pub read_timeout: Duration,
-    /// PostgreSQL: how long one statement of a change may take.
-    pub write_timeout: Duration,
-    /// Write jobs that may wait; one more is answered `Busy`.
-    pub queue_limit: usize,
-    /// Jobs in one commit.
-    pub group_limit: usize,
-    pub slow_statement: Duration,
-    /// SQLite: the file may not grow beyond so many pages; a write that needs more is answered `Unavailable`.
-    pub max_pages: Option<u32>,
-    pub zone: chrono_tz::Tz,
-    pub clock: Clock,
-}
-
-impl StoreOptions {
-    /// The usual limits.
-    pub fn new(target: Target, zone: chrono_tz::Tz, clock: Clock) -> Self {
-        Self {
-            target,
-            pool_size: 16,
-            write_workers: 4,
-            read_pool_size: 4,
-            busy_timeout: Duration::from_secs(5),
-            connect_timeout: Duration::from_secs(5),
-            lock_timeout: Duration::from_secs(10),
-            read_timeout: Duration::from_secs(30),
-            write_timeout: Duration::from_secs(120),
-            queue_limit: 1024,
-            group_limit: 256,
-            slow_statement: Duration::from_millis(250),
-            max_pages: None,
-            zone,
-            clock,
-        }
-    }
-}
+pub use self::options::StoreOptions;
 
 /// The answer to a call that may have been made before.
 #[derive(Debug, Clone, PartialEq, Eq)]

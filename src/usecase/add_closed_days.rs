@@ -40,13 +40,18 @@ pub struct AddClosedDays {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClosedDaysAdded {
     /// True: nothing was changed.
+    #[schema(example = true)]
     pub dry_run: bool,
+    /// Ranges that were added.
     pub added: Vec<ClosedDaysView>,
     /// Ranges the unit has already.
+    #[schema(example = 0)]
     pub already_there: u64,
     /// Ranges that lie behind, left out.
+    #[schema(example = 0)]
     pub past: u64,
     /// Open loans that are due on the new days. Done in earnest, those due by rule move to the next open day.
+    #[schema(example = 1)]
     pub affected_loans: u64,
     /// The first 100 of them.
     pub loans: Vec<AffectedLoan>,

@@ -42,6 +42,7 @@ pub struct Warning {
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BibOutcome {
+    /// The bib as it is now.
     pub bib: BibView,
     /// Taken all the same.
     pub warnings: Vec<Warning>,
@@ -53,9 +54,12 @@ impl Outcome for BibOutcome {}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct BibVersionView {
     /// From 1.
+    #[schema(example = 2)]
     pub version: i64,
     /// The member of staff who made it; absent for an import.
+    #[schema(example = 1003)]
     pub staff_id: Option<i64>,
+    /// When (UTC).
     pub made_at: DateTime<Utc>,
 }
 
@@ -75,12 +79,13 @@ pub struct BibVersionRecord {
     #[serde(flatten)]
     pub line: BibVersionView,
     /// `marc21` or `cnmarc`: what the bib is now.
+    #[schema(example = "marc21")]
     pub format: String,
     /// 24 characters.
-    #[schema(example = "00000nam a2200000   4500")]
+    #[schema(value_type = String, example = "00000nam a2200000   4500")]
     pub leader: Value,
     /// MARC-in-JSON.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<Object>, example = json!([{"001": "012009000456"}]))]
     pub fields: Value,
 }
 

@@ -31,8 +31,10 @@ pub struct SetUnitHours {
 /// A unit with its new hours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HoursSet {
+    /// The unit with its new hours.
     pub unit: UnitDetail,
     /// Open loans that were due on a day closed by now: they moved to the next open day.
+    #[schema(example = 1)]
     pub moved_loans: u64,
     /// The first 100 of them.
     pub loans: Vec<AffectedLoan>,

@@ -228,7 +228,7 @@ fn collections_item_types_and_categories_are_set_by_their_code(app: &TestApp) {
         "/api/v1/units/B1/collections/f",
         json!({"name": "x", "return_policy": "float", "float_cap": 1}),
     )
-    .expect_fields(400, &["float_cap"]);
+    .expect_fields(422, &["float_cap"]);
 
     let manga = json!({"name_zh": "漫画", "name_en": "Comic", "parent": "book"});
     put(&manager, "/api/v1/item-types/comic", manga.clone()).expect_problem(403, "forbidden");
@@ -390,5 +390,5 @@ fn a_pin_is_set_by_its_reader_or_by_staff(app: &TestApp) {
         .expect(201)
         .body;
     let device = device["access_token"].as_str().expect("a token").to_owned();
-    put(&device, id, json!({"pin": "481517"})).expect_problem(401, "unauthenticated");
+    put(&device, id, json!({"pin": "481517"})).expect_problem(403, "forbidden");
 }

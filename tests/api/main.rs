@@ -24,6 +24,7 @@ mod metrics;
 mod protection;
 mod readers;
 mod rights_matrix;
+mod rights_requests;
 mod rights_scene;
 mod rules;
 mod sessions;

@@ -65,7 +65,7 @@ impl From<MarcRecord> for BibRecord {
     request_body = MarcRecord, security(("bearer" = [])),
     responses(
         (status = 201, description = "The bib, and what is unusual in the record", body = BibOutcome,
-            headers(("Location" = String), ("ETag" = String))),
+            headers(("Location" = String, description = "Where it is"), ("ETag" = String, description = "Its version, for `If-Match`"))),
         ChangeFailures))]
 pub async fn create_bib(app: web::Data<App>, who: Staff, request: Changing<MarcRecord>) -> Answer {
     let made = create_bib::create_bib(&app.store, &who.caller, request.body.into(), request.key).await?;
@@ -79,7 +79,7 @@ pub async fn create_bib(app: web::Data<App>, who: Staff, request: Changing<MarcR
     request_body = MarcRecord, security(("bearer" = [])),
     responses(
         (status = 200, description = "The bib, and what is unusual in the record", body = BibOutcome,
-            headers(("ETag" = String))),
+            headers(("ETag" = String, description = "Its version now, for `If-Match`"))),
         ChangeVersionFailures))]
 pub async fn update_bib(
     app: web::Data<App>,

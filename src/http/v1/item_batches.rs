@@ -40,6 +40,7 @@ pub struct ItemBatch {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BatchRow {
     /// From 0, as `rows` was sent.
+    #[schema(example = 0)]
     row: usize,
     /// The HTTP status the single operation would have answered.
     #[schema(example = 200)]
@@ -57,7 +58,10 @@ pub struct BatchRow {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BatchOutcome {
     /// Rows done, now or by an earlier call with the same key.
+    #[schema(example = 998)]
     done: usize,
+    /// Rows not done; each says why.
+    #[schema(example = 2)]
     failed: usize,
     /// In the order they were sent.
     rows: Vec<BatchRow>,
