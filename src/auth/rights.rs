@@ -99,7 +99,7 @@ pub enum Right {
     ReadReader,
     /// listReaderLoans, listReaderHolds: what a person reads is more private than that they are a reader.
     ReadBorrowing,
-    /// searchBibs, getBib, listBibVersions, getBibVersion, listBibItems, getItem
+    /// searchBibs, getBib, listBibItems, getItem; of staff also listBibVersions and getBibVersion, which say who changed a record
     ReadCatalogue,
     /// createBib, updateBib, addItem, updateItem, moveItem, withdrawItem: cataloguers' work.
     ManageItems,

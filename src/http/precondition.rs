@@ -26,11 +26,16 @@ fn seen(value: Option<&HeaderValue>) -> Result<IfMatch, Problem> {
     let value = value.ok_or_else(|| {
         Problem::of(Code::PreconditionRequired).detail("If-Match must be the ETag that getBib answered")
     })?;
-    // `*` and lists would let through what the caller never saw; no such tag was given out, so it matches nothing.
-    let version = value.to_str().ok().and_then(|text| {
-        let text = text.trim().strip_prefix('"')?.strip_suffix('"')?;
-        text.parse().ok()
-    });
+    let text = value.to_str().map(str::trim).unwrap_or_default();
+    if text != "*" && !text.ends_with('"') {
+        return Err(Problem::malformed(
+            "If-Match",
+            "must be the ETag that getBib answered, in its quotes",
+        ));
+    }
+    // `*`, weak tags and lists would let through what the caller never saw; no such tag was given out, so it matches nothing.
+    let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let version = quoted.and_then(|text| text.parse().ok());
     version
         .map(IfMatch)
         .ok_or_else(|| Problem::of(Code::PreconditionFailed).detail("If-Match is no ETag of this resource"))
@@ -54,7 +59,7 @@ pub fn tagged(answer: Answer, version: i64) -> Answer {
 #[expect(dead_code, reason = "only describes; `IfMatch` reads it")]
 pub struct IfMatchHeader {
     /// The `ETag` of the version the change was made from.
-    #[param(rename = "If-Match", example = "\"1\"")]
+    #[param(rename = "If-Match", example = "\"1\"", pattern = r#"^"[1-9][0-9]{0,17}"$"#)]
     if_match: String,
 }
 

@@ -51,7 +51,7 @@ impl ReadTx<'_> {
 
     /// One member of staff.
     pub fn staff_member(&mut self, id: StaffId) -> Result<Option<StaffRow>, StoreError> {
-        let found = self.staff_after(id.get() - 1, 1)?;
+        let found = self.staff_after(id.get().saturating_sub(1), 1)?;
         Ok(found.into_iter().find(|row| row.id == id.get()))
     }
 

@@ -1,6 +1,6 @@
 //! The network the rights matrix is tried on: the same things at three places, and everybody who may ask for them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tongjie::auth::{Audience, Grant, Role};
 
 use crate::app::{PASSWORD, ROOT, TestApp};
@@ -34,6 +34,8 @@ pub struct Things {
     pub unit_code: String,
     /// Who works here.
     pub member: i64,
+    /// Who has the highest role here.
+    pub chief: i64,
     pub reader: i64,
     pub card: String,
     /// A bib whose only item is out, with a hold on it.
@@ -52,6 +54,10 @@ pub struct Scene {
     pub own: Things,
     /// A bib for new items.
     pub bib: i64,
+    /// A bib whose record can be read.
+    pub record: i64,
+    /// At the root.
+    pub root_token: String,
     pub reader_token: String,
     pub device_token: String,
     /// Role and desk to token.
@@ -71,6 +77,8 @@ impl Scene {
         let unit = app.get(&app.root_token(), "/api/v1/units/M1").expect(200).id();
         app.device("kiosk-m1", unit, "a random secret");
         let device = app.log_in(&json!({"device_code": "kiosk-m1", "secret": "a random secret"}));
+        let root_token = app.root_token();
+        let made = app.post(&root_token, "/api/v1/bibs", &record("Sketches of Spain"));
         Self {
             reader_token: app.reader_token(&own.card),
             device_token: device.expect(201).body["access_token"]
@@ -80,6 +88,8 @@ impl Scene {
             places,
             own,
             bib: app.bib("西游记", None),
+            record: made.expect(201).body["bib"]["id"].as_i64().expect("an id"),
+            root_token,
             staff: staff(app),
         }
     }
@@ -92,6 +102,13 @@ impl Scene {
         let found = self.staff.iter().find(|(of, at, _)| (*of, *at) == (role, desk));
         &found.expect("everybody is at every desk").2
     }
+}
+
+/// A record as cataloguers send it.
+pub fn record(title: &str) -> Value {
+    json!({"format": "marc21", "leader": "00000nam a2200000   4500", "fields": [
+        {"245": {"ind1": "1", "ind2": "0", "subfields": [{"a": title}]}},
+    ]})
 }
 
 /// Everything once, at a place.
@@ -113,7 +130,8 @@ fn things(app: &TestApp, place: Place) -> Things {
     let (_, shelf_barcode) = app.item(app.bib("红楼梦", None), code, &json!({}));
     Things {
         unit_code: code.to_owned(),
-        member: member(app, code),
+        member: member(app, "read_only", code),
+        chief: member(app, "system", code),
         reader,
         card,
         bib,
@@ -125,9 +143,9 @@ fn things(app: &TestApp, place: Place) -> Things {
     }
 }
 
-fn member(app: &TestApp, code: &str) -> i64 {
+fn member(app: &TestApp, role: &str, code: &str) -> i64 {
     let body = json!({"username": format!("works.{}", app.next()), "name": "王老师", "password": PASSWORD,
-        "roles": [{"role": "read_only", "unit_code": code}]});
+        "roles": [{"role": role, "unit_code": code}]});
     app.post(&app.root_token(), "/api/v1/staff", &body).expect(201).id()
 }
 

@@ -232,7 +232,7 @@ fn staff_end_the_sessions_of_those_they_manage(app: &TestApp) {
     );
     end("?staff_id=1").expect_problem(404, "not_found");
     end("?reader_id=1").expect_problem(404, "not_found");
-    end(&format!("?reader_id={reader}&staff_id={below}")).expect_fields(400, &["reader_id"]);
+    end(&format!("?reader_id={reader}&staff_id={below}")).expect_fields(422, &["reader_id"]);
 }
 
 fn an_access_token_ends_after_its_minutes(app: &TestApp) {

@@ -3,7 +3,7 @@
 use actix_web::web;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::item_changes::{ItemCorrection, ItemMove, Withdrawal};
@@ -33,7 +33,7 @@ pub struct ItemBatch {
         {"op": "update", "item_id": 1001, "call_number": "I242.4/12"},
         {"op": "withdraw", "item_id": 1002, "reason": "worn out"}
     ]))]
-    rows: Vec<Value>,
+    rows: Vec<Map<String, Value>>,
 }
 
 /// What became of one row.
@@ -73,7 +73,7 @@ pub struct BatchOutcome {
     params(IdempotencyHeader), request_body = ItemBatch, security(("bearer" = [])),
     responses((status = 200, description = "A result per row", body = BatchOutcome), ChangeFailures))]
 pub async fn item_batch(app: web::Data<App>, who: Staff, request: Changing<ItemBatch>) -> Answer {
-    let rows = request.body.rows;
+    let rows: Vec<Value> = request.body.rows.into_iter().map(Value::Object).collect();
     if !(1..=MAX_ROWS).contains(&rows.len()) {
         let reason = format!("must be 1 to {MAX_ROWS} rows");
         return Err(UseCaseError::field("rows", reason).into());

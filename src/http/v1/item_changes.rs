@@ -53,14 +53,14 @@ pub struct ItemCorrection {
     for_children: Option<bool>,
     /// Lowest age in whole years that may borrow it.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<u8>)]
+    #[schema(value_type = Option<u8>, maximum = 255)]
     min_age_years: Option<Option<u8>>,
     /// Staff must read this before handing it over or taking it back.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 500)]
     alert_note: Option<Option<Text<500>>>,
     /// Loose parts to count (discs, maps); 1: the item alone.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 65535)]
     parts: Option<u16>,
 }
 

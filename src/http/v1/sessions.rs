@@ -14,9 +14,10 @@ use crate::http::answer::{self, Answer};
 use crate::http::client_address::client_network;
 use crate::http::extract::{Anyone, Changing, Nothing};
 use crate::http::input::{CodeText, Secret, Text, text};
-use crate::http::openapi::{LogOutFailures, LookFailures, SessionFailures};
+use crate::http::openapi::{ChangeOneFailures, LogOutFailures, SessionFailures};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
+use crate::usecase::UseCaseError;
 use crate::usecase::log_in::{self, LogIn};
 use crate::usecase::log_out_everywhere::{self, EndedSessions, Whose};
 use crate::usecase::session::SessionView;
@@ -169,17 +170,14 @@ pub struct WhoseSessions {
 /// nothing changes.
 #[utoipa::path(delete, path = "/api/v1/sessions", operation_id = "logOutEverywhere", tag = "sessions",
     params(WhoseSessions), security(("bearer" = [])),
-    responses((status = 200, description = "Ended", body = EndedSessions), LookFailures))]
+    responses((status = 200, description = "Ended", body = EndedSessions), ChangeOneFailures))]
 pub async fn log_out_everywhere(app: web::Data<App>, who: Anyone, whose: Parameters<WhoseSessions>) -> Answer {
     let whose = match (whose.0.staff_id, whose.0.reader_id) {
         (None, None) => Whose::Own,
         (Some(id), None) => Whose::Staff(StaffId::new(id)),
         (None, Some(id)) => Whose::Reader(ReaderId::new(id)),
         _ => {
-            return Err(Problem::malformed(
-                "reader_id",
-                "only one of staff_id and reader_id may be given",
-            ));
+            return Err(UseCaseError::field("reader_id", "only one of staff_id and reader_id may be given").into());
         }
     };
     answer::ok(&log_out_everywhere::log_out_everywhere(&app.store, &who.caller, whose).await?)

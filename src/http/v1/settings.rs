@@ -156,8 +156,10 @@ pub struct CategorySettings {
     #[serde(default)]
     institutional: bool,
     /// Whole years at registration, included; absent: any.
+    #[schema(maximum = 255)]
     min_age_years: Option<u8>,
     /// Whole years at registration, included; absent: any.
+    #[schema(maximum = 255)]
     max_age_years: Option<u8>,
 }
 
