@@ -1,5 +1,6 @@
 //! A reader's PIN: changed by the reader, who knows the old one, or reset by staff. Never at a device.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -8,7 +9,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::get_reader::only_itself;
-use super::session::audience_code;
+use super::log_in_attempt::Attempt;
+use super::session::{SessionTools, audience_code};
 use super::{Caller, IdempotencyKey, Result, UseCaseError, Who};
 use crate::auth::passwords::check_pin;
 use crate::auth::{Audience, PasswordService, Right};
@@ -39,13 +41,14 @@ pub struct PinSet {
 ///
 /// # Errors
 /// `NotFound` for a reader who is not there (for a reader: anybody else); `Invalid` for a PIN that is not good enough or an
-/// old one that is not right; `Forbidden`; `Busy`.
+/// old one that is not right; `TooManyLogIns` after too many of those; `Forbidden`; `Busy`.
 pub async fn set_pin(
     store: &Arc<Store>,
-    passwords: &PasswordService,
+    tools: SessionTools<'_>,
     caller: &Caller,
     command: SetPin,
     key: Option<IdempotencyKey>,
+    address: IpAddr,
 ) -> Result<Once<PinSet>> {
     let by_reader = match caller.who {
         Who::Reader { .. } => true,
@@ -62,18 +65,26 @@ pub async fn set_pin(
         .read(move |tx| tx.pin_of_reader(reader).map_err(UseCaseError::from))
         .await?;
     let old_hash = old_hash.ok_or(UseCaseError::NotFound("reader"))?;
-    // A replay was allowed when it was made: by then the old PIN is the new one.
-    let replayable = key.is_some();
-    if by_reader && !knows_it(passwords, &command, old_hash.clone(), replayable).await? {
-        return Err(UseCaseError::field("old_pin", "is not right"));
-    }
+    let guess = if by_reader {
+        // A replay was allowed when it was made: by then the old PIN is the new one.
+        let known = Known {
+            hash: old_hash.clone(),
+            replayable: key.is_some(),
+        };
+        Some(guess(store, tools, &command, known, address).await?)
+    } else {
+        None
+    };
     // Slow on purpose, so outside the transaction.
-    let hash = passwords.hash(command.pin).await?;
+    let hash = tools.passwords.hash(command.pin).await?;
     let ids = store.take_ids::<UseCaseError>(1).await?;
     let who = caller.clone();
     let claim = key.map(|key| key.claim(caller));
     store
         .write_once(claim, move |tx| {
+            if let Some(guess) = &guess {
+                guess.succeeded(tx)?;
+            }
             // Somebody set it in the meantime: what was known of it no longer counts.
             if by_reader && tx.pin_of_reader(reader)? != Some(old_hash.clone()) {
                 return Err(UseCaseError::field("old_pin", "is not right"));
@@ -83,19 +94,43 @@ pub async fn set_pin(
         .await
 }
 
-/// The old PIN is right; for a call that may be a replay, the new one being set already is as good.
-async fn knows_it(
-    passwords: &PasswordService,
-    command: &SetPin,
+/// What the old PIN is held against.
+struct Known {
     hash: Option<String>,
     replayable: bool,
-) -> Result<bool> {
+}
+
+/// Holds the old PIN against what is known. Counted like a log-in: whoever has a stolen token guesses no faster here.
+async fn guess(
+    store: &Arc<Store>,
+    tools: SessionTools<'_>,
+    command: &SetPin,
+    known: Known,
+    address: IpAddr,
+) -> Result<Attempt> {
+    let ids = store.take_ids::<UseCaseError>(1).await?;
+    let account = format!("old pin of {}", command.reader);
+    let attempt = Attempt::begin(store, tools, (Audience::Reader, &account), address).await?;
+    let (judged, why) = match knows_it(tools.passwords, command, known).await {
+        Ok(true) => return Ok(attempt),
+        Ok(false) => (
+            UseCaseError::Unauthenticated,
+            UseCaseError::field("old_pin", "is not right"),
+        ),
+        Err(why) => (UseCaseError::Busy, why),
+    };
+    attempt.ended(store, &judged, ids).await?;
+    Err(why)
+}
+
+/// The old PIN is right; for a call that may be a replay, the new one being set already is as good.
+async fn knows_it(passwords: &PasswordService, command: &SetPin, known: Known) -> Result<bool> {
     let old = command.old_pin.clone();
     let old = old.ok_or_else(|| UseCaseError::field("old_pin", "is needed"))?;
-    if passwords.verify(old, hash.clone()).await? {
+    if passwords.verify(old, known.hash.clone()).await? {
         return Ok(true);
     }
-    Ok(replayable && passwords.verify(command.pin.clone(), hash).await?)
+    Ok(known.replayable && passwords.verify(command.pin.clone(), known.hash).await?)
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, reader: ReaderId, hash: &str, mut ids: IdRun) -> Result<PinSet> {

@@ -13,6 +13,7 @@ on_both!(
     collections_item_types_and_categories_are_set_by_their_code,
     staff_are_listed_and_changed_only_from_above,
     a_pin_is_set_by_its_reader_or_by_staff,
+    an_old_pin_is_guessed_no_faster_than_at_log_in,
 );
 
 fn send(app: &TestApp, method: &str, token: &str, path: &str, body: &Value) -> Answer {
@@ -391,4 +392,20 @@ fn a_pin_is_set_by_its_reader_or_by_staff(app: &TestApp) {
         .body;
     let device = device["access_token"].as_str().expect("a token").to_owned();
     put(&device, id, json!({"pin": "481517"})).expect_problem(403, "forbidden");
+}
+
+fn an_old_pin_is_guessed_no_faster_than_at_log_in(app: &TestApp) {
+    app.small_network();
+    let (id, card) = app.reader("adult", "B1");
+    let token = app.reader_token(&card);
+    let put = |body: Value| send(app, "PUT", &token, &format!("/api/v1/readers/{id}/pin"), &body);
+    let wrong = || put(json!({"pin": "730915", "old_pin": "999000"}));
+    let slowed = (0..20).map(|_| wrong()).find(|answer| answer.status == 429);
+    let slowed = slowed.expect("slowed down within 20 guesses");
+    assert!(slowed.header("retry-after").is_some());
+    // The right one has to wait too, and then is taken; log-in was never in question.
+    put(json!({"pin": "730915", "old_pin": PIN})).expect_problem(429, "too_many_log_ins");
+    app.log_in(&json!({"card_number": card, "pin": PIN})).expect(201);
+    app.clock.set(TestApp::now() + chrono::TimeDelta::minutes(14));
+    put(json!({"pin": "730915", "old_pin": PIN})).expect(200);
 }

@@ -1,6 +1,6 @@
 //! Changing accounts: members of staff, their passwords, readers' PINs.
 
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -8,6 +8,7 @@ use super::staff::NewRole;
 use crate::app::App;
 use crate::domain::ids::{ReaderId, StaffId};
 use crate::http::answer::{self, Answer};
+use crate::http::client_address::client_network;
 use crate::http::extract::{Changing, People, Staff};
 use crate::http::input::{Cursor, Limit, PageBody, Secret, Text, page, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, ListFailures};
@@ -121,11 +122,18 @@ pub struct NewPin {
     params(("id" = i64, Path, description = "The reader's id"), IdempotencyHeader),
     request_body = NewPin, security(("bearer" = [])),
     responses((status = 200, description = "It is set", body = PinSet), ChangeOneFailures))]
-pub async fn set_pin(app: web::Data<App>, who: People, id: web::Path<i64>, request: Changing<NewPin>) -> Answer {
+pub async fn set_pin(
+    app: web::Data<App>,
+    from: HttpRequest,
+    who: People,
+    id: web::Path<i64>,
+    request: Changing<NewPin>,
+) -> Answer {
     let command = SetPin {
         reader: ReaderId::new(*id),
         pin: request.body.pin.0,
         old_pin: request.body.old_pin.map(|old| old.0),
     };
-    answer::done(&set_pin::set_pin(&app.store, &app.passwords, &who.caller, command, request.key).await?)
+    let (tools, address) = (app.session_tools(), client_network(&from));
+    answer::done(&set_pin::set_pin(&app.store, tools, &who.caller, command, request.key, address).await?)
 }
