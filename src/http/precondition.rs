@@ -71,12 +71,13 @@ mod tests {
     fn only_a_tag_that_was_given_out_is_a_version() {
         let read = |text: &str| seen(Some(&HeaderValue::from_str(text).expect("a value"))).map(|seen| seen.0);
         assert_eq!(read("\"3\"").expect("a version"), 3);
-        for other in ["3", "*", "W/\"3\"", "\"3\", \"4\"", "\"\"", "\"x\""] {
-            assert_eq!(
-                read(other).expect_err("none").code(),
-                Code::PreconditionFailed,
-                "{other}"
-            );
+        for other in ["*", "W/\"3\"", "\"3\", \"4\"", "\"\"", "\"x\""] {
+            let refused = read(other).expect_err("none");
+            assert_eq!(refused.code(), Code::PreconditionFailed, "{other}");
+        }
+        for no_tag in ["3", "", "\"3"] {
+            let refused = read(no_tag).expect_err("no tag at all");
+            assert_eq!(refused.code(), Code::MalformedRequest, "{no_tag}");
         }
         assert_eq!(seen(None).err().expect("missing").code(), Code::PreconditionRequired);
     }
