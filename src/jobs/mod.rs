@@ -1,5 +1,5 @@
-//! Work that nobody asks for: the sealer, the expiry of keys, the look for rotated ones. Every run is idempotent, so several nodes may run the
-//! same jobs at once, and a run that was cut short is made up by the next one.
+//! Work that nobody asks for: the sealer, the expiry of keys, the look for rotated ones. Every run is idempotent, so several
+//! nodes may run the same jobs at once, and a run that was cut short is made up by the next one.
 //! Not here: what a run does. A job only decides when to call its use case.
 
 use std::future::Future;

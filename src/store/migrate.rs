@@ -64,13 +64,12 @@ pub fn refuse_foreign_postgres(conn: &mut diesel::PgConnection) -> Result<(), St
 }
 
 /// The first of these versions that this program does not have.
-pub fn unknown_to_us(versions: &[String]) -> Option<&String> {
-    let known: Vec<String> = MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES)
-        .into_iter()
-        .flatten()
-        .map(|migration| migration.name().version().to_string())
-        .collect();
-    versions.iter().find(|version| !known.contains(version))
+///
+/// # Errors
+/// `Mismatch` when this program's own migrations cannot be read.
+pub fn unknown_to_us(applied: &[String]) -> Result<Option<&String>, StoreError> {
+    let known = versions::<diesel::pg::Pg>(POSTGRES)?;
+    Ok(applied.iter().find(|version| !known.contains(version)))
 }
 
 /// PostgreSQL: takes the lock of migrations until the session ends. False: somebody is migrating.
@@ -114,6 +113,7 @@ impl ReadTx<'_> {
     }
 }
 
+/// The versions of the migrations this program has.
 fn versions<DB: diesel::backend::Backend>(migrations: EmbeddedMigrations) -> Result<Vec<String>, StoreError>
 where
     EmbeddedMigrations: MigrationSource<DB>,
@@ -144,13 +144,7 @@ where
     C: MigrationHarness<DB>,
     EmbeddedMigrations: MigrationSource<DB>,
 {
-    let known = migrations
-        .migrations()
-        .map_err(|error| StoreError::Mismatch(error.to_string()))?;
-    let known: Vec<String> = known
-        .iter()
-        .map(|migration| migration.name().version().to_string())
-        .collect();
+    let known = versions::<DB>(migrations)?;
     let applied = conn
         .applied_migrations()
         .map_err(|error| StoreError::Mismatch(error.to_string()))?;

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::due_moves::{AffectedLoan, due_on, move_due_dates};
 use super::named::Wrong;
+use super::once::once;
 use super::unit_view::ClosedDaysView;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -69,12 +70,7 @@ pub async fn add_closed_days(
 ) -> Result<Once<ClosedDaysAdded>> {
     caller.require_somewhere(Right::ManageUnits)?;
     let count = 1 + i64::try_from(command.days.len()).unwrap_or(i64::MAX - 1);
-    let ids = store.take_ids::<UseCaseError>(count).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, count, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &AddClosedDays, mut ids: IdRun) -> Result<ClosedDaysAdded> {

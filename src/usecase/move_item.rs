@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::get_item::ItemView;
 use super::named::Wrong;
+use super::once::once;
 use super::withdraw_item::{carry_out, lock};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -39,12 +40,7 @@ pub async fn move_item(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<ItemView>> {
     caller.require_somewhere(Right::ManageItems)?;
-    let ids = store.take_ids::<UseCaseError>(1).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, 1, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MoveItem, ids: IdRun) -> Result<ItemView> {

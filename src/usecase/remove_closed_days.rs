@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde_json::json;
 
+use super::once::once;
 use super::unit_view::UnitDetail;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -35,12 +36,7 @@ pub async fn remove_closed_days(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<UnitDetail>> {
     caller.require_somewhere(Right::ManageUnits)?;
-    let ids = store.take_ids::<UseCaseError>(1).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, 1, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RemoveClosedDays, mut ids: IdRun) -> Result<UnitDetail> {

@@ -7,6 +7,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::create_unit::{MAX_CODE, is_code};
+use super::once::once;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
@@ -68,12 +69,7 @@ pub async fn set_collection(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<CollectionView>> {
     caller.require_somewhere(Right::ManageUnits)?;
-    let ids = store.take_ids::<UseCaseError>(2).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, 2, command, apply).await
 }
 
 /// Lists the collections of a unit by code.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::create_unit::{MAX_CODE, is_code};
 use super::named::Wrong;
+use super::once::once;
 use super::{Caller, IdempotencyKey, Result, StoreError, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
@@ -67,12 +68,7 @@ pub async fn set_item_type(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<ItemTypeView>> {
     caller.require_somewhere(Right::ManageUnits)?;
-    let ids = store.take_ids::<UseCaseError>(2).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, 2, command, apply).await
 }
 
 /// Lists the item types in the order of their ids.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::create_unit::{MAX_CODE, is_code};
 use super::named::Wrong;
+use super::once::once;
 use super::set_item_type::settled;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -68,12 +69,7 @@ pub async fn set_reader_category(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<CategoryView>> {
     caller.require_somewhere(Right::ManageUnits)?;
-    let ids = store.take_ids::<UseCaseError>(2).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, 2, command, apply).await
 }
 
 /// Lists the reader categories in the order of their ids.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::create_unit::week_of;
 use super::due_moves::{AffectedLoan, move_due_dates};
 use super::named::Wrong;
+use super::once::once;
 use super::unit_view::UnitDetail;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -51,12 +52,7 @@ pub async fn set_unit_hours(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<HoursSet>> {
     caller.require_somewhere(Right::ManageUnits)?;
-    let ids = store.take_ids::<UseCaseError>(1).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, 1, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetUnitHours, mut ids: IdRun) -> Result<HoursSet> {

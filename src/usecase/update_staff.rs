@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::create_staff::{RoleView, check_roles, require_grantable};
 use super::named::Wrong;
+use super::once::once;
 use super::page::{Page, PageRequest};
 use super::session::audience_code;
 use super::view::unit_code;
@@ -104,12 +105,7 @@ pub async fn update_staff(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<StaffMember>> {
     caller.require_somewhere(Right::ManageStaff)?;
-    let ids = store.take_ids::<UseCaseError>(1).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, 1, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateStaff, mut ids: IdRun) -> Result<StaffMember> {

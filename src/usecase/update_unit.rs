@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::create_unit::check_place;
 use super::named::Wrong;
+use super::once::once;
 use super::unit_view::UnitView;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -42,12 +43,7 @@ pub async fn update_unit(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<UnitView>> {
     caller.require_somewhere(Right::ManageUnits)?;
-    let ids = store.take_ids::<UseCaseError>(1).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
-        .await
+    once(store, caller, key, 1, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateUnit, mut ids: IdRun) -> Result<UnitView> {

@@ -232,7 +232,7 @@ pub fn restore(tools: &Tools, url: &str, dump: &Path) -> Result<(), BackupError>
 /// # Errors
 /// `Unusable`.
 pub fn refuse_newer(contents: &Contents, dump: &Path) -> Result<(), BackupError> {
-    match migrate::unknown_to_us(&contents.migrations) {
+    match migrate::unknown_to_us(&contents.migrations)? {
         None => Ok(()),
         Some(version) => Err(super::unusable(
             dump,
