@@ -209,11 +209,19 @@ impl Opener {
             conn.batch_execute(&format!("PRAGMA page_size = {PAGE_BYTES}"))?;
         }
         let wait = self.busy_timeout.as_millis();
-        conn.batch_execute(&format!(
+        let settings = format!(
             "PRAGMA busy_timeout = {wait}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
              PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -24576; PRAGMA temp_store = MEMORY; \
              PRAGMA mmap_size = 0;"
-        ))?;
+        );
+        let asked = Instant::now();
+        // Two that open a new file at once: whoever comes second to the change to WAL is told `locked` without any wait.
+        while let Err(error) = conn.batch_execute(&settings) {
+            if asked.elapsed() >= self.busy_timeout || !error.to_string().contains("database is locked") {
+                return Err(error.into());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         if role == Role::Reader {
             conn.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -8192")?;
         }
