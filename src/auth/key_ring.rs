@@ -22,6 +22,7 @@ use subtle::ConstantTimeEq;
 
 use super::signing_key::SigningKey;
 use crate::config::Config;
+use crate::store::file_claim::leave_to_owner_of_directory;
 
 const FILE_NAME: &str = "signing.key";
 const KEY_BYTES: usize = 32;
@@ -235,6 +236,8 @@ fn draft(path: &Path, text: &str) -> io::Result<PathBuf> {
         .open(&draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
+    // Rotated by root, it must still be the server's: the next start reads it.
+    leave_to_owner_of_directory(&draft);
     Ok(draft)
 }
 
@@ -332,6 +335,24 @@ mod tests {
         let later = KeyRing::rotate(&config, at(2000 + 2 * 86_400)).expect("rotated");
         assert_eq!(later.old.len(), 1);
         assert_eq!(later.digest, first.digest);
+    }
+
+    #[test]
+    fn a_key_that_root_makes_or_rotates_belongs_to_the_owner_of_the_directory() {
+        let dir = Dir::new("owner");
+        fs::create_dir_all(&dir.0).expect("made");
+        // Only root can give a directory away, and only root's key could be another's.
+        if std::os::unix::fs::chown(&dir.0, Some(4711), Some(4712)).is_err() {
+            return;
+        }
+        let owner = || {
+            let meta = fs::metadata(dir.0.join(FILE_NAME)).expect("file");
+            (meta.uid(), meta.gid(), meta.mode() & 0o777)
+        };
+        KeyRing::load(&dir.config(None)).expect("made");
+        assert_eq!(owner(), (4711, 4712, 0o600));
+        KeyRing::rotate(&dir.config(None), at(1000)).expect("rotated");
+        assert_eq!(owner(), (4711, 4712, 0o600));
     }
 
     #[test]

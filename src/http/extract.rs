@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{self, HeaderMap};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 
@@ -75,24 +75,14 @@ fn admit<S: Audiences>(claims: Arc<Claims>) -> Result<Authenticated<S>, Problem>
     })
 }
 
-/// The claims of a genuine token, counted against the limit of its subject; a bad one counts against its address.
+/// The claims of a genuine token. `rate_limit` looked at it and counted the request before it came here.
 fn authenticate(request: &HttpRequest) -> Result<Arc<Claims>, Problem> {
-    let app = request
-        .app_data::<web::Data<App>>()
-        .ok_or_else(|| Problem::of(Code::Internal))?;
-    let now = app.store.clock().now();
-    let Some(claims) = genuine(app, request, now) else {
-        // Without a token it was counted before it came here.
-        if request.headers().contains_key(header::AUTHORIZATION) {
-            app.limits.anonymous(request, now)?;
-        }
-        return Err(Problem::of(Code::Unauthenticated));
-    };
-    app.limits.caller(&claims, now)?;
-    Ok(claims)
+    let claims = request.extensions().get::<Arc<Claims>>().cloned();
+    claims.ok_or_else(|| Problem::of(Code::Unauthenticated))
 }
 
-fn genuine(app: &App, request: &HttpRequest, now: DateTime<Utc>) -> Option<Arc<Claims>> {
+/// The claims of the bearer token, if it shows one and that is genuine.
+pub(super) fn genuine(app: &App, request: &HttpRequest, now: DateTime<Utc>) -> Option<Arc<Claims>> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("bearer") {
@@ -205,7 +195,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The key, bound to what was asked: method, address with parameters, and the body to the byte.
+/// The key, bound to what was asked: method, address with parameters, the body to the byte, and the version that was seen.
 fn idempotency_key(request: &HttpRequest, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(value) = request.headers().get(KEY_HEADER) else {
         return Ok(None);
@@ -224,7 +214,10 @@ fn idempotency_key(request: &HttpRequest, body: &[u8]) -> Result<Option<Idempote
         return Err(Problem::of(Code::Internal));
     };
     let asked = [request.method().as_str(), request.path(), request.query_string()].map(str::as_bytes);
-    let request_hash = app.tokens.digest(&[asked[0], asked[1], asked[2], body]);
+    let mut asked: Vec<&[u8]> = vec![asked[0], asked[1], asked[2], body];
+    // Only where it is sent: what was stored without it is known as before.
+    asked.extend(request.headers().get(header::IF_MATCH).map(HeaderValue::as_bytes));
+    let request_hash = app.tokens.digest(&asked);
     Ok(Some(IdempotencyKey {
         key: key.to_owned(),
         request_hash,

@@ -60,6 +60,30 @@ pub fn text<const MAX: usize>(text: Option<Text<MAX>>) -> Option<String> {
     text.map(String::from)
 }
 
+/// A list of `MIN` to `MAX` elements.
+#[derive(Debug)]
+pub struct List<T, const MIN: usize, const MAX: usize>(pub Vec<T>);
+
+impl<T, const MAX: usize> Default for List<T, 0, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'de> for List<T, MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = Vec::deserialize(deserializer)?;
+        if (MIN..=MAX).contains(&list.len()) {
+            Ok(Self(list))
+        } else {
+            let length = list.len();
+            Err(de::Error::custom(format!(
+                "has {length} elements, {MIN} to {MAX} are allowed"
+            )))
+        }
+    }
+}
+
 /// A password, PIN or token: taken as it is, never shown.
 #[derive(Debug, Clone)]
 pub struct Secret(pub SecretString);

@@ -15,6 +15,9 @@ use crate::usecase::error::{FieldError, OwnerChoice};
 use crate::usecase::view::{RefusalView, refusal_views};
 use crate::usecase::{StoreError, UseCaseError};
 
+/// Errors listed; more would make an answer many times as long as the request.
+const ERRORS_SHOWN: usize = 1_000;
+
 /// The media type of every problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -131,7 +134,7 @@ pub struct ProblemBody<'a> {
     /// Names the failure in the server's log; with status 5xx.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<&'a str>,
-    /// Every wrong field; with status 400 and 422.
+    /// Every wrong field, the first 1,000 if there are more; with status 400 and 422.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub errors: &'a [FieldProblem],
     /// Every reason to say no, at once; with `refused`.
@@ -240,7 +243,11 @@ impl Problem {
             field: error.field.into_owned(),
             reason: error.reason,
         };
-        problem.0.errors = errors.into_iter().map(shown).collect();
+        let more = errors.len().saturating_sub(ERRORS_SHOWN);
+        if more > 0 {
+            problem = problem.detail(format!("{more} more errors are not listed"));
+        }
+        problem.0.errors = errors.into_iter().take(ERRORS_SHOWN).map(shown).collect();
         problem
     }
 

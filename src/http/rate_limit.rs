@@ -11,12 +11,12 @@ use std::sync::{Mutex, PoisonError};
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, ResponseError, web};
+use actix_web::{Error, HttpMessage, HttpRequest, ResponseError, web};
 use chrono::{DateTime, Utc};
 
 use super::client_address::client_network;
+use super::extract::genuine;
 use super::problem::{Code, Problem};
 use crate::app::App;
 use crate::auth::{Audience, Claims};
@@ -145,21 +145,30 @@ impl RateLimits {
     }
 }
 
-/// The middleware: counts requests that show no token, whatever they ask for. Probes are not counted. Requests with a token
-/// are counted where it is checked.
+/// The middleware: counts every request, whatever it asks for, against the subject of its genuine token, else against its
+/// address; a header that only looks like a token takes nobody out of the count. Probes are not counted. What the token
+/// says is kept for the handler.
 ///
 /// # Errors
 /// As the service behind it.
 pub async fn limit(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let counted = !request.headers().contains_key(header::AUTHORIZATION) && !request.path().starts_with("/health");
-    let verdict = match request.app_data::<web::Data<App>>() {
-        Some(app) if counted => app.limits.anonymous(request.request(), app.store.clock().now()),
-        _ => Ok(()),
-    };
-    match verdict {
-        Ok(()) => next.call(request).await,
-        Err(problem) => Ok(request.into_response(problem.error_response())),
+    match request.app_data::<web::Data<App>>().map(|app| count(app, &request)) {
+        Some(Err(problem)) => Ok(request.into_response(problem.error_response())),
+        _ => next.call(request).await,
     }
+}
+
+fn count(app: &App, request: &ServiceRequest) -> Result<(), Problem> {
+    if request.path().starts_with("/health") {
+        return Ok(());
+    }
+    let now = app.store.clock().now();
+    let Some(claims) = genuine(app, request.request(), now) else {
+        return app.limits.anonymous(request.request(), now);
+    };
+    app.limits.caller(&claims, now)?;
+    request.extensions_mut().insert(claims);
+    Ok(())
 }
 
 #[cfg(test)]

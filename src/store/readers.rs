@@ -119,7 +119,7 @@ pub struct CardView {
 }
 
 /// What log-in needs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinRecord {
     pub reader: ReaderId,
     pub pin_hash: Option<String>,

@@ -8,7 +8,7 @@ use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{DeviceId, StaffId, UnitId};
 
 /// What a staff log-in compares and grants.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaffRecord {
     pub id: StaffId,
     pub password_hash: String,
@@ -18,7 +18,7 @@ pub struct StaffRecord {
 }
 
 /// What a device log-in compares.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceRecord {
     pub id: DeviceId,
     pub unit: UnitId,
@@ -145,6 +145,11 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Locks a member of staff until the end of the transaction.
+    pub fn lock_staff(&mut self, id: StaffId) -> Result<(), StoreError> {
+        Ok(super::dialect::lock_staff(self.conn, id.get())?)
+    }
+
     /// Adds a member of staff with roles.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{Days, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 
 use super::add_closed_days::{AddClosedDays, ClosedDaysAdded, add_closed_days};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -11,6 +11,8 @@ use crate::store::{Once, Store};
 
 /// Most days of one file.
 const MOST: usize = 1_000;
+/// Days of no real library are typing mistakes.
+const YEARS: std::ops::RangeInclusive<i32> = 1800..=2200;
 /// The longest reason kept, in characters.
 const REASON: usize = 100;
 
@@ -82,8 +84,8 @@ fn events(text: &str) -> std::result::Result<Vec<Closed>, String> {
                 days.push((first, last.unwrap_or(first).max(first), reason_of(&reason)));
             }
             ("DTSTART" | "DTEND", Some((first, end, _))) => {
-                let day = NaiveDate::parse_from_str(value.trim(), "%Y%m%d");
-                let Ok(day) = day else {
+                let day = NaiveDate::parse_from_str(value.trim(), "%Y%m%d").ok();
+                let Some(day) = day.filter(is_real) else {
                     return wrong("must be a whole day such as 20260216 (VALUE=DATE)");
                 };
                 *(if name == "DTSTART" { first } else { end }) = Some(day);
@@ -118,8 +120,8 @@ fn rows(text: &str) -> std::result::Result<Vec<Closed>, String> {
         let line = record.position().map_or(0, csv::Position::line);
         let cell = |at: Option<usize>| at.and_then(|at| record.get(at)).filter(|cell| !cell.is_empty());
         let day = |text: &str| {
-            text.parse::<NaiveDate>()
-                .map_err(|_| format!("line {line}: {text:.20} is not a day such as 2026-02-16"))
+            let day = text.parse::<NaiveDate>().ok().filter(is_real);
+            day.ok_or_else(|| format!("line {line}: {text:.20} is not a day such as 2026-02-16"))
         };
         let Some(first) = cell(Some(first_at)) else { continue };
         let first = day(first)?;
@@ -127,6 +129,10 @@ fn rows(text: &str) -> std::result::Result<Vec<Closed>, String> {
         days.push((first, last, reason_of(cell(reason_at).unwrap_or_default())));
     }
     Ok(days)
+}
+
+fn is_real(day: &NaiveDate) -> bool {
+    YEARS.contains(&day.year())
 }
 
 fn reason_of(text: &str) -> String {
@@ -170,5 +176,15 @@ mod tests {
         assert_eq!(found[1], (day("2026-05-01"), day("2026-05-01"), "闭馆".to_owned()));
         assert!(rows("first\n2026-13-01\n").expect_err("no day").starts_with("line 2"));
         assert!(rows("a,b\n1,2\n").is_err());
+    }
+
+    #[test]
+    fn a_year_that_no_library_means_is_no_day() {
+        for day in ["+12000-01-01", "9999-01-01", "1026-01-01"] {
+            let wrong = rows(&format!("first,last\n2026-12-01,{day}\n")).expect_err("no day");
+            assert!(wrong.starts_with("line 2") && wrong.contains(day), "{wrong}");
+        }
+        let event = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261201\nDTEND:99990101\nEND:VEVENT\n";
+        assert!(events(event).expect_err("no day").starts_with("line 4"));
     }
 }

@@ -21,6 +21,7 @@ use crate::domain::reader::Channel;
 use crate::store::Store;
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
+use crate::store::readers::PinRecord;
 use crate::store::staff::{DeviceRecord, StaffRecord};
 use crate::store::tx::WriteTx;
 
@@ -71,7 +72,7 @@ pub async fn log_in(
     let mut ids = store.take_ids::<UseCaseError>(IDS).await?;
     let family = ids.next();
     let attempt = Attempt::begin(store, tools, command.account(), address).await?;
-    let opened = match open(store, tools, family, command).await {
+    let (opened, held) = match open(store, tools, family, command).await {
         Ok(opened) => opened,
         Err(why) => {
             attempt.ended(store, &why, ids).await?;
@@ -84,6 +85,7 @@ pub async fn log_in(
     store
         .write(move |tx| {
             attempt.succeeded(tx)?;
+            held.require_unchanged(tx)?;
             tx.insert_refresh_token(&row)?;
             append_event(tx, &who, ids.clone())
         })
@@ -91,7 +93,37 @@ pub async fn log_in(
     tools.view(opened, token)
 }
 
-async fn open(store: &Arc<Store>, tools: SessionTools<'_>, family: i64, command: LogIn) -> Result<Opened> {
+/// What the secret was held against.
+enum Held {
+    Staff(String, StaffRecord),
+    Reader(CardNumber, PinRecord),
+    Device(String, DeviceRecord),
+}
+
+impl Held {
+    /// Secrets are hashed slowly. Whoever changed one meanwhile, or closed the account, ended the sessions there were: this
+    /// one must not come after.
+    fn require_unchanged(&self, tx: &mut WriteTx<'_>) -> Result<()> {
+        let unchanged = match self {
+            Self::Staff(username, seen) => {
+                tx.lock_staff(seen.id)?;
+                tx.staff_by_username(username)?.as_ref() == Some(seen)
+            }
+            Self::Reader(card, seen) => {
+                tx.lock_readers(&[seen.reader])?;
+                tx.pin_of_card(card.as_str())?.as_ref() == Some(seen)
+            }
+            Self::Device(code, seen) => tx.device_by_code(code)?.as_ref() == Some(seen),
+        };
+        if unchanged {
+            Ok(())
+        } else {
+            Err(UseCaseError::Unauthenticated)
+        }
+    }
+}
+
+async fn open(store: &Arc<Store>, tools: SessionTools<'_>, family: i64, command: LogIn) -> Result<(Opened, Held)> {
     match command {
         LogIn::Staff {
             username,
@@ -114,9 +146,10 @@ async fn staff(
     family: i64,
     (username, password): (String, SecretString),
     unit_code: Option<String>,
-) -> Result<Opened> {
+) -> Result<(Opened, Held)> {
+    let asked = username.clone();
     let (record, network) = store
-        .read(move |tx| Ok::<_, UseCaseError>((tx.staff_by_username(&username)?, tx.network()?)))
+        .read(move |tx| Ok::<_, UseCaseError>((tx.staff_by_username(&asked)?, tx.network()?)))
         .await?;
     let hash = record.as_ref().map(|record| record.password_hash.clone());
     let genuine = tools.passwords.verify(password, hash).await?;
@@ -125,7 +158,7 @@ async fn staff(
         .ok_or(UseCaseError::Unauthenticated)?;
     let unit = desk(&record, unit_code.as_deref(), &network)?;
     let grants = grants_at(&record.roles, unit, &network);
-    Ok(Opened {
+    let opened = Opened {
         identity: Identity {
             sub: record.id.get(),
             aud: Audience::Staff,
@@ -136,7 +169,8 @@ async fn staff(
         },
         unit_code: network.unit(unit).map(|unit| unit.code.clone()),
         at: store.clock().now(),
-    })
+    };
+    Ok((opened, Held::Staff(username, record)))
 }
 
 /// The unit a member of staff works at.
@@ -163,16 +197,17 @@ async fn reader(
     family: i64,
     card: CardNumber,
     pin: SecretString,
-) -> Result<Opened> {
+) -> Result<(Opened, Held)> {
+    let asked = card.clone();
     let record = store
-        .read(move |tx| tx.pin_of_card(card.as_str()).map_err(UseCaseError::from))
+        .read(move |tx| tx.pin_of_card(asked.as_str()).map_err(UseCaseError::from))
         .await?;
     let hash = record.as_ref().and_then(|record| record.pin_hash.clone());
     let genuine = tools.passwords.verify(pin, hash).await?;
     let record = record
         .filter(|record| genuine && record.usable)
         .ok_or(UseCaseError::Unauthenticated)?;
-    Ok(Opened {
+    let opened = Opened {
         identity: Identity {
             sub: record.reader.get(),
             aud: Audience::Reader,
@@ -183,17 +218,19 @@ async fn reader(
         },
         unit_code: None,
         at: store.clock().now(),
-    })
+    };
+    Ok((opened, Held::Reader(card, record)))
 }
 
-async fn device(store: &Arc<Store>, family: i64, code: String, secret: &SecretString) -> Result<Opened> {
+async fn device(store: &Arc<Store>, family: i64, code: String, secret: &SecretString) -> Result<(Opened, Held)> {
+    let asked = code.clone();
     let (record, network) = store
-        .read(move |tx| Ok::<_, UseCaseError>((tx.device_by_code(&code)?, tx.network()?)))
+        .read(move |tx| Ok::<_, UseCaseError>((tx.device_by_code(&asked)?, tx.network()?)))
         .await?;
     let record = record
         .filter(|record| is_genuine(record, secret))
         .ok_or(UseCaseError::Unauthenticated)?;
-    Ok(Opened {
+    let opened = Opened {
         identity: Identity {
             sub: record.id.get(),
             aud: Audience::Device,
@@ -204,7 +241,8 @@ async fn device(store: &Arc<Store>, family: i64, code: String, secret: &SecretSt
         },
         unit_code: network.unit(record.unit).map(|unit| unit.code.clone()),
         at: store.clock().now(),
-    })
+    };
+    Ok((opened, Held::Device(code, record)))
 }
 
 fn is_genuine(record: &DeviceRecord, secret: &SecretString) -> bool {

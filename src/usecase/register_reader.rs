@@ -17,6 +17,7 @@ use crate::domain::event::{AgeBand, EventKind, age_years};
 use crate::domain::ids::{CategoryId, ReaderId, UnitId};
 use crate::domain::network::{Category, Network};
 use crate::domain::reader::{CardStatus, CreditBand, ReaderStatus};
+use crate::domain::resident_id;
 use crate::store::events::Event;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
@@ -161,6 +162,9 @@ fn check<'n>(command: &RegisterReader, network: &'n Network, today: NaiveDate) -
     let home = wrong.unit(network, "home_unit_code", &command.home_unit_code);
     if !CARD_KINDS.contains(&command.card_kind.as_str()) {
         wrong.say("card_kind", format!("must be one of {}", CARD_KINDS.join(", ")));
+    }
+    if resident_id::is_one(command.card_number.as_str()) {
+        wrong.say("card_number", "is a resident identity number, which is never stored");
     }
     if command.card_expires_on.is_some_and(|day| day < today) {
         wrong.say("card_expires_on", "lies in the past");

@@ -258,7 +258,7 @@ fn apply(tx: &mut WriteTx<'_>, batch: &BatchRow, kind: Kind, rows: &[ImportRow],
         Kind::Cards => tx.delete_cards(&subjects)?,
         Kind::Items => tx.delete_items(&subjects)?,
         Kind::Loans => {
-            put_back(tx, &gone, &loans)?;
+            put_back(tx, &gone, &loans, &items)?;
             tx.delete_loans(&subjects)?;
         }
         Kind::Deposits => tx.delete_deposits(&subjects)?,
@@ -300,13 +300,22 @@ fn lock(tx: &mut WriteTx<'_>, kind: Kind, rows: &[ImportRow]) -> Result<()> {
     Ok(())
 }
 
-/// The items go back to where they stood when their loans were imported.
-fn put_back(tx: &mut WriteTx<'_>, gone: &[&ImportRow], loans: &[LoanNow]) -> Result<()> {
+/// The items go back to where they stood when their loans were imported. What happened to one since stays its last event: an
+/// undo of its own import must see it.
+fn put_back(
+    tx: &mut WriteTx<'_>,
+    gone: &[&ImportRow],
+    loans: &[LoanNow],
+    items: &HashMap<i64, KnownItem>,
+) -> Result<()> {
     let memos: HashMap<i64, Value> = gone.iter().map(|row| (row.subject_id, memo(row))).collect();
     for loan in loans {
         let memo = memos.get(&loan.id).cloned().unwrap_or_default();
         let stood = memo["from_unit"].as_i64().unwrap_or(loan.unit_id);
-        let at = memo["last_event_at"].as_i64().unwrap_or(loan.loaned_at);
+        let before = memo["last_event_at"].as_i64().unwrap_or(loan.loaned_at);
+        let set = before.max(loan.loaned_at);
+        let since = items.get(&loan.item_id).map(|item| item.last_event_at);
+        let at = since.filter(|at| *at != set).unwrap_or(before);
         tx.set_item_state(
             ItemId::new(loan.item_id),
             ItemStatus::OnShelf,

@@ -144,6 +144,10 @@ fn closed_days_are_tried_added_and_removed(app: &TestApp) {
     );
     add(json!({"closed_days": [{"first": "2026-03-01", "last": "2026-03-02", "reason": "x"}]}))
         .expect_fields(422, &["closed_days"]);
+    // As many as the document says.
+    for count in [0, 401] {
+        add(json!({"closed_days": vec![days[0].clone(); count]})).expect_fields(400, &["closed_days"]);
+    }
     send(
         app,
         "POST",

@@ -91,6 +91,12 @@ fn every_fault_of_a_record_is_named(app: &TestApp) {
     record["fields"][2] = json!({"245": {"ind1": "1", "ind2": "0", "subfields": [{"a": "x"}]}});
     post(&record).expect_fields(422, &["fields[1].100.subfields[0].a", "fields[2].245", "fields"]);
     post(&json!({"format": "unimarc", "leader": "", "fields": []})).expect_fields(400, &["format"]);
+    // Of very many, the first thousand.
+    let mut rubbish = marc21("x");
+    rubbish["fields"] = vec![json!(0); 1_200].into();
+    let answer = app.post(&token, "/api/v1/bibs", &rubbish).expect(422);
+    assert_eq!(answer.body["errors"].as_array().map(Vec::len), Some(1_000));
+    assert_eq!(answer.body["detail"], "200 more errors are not listed");
 }
 
 fn a_change_needs_the_version_it_was_made_from(app: &TestApp) {
@@ -122,6 +128,13 @@ fn a_change_needs_the_version_it_was_made_from(app: &TestApp) {
     let replayed = again("k");
     assert_eq!(replayed.header("idempotency-replayed"), Some("true"));
     assert_eq!(replayed.body["bib"]["version"], 3);
+    // Made from another version it is another request, and must not look as if it had been done.
+    let other = app
+        .request("PUT", &format!("/api/v1/bibs/{bib}"))
+        .bearer(&token)
+        .key("k");
+    let other = other.header("If-Match", "\"3\"").json(&marc21("Kind of blue")).send();
+    other.expect_problem(422, "idempotency_key_reused");
 }
 
 fn versions_are_kept_and_listed(app: &TestApp) {

@@ -6,11 +6,15 @@ use chrono::Duration;
 use diesel::prelude::*;
 use serde_json::json;
 use tongjie::app::App;
+use tongjie::auth::{Audience, Grant, Role};
 use tongjie::config::DatabaseUrl;
-use tongjie::usecase::UseCaseError;
+use tongjie::domain::ids::ReaderId;
 use tongjie::usecase::log_in::{LogIn, log_in};
+use tongjie::usecase::set_pin::{SetPin, set_pin};
+use tongjie::usecase::{Caller, UseCaseError};
 
-use crate::app::{PASSWORD, PIN, ROOT_USER, TestApp};
+use crate::app::{PASSWORD, PIN, ROOT_USER, TestApp, run_with};
+use crate::database::Engine;
 
 on_both!(
     the_sixth_guess_from_an_address_must_wait_longer_and_longer,
@@ -220,4 +224,57 @@ fn guess_at(server: std::net::SocketAddr) -> crate::client::Answer {
     crate::client::Request::new(server, "POST", "/api/v1/sessions")
         .json(&body)
         .send()
+}
+
+/// Whoever knew the old PIN and never stops logging in must not be in after it was reset.
+#[test]
+fn a_log_in_under_way_while_the_pin_is_reset_opens_nothing() {
+    for engine in Engine::all() {
+        run_with(engine, |config| config.auth.argon2_memory_kib = 8 * 1024, race_a_reset);
+    }
+}
+
+fn race_a_reset(app: &TestApp) {
+    app.small_network();
+    let (reader, card) = app.reader("adult", "B1");
+    let grants = vec![Grant {
+        role: Role::System,
+        unit: 1,
+    }];
+    let caller = app.issue(Audience::Staff, Some(1), grants);
+    let claims = app.app.tokens.verify(&caller, &[Audience::Staff], app.clock.now());
+    let caller = Caller::of(&claims.expect("genuine"));
+    let (store, tools, passwords) = (&app.app.store, app.app.session_tools(), &app.app.passwords);
+    let reset = SetPin {
+        reader: ReaderId::new(reader),
+        pin: "771203".into(),
+        old_pin: None,
+    };
+    let old = LogIn::Reader {
+        card_number: card.parse().expect("a number"),
+        pin: PIN.into(),
+    };
+    let before = passwords.work_blocks();
+    let (_, _, _, set, opened) = app.block_on(async {
+        tokio::join!(
+            // The hash of the new PIN waits behind these; the log-in begins meanwhile and sees the old one.
+            passwords.hash("a filler".into()),
+            passwords.hash("a filler".into()),
+            passwords.hash("a filler".into()),
+            set_pin(store, tools, &caller, reset, None, address(1)),
+            async {
+                while passwords.work_blocks() == before {
+                    tokio::task::yield_now().await;
+                }
+                log_in(store, tools, old, address(2)).await
+            }
+        )
+    });
+    set.expect("the PIN was reset");
+    // Whichever was first: what the old PIN opened has ended.
+    if let Ok(session) = opened {
+        let body = json!({"refresh_token": session.refresh_token});
+        let answer = app.request("POST", "/api/v1/sessions/refresh").json(&body).send();
+        answer.expect_problem(401, "unauthenticated");
+    }
 }

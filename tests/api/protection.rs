@@ -52,6 +52,13 @@ fn who_shows_no_genuine_token_is_counted_by_address() {
             let answer = app.request("GET", "/api/v1/openapi.json").send();
             answer.expect_problem(429, "too_many_requests");
             app.get("no token", "/api/v1/units").expect(429);
+            // A header that only looks like a token takes nobody out of the count, where no token is needed either.
+            app.get("no token", "/api/v1/openapi.json").expect(429);
+            let log_in = app.request("POST", "/api/v1/sessions").bearer("no token");
+            log_in
+                .json(&json!({"username": "x", "password": "y"}))
+                .send()
+                .expect(429);
         }
         app.get(&root, "/api/v1/units").expect(200);
         app.request("GET", "/health/live").send().expect(200);

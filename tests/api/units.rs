@@ -87,6 +87,10 @@ fn hours_closed_days_and_membership_are_checked(app: &TestApp) {
     .expect_fields(422, &["membership"]);
     with(json!({"collections": [{"code": "a", "name": "a", "return_policy": "float_with_cap"}]}))
         .expect_fields(422, &["collections.float_cap"]);
+    let many: Vec<_> = (0..101)
+        .map(|n| json!({"code": format!("c{n}"), "name": "c", "return_policy": "home"}))
+        .collect();
+    with(json!({"collections": many})).expect_fields(400, &["collections[100]"]);
     with(json!({})).expect(201);
 }
 

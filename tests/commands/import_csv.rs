@@ -266,6 +266,29 @@ fn undo_removes_what_nobody_used_and_keeps_the_rest_row_by_row() {
 }
 
 #[test]
+fn undoing_a_loan_does_not_hide_what_happened_to_its_item_since() {
+    for engine in Engine::all() {
+        let tongjie = network(engine);
+        import(&tongjie, "readers", READERS, &[]);
+        let items = import(&tongjie, "items", ITEMS, &[]);
+        let loans = import(&tongjie, "loans", LOANS, &[]);
+        // A cataloguer corrected both while they were out.
+        let corrected =
+            "UPDATE items SET call_number = 'X', last_event_at = last_event_at + 60000 WHERE status = 'on_loan'";
+        assert_eq!(tongjie.sql(corrected), 2);
+        assert_eq!(undo(&tongjie, &loans, &[])["removed"], 2);
+        let kept = undo(&tongjie, &items, &[]);
+        assert_eq!(
+            (&kept["removed"], kept["kept"].as_array().map(Vec::len)),
+            (&json!(1), Some(2)),
+            "{kept}"
+        );
+        assert_eq!(kept["kept"][0]["reason"], "something happened to it");
+        tongjie.succeeds(&["check"]);
+    }
+}
+
+#[test]
 fn files_in_gb18030_with_a_byte_order_mark_and_with_chinese_headings_are_read() {
     let tongjie = network(Engine::Sqlite);
     let text = "姓名,证号,读者类型,unknown\n王五,JC1,adult,x\n李四,JC2,adult,x\n";
@@ -285,6 +308,20 @@ fn files_in_gb18030_with_a_byte_order_mark_and_with_chinese_headings_are_read() 
     one_bad.extend_from_slice(b"\xb0\xa1\xff,JC3,adult,\n");
     let report = import(&tongjie, "readers", one_bad, &[]);
     assert_eq!((counts(&report), places(&report)), ([0, 2, 1, 0], vec![at(4, "name")]));
+}
+
+#[test]
+fn a_quotation_mark_that_is_not_closed_does_not_swallow_rows_in_silence() {
+    let engine = Engine::Sqlite;
+    let tongjie = network(engine);
+    let mut file = String::from("card_number,name,category\nJC1,\"两行\n姓名\",adult\nJC2,\"张三,adult\n");
+    (0..150).for_each(|n| file.push_str(&format!("K{n},李四,adult\n")));
+    let report = import(&tongjie, "readers", &file, &[]);
+    assert_eq!(counts(&report), [1, 0, 1, 0], "{report}");
+    let rejected = &report["rejections"][0];
+    assert_eq!((&rejected["row"], &rejected["column"]), (&json!(4), &Value::Null));
+    let reason = rejected["reason"].as_str().expect("a text");
+    assert!(reason.starts_with("runs over 151 lines"), "{reason}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::units::{NewClosedDays, week};
 use crate::app::App;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, Nothing, Staff};
-use crate::http::input::Day;
+use crate::http::input::{Day, List};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::http::query::Parameters;
 use crate::usecase::add_closed_days::{self, AddClosedDays, ClosedDaysAdded};
@@ -55,8 +55,8 @@ pub async fn set_unit_hours(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewClosures {
-    #[schema(min_items = 1, max_items = 400)]
-    closed_days: Vec<NewClosedDays>,
+    #[schema(value_type = Vec<NewClosedDays>, min_items = 1, max_items = 400)]
+    closed_days: List<NewClosedDays, 1, 400>,
     /// Say which open loans are due on these days, and change nothing.
     #[serde(default)]
     dry_run: bool,
@@ -79,6 +79,7 @@ pub async fn add_closed_days(
         days: request
             .body
             .closed_days
+            .0
             .into_iter()
             .map(NewClosedDays::parsed)
             .collect(),

@@ -10,7 +10,7 @@ use crate::domain::item::ReturnPolicy;
 use crate::domain::membership::Joined;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Anyone, Changing, Staff};
-use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Text, page, text};
+use crate::http::input::{CodeText, Cursor, Day, Limit, List, PageBody, Text, page, text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
@@ -105,15 +105,15 @@ pub struct NewUnit {
     #[schema(min_items = 7, max_items = 7)]
     hours: Option<Vec<Vec<OpenSpanView>>>,
     #[serde(default)]
-    #[schema(max_items = 400)]
-    closed_days: Vec<NewClosedDays>,
+    #[schema(value_type = Vec<NewClosedDays>, max_items = 400)]
+    closed_days: List<NewClosedDays, 0, 400>,
     /// Absent: what the units above have joined.
     #[serde(default)]
-    #[schema(max_items = 100)]
-    membership: Vec<NewMembership>,
+    #[schema(value_type = Vec<NewMembership>, max_items = 100)]
+    membership: List<NewMembership, 0, 100>,
     #[serde(default)]
-    #[schema(max_items = 100)]
-    collections: Vec<NewCollection>,
+    #[schema(value_type = Vec<NewCollection>, max_items = 100)]
+    collections: List<NewCollection, 0, 100>,
 }
 
 const fn yes() -> bool {
@@ -226,7 +226,7 @@ impl TryFrom<NewUnit> for CreateUnit {
     type Error = Problem;
 
     fn try_from(unit: NewUnit) -> Result<Self, Problem> {
-        let collections: Result<_, _> = unit.collections.into_iter().map(NewCollection::parsed).collect();
+        let collections: Result<_, _> = unit.collections.0.into_iter().map(NewCollection::parsed).collect();
         Ok(Self {
             code: unit.code.into(),
             name: unit.name.into(),
@@ -239,8 +239,8 @@ impl TryFrom<NewUnit> for CreateUnit {
             latitude: unit.latitude,
             longitude: unit.longitude,
             hours: unit.hours.map(week),
-            closed_days: unit.closed_days.into_iter().map(NewClosedDays::parsed).collect(),
-            membership: unit.membership.into_iter().map(NewMembership::parsed).collect(),
+            closed_days: unit.closed_days.0.into_iter().map(NewClosedDays::parsed).collect(),
+            membership: unit.membership.0.into_iter().map(NewMembership::parsed).collect(),
             collections: collections?,
         })
     }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
-use super::schema::{items, log_in_tallies, readers, visit_keys};
+use super::schema::{items, log_in_tallies, readers, staff, visit_keys};
 
 /// Locks readers in one statement, ascending. Only after bibs and items.
 pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
@@ -13,6 +13,18 @@ pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
             .filter(readers::id.eq_any(ids))
             .order(readers::id)
             .select(readers::id)
+            .for_no_key_update()
+            .load::<i64>(conn)?;
+    }
+    Ok(())
+}
+
+/// Locks a member of staff.
+pub fn lock_staff(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        staff::table
+            .filter(staff::id.eq(id))
+            .select(staff::id)
             .for_no_key_update()
             .load::<i64>(conn)?;
     }

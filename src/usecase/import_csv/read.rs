@@ -13,6 +13,8 @@ use super::{CsvEncoding, CsvSource, Kind, Rejection, Rereadable};
 const ROWS_PER_CHUNK: usize = 200;
 /// Chunks read ahead; more would only fill the memory.
 const CHUNKS_AHEAD: usize = 4;
+/// A row with a line break in a cell or two is one; over more lines than this runs only a quotation mark that nobody closed.
+const LINES_PER_ROW: u64 = 100;
 /// The byte order mark of UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -195,7 +197,13 @@ fn read_rows(
             }
         }
         let line = record.position().map_or(0, csv::Position::line);
-        match row(&opened, &record, line) {
+        let lines = opened.rows.position().line().saturating_sub(line);
+        let read = if lines > LINES_PER_ROW {
+            Err(unclosed(line, lines))
+        } else {
+            row(&opened, &record, line)
+        };
+        match read {
             Ok(Some(row)) => chunk.rows.push(row),
             Ok(None) => {}
             Err(rejection) => chunk.unreadable.push(rejection),
@@ -203,6 +211,17 @@ fn read_rows(
         if chunk.rows.len() + chunk.unreadable.len() >= ROWS_PER_CHUNK {
             sender.blocking_send(std::mem::take(&mut chunk))?;
         }
+    }
+}
+
+fn unclosed(line: u64, lines: u64) -> Rejection {
+    Rejection {
+        row: line,
+        column: None,
+        reason: format!(
+            "runs over {lines} lines: a quotation mark at the beginning of a cell is not closed; none of these lines was read"
+        ),
+        duplicate: false,
     }
 }
 
