@@ -232,6 +232,8 @@ fn functions(source: &Source) -> Vec<(String, usize)> {
         if let Some((name, at, start)) = open.take() {
             if line.trim() == "}" && indent == at {
                 found.push((name, number - start + 1));
+            } else if indent == at && line.trim_start().starts_with(')') && line.ends_with(';') {
+                // Of a trait: declared on several lines, without a body.
             } else {
                 open = Some((name, at, start));
             }

@@ -123,10 +123,12 @@ pub enum Right {
     OverrideRefusal,
     /// explainRule
     ExplainRule,
+    /// listJobs
+    ReadJobs,
 }
 
 impl Right {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -145,6 +147,7 @@ impl Right {
         Self::ReceiveTransit,
         Self::OverrideRefusal,
         Self::ExplainRule,
+        Self::ReadJobs,
     ];
 }
 
@@ -174,6 +177,7 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::ReceiveTransit  => [Y, Y, Y, N, Y, N, N, N],
         Right::OverrideRefusal => [Y, Y, Y, N, N, N, N, N],
         Right::ExplainRule     => [Y, Y, Y, Y, N, Y, Y, Y],
+        Right::ReadJobs        => [Y, Y, N, N, N, N, Y, N],
     };
     row[role as usize]
 }
@@ -199,7 +203,8 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReadTransits
         | Right::ReceiveTransit
         | Right::OverrideRefusal
-        | Right::ExplainRule => false,
+        | Right::ExplainRule
+        | Right::ReadJobs => false,
     }
 }
 
@@ -221,7 +226,8 @@ pub const fn device_may(right: Right) -> bool {
         | Right::ReadTransits
         | Right::ReceiveTransit
         | Right::OverrideRefusal
-        | Right::ExplainRule => false,
+        | Right::ExplainRule
+        | Right::ReadJobs => false,
     }
 }
 
@@ -267,6 +273,7 @@ ReadTransits         x            x         x          -       x       -       x
 ReceiveTransit       x            x         x          -       x       -       -         - |      -      -
 OverrideRefusal      x            x         x          -       -       -       -         - |      -      -
 ExplainRule          x            x         x          x       -       x       x         x |      -      -
+ReadJobs             x            x         -          -       -       -       x         - |      -      -
 ";
 
     #[test]

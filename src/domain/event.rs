@@ -37,6 +37,8 @@ coded! {
     LoanMade = "loan_made",
     LoanReturned = "loan_returned",
     LoanRenewed = "loan_renewed",
+    /// Its due date passed; told once for each due date.
+    LoanOverdue = "loan_overdue",
     /// Undone, not returned: it does not count in statistics.
     LoanVoided = "loan_voided",
     /// Used in the unit without a loan.

@@ -34,6 +34,7 @@ pub mod resident_id;
 pub mod route;
 pub mod rules_check;
 pub mod rules_toml;
+pub mod schedule;
 pub mod unit;
 pub mod void_loan;
 pub mod withdraw_item;

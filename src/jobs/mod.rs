@@ -1,5 +1,5 @@
-//! Work that nobody asks for: the sealer, the expiry of keys, the look for rotated ones. Every run is idempotent, so several
-//! nodes may run the same jobs at once, and a run that was cut short is made up by the next one.
+//! Work that nobody asks for. Small things (the sealer, the expiry of keys, the look for rotated ones) are done by every node:
+//! each run is idempotent. The jobs of the list (`domain::schedule`) are run by one node at a time, and listed by the API.
 //! Not here: what a run does. A job only decides when to call its use case.
 
 use std::future::Future;
@@ -11,8 +11,11 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::auth::KeyRingError;
+use crate::domain::schedule::{Job, OVERDUE_MARKING};
 use crate::usecase::UseCaseError;
 use crate::usecase::expire_keys::expire_keys;
+use crate::usecase::mark_overdue::MarkOverdue;
+use crate::usecase::run_job::{Pass, Ran, run_job};
 use crate::usecase::seal_events::seal_events;
 
 /// How often keys are expired: the visit keys of yesterday must not see much of today.
@@ -20,6 +23,9 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 /// How soon a rotated signing key is taken over.
 const KEYS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often a node looks whether a job is due.
+const DUE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The running jobs.
 #[derive(Debug)]
@@ -50,14 +56,13 @@ impl Jobs {
             }
         });
         let reloading = Arc::clone(app);
-        let keys = every("keys", KEYS_INTERVAL, reload_stopped, move || {
+        let keys = every("keys", KEYS_INTERVAL, reload_stopped.clone(), move || {
             let app = Arc::clone(&reloading);
             async move { reload_keys(&app) }
         });
-        Self {
-            stop,
-            tasks: vec![sealer, expiry, keys],
-        }
+        let mut tasks = vec![sealer, expiry, keys];
+        tasks.extend(passes(app, &reload_stopped));
+        Self { stop, tasks }
     }
 
     /// Starts no new run and waits for those under way.
@@ -69,6 +74,42 @@ impl Jobs {
             }
         }
     }
+}
+
+/// The jobs of the list: of several nodes, one runs each.
+fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+    let node: Arc<str> = node_name().into();
+    vec![pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped)]
+}
+
+fn pass<P: Pass + 'static>(
+    app: &Arc<App>,
+    node: &Arc<str>,
+    job: Job,
+    pass: P,
+    stopped: &watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let (app, node, pass, stop) = (Arc::clone(app), Arc::clone(node), Arc::new(pass), stopped.clone());
+    every(job.name, DUE_INTERVAL, stopped.clone(), move || {
+        let (app, node, pass, stop) = (Arc::clone(&app), Arc::clone(&node), Arc::clone(&pass), stop.clone());
+        async move {
+            let ran = run_job(&app.store, &node, job, &pass, || *stop.borrow()).await?;
+            if let Ran::Finished { looked_at, changed } = ran {
+                tracing::info!(job = job.name, looked_at, changed, "a job has run");
+            }
+            Ok(())
+        }
+    })
+}
+
+/// Names this process among the nodes: host and process, and a random part, for hosts and processes come again.
+fn node_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let mut salt = [0_u8; 2];
+    // Without randomness the name is less unique, which the number of each run makes up for.
+    let _ = getrandom::fill(&mut salt);
+    let host = Some(host.trim()).filter(|host| !host.is_empty()).unwrap_or("node");
+    format!("{host}-{}-{:04x}", std::process::id(), u16::from_be_bytes(salt))
 }
 
 fn reload_keys(app: &App) -> Result<(), UseCaseError> {

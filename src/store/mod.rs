@@ -29,11 +29,13 @@ pub mod item_changes;
 pub mod item_lock;
 pub mod items;
 pub mod job;
+pub mod jobs;
 pub mod loans;
 pub mod log_in_tallies;
 pub mod migrate;
 pub mod network;
 pub mod options;
+pub mod overdue;
 mod pools;
 mod postgres;
 pub mod readers;
@@ -266,6 +268,11 @@ impl Store {
     /// The clock every transaction reads.
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
+    }
+
+    /// The network's zone.
+    pub fn zone(&self) -> chrono_tz::Tz {
+        self.shared.zone
     }
 
     /// What the writer counted.

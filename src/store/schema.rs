@@ -288,6 +288,7 @@ diesel::table! {
         closed_at -> Nullable<BigInt>,
         closed_how -> Nullable<Text>,
         return_unit_id -> Nullable<BigInt>,
+        overdue_since -> Nullable<BigInt>,
     }
 }
 
@@ -441,7 +442,25 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    jobs (name) {
+        name -> Text,
+        node -> Nullable<Text>,
+        lease_until -> Nullable<BigInt>,
+        run -> BigInt,
+        after_id -> BigInt,
+        expected -> Nullable<BigInt>,
+        looked_at -> BigInt,
+        changed -> BigInt,
+        started_at -> Nullable<BigInt>,
+        finished_at -> Nullable<BigInt>,
+        failed_at -> Nullable<BigInt>,
+        error -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    jobs,
     import_batches,
     import_rows,
     legacy_deposits,

@@ -16,7 +16,9 @@ use tongjie::domain::ids::UnitId;
 use tongjie::store::bibs::NewBib;
 use tongjie::store::staff::{NewDevice, NewStaff};
 use tongjie::usecase::UseCaseError;
+use tongjie::usecase::check::check;
 use tongjie::usecase::log_in::device_secret_hash;
+use tongjie::usecase::progress::Silent;
 
 use crate::client::{Answer, Request};
 use crate::database::{Database, Engine, POSTGRES};
@@ -109,6 +111,13 @@ impl TestApp {
     /// Runs something of the library.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
+    }
+
+    /// Audits everything and finds nothing.
+    pub fn assert_sound(&self) {
+        let findings = self.block_on(check(&self.app.store, &Silent)).expect("audited");
+        let broken: Vec<_> = findings.iter().filter(|finding| finding.violations > 0).collect();
+        assert!(broken.is_empty(), "{broken:?}");
     }
 
     /// A number that is new in this test.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, run};
 use crate::database::Engine;
 
-const OPERATIONS: [&str; 49] = [
+const OPERATIONS: &[&str] = &[
     "addClosedDays",
     "addItem",
     "cancelHold",
@@ -28,6 +28,7 @@ const OPERATIONS: [&str; 49] = [
     "listBibVersions",
     "listCollections",
     "listItemTypes",
+    "listJobs",
     "listReaderCategories",
     "listReaderHolds",
     "listReaderLoans",

@@ -17,6 +17,7 @@ mod documents;
 mod health;
 mod idempotency;
 mod items;
+mod jobs;
 mod limits;
 mod log_in_guard;
 mod logs;

@@ -129,7 +129,9 @@ fn looking(operation: &str, about: &About<'_>) -> Option<Asked> {
         "searchBibs" => about.query("?q=a".to_owned()),
         "listUnits" => about.query(format!("?parent={unit}")),
         "listTransits" => about.query(format!("?to_unit_code={unit}")),
-        "getUnit" | "listCollections" | "listItemTypes" | "listReaderCategories" | "listStaff" => about.id(0),
+        "getUnit" | "listCollections" | "listItemTypes" | "listJobs" | "listReaderCategories" | "listStaff" => {
+            about.id(0)
+        }
         "getBib" | "listBibItems" => about.id(things.bib),
         "getItem" => about.id(things.item),
         "getReader" | "listReaderHolds" | "listReaderLoans" => about.id(things.reader),

@@ -2,6 +2,7 @@
 
 #[path = "../support/database.rs"]
 mod database;
+mod passes;
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ pub mod holds;
 pub mod item_batches;
 pub mod item_changes;
 pub mod items;
+pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
 pub mod readers;
@@ -112,6 +113,7 @@ fn administration_routes(config: &mut ServiceConfig) {
         .service(resource("/item-types/{code}").route(put().to(settings::set_item_type)))
         .service(resource("/reader-categories").route(get().to(settings::list_reader_categories)))
         .service(resource("/reader-categories/{code}").route(put().to(settings::set_reader_category)))
+        .service(resource("/jobs").route(get().to(jobs::list_jobs)))
         .service(resource("/staff/{id}").route(patch().to(accounts::update_staff)))
         .service(resource("/staff/{id}/password").route(put().to(accounts::set_staff_password)))
         .service(resource("/readers/{id}/pin").route(put().to(accounts::set_pin)));
@@ -138,5 +140,6 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         calendars::Document::openapi(),
         settings::Document::openapi(),
         accounts::Document::openapi(),
+        jobs::Document::openapi(),
     ]
 }

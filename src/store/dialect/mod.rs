@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
-use super::schema::{items, log_in_tallies, readers, staff, visit_keys};
+use super::schema::{items, jobs, log_in_tallies, readers, staff, visit_keys};
 
 /// Locks readers in one statement, ascending. Only after bibs and items.
 pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
@@ -45,6 +45,23 @@ pub fn insert_visit_key(conn: &mut AnyConnection, day: &str, key: &[u8]) -> Quer
             .execute(conn)?,
     };
     Ok(inserted == 1)
+}
+
+/// Inserts a job's row unless it is there.
+pub fn insert_job(conn: &mut AnyConnection, name: &str) -> QueryResult<()> {
+    let row = (
+        jobs::name.eq(name),
+        jobs::run.eq(0_i64),
+        jobs::after_id.eq(0_i64),
+        jobs::looked_at.eq(0_i64),
+        jobs::changed.eq(0_i64),
+    );
+    let insert = diesel::insert_into(jobs::table).values(row).on_conflict_do_nothing();
+    match conn {
+        AnyConnection::Sqlite(conn) => insert.execute(conn)?,
+        AnyConnection::Postgres(conn) => insert.execute(conn)?,
+    };
+    Ok(())
 }
 
 /// PostgreSQL: transactions below this number have all ended.

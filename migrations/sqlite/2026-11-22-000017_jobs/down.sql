@@ -1,0 +1,2 @@
+ALTER TABLE loans DROP COLUMN overdue_since;
+DROP TABLE jobs;

@@ -1,0 +1,220 @@
+//! Jobs: which there are, when each is due, and who may run it.
+//! Not for: what a run does.
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+
+/// How long a failed run rests before it is tried again.
+pub const REST_SECONDS: i64 = 60;
+
+/// When a job is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schedule {
+    /// So many seconds after the last run ended.
+    Every { seconds: u32 },
+    /// Once each day, at this minute of the network's day or as soon after it as a node is there.
+    Daily { minute: u16 },
+}
+
+/// One job: its name, and what it does, for those who look at the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Job {
+    /// The word used in the database, the API and the docs.
+    pub name: &'static str,
+    pub schedule: Schedule,
+    pub does_zh: &'static str,
+    pub does_en: &'static str,
+}
+
+/// Marks open loans whose due date has passed, so that notices, statistics and credit see each of them once.
+pub const OVERDUE_MARKING: Job = Job {
+    name: "overdue_marking",
+    schedule: Schedule::Daily { minute: 5 },
+    does_zh: "标记已逾期的借阅",
+    does_en: "Marks loans whose due date has passed",
+};
+
+/// Every job there is, in the order of the list.
+pub const JOBS: [Job; 1] = [OVERDUE_MARKING];
+
+/// What is known of a job's runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Runs {
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+    pub failed_at: Option<DateTime<Utc>>,
+    /// Until when a node has it.
+    pub lease_until: Option<DateTime<Utc>>,
+}
+
+impl Runs {
+    /// The last run was begun and not finished: it goes on where it stands.
+    pub fn is_unfinished(&self) -> bool {
+        self.started_at
+            .is_some_and(|started| self.finished_at.is_none_or(|finished| finished < started))
+    }
+
+    /// A node has it now.
+    pub fn is_running(&self, now: DateTime<Utc>) -> bool {
+        self.lease_until.is_some_and(|until| now < until)
+    }
+
+    /// When it should run next: a moment that has passed means now. What the record says of the future (a node's clock was
+    /// wrong) is not believed.
+    pub fn next_at(&self, schedule: Schedule, zone: Tz, now: DateTime<Utc>) -> DateTime<Utc> {
+        let rest = self.failed_at.map(|failed| failed + TimeDelta::seconds(REST_SECONDS));
+        let rested = rest.filter(|until| self.failed_at.is_some_and(|failed| failed <= now) && now < *until);
+        let due = if self.is_unfinished() {
+            now
+        } else {
+            match schedule {
+                Schedule::Every { seconds } => match self.finished_at {
+                    Some(finished) if finished <= now => finished + TimeDelta::seconds(i64::from(seconds)),
+                    _ => now,
+                },
+                Schedule::Daily { minute } => {
+                    let latest = latest_daily(zone, minute, now);
+                    let done = self
+                        .started_at
+                        .is_some_and(|started| latest <= started && started <= now);
+                    if done { next_daily(zone, minute, now) } else { now }
+                }
+            }
+        };
+        rested.map_or(due, |rested| rested.max(due))
+    }
+
+    /// Whether a node should take it now.
+    pub fn is_due(&self, schedule: Schedule, zone: Tz, now: DateTime<Utc>) -> bool {
+        !self.is_running(now) && self.next_at(schedule, zone, now) <= now
+    }
+}
+
+fn latest_daily(zone: Tz, minute: u16, now: DateTime<Utc>) -> DateTime<Utc> {
+    let today = now.with_timezone(&zone).date_naive();
+    let at = daily_on(zone, today, minute);
+    if at <= now {
+        return at;
+    }
+    today
+        .checked_sub_days(Days::new(1))
+        .map_or(at, |day| daily_on(zone, day, minute))
+}
+
+fn next_daily(zone: Tz, minute: u16, now: DateTime<Utc>) -> DateTime<Utc> {
+    let today = now.with_timezone(&zone).date_naive();
+    let days = [0, 1, 2].map(|ahead| today.checked_add_days(Days::new(ahead)));
+    let moments = days.into_iter().flatten().map(|day| daily_on(zone, day, minute));
+    moments.into_iter().find(|at| now < *at).unwrap_or(now)
+}
+
+/// A minute of a local day. One that the clocks skip is taken an hour later, one that comes twice the first time.
+fn daily_on(zone: Tz, day: NaiveDate, minute: u16) -> DateTime<Utc> {
+    let minute = u32::from(minute.min(24 * 60 - 1));
+    let time = NaiveTime::from_hms_opt(minute / 60, minute % 60, 0).unwrap_or_default();
+    let local = day.and_time(time);
+    let found = zone
+        .from_local_datetime(&local)
+        .earliest()
+        .or_else(|| zone.from_local_datetime(&(local + TimeDelta::hours(1))).earliest());
+    found.map_or_else(|| local.and_utc(), |at| at.with_timezone(&Utc))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ZONE: Tz = chrono_tz::Asia::Shanghai;
+    const NIGHTLY: Schedule = Schedule::Daily { minute: 5 };
+    const OFTEN: Schedule = Schedule::Every { seconds: 300 };
+
+    /// A local moment.
+    fn at(day: u32, hour: u32, minute: u32) -> DateTime<Utc> {
+        let local = ZONE.with_ymd_and_hms(2026, 3, day, hour, minute, 0);
+        local.single().expect("a moment").with_timezone(&Utc)
+    }
+
+    fn ran(from: DateTime<Utc>, to: DateTime<Utc>) -> Runs {
+        Runs {
+            started_at: Some(from),
+            finished_at: Some(to),
+            ..Runs::default()
+        }
+    }
+
+    #[test]
+    fn a_job_that_never_ran_is_due() {
+        for schedule in [NIGHTLY, OFTEN] {
+            assert!(Runs::default().is_due(schedule, ZONE, at(4, 12, 0)));
+        }
+    }
+
+    #[test]
+    fn a_daily_job_runs_once_after_its_minute() {
+        let runs = ran(at(3, 23, 50), at(4, 0, 1));
+        assert!(!runs.is_due(NIGHTLY, ZONE, at(4, 0, 4)));
+        assert_eq!(runs.next_at(NIGHTLY, ZONE, at(4, 0, 4)), at(4, 0, 5));
+        assert!(
+            runs.is_due(NIGHTLY, ZONE, at(4, 0, 5)),
+            "yesterday's run is not today's"
+        );
+        assert!(
+            runs.is_due(NIGHTLY, ZONE, at(4, 9, 0)),
+            "no node was there at five past"
+        );
+        let today = ran(at(4, 0, 5), at(4, 0, 6));
+        assert!(!today.is_due(NIGHTLY, ZONE, at(4, 23, 59)));
+        assert_eq!(today.next_at(NIGHTLY, ZONE, at(4, 23, 59)), at(5, 0, 5));
+    }
+
+    #[test]
+    fn an_interval_counts_from_the_end_of_the_last_run() {
+        let runs = ran(at(4, 12, 0), at(4, 12, 2));
+        assert!(!runs.is_due(OFTEN, ZONE, at(4, 12, 6)));
+        assert!(runs.is_due(OFTEN, ZONE, at(4, 12, 7)));
+    }
+
+    #[test]
+    fn an_unfinished_run_goes_on_at_once_but_a_failed_one_rests() {
+        let mut runs = ran(at(4, 0, 5), at(3, 0, 6));
+        assert!(runs.is_unfinished());
+        assert!(runs.is_due(NIGHTLY, ZONE, at(4, 0, 5)));
+        runs.failed_at = Some(at(4, 0, 5));
+        assert!(!runs.is_due(NIGHTLY, ZONE, at(4, 0, 5)));
+        assert!(runs.is_due(NIGHTLY, ZONE, at(4, 0, 6)));
+    }
+
+    #[test]
+    fn nobody_takes_what_another_node_has() {
+        let runs = Runs {
+            started_at: Some(at(4, 0, 5)),
+            lease_until: Some(at(4, 0, 6)),
+            ..Runs::default()
+        };
+        assert!(!runs.is_due(NIGHTLY, ZONE, at(4, 0, 5)));
+        assert!(runs.is_due(NIGHTLY, ZONE, at(4, 0, 6)), "its node is gone");
+    }
+
+    #[test]
+    fn a_record_from_the_future_stops_nothing() {
+        let future = at(30, 0, 0);
+        let runs = Runs {
+            failed_at: Some(future),
+            ..ran(future, future)
+        };
+        for schedule in [NIGHTLY, OFTEN] {
+            assert!(runs.is_due(schedule, ZONE, at(4, 12, 0)));
+        }
+    }
+
+    #[test]
+    fn a_minute_that_the_clocks_skip_is_not_lost() {
+        let zone = chrono_tz::Europe::Berlin;
+        let night = zone.with_ymd_and_hms(2026, 3, 29, 12, 0, 0).single().expect("a moment");
+        let latest = latest_daily(zone, 150, night.with_timezone(&Utc));
+        assert_eq!(
+            latest.with_timezone(&zone).format("%F %R").to_string(),
+            "2026-03-29 03:30"
+        );
+    }
+}
