@@ -13,6 +13,7 @@ use crate::http::rate_limit::RateLimits;
 use crate::store::connection::{PAGE_BYTES, Target};
 use crate::store::file_claim::FileClaim;
 use crate::store::{Store, StoreError, StoreOptions};
+use crate::telemetry::traces::Traces;
 use crate::usecase::session::SessionTools;
 use crate::usecase::{UseCaseError, bootstrap};
 
@@ -23,6 +24,8 @@ pub struct App {
     pub tokens: Arc<TokenService>,
     pub passwords: PasswordService,
     pub limits: RateLimits,
+    /// `None` where no collector is configured.
+    pub traces: Option<Traces>,
     /// As it was last read.
     ring: Mutex<KeyRing>,
     stopping: AtomicBool,
@@ -42,6 +45,8 @@ pub enum AppError {
     SigningKey(#[from] KeyRingError),
     #[error("password hashing could not be started")]
     Passwords(#[from] PasswordError),
+    #[error("the thread that sends traces could not be started")]
+    Traces(#[source] std::io::Error),
     #[error("another server has {} open; a SQLite file has one server at a time", path.display())]
     Served { path: std::path::PathBuf },
     #[error("the empty database could not be set up")]
@@ -65,9 +70,11 @@ impl App {
         let store = Store::open(store_options(&config, clock))?;
         bootstrap::bootstrap(&store).await.map_err(AppError::Bootstrap)?;
         let limits = RateLimits::new(&config.rates);
+        let traces = Traces::start(&config.telemetry).map_err(AppError::Traces)?;
         Ok(Arc::new(Self {
             store,
             limits,
+            traces,
             config,
             tokens,
             passwords,

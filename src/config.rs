@@ -18,12 +18,14 @@ use serde::{Deserialize, Deserializer, de};
 mod layers;
 pub(crate) mod limits;
 mod protection;
+mod telemetry;
 mod transport;
 
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
 pub use protection::RatesConfig;
 use protection::check_origins;
+pub use telemetry::{Collector, TelemetryConfig};
 pub use transport::{ForwardedHeader, ProxyList, TlsConfig};
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -107,6 +109,7 @@ pub struct Config {
     pub http: HttpConfig,
     pub limits: LimitsConfig,
     pub metrics: MetricsConfig,
+    pub telemetry: TelemetryConfig,
     pub sip2: Sip2Config,
     pub auth: AuthConfig,
     pub log: LogConfig,
@@ -296,6 +299,7 @@ impl Config {
             http,
             limits,
             metrics,
+            telemetry,
             sip2,
             auth,
             log,
@@ -327,6 +331,7 @@ impl Config {
         }
         limits.check(http)?;
         metrics.check(http)?;
+        telemetry.check()?;
         if http.bind == sip2.bind && http.bind.port() != 0 {
             return bad("sip2.bind", "the same address as http.bind");
         }

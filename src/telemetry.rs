@@ -1,10 +1,12 @@
-//! Where log lines go: one subscriber for the whole process, to standard error, as text or JSON.
+//! Where log lines go: one subscriber for the whole process, to standard error, as text or JSON. Beside it: what is counted
+//! (`histogram`, `process`) and what is traced (`traces`).
 //!
 //! Not here: what is logged. The rule for every line: never a reader's name, ID number or title together with a
 //! reader.
 
 pub mod histogram;
 pub mod process;
+pub mod traces;
 
 use std::sync::Mutex;
 

@@ -88,7 +88,7 @@ pub struct Grant {
 pub enum Right {
     /// listUnits, getUnit, listCollections, listItemTypes, listReaderCategories
     ReadUnits,
-    /// createUnit, updateUnit, setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
+    /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
     /// setItemType, setReaderCategory
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::import_csv::{CsvArgs, UndoArgs};
+use super::import_csv::{CsvArgs, ListArgs, UndoArgs};
 use super::progress::Bars;
 use super::{CliError, close, open};
 use crate::catalogue::marc::{Container, EncodingChoice, FormatChoice, ReadOptions};
@@ -29,6 +29,8 @@ pub enum ImportCommand {
     /// A bad row is reported with its number, column and reason and never stops the run. Importing a file twice creates
     /// nothing new. What a run made is a batch that `import undo` takes back.
     Csv(CsvArgs),
+    /// The batches that imports of CSV made, the latest first, and which of them are undone
+    List(ListArgs),
     /// Take back what an import of CSV made, except what has been used since
     Undo(UndoArgs),
 }
@@ -95,6 +97,7 @@ pub(super) async fn run(config: Config, what: ImportCommand) -> Result<(), CliEr
     match what {
         ImportCommand::Marc(args) => marc(config, args).await,
         ImportCommand::Csv(args) => super::import_csv::run(config, args).await,
+        ImportCommand::List(args) => super::import_csv::list(config, args).await,
         ImportCommand::Undo(args) => super::import_csv::undo(config, args).await,
     }
 }

@@ -1,9 +1,11 @@
-//! `tongjie import csv` and `tongjie import undo`: opens the file, runs the import or takes it back, prints what became of
-//! the rows.
+//! `tongjie import csv`, `import list` and `import undo`: opens the file, runs the import or takes it back, prints what became
+//! of the rows, or which batches there are.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -11,6 +13,7 @@ use super::progress::Bars;
 use super::{CliError, close, open};
 use crate::config::Config;
 use crate::usecase::import_csv::{CsvEncoding, CsvOptions, CsvReport, CsvSource, Kind, import_csv};
+use crate::usecase::list_imports::{ImportList, list_imports};
 use crate::usecase::undo_import::{UndoReport, undo_import};
 
 /// Rejections printed; all are in the report.
@@ -54,12 +57,22 @@ pub enum CsvEncodingArg {
 
 #[derive(Debug, Args)]
 pub struct UndoArgs {
-    /// The number the import printed
+    /// The number the import printed; `tongjie import list` knows it, too
     pub batch: i64,
     /// Say what would be taken back and change nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Write the report to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How many, the latest first
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub last: u32,
+    /// Write the list to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 }
@@ -118,6 +131,46 @@ pub(super) async fn undo(config: Config, args: UndoArgs) -> Result<(), CliError>
     let report = undone?;
     print_undo(&report);
     write_report(args.report.as_deref(), &report)
+}
+
+pub(super) async fn list(config: Config, args: ListArgs) -> Result<(), CliError> {
+    let zone = config.network.zone;
+    let app = open(config).await?;
+    let listed = list_imports(&app.store, args.last).await;
+    close(&app).await;
+    let list = listed?;
+    print_list(&list, zone);
+    write_report(args.report.as_deref(), &list)
+}
+
+/// The name of the file comes last: nobody knows how long it is.
+fn print_list(list: &ImportList, zone: Tz) {
+    if list.batches.is_empty() {
+        println!("no import has made anything that could be taken back");
+        return;
+    }
+    let local = |at: &DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
+    println!(
+        "{:>10}  {:<8}  {:<16}  {:>9}  {:>9}  {:<16}  {:<12}  file",
+        "batch", "kind", "imported", "made", "left", "undone", "owner"
+    );
+    for one in &list.batches {
+        let undone = one.undone_at.as_ref().map_or_else(|| "no".to_owned(), local);
+        let file = one.file_name.replace(char::is_control, "?");
+        println!(
+            "{:>10}  {:<8}  {:<16}  {:>9}  {:>9}  {undone:<16}  {:<12}  {file}",
+            one.batch,
+            one.kind,
+            local(&one.imported_at),
+            one.made,
+            one.left,
+            one.owner_unit_code
+        );
+    }
+    let shown = u64::try_from(list.batches.len()).unwrap_or(u64::MAX);
+    if list.total > shown {
+        println!("and {} older ones (--last N shows more)", list.total - shown);
+    }
 }
 
 fn print_import(report: &CsvReport) {

@@ -174,10 +174,16 @@ async fn open(config: Config) -> Result<Arc<App>, CliError> {
     Ok(App::build(config, Clock::System).await?)
 }
 
-/// Closes the store, last of all.
+/// Closes the store, and then sends the last traces.
 async fn close(app: &Arc<App>) {
     let app = Arc::clone(app);
-    if tokio::task::spawn_blocking(move || app.store.close()).await.is_err() {
+    let closing = move || {
+        app.store.close();
+        if let Some(traces) = &app.traces {
+            traces.close();
+        }
+    };
+    if tokio::task::spawn_blocking(closing).await.is_err() {
         tracing::error!("closing the store panicked");
     }
 }

@@ -57,6 +57,16 @@ pub(super) fn env_layer(defaults: &Table, name: &str, value: &str) -> Result<Opt
                 });
             }
         },
+        Value::Float(_) => match value.trim().parse::<f64>() {
+            Ok(number) => Value::Float(number),
+            Err(_) => {
+                return Err(ConfigError::BadValue {
+                    key,
+                    origin,
+                    reason: "expected a number".into(),
+                });
+            }
+        },
         _ => Value::String(value.to_owned()),
     };
     let nested = path[1..].iter().rev().fold(value, |inner, name| {

@@ -4,6 +4,8 @@
 //! tree. A 24-hour machine (`always_open`) uses its parent's calendar. No calendar counts as open, never as a failure.
 //! Not for: which rule says how many days (see `policy`).
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -113,6 +115,17 @@ pub struct Calendar<'a> {
 }
 
 impl<'a> Calendar<'a> {
+    /// Whether both were put together from the same hours and closed days: then they are open on the same days.
+    pub fn agrees_with(&self, other: &Calendar<'_>) -> bool {
+        let closed = |calendar: &Calendar<'_>| -> BTreeSet<(NaiveDate, NaiveDate)> {
+            let nodes = calendar.tree.nodes_up(calendar.from);
+            nodes
+                .flat_map(|node| node.unit.closed.iter().map(|range| (range.first, range.last)))
+                .collect()
+        };
+        self.from.is_some() == other.from.is_some() && self.hours == other.hours && closed(self) == closed(other)
+    }
+
     /// Resolves the inheritance; O(depth).
     pub fn of(tree: &'a UnitTree, unit: UnitId) -> Self {
         let owner = tree.nodes_up(tree.index(unit)).find(|node| !node.unit.always_open);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
-use actix_web::http::{ConnectionType, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError, web};
 use tracing::{Instrument, Span};
@@ -15,8 +15,10 @@ use tracing::{Instrument, Span};
 use super::operations::Operations;
 use super::problem::{Code, Problem};
 use super::request_id::{HEADER, RequestId, RequestIds};
+use crate::app::App;
 use crate::config::LimitsConfig;
 use crate::telemetry::histogram::Histogram;
+use crate::telemetry::traces::{RequestTrace, TRACEPARENT};
 
 /// Status classes, from 1xx to 5xx.
 pub const CLASSES: usize = 5;
@@ -128,11 +130,18 @@ pub async fn measure(request: ServiceRequest, next: Next<BoxBody>) -> Result<Ser
     let id = figures.ids.of(request.headers());
     let operation = figures.operations.find(request.method(), request.path());
     let span = span(&figures.operations.names()[operation], &id);
+    let trace = trace(&request, &figures.operations.names()[operation], &id);
     request.extensions_mut().insert(id.clone());
     let work = async {
         match refusal(&request, &figures) {
             Some(problem) => Ok(refused(request, &problem)),
             None => next.call(request).await,
+        }
+    };
+    let work = async {
+        match &trace {
+            Some(trace) => trace.scope(work).await,
+            None => work.await,
         }
     };
     let mut outcome = if span.is_disabled() {
@@ -145,6 +154,9 @@ pub async fn measure(request: ServiceRequest, next: Next<BoxBody>) -> Result<Ser
         Err(error) => error.as_response_error().status_code(),
     };
     figures.count(operation, status, began);
+    if let Some(trace) = &trace {
+        trace.answered(status.as_u16());
+    }
     span.in_scope(|| {
         tracing::debug!(target: "tongjie::requests", status = status.as_u16(), micros = began.elapsed().as_micros() as u64, "answered");
     });
@@ -161,6 +173,23 @@ fn span(operation: &str, id: &RequestId) -> Span {
         return Span::none();
     }
     tracing::debug_span!(target: "tongjie::requests", "request", operation, request_id = %id)
+}
+
+/// The same for a collector, if there is one: see `telemetry::traces`.
+fn trace(request: &ServiceRequest, operation: &str, id: &RequestId) -> Option<RequestTrace> {
+    let traces = request.app_data::<web::Data<App>>()?.traces.as_ref()?;
+    let traceparent = request.headers().get(TRACEPARENT);
+    let traceparent = traceparent.and_then(|value| value.to_str().ok());
+    Some(traces.request(operation, method_name(request.method()), id, traceparent))
+}
+
+/// Of a method that HTTP defines; anybody can make up another.
+fn method_name(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    KNOWN
+        .into_iter()
+        .find(|known| method.as_str() == *known)
+        .unwrap_or("_OTHER")
 }
 
 fn refusal(request: &ServiceRequest, figures: &HttpFigures) -> Option<Problem> {

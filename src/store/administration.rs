@@ -75,6 +75,18 @@ impl WriteTx<'_> {
         self.bump_config_version()
     }
 
+    /// Puts a unit, with everything below it, under another parent; answers how many units moved. Two statements, however many
+    /// these are.
+    pub fn move_unit(&mut self, unit: &Unit, parent: &Unit) -> Result<u64, StoreError> {
+        diesel::update(units::table.find(unit.id.get()))
+            .set(units::parent_id.eq(parent.id.get()))
+            .execute(self.conn)?;
+        let path = Unit::path_under(Some(parent), unit.id);
+        let moved = super::dialect::replace_unit_paths(self.conn, &unit.path, &path)?;
+        self.bump_config_version()?;
+        Ok(moved as u64)
+    }
+
     /// Gives a unit other hours, or none of its own.
     pub fn replace_hours(&mut self, unit: UnitId, hours: Option<&WeeklyHours>) -> Result<(), StoreError> {
         diesel::delete(unit_hours::table.filter(unit_hours::unit_id.eq(unit.get()))).execute(self.conn)?;

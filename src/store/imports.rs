@@ -1,6 +1,8 @@
 //! What an import of another system's files looks up, a chunk of rows at a time, and what it remembers of what it made.
 //! Not for: the rows themselves (see `bulk`), or taking them back (see `undo_imports`).
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::connection::AnyConnection;
@@ -70,6 +72,8 @@ pub struct BatchRow {
     pub file_name: String,
     pub created_at: i64,
     pub undone_at: Option<i64>,
+    /// Things it made, counted with every chunk.
+    pub made: i64,
 }
 
 /// What a batch remembers of one thing it made.
@@ -288,6 +292,31 @@ impl ReadTx<'_> {
         Ok(import_batches::table.find(id).first(self.conn).optional()?)
     }
 
+    /// The latest batches, each with how many of its things no undo has taken back.
+    pub fn latest_import_batches(&mut self, limit: i64) -> Result<Vec<(BatchRow, i64)>, StoreError> {
+        let batches: Vec<BatchRow> = import_batches::table
+            .order((import_batches::created_at.desc(), import_batches::id.desc()))
+            .limit(limit)
+            .load(self.conn)?;
+        let ids: Vec<i64> = batches.iter().map(|batch| batch.id).collect();
+        let left: Vec<(i64, i64)> = import_rows::table
+            .filter(import_rows::batch_id.eq_any(&ids))
+            .group_by(import_rows::batch_id)
+            .select((import_rows::batch_id, diesel::dsl::count_star()))
+            .load(self.conn)?;
+        let left: HashMap<i64, i64> = left.into_iter().collect();
+        let with_left = |batch: BatchRow| {
+            let left = left.get(&batch.id).copied().unwrap_or(0);
+            (batch, left)
+        };
+        Ok(batches.into_iter().map(with_left).collect())
+    }
+
+    /// How many batches there are.
+    pub fn count_import_batches(&mut self) -> Result<i64, StoreError> {
+        Ok(import_batches::table.count().get_result(self.conn)?)
+    }
+
     /// What a batch made, after a line of its file.
     pub fn import_rows(&mut self, batch: i64, after: i64, limit: i64) -> Result<Vec<ImportRow>, StoreError> {
         Ok(import_rows::table
@@ -313,7 +342,14 @@ impl WriteTx<'_> {
     }
 
     /// Remembers what a batch made.
-    pub fn insert_import_rows(&mut self, rows: &[ImportRow]) -> Result<(), StoreError> {
+    pub fn insert_import_rows(&mut self, batch: i64, rows: &[ImportRow]) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let made = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        diesel::update(import_batches::table.find(batch))
+            .set(import_batches::made.eq(import_batches::made + made))
+            .execute(self.conn)?;
         match &mut *self.conn {
             AnyConnection::Sqlite(conn) => {
                 for row in rows {

@@ -65,6 +65,7 @@ use self::job::{FromStore, Job, JobOf};
 use self::tx::{ReadTx, Shared, WriteTx};
 use self::writer::{Writer, WriterStats};
 use crate::clock::Clock;
+use crate::telemetry::traces::TransactionTrace;
 
 pub use self::error::StoreError;
 pub use self::options::StoreOptions;
@@ -209,12 +210,18 @@ impl Store {
         self.submit(job, true).await
     }
 
-    async fn submit<T, E, F>(&self, work: F, replay_safe: bool) -> Result<T, E>
+    async fn submit<T, E, F>(&self, mut work: F, replay_safe: bool) -> Result<T, E>
     where
         F: FnMut(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: FromStore + Send + 'static,
     {
+        let trace = TransactionTrace::begin("write transaction", self.engine());
+        let waiting = trace.waiting();
+        let work = move |tx: &mut WriteTx<'_>| {
+            waiting.iter().for_each(|waiting| waiting.over());
+            work(tx)
+        };
         let (reply, answer) = oneshot::channel();
         let job: Box<dyn Job> = Box::new(JobOf::new(work, reply, replay_safe));
         {
@@ -234,6 +241,7 @@ impl Store {
         }
         let answer = answer.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()));
         self.trouble.note(&answer);
+        trace.end(has_failed(&answer));
         answer
     }
 
@@ -251,13 +259,23 @@ impl Store {
             return Err(StoreError::Busy.into());
         };
         let (pool, shared, stats) = (self.readers.clone(), self.shared.clone(), self.stats.clone());
+        let trace = TransactionTrace::begin("read transaction", self.engine());
+        let waiting = trace.waiting();
         let ran = tokio::task::spawn_blocking(move || {
             let asked = Instant::now();
             let mut pooled = pools::begun(&pool)?;
             stats.figures.read_wait.observe(asked.elapsed());
+            waiting.iter().for_each(|waiting| waiting.over());
             pools::read_once(&mut pooled, &shared, work)
         });
-        ran.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
+        let answer = ran.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()));
+        trace.end(has_failed(&answer));
+        answer
+    }
+
+    /// As traces name it.
+    fn engine(&self) -> &'static str {
+        if self.is_postgres { "postgresql" } else { "sqlite" }
     }
 
     /// The prefetched ids.
@@ -350,6 +368,11 @@ fn may_be_our_own_doing<E: FromStore>(tx: &mut WriteTx<'_>, claim: &Claim, error
         Some(_) => Ok(false),
         None => Ok(tx.outcome_of(claim)?.is_some()),
     }
+}
+
+/// It broke; a refusal is something else.
+fn has_failed<T, E: FromStore>(answer: &Result<T, E>) -> bool {
+    answer.as_ref().is_err_and(|error| error.store_error().is_some())
 }
 
 /// Our share of a SQLite file.

@@ -417,6 +417,7 @@ diesel::table! {
         file_name -> Text,
         created_at -> BigInt,
         undone_at -> Nullable<BigInt>,
+        made -> BigInt,
     }
 }
 

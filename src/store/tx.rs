@@ -159,6 +159,17 @@ impl<'a> WriteTx<'a> {
         (self.read.conn, &mut self.group.waiting)
     }
 
+    /// The configuration, which nobody else changes until the end of this transaction: for a change that must fit what
+    /// is there, such as a place in the tree. Call it before anything is locked.
+    ///
+    /// # Errors
+    /// As [`ReadTx::network`].
+    pub fn lock_network(&mut self) -> Result<Arc<Network>, StoreError> {
+        super::dialect::lock_configuration(self.conn)?;
+        self.version = None;
+        self.network()
+    }
+
     /// Says that units, calendars, rules or types changed: every node reloads them in its next transaction.
     pub fn bump_config_version(&mut self) -> Result<(), StoreError> {
         self.group.config_changed = true;

@@ -65,7 +65,7 @@ pub async fn create_unit(
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CreateUnit, mut ids: IdRun) -> Result<UnitView> {
-    let network = tx.network()?;
+    let network = tx.lock_network()?;
     let id = UnitId::new(ids.next());
     let Checked { unit, parent } = check(command, &network, id)?;
     caller.require(Right::ManageUnits, parent, &network)?;

@@ -56,7 +56,8 @@ pub(super) fn due_on(
     closed: &dyn Fn(NaiveDate) -> bool,
 ) -> Result<Affected> {
     let mut affected = Affected::default();
-    for loan in due(tx, unit, network)? {
+    let now = tx.now();
+    for loan in tx.open_loans_due(&below(unit, network), now)? {
         let day = network.local_day(from_millis(loan.due_at));
         if closed(day) {
             affected.add(&loan, day, network);
@@ -65,10 +66,24 @@ pub(super) fn due_on(
     Ok(affected)
 }
 
-/// Moves the due dates that rules set and that fall on a day closed by now; `network` is the one after the change.
+/// Moves the due dates that rules set and that fall on a day closed by now, for a unit and everything below it; `network` is the
+/// one after the change.
 pub(super) fn move_due_dates(tx: &mut WriteTx<'_>, unit: UnitId, network: &Network) -> Result<Affected> {
+    move_due_dates_of(tx, &below(unit, network), network)
+}
+
+/// The same for these units only.
+pub(super) fn move_due_dates_of(tx: &mut WriteTx<'_>, units: &[UnitId], network: &Network) -> Result<Affected> {
     let mut affected = Affected::default();
-    for loan in due(tx, unit, network)?.into_iter().filter(|loan| !loan.due_by_hand) {
+    if units.is_empty() {
+        return Ok(affected);
+    }
+    let now = tx.now();
+    for loan in tx
+        .open_loans_due(units, now)?
+        .into_iter()
+        .filter(|loan| !loan.due_by_hand)
+    {
         let day = network.local_day(from_millis(loan.due_at));
         let calendar = network.calendar(UnitId::new(loan.unit_id));
         if calendar.is_open(day) {
@@ -84,8 +99,6 @@ pub(super) fn move_due_dates(tx: &mut WriteTx<'_>, unit: UnitId, network: &Netwo
     Ok(affected)
 }
 
-fn due(tx: &mut ReadTx<'_>, unit: UnitId, network: &Network) -> Result<Vec<DueLoan>> {
-    let units: Vec<UnitId> = network.units().subtree(unit).map(|unit| unit.id).collect();
-    let now = tx.now();
-    Ok(tx.open_loans_due(&units, now)?)
+fn below(unit: UnitId, network: &Network) -> Vec<UnitId> {
+    network.units().subtree(unit).map(|unit| unit.id).collect()
 }

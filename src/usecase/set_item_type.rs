@@ -83,7 +83,7 @@ pub async fn list_item_types(store: &Arc<Store>, caller: &Caller) -> Result<Vec<
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetItemType, mut ids: IdRun) -> Result<ItemTypeView> {
-    let network = tx.network()?;
+    let network = tx.lock_network()?;
     let root = network.units().root().ok_or(UseCaseError::NotFound("unit"))?.id;
     caller.require(Right::ManageUnits, root, &network)?;
     let known = network.item_types().by_code(&command.code);

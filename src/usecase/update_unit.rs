@@ -1,5 +1,5 @@
-//! What may change of a unit: its name, what it does, where it stands. Not for: moving it in the tree, or its code, which
-//! rules and devices name.
+//! What may change of a unit: its name, what it does, where it stands. Not for: its place in the tree (see `move_unit`), or its
+//! code, which rules and devices name.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ pub async fn update_unit(
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateUnit, mut ids: IdRun) -> Result<UnitView> {
-    let network = tx.network()?;
+    let network = tx.lock_network()?;
     let before = network
         .units()
         .by_code(&command.code)

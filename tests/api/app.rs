@@ -64,7 +64,7 @@ pub fn run(engine: Engine, scenario: fn(&TestApp)) {
 }
 
 /// The same with changed settings.
-pub fn run_with(engine: Engine, change: impl FnOnce(&mut Config), scenario: fn(&TestApp)) {
+pub fn run_with(engine: Engine, change: impl FnOnce(&mut Config), scenario: impl FnOnce(&TestApp)) {
     if engine == Engine::Postgres && std::env::var(POSTGRES).is_err() {
         eprintln!("{POSTGRES} is not set: not run on PostgreSQL (scripts/test.sh sets it)");
         return;

@@ -39,6 +39,7 @@ const OPERATIONS: &[&str] = &[
     "logOut",
     "logOutEverywhere",
     "moveItem",
+    "moveUnit",
     "placeHold",
     "receiveTransit",
     "refreshToken",

@@ -102,7 +102,7 @@ pub fn note_text(text: &str) {
 }
 
 /// The lines since `begin`, of every scenario that ran meanwhile.
-fn captured() -> Vec<Value> {
+pub fn captured() -> Vec<Value> {
     let lines = lines();
     let text = String::from_utf8(lines[BEGIN.get()..].to_vec()).expect("UTF-8");
     text.lines()

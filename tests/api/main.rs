@@ -30,6 +30,8 @@ mod rights_scene;
 mod rules;
 mod sessions;
 mod staff;
+mod traces;
 mod transits;
+mod unit_moves;
 mod units;
 mod voids;

@@ -192,6 +192,17 @@ fn network(operation: &str, about: &About<'_>) -> Option<Asked> {
             json!({"code": format!("P{}", about.app.next()), "name": "点", "kind": "point",
             "parent_code": about.unit()}),
         ),
+        // A new point, from this unit to one in the same district: both places count.
+        "moveUnit" => {
+            let code = format!("P{}", about.app.next());
+            about.app.unit(&code, "point", about.unit(), &json!({}));
+            let to = match about.unit() {
+                "M1" => "B1",
+                "B1" => "M1",
+                _ => "B2",
+            };
+            about.named(&code, json!({"parent_code": to}))
+        }
         "updateUnit" => about.body(json!({"name": "江汉路分馆"})),
         "setCollection" => about.body(json!({"name": "普通", "return_policy": "home"})),
         "setItemType" => about.named(

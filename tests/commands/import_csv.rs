@@ -342,3 +342,72 @@ fn what_a_file_lacks_is_said_before_anything_is_imported() {
     assert!(fails(b"\xff\xfea\0", "network").contains("UTF-16"));
     assert!(fails(b"name\n", "NOWHERE").contains("owner: no unit has this code"));
 }
+
+/// The list of batches, as printed and as JSON.
+fn listed(tongjie: &Tongjie, more: &[&str]) -> (String, Value) {
+    let report = tongjie.file("list.json");
+    let name = report.to_string_lossy().into_owned();
+    let args = ["import", "list", "--report", &name];
+    let printed = tongjie.succeeds(&args.iter().chain(more).copied().collect::<Vec<_>>());
+    let json = serde_json::from_slice(&fs::read(report).expect("a list")).expect("JSON");
+    (printed, json)
+}
+
+#[test]
+fn whoever_lost_the_number_of_a_batch_finds_it_in_the_list() {
+    for engine in Engine::all() {
+        let tongjie = network(engine);
+        let (printed, list) = listed(&tongjie, &[]);
+        assert!(printed.contains("no import has made anything"), "{printed}");
+        assert_eq!(
+            (&list["total"], list["batches"].as_array().map(Vec::len)),
+            (&json!(0), Some(0))
+        );
+        import(&tongjie, "readers", READERS, &["--dry-run"]);
+        let readers = import(&tongjie, "readers", READERS, &[]);
+        import(&tongjie, "readers", READERS, &[]);
+        let items = import(&tongjie, "items", ITEMS, &[]);
+        let loans = import(&tongjie, "loans", LOANS, &[]);
+        undo(&tongjie, &loans, &[]);
+        import(&tongjie, "loans", LOANS, &[]);
+        undo(&tongjie, &items, &["--dry-run"]);
+        let kept = undo(&tongjie, &items, &[]);
+        assert_eq!(
+            (&kept["removed"], kept["kept"].as_array().map(Vec::len)),
+            (&json!(1), Some(2))
+        );
+        let (printed, list) = listed(&tongjie, &[]);
+        let rows = list["batches"].as_array().expect("a list");
+        let of = |row: &Value| {
+            let undone = row["undone_at"].is_string();
+            (row["kind"].clone(), row["made"].clone(), row["left"].clone(), undone)
+        };
+        let expected = [
+            ("loans", 2, 2, false),
+            ("loans", 2, 0, true),
+            ("items", 3, 2, true),
+            ("readers", 3, 3, false),
+        ];
+        let expected = expected.map(|(kind, made, left, undone)| (json!(kind), json!(made), json!(left), undone));
+        assert_eq!(
+            (rows.iter().map(of).collect::<Vec<_>>(), &list["total"]),
+            (expected.to_vec(), &json!(4))
+        );
+        let last = rows.last().expect("readers");
+        assert_eq!(
+            (&last["batch"], &last["owner_unit_code"]),
+            (&readers["batch"], &json!("network"))
+        );
+        let number = readers["batch"].to_string();
+        let line = printed.lines().find(|line| line.trim_start().starts_with(&number));
+        let line = line.unwrap_or_else(|| panic!("{printed}"));
+        assert!(line.contains("readers") && line.ends_with("in.csv"), "{line}");
+        let (printed, list) = listed(&tongjie, &["--last", "1"]);
+        assert!(printed.contains("and 3 older ones"), "{printed}");
+        assert_eq!(
+            (list["batches"].as_array().map(Vec::len), &list["batches"][0]),
+            (Some(1), &rows[0])
+        );
+        tongjie.fails(&["import", "list", "--last", "0"], 2);
+    }
+}

@@ -72,6 +72,7 @@ async fn answer(app: &App, http: &HttpFigures) -> Result<HttpResponse, Problem> 
     of_http(&mut sheet, http);
     of_store(&mut sheet, figures(&app.store).await);
     of_process(&mut sheet, app);
+    of_traces(&mut sheet, app);
     let text = sheet
         .into_text()
         .map_err(|error| Problem::of(Code::Internal).cause(error.to_string()))?;
@@ -227,4 +228,19 @@ fn of_process(sheet: &mut Sheet, app: &App) {
     }
     let version = labelled("version", env!("CARGO_PKG_VERSION"));
     sheet.gauge("tongjie_build_info", "Always one", vec![(version, 1.0)]);
+}
+
+fn of_traces(sheet: &mut Sheet, app: &App) {
+    let Some(traces) = &app.traces else { return };
+    let outcomes = [
+        ("sent", &traces.figures.sent),
+        ("queue_full", &traces.figures.queue_full),
+        ("not_taken", &traces.figures.not_taken),
+    ];
+    let spans = outcomes.map(|(outcome, n)| (labelled("outcome", outcome), n.load(Ordering::Relaxed) as f64));
+    sheet.counter(
+        "tongjie_trace_spans",
+        "Spans that ended, by what became of them",
+        spans.to_vec(),
+    );
 }

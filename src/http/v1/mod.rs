@@ -104,6 +104,7 @@ fn administration_routes(config: &mut ServiceConfig) {
         .route(post().to(calendars::add_closed_days))
         .route(delete().to(calendars::remove_closed_days));
     config
+        .service(resource("/units/{code}/moves").route(post().to(unit_changes::move_unit)))
         .service(resource("/units/{code}/hours").route(put().to(calendars::set_unit_hours)))
         .service(closed_days)
         .service(resource("/units/{code}/calendar-imports").route(post().to(calendars::import_calendar)))

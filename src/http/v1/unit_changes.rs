@@ -1,4 +1,4 @@
-//! What may change of a unit.
+//! What may change of a unit, and its place in the tree.
 
 use actix_web::web;
 use serde::Deserialize;
@@ -7,13 +7,14 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, Staff};
-use crate::http::input::{Text, text};
+use crate::http::input::{CodeText, Text, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
+use crate::usecase::move_unit::{self, MoveUnit, UnitMoved};
 use crate::usecase::unit_view::UnitView;
 use crate::usecase::update_unit::{self, UpdateUnit};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(update_unit))]
+#[openapi(paths(update_unit, move_unit))]
 pub struct Document;
 
 /// What is to change of a unit; what is absent stays.
@@ -40,7 +41,7 @@ pub struct UnitChange {
     longitude: Option<f64>,
 }
 
-/// Changes a unit in the caller's subtree. Its code and its place in the tree stay.
+/// Changes a unit in the caller's subtree. Its code stays; `moveUnit` gives it another place in the tree.
 #[utoipa::path(patch, path = "/api/v1/units/{code}", operation_id = "updateUnit", tag = "units",
     params(("code" = String, Path, description = "The unit's code"), IdempotencyHeader),
     request_body = UnitChange, security(("bearer" = [])),
@@ -64,4 +65,34 @@ pub async fn update_unit(
         longitude: change.longitude,
     };
     answer::done(&update_unit::update_unit(&app.store, &who.caller, command, request.key).await?)
+}
+
+/// Where a unit goes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPlace {
+    /// Code of the unit it will stand under: a `main` under the network or a `central`, a `branch` under a `central` or a `main`, a
+    /// `point` under any of these but the network.
+    #[schema(value_type = String, max_length = 32, example = "M02")]
+    parent_code: CodeText,
+}
+
+/// Puts a unit, with everything below it, under another parent. From then on it inherits from there: rules, hours, closed days, what
+/// is joined, and the staff who have a role above. Open loans that were due by rule on a day closed by now move to the next
+/// open day. Needs the right at the old parent and at the new one.
+#[utoipa::path(post, path = "/api/v1/units/{code}/moves", operation_id = "moveUnit", tag = "units",
+    params(("code" = String, Path, description = "The unit's code"), IdempotencyHeader),
+    request_body = NewPlace, security(("bearer" = [])),
+    responses((status = 200, description = "The unit at its place", body = UnitMoved), ChangeOneFailures))]
+pub async fn move_unit(
+    app: web::Data<App>,
+    who: Staff,
+    code: web::Path<String>,
+    request: Changing<NewPlace>,
+) -> Answer {
+    let command = MoveUnit {
+        code: code.into_inner(),
+        parent_code: request.body.parent_code.into(),
+    };
+    answer::done(&move_unit::move_unit(&app.store, &who.caller, command, request.key).await?)
 }

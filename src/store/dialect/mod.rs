@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
-use super::schema::{items, jobs, log_in_tallies, readers, staff, visit_keys};
+use super::schema::{items, jobs, log_in_tallies, network_state, readers, staff, visit_keys};
 
 /// Locks readers in one statement, ascending. Only after bibs and items.
 pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
@@ -78,6 +78,42 @@ pub fn lock_matching(conn: &mut AnyConnection) -> QueryResult<()> {
         diesel::sql_query("SELECT pg_advisory_xact_lock(8390880625402109441)").execute(conn)?;
     }
     Ok(())
+}
+
+/// Lets one transaction at a time change the configuration, until its end: by the row that every such change writes.
+pub fn lock_configuration(conn: &mut AnyConnection) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        network_state::table
+            .select(network_state::config_version)
+            .for_no_key_update()
+            .load::<i64>(conn)?;
+    }
+    Ok(())
+}
+
+/// Puts `to` in the place of `from` at the beginning of the paths of units; answers how many there were. `from` is ASCII and ends in
+/// a slash, so it is no one else's beginning.
+pub fn replace_unit_paths(conn: &mut AnyConnection, from: &str, to: &str) -> QueryResult<usize> {
+    use diesel::sql_types::{Integer, Text};
+    let length = i32::try_from(from.len()).unwrap_or(i32::MAX);
+    match conn {
+        AnyConnection::Sqlite(conn) => {
+            diesel::sql_query("UPDATE units SET path = ? || substr(path, ?) WHERE substr(path, 1, ?) = ?")
+                .bind::<Text, _>(to)
+                .bind::<Integer, _>(length.saturating_add(1))
+                .bind::<Integer, _>(length)
+                .bind::<Text, _>(from)
+                .execute(conn)
+        }
+        AnyConnection::Postgres(conn) => {
+            diesel::sql_query("UPDATE units SET path = $1 || substr(path, $2) WHERE substr(path, 1, $3) = $4")
+                .bind::<Text, _>(to)
+                .bind::<Integer, _>(length.saturating_add(1))
+                .bind::<Integer, _>(length)
+                .bind::<Text, _>(from)
+                .execute(conn)
+        }
+    }
 }
 
 /// Lifts the time limit of statements until the end of the transaction: an audit reads everything there is.

@@ -111,6 +111,7 @@ impl Target {
                 file_name,
                 created_at: store.clock().now().timestamp_millis(),
                 undone_at: None,
+                made: 0,
             },
             made: false,
             seen: Arc::default(),
@@ -246,7 +247,7 @@ fn apply(tx: &mut WriteTx<'_>, batch: &BatchRow, new: &[(u64, NewWith)], mut ids
     tx.insert_items(&rows.items)?;
     tx.insert_loans(&rows.loans)?;
     tx.insert_deposits(&rows.deposits)?;
-    tx.insert_import_rows(&rows.memos)?;
+    tx.insert_import_rows(batch.id, &rows.memos)?;
     Ok(tx.append_events(&mut ids, &PastVisits::new()?, &rows.events)?)
 }
 
