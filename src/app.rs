@@ -14,6 +14,7 @@ use crate::store::connection::{PAGE_BYTES, Target};
 use crate::store::file_claim::FileClaim;
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::telemetry::traces::Traces;
+use crate::usecase::item_batch::Batches;
 use crate::usecase::session::SessionTools;
 use crate::usecase::{UseCaseError, bootstrap};
 
@@ -26,6 +27,7 @@ pub struct App {
     pub limits: RateLimits,
     /// `None` where no collector is configured.
     pub traces: Option<Traces>,
+    pub batches: Arc<Batches>,
     /// As it was last read.
     ring: Mutex<KeyRing>,
     stopping: AtomicBool,
@@ -71,9 +73,11 @@ impl App {
         bootstrap::bootstrap(&store).await.map_err(AppError::Bootstrap)?;
         let limits = RateLimits::new(&config.rates);
         let traces = Traces::start(&config.telemetry).map_err(AppError::Traces)?;
+        let batches = Batches::new(config.limits.batches);
         Ok(Arc::new(Self {
             store,
             limits,
+            batches,
             traces,
             config,
             tokens,
@@ -155,6 +159,7 @@ pub fn store_options(config: &Config, clock: Clock) -> StoreOptions {
         queue_limit: config.database.queue_limit,
         group_limit: config.database.group_limit,
         slow_statement: Duration::from_millis(config.log.slow_statement_ms),
+        read_timeout: Duration::from_millis(config.database.read_timeout_ms),
         max_pages: u32::try_from(max_pages).ok().filter(|pages| *pages > 0),
         ..StoreOptions::new(target, config.network.zone, clock)
     }

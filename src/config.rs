@@ -137,6 +137,7 @@ pub struct DatabaseConfig {
     pub connect_timeout_ms: u64,
     pub lock_timeout_ms: u64,
     pub max_size_mib: u32,
+    pub read_timeout_ms: u64,
     pub queue_limit: usize,
     pub group_limit: usize,
 }
@@ -310,15 +311,7 @@ impl Config {
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
         }
-        within("database.pool_size", database.pool_size, 1..=512)?;
-        within("database.write_workers", database.write_workers, 1..=256)?;
-        within("database.read_pool_size", database.read_pool_size, 1..=64)?;
-        within("database.busy_timeout_ms", database.busy_timeout_ms, 1..=60_000)?;
-        within("database.connect_timeout_ms", database.connect_timeout_ms, 100..=60_000)?;
-        within("database.lock_timeout_ms", database.lock_timeout_ms, 10..=60_000)?;
-        within("database.max_size_mib", database.max_size_mib, 0..=1024 * 1024)?;
-        within("database.queue_limit", database.queue_limit, limits::QUEUE_LIMIT)?;
-        within("database.group_limit", database.group_limit, 1..=4096)?;
+        database.check()?;
         within("http.workers", http.workers, 1..=256)?;
         within("http.max_body_bytes", http.max_body_bytes, limits::MAX_BODY_BYTES)?;
         within(

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 
-use super::{ConfigError, HttpConfig, bad, empty_is_none, within};
+use super::{ConfigError, DatabaseConfig, HttpConfig, bad, empty_is_none, within};
 
 pub(crate) const MAX_BODY_BYTES: RangeInclusive<usize> = 1024..=64 * 1024 * 1024;
 pub(crate) const REQUEST_TIMEOUT_MS: RangeInclusive<u64> = 100..=600_000;
@@ -17,6 +17,14 @@ pub(crate) const KEEP_ALIVE_MS: RangeInclusive<u64> = 1_000..=600_000;
 /// The server's clock for these two may be half a second behind: a shorter limit would turn away whoever comes in time.
 pub(crate) const HEAD_TIMEOUT_MS: RangeInclusive<u64> = 1_000..=120_000;
 pub(crate) const DISCONNECT_TIMEOUT_MS: RangeInclusive<u64> = 1_000..=60_000;
+pub(crate) const BATCH_BODY_BYTES: RangeInclusive<usize> = 1024..=64 * 1024 * 1024;
+pub(crate) const BATCHES: RangeInclusive<usize> = 1..=64;
+pub(crate) const BUSY_TIMEOUT_MS: RangeInclusive<u64> = 1..=60_000;
+pub(crate) const CONNECT_TIMEOUT_MS: RangeInclusive<u64> = 100..=60_000;
+pub(crate) const LOCK_TIMEOUT_MS: RangeInclusive<u64> = 10..=60_000;
+pub(crate) const MAX_SIZE_MIB: RangeInclusive<u32> = 0..=1024 * 1024;
+pub(crate) const BURST: RangeInclusive<u32> = 0..=1_000_000;
+pub(crate) const READ_TIMEOUT_MS: RangeInclusive<u64> = 100..=600_000;
 pub(crate) const FREE_DISK_MIB: RangeInclusive<u64> = 0..=1_048_576;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -28,6 +36,8 @@ pub struct LimitsConfig {
     pub head_timeout_ms: u64,
     pub disconnect_timeout_ms: u64,
     pub free_disk_mib: u64,
+    pub batch_body_bytes: usize,
+    pub batches: usize,
 }
 
 impl LimitsConfig {
@@ -44,9 +54,30 @@ impl LimitsConfig {
             DISCONNECT_TIMEOUT_MS,
         )?;
         within("limits.free_disk_mib", self.free_disk_mib, FREE_DISK_MIB)?;
+        within("limits.batch_body_bytes", self.batch_body_bytes, BATCH_BODY_BYTES)?;
+        within("limits.batches", self.batches, BATCHES)?;
         if self.connections < http.workers {
             return bad("limits.connections", "fewer than http.workers");
         }
+        Ok(())
+    }
+}
+
+impl DatabaseConfig {
+    /// # Errors
+    /// The first value out of its range.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within("database.pool_size", self.pool_size, 1..=512)?;
+        within("database.write_workers", self.write_workers, 1..=256)?;
+        within("database.read_pool_size", self.read_pool_size, 1..=64)?;
+        within("database.busy_timeout_ms", self.busy_timeout_ms, BUSY_TIMEOUT_MS)?;
+        let (connect, lock, read) = (self.connect_timeout_ms, self.lock_timeout_ms, self.read_timeout_ms);
+        within("database.connect_timeout_ms", connect, CONNECT_TIMEOUT_MS)?;
+        within("database.lock_timeout_ms", lock, LOCK_TIMEOUT_MS)?;
+        within("database.read_timeout_ms", read, READ_TIMEOUT_MS)?;
+        within("database.max_size_mib", self.max_size_mib, MAX_SIZE_MIB)?;
+        within("database.queue_limit", self.queue_limit, QUEUE_LIMIT)?;
+        within("database.group_limit", self.group_limit, 1..=4096)?;
         Ok(())
     }
 }
@@ -111,6 +142,8 @@ mod tests {
                 "limits.disconnect_timeout_ms",
             ),
             ("TONGJIE__LIMITS__FREE_DISK_MIB", "-1", "limits.free_disk_mib"),
+            ("TONGJIE__LIMITS__BATCH_BODY_BYTES", "1", "limits.batch_body_bytes"),
+            ("TONGJIE__LIMITS__BATCHES", "0", "limits.batches"),
             ("TONGJIE__METRICS__BIND", "9464", "metrics.bind"),
             ("TONGJIE__METRICS__BIND", "127.0.0.1:8080", "metrics.bind"),
             ("TONGJIE__METRICS__ALLOW", "127.0.0.1, prometheus", "metrics.allow"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
+use super::limits::BURST;
 use super::{AuthConfig, ConfigError, bad, within};
 
 /// HS256 wants a key at least as long as its hash (RFC 7518, 3.2).
@@ -33,7 +34,7 @@ impl RatesConfig {
             ("rates.anonymous_burst", self.anonymous_per_second, self.anonymous_burst),
         ] {
             let least = u32::from(per_second > 0);
-            within(key, burst, least..=1_000_000)?;
+            within(key, burst, least..=*BURST.end())?;
         }
         Ok(())
     }

@@ -135,11 +135,23 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
+/// Said by the resource whose bodies may be as long as a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct LongBody;
+
+fn body_limit(request: &HttpRequest) -> usize {
+    let Some(app) = request.app_data::<web::Data<App>>() else {
+        return 0;
+    };
+    match request.app_data::<LongBody>() {
+        Some(LongBody) => app.config.limits.batch_body_bytes,
+        None => app.config.http.max_body_bytes,
+    }
+}
+
 async fn collect(request: &HttpRequest, payload: Payload) -> Result<web::Bytes, Problem> {
     let headers = request.headers();
-    let limit = request
-        .app_data::<web::Data<App>>()
-        .map_or(0, |app| app.config.http.max_body_bytes);
+    let limit = body_limit(request);
     let too_large =
         || Problem::malformed("body", format!("is longer than {limit} bytes")).with_code(Code::BodyTooLarge);
     let declared = headers

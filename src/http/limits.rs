@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use super::problem::Code;
 use super::{extract, input, query, request_id};
 use crate::config::limits as range;
-use crate::config::{AuthConfig, Config, DatabaseConfig, HttpConfig, LimitsConfig};
+use crate::config::{AuthConfig, Config, DatabaseConfig, HttpConfig, LimitsConfig, RatesConfig};
+use crate::usecase::item_batch;
 
 /// What comes back when a limit is met.
 enum Met {
@@ -48,8 +49,11 @@ fn fixed(what: &'static str, value: impl Display, met: Met) -> Row {
 
 fn rows(config: &Config) -> Vec<Row> {
     let mut rows = of_requests(&config.http, &config.limits);
+    rows.extend(of_batches(&config.limits));
+    rows.extend(of_rates(&config.rates));
     rows.extend(of_connections(&config.limits));
     rows.extend(of_queues(&config.database, &config.auth));
+    rows.extend(of_the_database(&config.database, &config.limits));
     rows.extend(of_the_contract());
     rows
 }
@@ -86,6 +90,64 @@ fn of_requests(http: &HttpConfig, limits: &LimitsConfig) -> Vec<Row> {
             &range::REQUEST_TIMEOUT_MS,
             late,
         ),
+    ]
+}
+
+fn of_batches(limits: &LimitsConfig) -> Vec<Row> {
+    vec![
+        row(
+            "Body of a batch, in bytes",
+            "limits.batch_body_bytes",
+            limits.batch_body_bytes,
+            &range::BATCH_BODY_BYTES,
+            Met::Problem(Code::BodyTooLarge),
+        ),
+        fixed(
+            "Rows of a batch",
+            item_batch::MAX_ROWS,
+            Met::Problem(Code::InvalidFields),
+        ),
+        row(
+            "Batches under way",
+            "limits.batches",
+            limits.batches,
+            &range::BATCHES,
+            Met::Problem(Code::Busy),
+        ),
+    ]
+}
+
+/// A bucket that is empty holds a whole request again after a second at the latest.
+fn of_rates(rates: &RatesConfig) -> Vec<Row> {
+    let per_second = |what, key, rate: u32| row(what, key, rate, &(0..=u32::MAX), Met::Problem(Code::TooManyRequests));
+    let burst = |what, key, rate: u32| row(what, key, rate, &range::BURST, Met::Problem(Code::TooManyRequests));
+    let (staff, device) = (rates.staff_per_second, rates.device_per_second);
+    let (reader, anonymous) = (rates.reader_per_second, rates.anonymous_per_second);
+    vec![
+        per_second(
+            "Requests of one member of staff per second; 0: no limit",
+            "rates.staff_per_second",
+            staff,
+        ),
+        burst("At once, after a rest", "rates.staff_burst", rates.staff_burst),
+        per_second(
+            "Requests of one device per second; 0: no limit",
+            "rates.device_per_second",
+            device,
+        ),
+        burst("At once, after a rest", "rates.device_burst", rates.device_burst),
+        per_second(
+            "Requests of one reader per second; 0: no limit",
+            "rates.reader_per_second",
+            reader,
+        ),
+        burst("At once, after a rest", "rates.reader_burst", rates.reader_burst),
+        per_second(
+            "Requests without a genuine token from one address per second; 0: no limit",
+            "rates.anonymous_per_second",
+            anonymous,
+        ),
+        burst("At once, after a rest", "rates.anonymous_burst", rates.anonymous_burst),
     ]
 }
 
@@ -142,6 +204,57 @@ fn of_queues(database: &DatabaseConfig, auth: &AuthConfig) -> Vec<Row> {
             auth.hash_queue,
             &range::HASH_QUEUE,
             Met::Problem(Code::Busy),
+        ),
+    ]
+}
+
+fn of_the_database(database: &DatabaseConfig, limits: &LimitsConfig) -> Vec<Row> {
+    let millis = |what, key, value: u64, range| row(what, key, value, range, Met::Problem(Code::Unavailable));
+    let (busy, connect) = (database.busy_timeout_ms, database.connect_timeout_ms);
+    let (lock, read) = (database.lock_timeout_ms, database.read_timeout_ms);
+    vec![
+        millis(
+            "Waiting for a connection, in milliseconds",
+            "database.connect_timeout_ms",
+            connect,
+            &range::CONNECT_TIMEOUT_MS,
+        ),
+        millis(
+            "SQLite: waiting for another process, in milliseconds",
+            "database.busy_timeout_ms",
+            busy,
+            &range::BUSY_TIMEOUT_MS,
+        ),
+        millis(
+            "PostgreSQL: waiting for a locked row, in milliseconds",
+            "database.lock_timeout_ms",
+            lock,
+            &range::LOCK_TIMEOUT_MS,
+        ),
+        millis(
+            "A read, in milliseconds",
+            "database.read_timeout_ms",
+            read,
+            &range::READ_TIMEOUT_MS,
+        ),
+        fixed(
+            "PostgreSQL: one statement of a change, in milliseconds",
+            120_000,
+            Met::Problem(Code::Unavailable),
+        ),
+        row(
+            "SQLite: the file, in MiB; 0: as the disk allows",
+            "database.max_size_mib",
+            database.max_size_mib,
+            &range::MAX_SIZE_MIB,
+            Met::Problem(Code::Unavailable),
+        ),
+        row(
+            "Free disk for `/health/ready`, in MiB",
+            "limits.free_disk_mib",
+            limits.free_disk_mib,
+            &range::FREE_DISK_MIB,
+            Met::Problem(Code::Unavailable),
         ),
     ]
 }

@@ -84,7 +84,7 @@ impl Code {
     /// Seconds after which another try makes sense.
     pub(super) const fn retry_after(self) -> Option<&'static str> {
         match self {
-            Self::Busy => Some("1"),
+            Self::Busy | Self::TooManyRequests => Some("1"),
             Self::Unavailable | Self::TimedOut => Some("2"),
             _ => None,
         }

@@ -64,7 +64,7 @@ static ROWS: &[(Code, &str, &str)] = &[
     ),
     (
         Code::BodyTooLarge,
-        "The body is longer than `http.max_body_bytes`.",
+        "The body is longer than `http.max_body_bytes`, or that of a batch than `limits.batch_body_bytes`.",
         "Send less at once, or raise the limit.",
     ),
     (

@@ -8,6 +8,9 @@ use super::schema::{bib_isbns, bibs};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::BibId;
 
+/// Bibs of one step of a search: a few milliseconds.
+const SEARCHED_AT_ONCE: i64 = 5_000;
+
 /// A new bib's row.
 #[derive(Debug, Clone, Insertable)]
 #[diesel(table_name = bibs)]
@@ -91,7 +94,39 @@ impl ReadTx<'_> {
 
     /// Bibs after `after` whose search text holds every word; words are normalised as the text was.
     pub fn search_bibs(&mut self, words: &[String], after: i64, limit: i64) -> Result<Vec<BibView>, StoreError> {
+        if self.is_postgres() {
+            return self.search_bibs_between(words, after, None, limit);
+        }
+        // PostgreSQL ends a statement that takes too long. SQLite ends none, so there a search goes step by step.
+        let (mut found, mut after) = (Vec::new(), after);
+        loop {
+            self.in_time()?;
+            let last = self.nth_bib_after(after, SEARCHED_AT_ONCE)?;
+            let missing = limit - i64::try_from(found.len()).unwrap_or(limit);
+            found.extend(self.search_bibs_between(words, after, last, missing)?);
+            match last {
+                Some(last) if i64::try_from(found.len()).unwrap_or(limit) < limit => after = last,
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    fn nth_bib_after(&mut self, after: i64, nth: i64) -> Result<Option<i64>, StoreError> {
+        let ids = bibs::table.filter(bibs::id.gt(after)).select(bibs::id);
+        Ok(ids.order(bibs::id).offset(nth - 1).first(self.conn).optional()?)
+    }
+
+    fn search_bibs_between(
+        &mut self,
+        words: &[String],
+        after: i64,
+        last: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<BibView>, StoreError> {
         let mut query = bibs::table.filter(bibs::id.gt(after)).into_boxed();
+        if let Some(last) = last {
+            query = query.filter(bibs::id.le(last));
+        }
         for word in words {
             query = query.filter(bibs::search_text.like(format!("%{}%", escape_like(word))).escape('\\'));
         }

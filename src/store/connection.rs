@@ -104,6 +104,10 @@ impl Instrumentation for Observer {
     }
 }
 
+/// PostgreSQL's failures are told apart by their words. Setting their language is a right that has to be granted.
+const ENGLISH: &str = "DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
+    EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
+
 /// Size of a SQLite page.
 pub const PAGE_BYTES: u64 = 2_048;
 
@@ -181,8 +185,9 @@ impl Opener {
             Role::Creator => Duration::ZERO,
         };
         let (locks, limit) = (self.lock_timeout.as_millis(), limit.as_millis());
-        let common =
-            format!("SET timezone = 'UTC'; SET lock_timeout = {locks}; SET jit = off; SET statement_timeout = {limit}");
+        let common = format!(
+            "{ENGLISH}; SET timezone = 'UTC'; SET lock_timeout = {locks}; SET jit = off; SET statement_timeout = {limit}"
+        );
         match role {
             // A plan stays as long as its connection. Made while a table was empty it would read the whole table ever
             // after, and slower with every row.

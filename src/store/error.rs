@@ -51,8 +51,9 @@ impl StoreError {
     }
 }
 
-/// The words the engines use for what passes by itself or by an operator's hand, with our name for each.
-const PASSING: [(&str, &str); 18] = [
+/// The words the engines use for what passes by itself or by an operator's hand, with our name for each. Diesel hands on
+/// PostgreSQL's codes (53100 and the like) for constraints only, so sessions ask for English words: see `connection`.
+const PASSING: [(&str, &str); 22] = [
     ("database is locked", "locked"),
     ("database table is locked", "locked"),
     ("database or disk is full", "full"),
@@ -65,6 +66,10 @@ const PASSING: [(&str, &str); 18] = [
     ("terminating connection", "connection lost"),
     ("could not receive data from server", "connection lost"),
     ("No space left on device", "full"),
+    ("Disk quota exceeded", "full"),
+    ("could not extend file", "full"),
+    ("out of memory", "out of memory"),
+    ("out of shared memory", "out of memory"),
     ("no connection to the server", "connection lost"),
     ("canceling statement due to lock timeout", "locked"),
     ("canceling statement due to statement timeout", "too slow"),
@@ -121,6 +126,15 @@ mod tests {
                 "could not extend file \"base/16384/16397\": No space left on device",
                 "full",
             ),
+            (
+                "could not write to file \"pg_wal/xlogtemp.1\": Disk quota exceeded",
+                "full",
+            ),
+            (
+                "could not extend file \"base/5/16397\": wrote only 4096 of 8192 bytes at block 7",
+                "full",
+            ),
+            ("out of shared memory", "out of memory"),
             ("terminating connection due to administrator command", "connection lost"),
             ("the database system is shutting down", "starting or stopping"),
             ("cannot execute INSERT in a read-only transaction", "read-only"),

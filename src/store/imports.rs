@@ -365,6 +365,20 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Forgets what other systems called a reader, when the reader is erased or unlinked. Answers how many names there were.
+    pub fn forget_old_ids(&mut self, reader: ReaderId) -> Result<usize, StoreError> {
+        let of_readers = import_batches::table
+            .filter(import_batches::kind.eq("readers"))
+            .select(import_batches::id);
+        let named = import_rows::table
+            .filter(import_rows::subject_id.eq(reader.get()))
+            .filter(import_rows::old_id.is_not_null())
+            .filter(import_rows::batch_id.eq_any(of_readers));
+        Ok(diesel::update(named)
+            .set(import_rows::old_id.eq(None::<String>))
+            .execute(self.conn)?)
+    }
+
     /// Adds deposits.
     pub fn insert_deposits(&mut self, rows: &[NewDeposit]) -> Result<(), StoreError> {
         for row in rows {

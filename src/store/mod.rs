@@ -52,7 +52,7 @@ pub mod writer;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use diesel::r2d2::Pool;
@@ -87,6 +87,7 @@ pub struct Store {
     writers: Option<Pool<PoolManager>>,
     queue_limit: usize,
     read_slots: Semaphore,
+    read_timeout: Duration,
     shared: Arc<Shared>,
     stats: Arc<WriterStats>,
     ids: IdBlocks,
@@ -153,6 +154,7 @@ impl Store {
             writers: write_pool,
             queue_limit: options.queue_limit,
             read_slots,
+            read_timeout: options.read_timeout,
             shared,
             stats,
             ids: IdBlocks::default(),
@@ -261,12 +263,13 @@ impl Store {
         let (pool, shared, stats) = (self.readers.clone(), self.shared.clone(), self.stats.clone());
         let trace = TransactionTrace::begin("read transaction", self.engine());
         let waiting = trace.waiting();
+        let limit = self.read_timeout;
         let ran = tokio::task::spawn_blocking(move || {
             let asked = Instant::now();
             let mut pooled = pools::begun(&pool)?;
             stats.figures.read_wait.observe(asked.elapsed());
             waiting.iter().for_each(|waiting| waiting.over());
-            pools::read_once(&mut pooled, &shared, work)
+            pools::read_once(&mut pooled, &shared, limit, work)
         });
         let answer = ran.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()));
         trace.end(has_failed(&answer));

@@ -20,7 +20,7 @@ pub struct StoreOptions {
     pub connect_timeout: Duration,
     /// PostgreSQL: how long a statement waits for a row another transaction holds.
     pub lock_timeout: Duration,
-    /// PostgreSQL: how long one statement of a read may take.
+    /// How long a read may take: on PostgreSQL one statement of it, on SQLite the whole.
     pub read_timeout: Duration,
     /// PostgreSQL: how long one statement of a change may take.
     pub write_timeout: Duration,

@@ -1,5 +1,7 @@
 //! Pooled connections, and read transactions on them.
 
+use std::time::Duration;
+
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::r2d2::{Pool, PooledConnection};
 
@@ -40,13 +42,13 @@ fn begin_read(pooled: &mut Pooled) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn read_once<T, E, F>(pooled: &mut Pooled, shared: &Shared, work: F) -> Result<T, E>
+pub(super) fn read_once<T, E, F>(pooled: &mut Pooled, shared: &Shared, limit: Duration, work: F) -> Result<T, E>
 where
     F: FnOnce(&mut ReadTx<'_>) -> Result<T, E>,
     E: FromStore,
 {
     let Pooled { connection, watch, .. } = pooled;
-    let result = work(&mut ReadTx::new(connection, watch, shared));
+    let result = work(&mut ReadTx::new(connection, watch, shared).within(limit));
     Manager::rollback_transaction(connection).map_err(StoreError::from)?;
     result
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -77,6 +78,8 @@ pub struct ReadTx<'a> {
     may_cache: bool,
     /// The configuration's version, if a statement of this transaction told it already.
     pub(super) version: Option<i64>,
+    /// A read is over by then.
+    until: Option<Instant>,
 }
 
 impl<'a> ReadTx<'a> {
@@ -87,6 +90,27 @@ impl<'a> ReadTx<'a> {
             shared,
             may_cache: true,
             version: None,
+            until: None,
+        }
+    }
+
+    /// Gives it so long. PostgreSQL counts each statement by itself.
+    pub(super) fn within(mut self, limit: Duration) -> Self {
+        self.until = Instant::now().checked_add(limit);
+        self
+    }
+
+    /// Asked between the steps of what may take long: SQLite ends no statement by itself.
+    ///
+    /// # Errors
+    /// `Unavailable` when the time is up.
+    pub(super) fn in_time(&self) -> Result<(), StoreError> {
+        match self.until {
+            Some(until) if Instant::now() >= until => Err(StoreError::Unavailable {
+                reason: "too slow",
+                source: None,
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -149,6 +173,7 @@ impl<'a> WriteTx<'a> {
                 shared,
                 may_cache,
                 version: None,
+                until: None,
             },
             group,
         }

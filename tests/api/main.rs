@@ -8,6 +8,7 @@ mod database;
 
 mod administration;
 mod bad_input;
+mod batches;
 mod bibs;
 mod cataloguing;
 mod circulation;

@@ -6,6 +6,7 @@ mod process;
 
 mod admin;
 mod backup;
+mod batches;
 mod check;
 mod demo;
 mod import;

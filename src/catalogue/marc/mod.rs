@@ -9,7 +9,9 @@
 //! ```
 
 mod cnmarc;
+mod content;
 mod encoding;
+mod fixed;
 mod format;
 mod holding;
 mod iso2709;
@@ -25,6 +27,7 @@ mod search_text;
 mod summary;
 mod table;
 mod table_cnmarc;
+mod table_fixed;
 mod table_marc21;
 mod validate;
 mod write;

@@ -1,7 +1,7 @@
 //! How a format's table of fields is written and looked up.
 //!
 //! A line is one tag: `245 N 01 0-9 a,b,c,h,f,g,k*,n*,p*,s,6,8*`: the tag; `N` once or `R` repeatable; the values of each
-//! indicator (`#` is a blank, `-` between two is a range, `.` is anything); the subfields, with `*` when repeatable. The
+//! indicator (`#` is a blank, `-` between two is a range, `.` is anything, those after `/` are obsolete); the subfields, with `*` when repeatable. The
 //! lines themselves are data: `table_marc21.rs` and `table_cnmarc.rs`.
 
 use super::format::Format;
@@ -51,7 +51,7 @@ fn parse(line: &'static str) -> Option<FieldRule> {
 impl FieldRule {
     /// Whether the indicator at 0 or 1 may have this value.
     pub(super) fn allows_indicator(&self, at: usize, value: char) -> bool {
-        let allowed = self.indicators[at].as_bytes();
+        let allowed = self.current_indicators(at).as_bytes();
         let Ok(value) = u8::try_from(if value == ' ' { '#' } else { value }) else {
             return false;
         };
@@ -63,9 +63,20 @@ impl FieldRule {
         }
     }
 
+    /// Whether real records have it all the same: a value that was good once, or nothing at all.
+    pub(super) fn tolerates_indicator(&self, at: usize, value: char) -> bool {
+        let obsolete = self.indicators[at].split_once('/').map_or("", |(_, obsolete)| obsolete);
+        value == ' ' || obsolete.contains(value)
+    }
+
+    fn current_indicators(&self, at: usize) -> &'static str {
+        let all = self.indicators[at];
+        all.split_once('/').map_or(all, |(current, _)| current)
+    }
+
     /// The allowed values of an indicator, for the message.
     pub(super) fn indicator_words(&self, at: usize) -> String {
-        match self.indicators[at] {
+        match self.current_indicators(at) {
             "#" => "a blank".to_owned(),
             values => values.replace('#', "blank "),
         }
@@ -112,6 +123,14 @@ mod tests {
     fn indicators_are_lists_ranges_and_blanks() {
         let title = rule(Format::Marc21, Tag::parse("245").expect("a tag")).expect("known");
         assert!(title.allows_indicator(0, '1') && !title.allows_indicator(0, '2') && !title.allows_indicator(0, ' '));
+        assert!(title.tolerates_indicator(0, ' ') && !title.tolerates_indicator(0, '2'));
+        let author = rule(Format::Marc21, Tag::parse("100").expect("a tag")).expect("known");
+        assert!(
+            !author.allows_indicator(1, '1')
+                && author.tolerates_indicator(1, '1')
+                && !author.tolerates_indicator(1, '3')
+        );
+        assert_eq!(author.indicator_words(1), "a blank");
         assert!(title.allows_indicator(1, '9') && !title.allows_indicator(1, ' '));
         assert_eq!(title.subfield('a'), Some(false));
         assert_eq!(title.subfield('n'), Some(true));

@@ -1,6 +1,9 @@
 //! Many changes to copies in one call, with a result per row.
 
-use actix_web::web;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,7 +19,7 @@ use crate::http::json_fault;
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader};
 use crate::http::problem::{Code, Problem};
 use crate::usecase::get_item::ItemView;
-use crate::usecase::item_batch::{self, ItemAct, MAX_ROWS};
+use crate::usecase::item_batch::{self, ItemAct};
 use crate::usecase::{Once, UseCaseError};
 
 #[derive(utoipa::OpenApi)]
@@ -67,17 +70,27 @@ pub struct BatchOutcome {
     rows: Vec<BatchRow>,
 }
 
-/// Adds, updates, moves and withdraws up to 1,000 items, each on its own. Sent again with the same key, rows that were done
-/// are answered again and the others are tried again.
+/// A place among the batches under way, taken before the body is read.
+pub struct Place(item_batch::Place);
+
+impl FromRequest for Place {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let place = request.app_data::<web::Data<App>>().and_then(|app| app.batches.enter());
+        ready(place.map(Self).ok_or_else(|| Problem::of(Code::Busy)))
+    }
+}
+
+/// Adds, updates, moves and withdraws up to 1,000 items, each on its own; rows about one item in the order they are sent. Sent
+/// again with the same key, rows that were done are answered again and the others are tried again. The body may be longer
+/// than others: 8 MiB, where the library has set nothing else.
 #[utoipa::path(post, path = "/api/v1/item-batches", operation_id = "itemBatch", tag = "items",
     params(IdempotencyHeader), request_body = ItemBatch, security(("bearer" = [])),
     responses((status = 200, description = "A result per row", body = BatchOutcome), ChangeFailures))]
-pub async fn item_batch(app: web::Data<App>, who: Staff, request: Changing<ItemBatch>) -> Answer {
+pub async fn item_batch(app: web::Data<App>, who: Staff, place: Place, request: Changing<ItemBatch>) -> Answer {
     let rows: Vec<Value> = request.body.rows.into_iter().map(Value::Object).collect();
-    if !(1..=MAX_ROWS).contains(&rows.len()) {
-        let reason = format!("must be 1 to {MAX_ROWS} rows");
-        return Err(UseCaseError::field("rows", reason).into());
-    }
     let (mut acts, mut faults, mut adds) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         adds.push(row["op"] == "add");
@@ -86,7 +99,7 @@ pub async fn item_batch(app: web::Data<App>, who: Staff, request: Changing<ItemB
             Err(fault) => (acts.push(None), faults.push(Some(fault))),
         };
     }
-    let answers = item_batch::item_batch(&app.store, &who.caller, acts, request.key).await?;
+    let answers = item_batch::item_batch(&app.store, &who.caller, &place.0, acts, request.key).await?;
     let rows: Result<Vec<BatchRow>, Problem> = (0..)
         .zip(answers.into_iter().zip(faults).zip(adds))
         .map(|(row, ((answer, fault), add))| shown(row, answer, fault, add))

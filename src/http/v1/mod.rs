@@ -25,7 +25,7 @@ pub mod units;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource};
 use utoipa::OpenApi;
 
-use super::openapi;
+use super::{extract, openapi};
 
 /// Routes below `/api/v1`. The busiest come first.
 pub fn routes(config: &mut ServiceConfig) {
@@ -60,6 +60,9 @@ fn catalogue_routes(config: &mut ServiceConfig) {
     let item = resource("/items/{id}")
         .route(get().to(items::get_item))
         .route(patch().to(item_changes::update_item));
+    let batches = resource("/item-batches")
+        .app_data(extract::LongBody)
+        .route(post().to(item_batches::item_batch));
     config
         .service(bibs)
         .service(bib)
@@ -70,7 +73,7 @@ fn catalogue_routes(config: &mut ServiceConfig) {
         .service(item)
         .service(resource("/items/{id}/moves").route(post().to(item_changes::move_item)))
         .service(resource("/items/{id}/withdrawal").route(post().to(item_changes::withdraw_item)))
-        .service(resource("/item-batches").route(post().to(item_batches::item_batch)));
+        .service(batches);
 }
 
 fn network_routes(config: &mut ServiceConfig) {

@@ -2,18 +2,19 @@
 
 use super::*;
 
-type Parts<'a> = &'a [(char, &'a str)];
+pub(super) type Parts<'a> = &'a [(char, &'a str)];
 
-const MARC21: &str = "00000nam a2200000   4500";
+pub(super) const MARC21: &str = "00000nam a2200000   4500";
 const CNMARC: &str = "00000nam0 2200000   450 ";
 const FIXED_40: &str = "970909s1959    nyu                 eng d";
 const FIXED_36: &str = "20020204d1994    em y0chiy0120    ea";
 
-fn good(format: Format) -> super::super::record::MarcBuilder {
+pub(super) fn good(format: Format) -> super::super::record::MarcBuilder {
     match format {
         Format::Marc21 => MarcRecord::builder(MARC21)
             .control("001", "ocm1")
             .control("008", FIXED_40)
+            .data("040", "  ", &[('a', "DLC"), ('b', "eng")])
             .data("020", "  ", &[('a', "7503717440 (pbk.)"), ('c', "$8.00")])
             .data(
                 "245",
@@ -24,6 +25,8 @@ fn good(format: Format) -> super::super::record::MarcBuilder {
             .control("001", "0123")
             .data("010", "  ", &[('a', "7-5037-1744-0"), ('d', "CNY68.00")])
             .data("100", "  ", &[('a', FIXED_36)])
+            .data("101", "0 ", &[('a', "chi")])
+            .data("801", " 0", &[('a', "CN"), ('b', "BNU"), ('c', "19950626")])
             .data(
                 "200",
                 "1 ",
@@ -32,7 +35,7 @@ fn good(format: Format) -> super::super::record::MarcBuilder {
     }
 }
 
-fn check(record: super::super::record::MarcBuilder, format: Format) -> Validation {
+pub(super) fn check(record: super::super::record::MarcBuilder, format: Format) -> Validation {
     validate(&record.build().expect("a record"), format)
 }
 
@@ -49,56 +52,56 @@ fn good_records_have_no_faults() {
 fn one_more_field_and_its_one_fault() {
     use Format::{Cnmarc, Marc21};
     let cases: [(Format, &str, &str, Parts<'_>, &str); 14] = [
-        (Marc21, "245", "10", &[('a', "again")], "fields[4].245"),
-        (Marc21, "650", "18", &[('a', "Jazz")], "fields[4].650.ind2"),
-        (Marc21, "650", "40", &[('a', "Jazz")], "fields[4].650.ind1"),
+        (Marc21, "245", "10", &[('a', "again")], "fields[5].245"),
+        (Marc21, "650", "18", &[('a', "Jazz")], "fields[5].650.ind2"),
+        (Marc21, "650", "40", &[('a', "Jazz")], "fields[5].650.ind1"),
         (
             Marc21,
             "650",
             " 0",
             &[('a', "Jazz"), ('w', "x")],
-            "fields[4].650.subfields[1].w",
+            "fields[5].650.subfields[1].w",
         ),
         (
             Marc21,
             "650",
             " 0",
             &[('a', "Jazz"), ('x', "1"), ('x', "2"), ('a', "3")],
-            "fields[4].650.subfields[3].a",
+            "fields[5].650.subfields[3].a",
         ),
-        (Marc21, "200", "1 ", &[('a', "x")], "fields[4].200"),
+        (Marc21, "200", "1 ", &[('a', "x")], "fields[5].200"),
         (
             Marc21,
             "020",
             "  ",
             &[('a', "7503717441")],
-            "fields[4].020.subfields[0].a",
+            "fields[5].020.subfields[0].a",
         ),
-        (Marc21, "100", "2 ", &[('a', "Davis, Miles")], "fields[4].100.ind1"),
-        (Cnmarc, "200", "1 ", &[('a', "又")], "fields[4].200"),
-        (Cnmarc, "245", "10", &[('a', "x")], "fields[4].245"),
+        (Marc21, "100", "2 ", &[('a', "Davis, Miles")], "fields[5].100.ind1"),
+        (Cnmarc, "200", "1 ", &[('a', "又")], "fields[6].200"),
+        (Cnmarc, "245", "10", &[('a', "x")], "fields[6].245"),
         (
             Cnmarc,
             "701",
             "12",
             &[('a', "叶震")],
-            "fields[4].701.ind1 fields[4].701.ind2",
+            "fields[6].701.ind1 fields[6].701.ind2",
         ),
         (
             Cnmarc,
             "010",
             "  ",
             &[('a', "7-5037-1744-1")],
-            "fields[4].010.subfields[0].a",
+            "fields[6].010.subfields[0].a",
         ),
         (
             Cnmarc,
             "690",
             "  ",
             &[('a', "F124"), ('a', "F125")],
-            "fields[4].690.subfields[1].a",
+            "fields[6].690.subfields[1].a",
         ),
-        (Cnmarc, "690", "  ", &[('q', "F124")], "fields[4].690.subfields[0].q"),
+        (Cnmarc, "690", "  ", &[('q', "F124")], "fields[6].690.subfields[0].q"),
     ];
     for (format, tag, indicators, subfields, path) in cases {
         let found = check(good(format).data(tag, indicators, subfields), format);
@@ -140,7 +143,17 @@ fn fixed_positions_that_matter_are_checked() {
         );
         assert_eq!((found.errors.len(), found.errors[0].path.as_str()), (1, "leader"));
         assert!(found.errors[0].reason.contains(words), "{}", found.errors[0].reason);
-        assert_eq!(found.warnings.len(), 1, "the coded field is missing");
+        let missing = if format == Format::Marc21 {
+            "008 040"
+        } else {
+            "100 101 801"
+        };
+        for tag in missing.split(' ') {
+            assert!(
+                found.warnings.iter().any(|fault| fault.reason.contains(tag)),
+                "{tag} is missing"
+            );
+        }
     }
     let fixed_008 = |value: &str| {
         let record = MarcRecord::builder(MARC21)
@@ -182,4 +195,47 @@ fn a_title_is_needed_and_what_is_no_number_is_only_told() {
         Format::Marc21,
     );
     assert_eq!((found.errors.len(), found.warnings.len()), (0, 1));
+}
+
+#[test]
+fn fields_of_fixed_length_are_read_by_their_material() {
+    let of = |leader: &str, tag: &str, value: &str| {
+        let record = MarcRecord::builder(leader)
+            .control(tag, value)
+            .data("245", "10", &[('a', "x")]);
+        let found = check(record, Format::Marc21);
+        let told: Vec<String> = found.warnings.into_iter().map(|fault| fault.reason).collect();
+        (
+            found
+                .errors
+                .into_iter()
+                .map(|fault| fault.reason)
+                .collect::<Vec<_>>()
+                .join("; "),
+            told.join("; "),
+        )
+    };
+    let book = FIXED_40.replace("nyu   ", "nyu 9 ");
+    assert!(of(MARC21, "008", &book).1.contains("positions 18-21 (illustrations)"));
+    let music = "00000njm a2200000   4500";
+    assert!(!of(music, "008", &book).1.contains("illustrations"), "music has none");
+    assert!(
+        of(MARC21, "008", &FIXED_40.replace(" d", " 9"))
+            .1
+            .contains("position 39 (source) is '9'")
+    );
+    assert!(
+        of(MARC21, "007", "sd fsngnn")
+            .1
+            .contains("14 ASCII characters (sound recording), but has 9")
+    );
+    assert!(of(MARC21, "007", "xd").0.contains("position 0 (category) is 'x'"));
+    assert!(of(MARC21, "006", "m").0.contains("18 ASCII characters"));
+    assert!(of(MARC21, "005", "yesterday").1.contains("16 ASCII characters"));
+    for tag in ["005", "006", "007", "008"] {
+        for value in ["", "é", "史", &"史".repeat(40)] {
+            let (errors, told) = of(MARC21, tag, value);
+            assert!(!errors.is_empty() || !told.is_empty(), "{tag} {value}");
+        }
+    }
 }
