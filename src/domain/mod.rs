@@ -23,6 +23,7 @@ pub mod limit;
 pub mod loan;
 pub mod log_in_guard;
 pub mod membership;
+pub mod merge_bibs;
 pub mod money;
 pub mod network;
 pub mod place_hold;

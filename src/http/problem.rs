@@ -64,6 +64,7 @@ codes! {
     Refused = "refused" 409, "The rules say no", "按规则不能办理";
     AmbiguousBarcode = "ambiguous_barcode" 409, "The barcode belongs to several owners", "条码对应多个产权馆";
     WrongState = "wrong_state" 409, "Not possible in this state", "当前状态不能办理";
+    BibMerged = "bib_merged" 409, "The bib was merged into another one", "书目已合并";
     Conflict = "conflict" 409, "Somebody else was first", "与其他操作冲突";
     PreconditionFailed = "precondition_failed" 412, "It was changed meanwhile", "内容已被他人修改";
     BodyTooLarge = "body_too_large" 413, "The request body is too large", "请求内容过大";
@@ -143,6 +144,10 @@ pub struct ProblemBody<'a> {
     /// With `ambiguous_barcode`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub owners: &'a [OwnerView],
+    /// The bib that stands for it; with `bib_merged`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1042)]
+    pub merged_into: Option<i64>,
 }
 
 /// A problem on its way to the client.
@@ -156,6 +161,7 @@ struct Inner {
     errors: Vec<FieldProblem>,
     refusals: Vec<RefusalView>,
     owners: Vec<OwnerView>,
+    merged_into: Option<i64>,
     request_id: Option<String>,
     allow: Option<String>,
     retry_after_s: Option<u32>,
@@ -172,6 +178,7 @@ impl Problem {
             errors: Vec::new(),
             refusals: Vec::new(),
             owners: Vec::new(),
+            merged_into: None,
             request_id: None,
             allow: None,
             retry_after_s: None,
@@ -289,6 +296,7 @@ impl Problem {
             errors,
             refusals,
             owners,
+            merged_into: self.0.merged_into,
         }
     }
 }
@@ -344,6 +352,11 @@ impl From<UseCaseError> for Problem {
             UseCaseError::Unauthenticated => Self::of(Code::Unauthenticated),
             UseCaseError::TooManyLogIns { wait_s } => Self::of(Code::TooManyLogIns).retry_after(wait_s),
             UseCaseError::State(state) => Self::of(Code::WrongState).detail(state),
+            UseCaseError::Merged { into, .. } => {
+                let mut problem = Self::of(Code::BibMerged).detail(error.to_string());
+                problem.0.merged_into = Some(into);
+                problem
+            }
             UseCaseError::Stale(version) => Self::of(Code::PreconditionFailed)
                 .detail(format!("it is at version {version} now: look again, then change it")),
             UseCaseError::Busy => Self::of(Code::Busy),

@@ -58,6 +58,11 @@ static ROWS: &[(Code, &str, &str)] = &[
         "Read it again, and show what it is now.",
     ),
     (
+        Code::BibMerged,
+        "The bib turned out to be a duplicate; `merged_into` names the one that stands for it and has its items and holds.",
+        "Use that bib.",
+    ),
+    (
         Code::Conflict,
         "Somebody did the same at the same time, or gave this code or number away before.",
         "Read again; then decide whether there is still something to do.",

@@ -51,6 +51,17 @@ pub struct BibView {
     pub open_holds: i32,
     /// From 1; grows with every change of the record.
     pub version: i64,
+    /// The bib that stands for it, if it turned out to be a duplicate.
+    pub merged_into: Option<i64>,
+}
+
+/// A bib under its lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockedBib {
+    pub id: BibId,
+    pub version: i64,
+    /// The bib that stands for it: nothing may be added to this one.
+    pub merged_into: Option<BibId>,
 }
 
 macro_rules! view_columns {
@@ -69,6 +80,7 @@ macro_rules! view_columns {
             bibs::language,
             bibs::open_holds,
             bibs::version,
+            bibs::merged_into,
         )
     };
 }
@@ -92,7 +104,8 @@ impl ReadTx<'_> {
             .optional()?)
     }
 
-    /// Bibs after `after` whose search text holds every word; words are normalised as the text was.
+    /// Bibs after `after` whose search text holds every word; words are normalised as the text was. Duplicates that were
+    /// merged are not found.
     pub fn search_bibs(&mut self, words: &[String], after: i64, limit: i64) -> Result<Vec<BibView>, StoreError> {
         if self.is_postgres() {
             return self.search_bibs_between(words, after, None, limit);
@@ -123,7 +136,9 @@ impl ReadTx<'_> {
         last: Option<i64>,
         limit: i64,
     ) -> Result<Vec<BibView>, StoreError> {
-        let mut query = bibs::table.filter(bibs::id.gt(after)).into_boxed();
+        let mut query = bibs::table
+            .filter(bibs::id.gt(after).and(bibs::merged_into.is_null()))
+            .into_boxed();
         if let Some(last) = last {
             query = query.filter(bibs::id.le(last));
         }
@@ -137,52 +152,67 @@ impl ReadTx<'_> {
             .load(self.conn)?)
     }
 
-    /// Bibs after `after` with this normalised ISBN.
+    /// Bibs after `after` with this normalised ISBN; for a duplicate that was merged, the bib that stands for it.
     pub fn bibs_by_isbn(&mut self, isbn: &str, after: i64, limit: i64) -> Result<Vec<BibView>, StoreError> {
-        Ok(bibs::table
-            .inner_join(bib_isbns::table.on(bib_isbns::bib_id.eq(bibs::id)))
-            .filter(bib_isbns::isbn.eq(isbn).and(bibs::id.gt(after)))
+        let having = || {
+            bibs::table
+                .inner_join(bib_isbns::table.on(bib_isbns::bib_id.eq(bibs::id)))
+                .filter(bib_isbns::isbn.eq(isbn.to_owned()))
+        };
+        let own = having()
+            .filter(bibs::merged_into.is_null().and(bibs::id.gt(after)))
             .order(bibs::id)
             .limit(limit)
             .select(view_columns!())
-            .load(self.conn)?)
+            .load(self.conn)?;
+        let standing = having()
+            .filter(bibs::merged_into.gt(after))
+            .order(bibs::merged_into)
+            .limit(limit)
+            .select(bibs::merged_into)
+            .distinct()
+            .load(self.conn)?;
+        self.with_standing(own, standing, limit)
     }
 
-    /// Bibs after `after` with this control number.
+    /// The same by control number.
     pub fn bibs_by_control_number(&mut self, number: &str, after: i64, limit: i64) -> Result<Vec<BibView>, StoreError> {
-        Ok(bibs::table
-            .filter(bibs::control_number.eq(number).and(bibs::id.gt(after)))
+        let having = || bibs::table.filter(bibs::control_number.eq(number.to_owned()));
+        let own = having()
+            .filter(bibs::merged_into.is_null().and(bibs::id.gt(after)))
             .order(bibs::id)
             .limit(limit)
             .select(view_columns!())
-            .load(self.conn)?)
+            .load(self.conn)?;
+        let standing = having()
+            .filter(bibs::merged_into.gt(after))
+            .order(bibs::merged_into)
+            .limit(limit)
+            .select(bibs::merged_into)
+            .distinct()
+            .load(self.conn)?;
+        self.with_standing(own, standing, limit)
     }
 
-    /// Matching for the import: the first bib with one of the ISBNs, else with the control number.
-    pub fn matching_bib(
+    /// The first `limit` of what was found and of what stands for duplicates that were found, each once.
+    fn with_standing(
         &mut self,
-        isbns: &[String],
-        control_number: Option<&str>,
-    ) -> Result<Option<BibId>, StoreError> {
-        for isbn in isbns {
-            let found: Option<i64> = bib_isbns::table
-                .filter(bib_isbns::isbn.eq(isbn))
-                .select(bib_isbns::bib_id)
-                .order(bib_isbns::bib_id)
-                .first(self.conn)
-                .optional()?;
-            if let Some(id) = found {
-                return Ok(Some(BibId::new(id)));
-            }
+        mut found: Vec<BibView>,
+        standing: Vec<Option<i64>>,
+        limit: i64,
+    ) -> Result<Vec<BibView>, StoreError> {
+        let new = |id: &i64| found.iter().all(|bib| bib.id != *id);
+        let standing: Vec<i64> = standing.into_iter().flatten().filter(new).collect();
+        if !standing.is_empty() {
+            let rows: Vec<BibView> = bibs::table
+                .filter(bibs::id.eq_any(standing))
+                .select(view_columns!())
+                .load(self.conn)?;
+            found.extend(rows);
+            found.sort_unstable_by_key(|bib| bib.id);
+            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         }
-        let Some(number) = control_number else { return Ok(None) };
-        let found: Option<i64> = bibs::table
-            .filter(bibs::control_number.eq(number))
-            .select(bibs::id)
-            .order(bibs::id)
-            .first(self.conn)
-            .optional()?;
-        Ok(found.map(BibId::new))
+        Ok(found)
     }
 }
 
@@ -200,14 +230,29 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Locks a bib and answers how many open holds it has; `None` if there is no such bib.
-    pub fn lock_bib(&mut self, id: BibId) -> Result<Option<u32>, StoreError> {
-        let query = bibs::table.find(id.get()).select(bibs::open_holds);
-        let found: Option<i32> = match &mut *self.conn {
-            super::connection::AnyConnection::Sqlite(conn) => query.first(conn).optional()?,
-            super::connection::AnyConnection::Postgres(conn) => query.for_no_key_update().first(conn).optional()?,
+    /// Locks a bib and reads what decides whether it may change; `None` if there is no such bib.
+    pub fn lock_bib(&mut self, id: BibId) -> Result<Option<LockedBib>, StoreError> {
+        Ok(self.lock_bibs(&[id])?.pop())
+    }
+
+    /// Locks bibs in one statement, ascending. Before items and readers.
+    pub fn lock_bibs(&mut self, ids: &[BibId]) -> Result<Vec<LockedBib>, StoreError> {
+        let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+        let query = bibs::table.filter(bibs::id.eq_any(ids)).order(bibs::id).select((
+            bibs::id,
+            bibs::version,
+            bibs::merged_into,
+        ));
+        let rows: Vec<(i64, i64, Option<i64>)> = match &mut *self.conn {
+            super::connection::AnyConnection::Sqlite(conn) => query.load(conn)?,
+            super::connection::AnyConnection::Postgres(conn) => query.for_no_key_update().load(conn)?,
         };
-        Ok(found.map(|count| u32::try_from(count).unwrap_or(0)))
+        let locked = rows.into_iter().map(|(id, version, merged_into)| LockedBib {
+            id: BibId::new(id),
+            version,
+            merged_into: merged_into.map(BibId::new),
+        });
+        Ok(locked.collect())
     }
 
     /// Counts a hold on the bib in (`1`) or out (`-1`).

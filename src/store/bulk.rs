@@ -47,6 +47,9 @@ pub struct KnownBibs {
     pub without_isbn: HashMap<String, BibId>,
 }
 
+/// Control number, first ISBN, the bib, and the bib that stands for it.
+type NumberedBib = (Option<String>, Option<String>, i64, Option<i64>);
+
 /// A new bib with every ISBN it is found by.
 #[derive(Debug, Clone)]
 pub struct BibWithIsbns {
@@ -95,32 +98,34 @@ impl PastVisits {
 }
 
 impl ReadTx<'_> {
-    /// The bibs that have any of these numbers; of several with one number the oldest.
+    /// The bibs that have any of these numbers; of several with one number the oldest. For a duplicate that was merged, the
+    /// bib that stands for it.
     pub fn known_bibs(&mut self, isbns: &[String], control_numbers: &[String]) -> Result<KnownBibs, StoreError> {
         let mut known = KnownBibs::default();
-        let rows: Vec<(String, i64)> = if isbns.is_empty() {
+        let rows: Vec<(String, i64, Option<i64>)> = if isbns.is_empty() {
             Vec::new()
         } else {
             bib_isbns::table
+                .inner_join(bibs::table.on(bibs::id.eq(bib_isbns::bib_id)))
                 .filter(bib_isbns::isbn.eq_any(isbns))
-                .select((bib_isbns::isbn, bib_isbns::bib_id))
-                .order(bib_isbns::bib_id)
+                .select((bib_isbns::isbn, bibs::id, bibs::merged_into))
+                .order(bibs::id)
                 .load(self.conn)?
         };
-        for (isbn, bib) in rows {
-            known.by_isbn.entry(isbn).or_insert(BibId::new(bib));
+        for (isbn, bib, standing) in rows {
+            known.by_isbn.entry(isbn).or_insert(BibId::new(standing.unwrap_or(bib)));
         }
-        let rows: Vec<(Option<String>, Option<String>, i64)> = if control_numbers.is_empty() {
+        let rows: Vec<NumberedBib> = if control_numbers.is_empty() {
             Vec::new()
         } else {
             bibs::table
                 .filter(bibs::control_number.eq_any(control_numbers))
-                .select((bibs::control_number, bibs::isbn, bibs::id))
+                .select((bibs::control_number, bibs::isbn, bibs::id, bibs::merged_into))
                 .order(bibs::id)
                 .load(self.conn)?
         };
-        for (number, isbn, bib) in rows {
-            let (number, bib) = (number.unwrap_or_default(), BibId::new(bib));
+        for (number, isbn, bib, standing) in rows {
+            let (number, bib) = (number.unwrap_or_default(), BibId::new(standing.unwrap_or(bib)));
             if isbn.is_none() {
                 known.without_isbn.entry(number.clone()).or_insert(bib);
             }

@@ -36,7 +36,7 @@ pub enum HoldEnd {
 }
 
 impl HoldEnd {
-    fn code(self) -> &'static str {
+    pub(super) fn code(self) -> &'static str {
         match self {
             Self::Filled => HoldStatus::Filled.code(),
             Self::Cancelled => HoldStatus::Cancelled.code(),
@@ -79,6 +79,7 @@ pub struct HoldView {
     pub shelf_until: Option<String>,
     pub closed_at: Option<i64>,
     pub closed_how: Option<String>,
+    pub replaced_by: Option<i64>,
 }
 
 impl HoldView {
@@ -108,6 +109,7 @@ macro_rules! view_columns {
             holds::shelf_until,
             holds::closed_at,
             holds::closed_how,
+            holds::replaced_by,
         )
     };
 }
@@ -181,6 +183,20 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Locks the bib of a hold and reads the hold.
+    pub fn lock_hold(&mut self, id: HoldId) -> Result<Option<LoadedHold>, StoreError> {
+        let Some((bib, _)) = self.bib_of_hold(id)? else {
+            return Ok(None);
+        };
+        self.lock_bib(bib)?;
+        let hold = self.hold(id)?;
+        // A merge may have moved it between the look-up and the lock: the bib locked is then the wrong one.
+        if hold.as_ref().is_some_and(|hold| hold.bib != bib) {
+            return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));
+        }
+        Ok(hold)
+    }
+
     /// A hold under the lock of its bib; `None` for an unknown or closed one is not distinguished: see `facts.status`.
     pub fn hold(&mut self, id: HoldId) -> Result<Option<LoadedHold>, StoreError> {
         let Some(view) = self.hold_view(id)? else {

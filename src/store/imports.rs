@@ -105,6 +105,9 @@ pub struct NewDeposit {
 /// A unit and the code of a collection of it.
 pub type CollectionKey = (UnitId, String);
 
+/// A bib, its class, and the bib that stands for it, if it is a duplicate.
+pub type KnownBib = (BibId, Option<String>, Option<BibId>);
+
 type ReaderColumns = (i64, String, Option<String>, i64, i64, String);
 
 fn known_reader((id, name, born, category, home, band): ReaderColumns) -> Result<KnownReader, StoreError> {
@@ -250,13 +253,16 @@ impl ReadTx<'_> {
             .collect())
     }
 
-    /// Which of these bibs there are, each with its class.
-    pub fn bibs_with_ids(&mut self, ids: &[i64]) -> Result<Vec<(BibId, Option<String>)>, StoreError> {
-        let rows: Vec<(i64, Option<String>)> = bibs::table
+    /// Which of these bibs there are, each with its class and, if it is a duplicate, the bib that stands for it.
+    pub fn bibs_with_ids(&mut self, ids: &[i64]) -> Result<Vec<KnownBib>, StoreError> {
+        let rows: Vec<(i64, Option<String>, Option<i64>)> = bibs::table
             .filter(bibs::id.eq_any(ids))
-            .select((bibs::id, bibs::clc_class))
+            .select((bibs::id, bibs::clc_class, bibs::merged_into))
             .load(self.conn)?;
-        Ok(rows.into_iter().map(|(id, class)| (BibId::new(id), class)).collect())
+        let known = rows
+            .into_iter()
+            .map(|(id, class, into)| (BibId::new(id), class, into.map(BibId::new)));
+        Ok(known.collect())
     }
 
     /// The collections with these codes, of every unit.

@@ -162,7 +162,13 @@ impl WriteTx<'_> {
             AnyConnection::Sqlite(conn) => query.get_result(conn).optional()?,
             AnyConnection::Postgres(conn) => query.for_no_key_update().get_result(conn).optional()?,
         };
-        let Some((row, bib)) = found else { return Ok(None) };
+        let Some((row, bib)) = found else {
+            // A merge moved it to another bib while this waited for the lock: then the join finds nothing.
+            if self.is_postgres() && self.item_view(candidate.id)?.is_some() {
+                return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));
+            }
+            return Ok(None);
+        };
         // A merge may have moved the item between the look-up and the lock: the bib locked is then the wrong one.
         if row.bib_id != candidate.bib_id.get() {
             return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));

@@ -163,11 +163,11 @@ impl ReadTx<'_> {
         Ok(row.map(|(item, bib, reader)| (ItemId::new(item), BibId::new(bib), reader.map(ReaderId::new))))
     }
 
-    /// A loan as people see it.
+    /// A loan as people see it: of the bib it was made of, whatever became of that since.
     pub fn loan_view(&mut self, id: LoanId) -> Result<Option<LoanView>, StoreError> {
         Ok(loans::table
             .inner_join(items::table.on(items::id.eq(loans::item_id)))
-            .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
+            .inner_join(bibs::table.on(bibs::id.eq(loans::bib_id)))
             .filter(loans::id.eq(id.get()))
             .select(view_columns!())
             .get_result(self.conn)
@@ -184,7 +184,7 @@ impl ReadTx<'_> {
     ) -> Result<Vec<LoanView>, StoreError> {
         let mut query = loans::table
             .inner_join(items::table.on(items::id.eq(loans::item_id)))
-            .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
+            .inner_join(bibs::table.on(bibs::id.eq(loans::bib_id)))
             .filter(loans::reader_id.eq(reader.get()).and(loans::id.lt(before)))
             .select(view_columns!())
             .order(loans::id.desc())

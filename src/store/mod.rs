@@ -32,6 +32,7 @@ pub mod job;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_tallies;
+pub mod merge_bibs;
 pub mod migrate;
 pub mod network;
 pub mod options;

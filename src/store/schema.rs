@@ -129,6 +129,7 @@ diesel::table! {
         updated_at -> BigInt,
         version -> BigInt,
         changed_by -> Nullable<BigInt>,
+        merged_into -> Nullable<BigInt>,
     }
 }
 
@@ -309,6 +310,7 @@ diesel::table! {
         shelf_until -> Nullable<Text>,
         closed_at -> Nullable<BigInt>,
         closed_how -> Nullable<Text>,
+        replaced_by -> Nullable<BigInt>,
     }
 }
 

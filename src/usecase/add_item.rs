@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::get_item::ItemView;
+use super::merge_bibs;
 use super::named::Wrong;
 use super::once::once;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -122,7 +123,10 @@ fn place(tx: &mut WriteTx<'_>, command: &AddItem, network: &Network) -> Result<P
 
 fn check_row(tx: &mut WriteTx<'_>, command: &AddItem, placed: &Placed) -> Result<BibView> {
     let mut wrong = Wrong::default();
-    let bib = tx.bib_view(command.bib)?;
+    let bib = match merge_bibs::lock_standing(tx, command.bib)? {
+        Some(_) => tx.bib_view(command.bib)?,
+        None => None,
+    };
     if bib.is_none() {
         wrong.say("bib_id", "there is no such bib");
     }

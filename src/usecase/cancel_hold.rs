@@ -98,12 +98,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: I
 /// Locks the bib and reads the hold. Another reader's hold is not there for a reader.
 fn find(tx: &mut WriteTx<'_>, caller: &Caller, id: HoldId) -> Result<LoadedHold> {
     let unknown = || UseCaseError::NotFound("hold");
-    let (bib, reader): (_, Option<ReaderId>) = tx.bib_of_hold(id)?.ok_or_else(unknown)?;
+    let (_, reader): (_, Option<ReaderId>) = tx.bib_of_hold(id)?.ok_or_else(unknown)?;
     if caller.reader().is_some_and(|own| Some(own) != reader) {
         return Err(unknown());
     }
-    tx.lock_bib(bib)?;
-    tx.hold(id)?.ok_or_else(unknown)
+    tx.lock_hold(id)?.ok_or_else(unknown)
 }
 
 /// Locks the copy set aside, if there is one.

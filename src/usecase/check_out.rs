@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::once::once;
+use super::once::{once, rehearsed};
 use super::record::{self, Consent, IDS_PER_VERB, Ledger};
 use super::view::{CheckOutOutcome, LoanView, refusal_views};
 use super::{Caller, FieldError, IdempotencyKey, Result, UseCaseError};
@@ -23,11 +23,10 @@ use crate::domain::reader::ReaderFacts;
 use crate::store::holds::HoldEnd;
 use crate::store::ids::IdRun;
 use crate::store::item_lock::{Candidate, LoadedItem};
-use crate::store::job::FromStore;
 use crate::store::loans::{LoanEnd, NewLoan};
 use crate::store::transits::TransitEnd;
 use crate::store::tx::WriteTx;
-use crate::store::{Once, Store, StoreError};
+use crate::store::{Once, Store};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -60,50 +59,7 @@ pub async fn check_out(
     if !dry_run {
         return once(store, caller, key, IDS_PER_VERB, command, work).await;
     }
-    let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
-    let who = caller.clone();
-    let value = rehearse(store, move |tx| work(tx, &who, &command, ids.clone())).await?;
-    Ok(Once { value, replayed: false })
-}
-
-/// The end of a rehearsal: always an error for the store, so that everything is undone.
-enum Rehearsed<T> {
-    Decided(T),
-    Failed(UseCaseError),
-}
-
-impl<T> From<StoreError> for Rehearsed<T> {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl<T> FromStore for Rehearsed<T> {
-    fn store_error(&self) -> Option<&StoreError> {
-        match self {
-            Self::Failed(error) => error.store_error(),
-            Self::Decided(_) => None,
-        }
-    }
-}
-
-/// Runs the very same code as the act itself and rolls it back.
-async fn rehearse<T, F>(store: &Store, mut work: F) -> Result<T>
-where
-    T: Send + 'static,
-    F: FnMut(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
-{
-    let ended: std::result::Result<std::convert::Infallible, Rehearsed<T>> = store
-        .write(move |tx| match work(tx) {
-            Ok(value) => Err(Rehearsed::Decided(value)),
-            Err(error) => Err(Rehearsed::Failed(error)),
-        })
-        .await;
-    match ended {
-        Err(Rehearsed::Decided(value)) => Ok(value),
-        Err(Rehearsed::Failed(error)) => Err(error),
-        Ok(never) => match never {},
-    }
+    rehearsed(store, caller, IDS_PER_VERB, command, work).await
 }
 
 fn apply(

@@ -62,6 +62,9 @@ pub enum UseCaseError {
     /// The thing is in a state that excludes this.
     #[error("{0}")]
     State(String),
+    /// The bib was merged into another one, which stands for it.
+    #[error("bib {bib} was merged into bib {into}: use that one")]
+    Merged { bib: i64, into: i64 },
     /// The thing is not any more what the caller saw.
     #[error("it is at version {0} now")]
     Stale(i64),

@@ -38,6 +38,9 @@ pub struct BibView {
     /// From 1; grows with every change of the record. `updateBib` wants it in `If-Match`.
     #[schema(example = 1)]
     pub version: i64,
+    /// The bib that stands for this one, which is a duplicate: it has the items and the holds.
+    #[schema(example = 1042)]
+    pub merged_into: Option<i64>,
 }
 
 impl BibView {
@@ -56,6 +59,7 @@ impl BibView {
             format: row.format,
             open_holds: row.open_holds,
             version: row.version,
+            merged_into: row.merged_into,
         }
     }
 }

@@ -51,6 +51,7 @@ pub mod log_in;
 pub mod log_out;
 pub mod log_out_everywhere;
 pub mod mark_overdue;
+pub mod merge_bibs;
 pub mod move_item;
 pub mod move_unit;
 pub mod place_hold;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
+use crate::store::job::FromStore;
 use crate::store::tx::WriteTx;
-use crate::store::{Once, Store};
+use crate::store::{Once, Store, StoreError};
 
 /// Runs `apply` for `caller` with `ids` fresh ids. It may be run more than once and then gets the same ids.
 ///
@@ -31,4 +32,56 @@ where
     store
         .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
         .await
+}
+
+/// Runs the very same code as the act itself and rolls it back.
+///
+/// # Errors
+/// As [`once`].
+pub(super) async fn rehearsed<C, T, F>(
+    store: &Arc<Store>,
+    caller: &Caller,
+    ids: i64,
+    command: C,
+    apply: F,
+) -> Result<Once<T>>
+where
+    C: Send + 'static,
+    T: Send + 'static,
+    F: Fn(&mut WriteTx<'_>, &Caller, &C, IdRun) -> Result<T> + Send + 'static,
+{
+    let ids = store.take_ids::<UseCaseError>(ids).await?;
+    let who = caller.clone();
+    let ended: std::result::Result<std::convert::Infallible, Rehearsed<T>> = store
+        .write(move |tx| match apply(tx, &who, &command, ids.clone()) {
+            Ok(value) => Err(Rehearsed::Decided(value)),
+            Err(error) => Err(Rehearsed::Failed(error)),
+        })
+        .await;
+    match ended {
+        Err(Rehearsed::Decided(value)) => Ok(Once { value, replayed: false }),
+        Err(Rehearsed::Failed(error)) => Err(error),
+        Ok(never) => match never {},
+    }
+}
+
+/// The end of a rehearsal: always an error for the store, so that everything is undone.
+enum Rehearsed<T> {
+    Decided(T),
+    Failed(UseCaseError),
+}
+
+impl<T> From<StoreError> for Rehearsed<T> {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl<T> FromStore for Rehearsed<T> {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Failed(error) => error.store_error(),
+            Self::Decided(_) => None,
+        }
+    }
 }

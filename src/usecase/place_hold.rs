@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{NaiveDate, NaiveTime, TimeZone, Utc};
 use serde_json::json;
 
+use super::merge_bibs;
 use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB};
 use super::view::{HoldOutcome, HoldView, refusal_views};
@@ -60,8 +61,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
     let pickup = record::unit_by_code(&network, "pickup_unit_code", &command.pickup_unit_code)?;
     let unit = caller.unit.unwrap_or(pickup);
     caller.require(Right::PlaceHold, unit, &network)?;
-    tx.lock_bib(command.bib)?
-        .ok_or_else(|| UseCaseError::field("bib_id", "there is no such bib"))?;
+    merge_bibs::lock_standing(tx, command.bib)?.ok_or_else(|| UseCaseError::field("bib_id", "there is no such bib"))?;
     let copies = tx.copies_of_bib(command.bib)?;
     if command
         .item

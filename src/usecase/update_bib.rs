@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::bib_version::{BibOutcome, BibRecord, Warning, checked};
 use super::get_bib::BibView;
+use super::merge_bibs;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
@@ -58,7 +59,7 @@ fn apply(
     mut ids: IdRun,
 ) -> Result<BibOutcome> {
     let network = tx.network()?;
-    tx.lock_bib(bib)?.ok_or(UseCaseError::NotFound("bib"))?;
+    merge_bibs::lock_standing(tx, bib)?.ok_or(UseCaseError::NotFound("bib"))?;
     let (_, present) = tx.present_version(bib)?.ok_or(UseCaseError::NotFound("bib"))?;
     if present.version != seen {
         return Err(UseCaseError::Stale(present.version));

@@ -124,6 +124,9 @@ pub struct HoldView {
     pub shelf_number: Option<i32>,
     /// The last day it waits there, in the network's zone.
     pub shelf_until: Option<NaiveDate>,
+    /// It was cancelled because the reader had this other hold on what is one bib since a merge.
+    #[schema(example = 1042)]
+    pub replaced_by: Option<i64>,
 }
 
 impl HoldView {
@@ -142,6 +145,7 @@ impl HoldView {
             placed_at: from_millis(row.placed_at),
             shelf_number: row.shelf_number,
             shelf_until: row.shelf_until.and_then(|day| day.parse().ok()),
+            replaced_by: row.replaced_by,
         }
     }
 }

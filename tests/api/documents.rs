@@ -38,6 +38,7 @@ const OPERATIONS: &[&str] = &[
     "logIn",
     "logOut",
     "logOutEverywhere",
+    "mergeBibs",
     "moveItem",
     "moveUnit",
     "placeHold",

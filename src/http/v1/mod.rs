@@ -1,6 +1,7 @@
 //! Version 1 of the API: one file per resource, each with its handlers and their own request types.
 
 pub mod accounts;
+pub mod bib_merges;
 pub mod bib_records;
 pub mod bibs;
 pub mod calendars;
@@ -66,6 +67,7 @@ fn catalogue_routes(config: &mut ServiceConfig) {
     config
         .service(bibs)
         .service(bib)
+        .service(resource("/bibs/{id}/merges").route(post().to(bib_merges::merge_bibs)))
         .service(resource("/bibs/{id}/versions").route(get().to(bib_records::list_bib_versions)))
         .service(resource("/bibs/{id}/versions/{version}").route(get().to(bib_records::get_bib_version)))
         .service(resource("/bibs/{id}/items").route(get().to(bibs::list_bib_items)))
@@ -132,6 +134,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         readers::Document::openapi(),
         bibs::Document::openapi(),
         bib_records::Document::openapi(),
+        bib_merges::Document::openapi(),
         items::Document::openapi(),
         item_changes::Document::openapi(),
         item_batches::Document::openapi(),

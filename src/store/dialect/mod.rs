@@ -198,6 +198,19 @@ pub fn put_log_in_tally(conn: &mut AnyConnection, row: &TallyRow) -> QueryResult
     Ok(())
 }
 
+/// Locks the items of bibs, ascending, and answers at most `limit` of them. After bibs, before readers.
+pub fn lock_items_of_bibs(conn: &mut AnyConnection, bibs: &[i64], limit: i64) -> QueryResult<Vec<i64>> {
+    let query = items::table
+        .filter(items::bib_id.eq_any(bibs))
+        .order(items::id)
+        .limit(limit)
+        .select(items::id);
+    match conn {
+        AnyConnection::Sqlite(conn) => query.load(conn),
+        AnyConnection::Postgres(conn) => query.for_no_key_update().load(conn),
+    }
+}
+
 /// Locks items by their ids in one statement, ascending. After bibs, before readers.
 pub fn lock_items(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {

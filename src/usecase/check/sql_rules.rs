@@ -55,13 +55,25 @@ pub(super) const ITEM_STATES: &[SqlRule] = &[
     },
 ];
 
-pub(super) const STOCK: &[SqlRule] = &[SqlRule {
-    fault: "names a unit, bib or item type that does not exist: item",
-    breaks: "SELECT i.id FROM items i WHERE NOT EXISTS (SELECT 1 FROM units u WHERE u.id = i.home_unit_id) \
+pub(super) const STOCK: &[SqlRule] = &[
+    SqlRule {
+        fault: "names a unit, bib or item type that does not exist: item",
+        breaks: "SELECT i.id FROM items i WHERE NOT EXISTS (SELECT 1 FROM units u WHERE u.id = i.home_unit_id) \
              OR NOT EXISTS (SELECT 1 FROM units u WHERE u.id = i.current_unit_id) \
              OR NOT EXISTS (SELECT 1 FROM bibs b WHERE b.id = i.bib_id) \
              OR NOT EXISTS (SELECT 1 FROM item_types t WHERE t.id = i.item_type_id)",
-}];
+    },
+    SqlRule {
+        fault: "belongs to a bib that was merged into another: item",
+        breaks: "SELECT i.id FROM items i JOIN bibs b ON b.id = i.bib_id WHERE b.merged_into IS NOT NULL",
+    },
+    // So there are no chains either, and no circles.
+    SqlRule {
+        fault: "merged into itself, or into what is no bib or was merged too: bib",
+        breaks: "SELECT b.id FROM bibs b LEFT JOIN bibs s ON s.id = b.merged_into WHERE b.merged_into IS NOT NULL \
+                 AND (s.id IS NULL OR s.id = b.id OR s.merged_into IS NOT NULL)",
+    },
+];
 
 pub(super) const QUEUES: &[SqlRule] = &[
     SqlRule {
@@ -83,6 +95,19 @@ pub(super) const QUEUES: &[SqlRule] = &[
     SqlRule {
         fault: "waits for a copy of another bib: hold",
         breaks: "SELECT h.id FROM holds h JOIN items i ON i.id = h.item_id WHERE h.closed_at IS NULL AND i.bib_id <> h.bib_id",
+    },
+    SqlRule {
+        fault: "waits for a copy that was withdrawn: hold",
+        breaks: "SELECT h.id FROM holds h JOIN items i ON i.id = h.item_id WHERE h.closed_at IS NULL AND i.status = 'withdrawn'",
+    },
+    SqlRule {
+        fault: "open on a bib that was merged into another: hold",
+        breaks: "SELECT h.id FROM holds h JOIN bibs b ON b.id = h.bib_id WHERE h.closed_at IS NULL AND b.merged_into IS NOT NULL",
+    },
+    SqlRule {
+        fault: "replaced by a hold that is not there or another reader's, or not cancelled: hold",
+        breaks: "SELECT h.id FROM holds h LEFT JOIN holds k ON k.id = h.replaced_by WHERE h.replaced_by IS NOT NULL \
+                 AND (COALESCE(h.closed_how, '') <> 'cancelled' OR k.id IS NULL OR k.reader_id <> h.reader_id)",
     },
     SqlRule {
         fault: "a shelf number without a last day, or the other way round: hold",

@@ -57,7 +57,7 @@ fn bib(fields: &mut Fields<'_>, world: &World) -> Option<BibId> {
             fields.fault("bib_id", "there is no such bib");
             return None;
         }
-        return Some(id);
+        return Some(world.merged.get(&id).copied().unwrap_or(id));
     }
     let control_number = fields.cell("control_number");
     let by_number = || world.bib_numbers.by_control_number.get(control_number?).copied();

@@ -12,7 +12,7 @@ use crate::catalogue::isbn::Isbn13;
 use crate::domain::ids::{BibId, CollectionId, ItemId, ReaderId, UnitId};
 use crate::domain::network::Network;
 use crate::store::bulk::KnownBibs;
-use crate::store::imports::{KnownCard, KnownItem, KnownReader, OpenLoan};
+use crate::store::imports::{KnownBib, KnownCard, KnownItem, KnownReader, OpenLoan};
 use crate::store::tx::ReadTx;
 
 /// The network, and what is there already of what the rows name.
@@ -27,6 +27,8 @@ pub(super) struct World {
     pub items: HashMap<(UnitId, String), KnownItem>,
     pub open_loans: HashMap<ItemId, OpenLoan>,
     pub bib_ids: HashMap<BibId, Option<String>>,
+    /// Which bib stands for a duplicate.
+    pub merged: HashMap<BibId, BibId>,
     pub bib_numbers: KnownBibs,
     pub collections: HashMap<(UnitId, String), CollectionId>,
     /// In fen.
@@ -49,6 +51,7 @@ impl World {
             items: HashMap::new(),
             open_loans: HashMap::new(),
             bib_ids: HashMap::new(),
+            merged: HashMap::new(),
             bib_numbers: KnownBibs::default(),
             collections: HashMap::new(),
             deposits: HashMap::new(),
@@ -100,7 +103,11 @@ impl World {
                 .chain(numbers.by_control_number.values())
                 .map(|id| id.get()),
         );
-        self.bib_ids = tx.bibs_with_ids(&ids)?.into_iter().collect();
+        self.keep_bibs(tx.bibs_with_ids(&ids)?);
+        if !self.merged.is_empty() {
+            let standing: Vec<i64> = self.merged.values().map(|bib| bib.get()).collect();
+            self.keep_bibs(tx.bibs_with_ids(&standing)?);
+        }
         self.collections = tx
             .collections_with_codes(&cells(rows, "collection"))?
             .into_iter()
@@ -116,6 +123,13 @@ impl World {
         let open = tx.open_loans_of_items(&ids)?;
         self.open_loans = open.into_iter().map(|loan| (loan.item, loan)).collect();
         Ok(())
+    }
+
+    fn keep_bibs(&mut self, known: Vec<KnownBib>) {
+        for (id, clc_class, standing) in known {
+            self.bib_ids.insert(id, clc_class);
+            self.merged.extend(standing.map(|bib| (id, bib)));
+        }
     }
 
     fn keep_items(&mut self, known: Vec<KnownItem>) {

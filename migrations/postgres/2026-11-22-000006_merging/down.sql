@@ -1,0 +1,3 @@
+ALTER TABLE holds DROP COLUMN replaced_by;
+DROP INDEX bibs_merged;
+ALTER TABLE bibs DROP COLUMN merged_into;
