@@ -25,6 +25,7 @@ pub mod log_in_guard;
 pub mod membership;
 pub mod merge_bibs;
 pub mod money;
+pub mod move_item;
 pub mod network;
 pub mod place_hold;
 pub mod policy;
