@@ -123,10 +123,18 @@ pub enum Right {
     OverrideRefusal,
     /// explainRule
     ExplainRule,
+    /// openCrate, packItem, unpackItem, closeCrate, sendCrate, cancelCrate
+    PackCrates,
+    /// getMyDay, loadCrates, handOverCrates
+    DriveRoutes,
+    /// setRoute
+    ManageRoutes,
+    /// proposeTransfer, acceptTransfer, declineTransfer, withdrawTransfer: moving what a library owns.
+    TransferItems,
 }
 
 impl Right {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -145,6 +153,10 @@ impl Right {
         Self::ReceiveTransit,
         Self::OverrideRefusal,
         Self::ExplainRule,
+        Self::PackCrates,
+        Self::DriveRoutes,
+        Self::ManageRoutes,
+        Self::TransferItems,
     ];
 }
 
@@ -174,6 +186,10 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::ReceiveTransit  => [Y, Y, Y, N, Y, N, N, N],
         Right::OverrideRefusal => [Y, Y, Y, N, N, N, N, N],
         Right::ExplainRule     => [Y, Y, Y, Y, N, Y, Y, Y],
+        Right::PackCrates      => [Y, Y, Y, N, Y, N, N, N],
+        Right::DriveRoutes     => [Y, Y, N, N, Y, N, N, N],
+        Right::ManageRoutes    => [Y, Y, N, N, N, N, N, N],
+        Right::TransferItems   => [Y, Y, N, N, N, N, N, N],
     };
     row[role as usize]
 }
@@ -199,7 +215,11 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReadTransits
         | Right::ReceiveTransit
         | Right::OverrideRefusal
-        | Right::ExplainRule => false,
+        | Right::ExplainRule
+        | Right::PackCrates
+        | Right::DriveRoutes
+        | Right::ManageRoutes
+        | Right::TransferItems => false,
     }
 }
 
@@ -221,7 +241,11 @@ pub const fn device_may(right: Right) -> bool {
         | Right::ReadTransits
         | Right::ReceiveTransit
         | Right::OverrideRefusal
-        | Right::ExplainRule => false,
+        | Right::ExplainRule
+        | Right::PackCrates
+        | Right::DriveRoutes
+        | Right::ManageRoutes
+        | Right::TransferItems => false,
     }
 }
 
@@ -267,6 +291,10 @@ ReadTransits         x            x         x          -       x       -       x
 ReceiveTransit       x            x         x          -       x       -       -         - |      -      -
 OverrideRefusal      x            x         x          -       -       -       -         - |      -      -
 ExplainRule          x            x         x          x       -       x       x         x |      -      -
+PackCrates           x            x         x          -       x       -       -         - |      -      -
+DriveRoutes          x            x         -          -       x       -       -         - |      -      -
+ManageRoutes         x            x         -          -       -       -       -         - |      -      -
+TransferItems        x            x         -          -       -       -       -         - |      -      -
 ";
 
     #[test]

@@ -130,10 +130,10 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// The crate has left.
-    pub fn mark_sent(&mut self, id: TransitId) -> Result<(), StoreError> {
+    /// It left at this moment, in no crate: how journeys of before are written down.
+    pub fn mark_sent(&mut self, id: TransitId, at: DateTime<Utc>) -> Result<(), StoreError> {
         diesel::update(transits::table.find(id.get()))
-            .set(transits::status.eq("sent"))
+            .set((transits::status.eq("sent"), transits::sent_at.eq(at.timestamp_millis())))
             .execute(self.conn)?;
         Ok(())
     }

@@ -13,6 +13,7 @@ mod cataloguing;
 mod circulation;
 mod contract;
 mod database_trouble;
+mod distribution;
 mod documents;
 mod health;
 mod idempotency;

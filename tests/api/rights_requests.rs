@@ -24,13 +24,14 @@ pub struct Asked {
 
 type Group = fn(&str, &About<'_>) -> Option<Asked>;
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     sessions,
     circulation,
     looking,
     records,
     copies,
     batches,
+    crates,
     network,
     calendars,
     accounts,
@@ -182,6 +183,24 @@ fn batches(operation: &str, about: &About<'_>) -> Option<Asked> {
         _ => return None,
     };
     Some(about.body(json!({"rows": [row]})))
+}
+
+/// A new crate from the unit of the things to the central.
+fn crates(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let new = json!({"from_unit_code": about.unit(), "to_unit_code": "C1"});
+    let made = || {
+        let made = about.app.post(&about.scene.root_token, "/api/v1/crates", &new);
+        made.expect(201).id()
+    };
+    let scan = || json!({"item_barcode": about.things.shelf_barcode});
+    Some(match operation {
+        "openCrate" => about.body(new),
+        "listCrates" => about.query(format!("?from_unit_code={}", about.unit())),
+        "getCrate" | "crateLabel" | "crateSlip" | "closeCrate" | "cancelCrate" | "sendCrate" => about.id(made()),
+        "packItem" | "unpackItem" => about.with(made(), scan()),
+        "receiveCrate" => about.with(made(), json!({"all": true})),
+        _ => return None,
+    })
 }
 
 fn network(operation: &str, about: &About<'_>) -> Option<Asked> {

@@ -13,6 +13,7 @@ use tongjie::domain::loan::OpenLoan;
 use tongjie::domain::network::{Network, NetworkParts};
 use tongjie::domain::reader::{Channel, LoanOfReader, ReaderFacts};
 use tongjie::domain::refusal::{Code, Refusals};
+use tongjie::domain::transit::TransitStatus;
 use tongjie::domain::{cancel_hold, check_in, check_out, place_hold, renew, void_loan};
 
 /// Built once: reading the preset costs more than a decision.
@@ -126,6 +127,11 @@ impl Scene {
             from,
             to,
             reason,
+            status: match status {
+                ItemStatus::InTransit => TransitStatus::Sent,
+                ItemStatus::Missing => TransitStatus::Missing,
+                _ => TransitStatus::AwaitingDispatch,
+            },
         });
         self.item.status = status;
     }

@@ -6,6 +6,7 @@ pub mod bibs;
 pub mod calendars;
 pub mod circulation;
 pub mod consent;
+pub mod crates;
 pub mod holds;
 pub mod item_batches;
 pub mod item_changes;
@@ -30,6 +31,7 @@ use super::openapi;
 pub fn routes(config: &mut ServiceConfig) {
     config
         .configure(circulation_routes)
+        .configure(distribution_routes)
         .configure(catalogue_routes)
         .configure(network_routes)
         .configure(administration_routes);
@@ -47,6 +49,23 @@ fn circulation_routes(config: &mut ServiceConfig) {
         .service(resource("/transits").route(get().to(transits::list_transits)))
         .service(resource("/transits/{id}/receive").route(post().to(transits::receive_transit)))
         .service(resource("/rules/explain").route(get().to(rules::explain_rule)));
+}
+
+fn distribution_routes(config: &mut ServiceConfig) {
+    let crates = resource("/crates")
+        .route(get().to(crates::list_crates))
+        .route(post().to(crates::open_crate));
+    config
+        .service(crates)
+        .service(resource("/crates/{id}").route(get().to(crates::get_crate)))
+        .service(resource("/crates/{id}/label").route(get().to(crates::crate_label)))
+        .service(resource("/crates/{id}/slip").route(get().to(crates::crate_slip)))
+        .service(resource("/crates/{id}/pack").route(post().to(crates::pack_item)))
+        .service(resource("/crates/{id}/unpack").route(post().to(crates::unpack_item)))
+        .service(resource("/crates/{id}/close").route(post().to(crates::close_crate)))
+        .service(resource("/crates/{id}/cancel").route(post().to(crates::cancel_crate)))
+        .service(resource("/crates/{id}/send").route(post().to(crates::send_crate)))
+        .service(resource("/crates/{id}/receive").route(post().to(crates::receive_crate)));
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -133,6 +152,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         loans::Document::openapi(),
         holds::Document::openapi(),
         transits::Document::openapi(),
+        crates::Document::openapi(),
         rules::Document::openapi(),
         unit_changes::Document::openapi(),
         calendars::Document::openapi(),
