@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 
 use super::ids::{RouteId, StaffId, UnitId};
 use super::network::Network;
@@ -67,6 +67,14 @@ pub struct Connection {
     /// The route that takes it from where it stands, and where that one leaves it.
     pub first_route: RouteId,
     pub leg_to: UnitId,
+    /// The route that brings it there.
+    pub last_route: RouteId,
+}
+
+/// A local time as a moment. One that a change of clocks leaves out is taken for the same time in UTC.
+pub fn moment(network: &Network, local: NaiveDateTime) -> DateTime<Utc> {
+    let found = network.zone().from_local_datetime(&local).earliest();
+    found.map_or_else(|| local.and_utc(), |at| at.with_timezone(&Utc))
 }
 
 /// The first arrivals at every unit that can be reached from one.
@@ -121,6 +129,7 @@ fn ride(
                 arrives: stop.at(day),
                 first_route: first.map_or(route.id, |first| first.first_route),
                 leg_to: first.map_or(stop.unit, |first| first.leg_to),
+                last_route: route.id,
             };
             let known = reached.entry(stop.unit).or_insert(arrival);
             if arrival.arrives < known.arrives {

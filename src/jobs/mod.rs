@@ -1,4 +1,4 @@
-//! Work that nobody asks for: the sealer, the expiry of keys, the look for rotated ones. Every run is idempotent, so several
+//! Work that nobody asks for: the sealer, the expiry of keys, the look for rotated ones, journeys that do not arrive. Every run is idempotent, so several
 //! nodes may run the same jobs at once, and a run that was cut short is made up by the next one.
 //! Not here: what a run does. A job only decides when to call its use case.
 
@@ -13,10 +13,15 @@ use crate::app::App;
 use crate::auth::KeyRingError;
 use crate::usecase::UseCaseError;
 use crate::usecase::expire_keys::expire_keys;
+use crate::usecase::give_up_transits::give_up_transits;
 use crate::usecase::seal_events::seal_events;
+use crate::usecase::settle_transfer::carry_on_transfers;
 
 /// How often keys are expired: the visit keys of yesterday must not see much of today.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(15 * 60);
+
+/// How often journeys that do not arrive are given up: their days are counted from when they left.
+const DISTRIBUTION_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 /// How soon a rotated signing key is taken over.
 const KEYS_INTERVAL: Duration = Duration::from_secs(5);
@@ -40,6 +45,16 @@ impl Jobs {
             async move { seal_events(&app.store).await.map(|_| ()) }
         });
         let reload_stopped = stopped.clone();
+        let missing = Arc::clone(app);
+        let distribution = every("distribution", DISTRIBUTION_INTERVAL, stopped.clone(), move || {
+            let app = Arc::clone(&missing);
+            async move {
+                carry_on_transfers(&app.store).await?;
+                give_up_transits(&app.store, app.config.jobs.transit_missing_days)
+                    .await
+                    .map(|_| ())
+            }
+        });
         let expiring = Arc::clone(app);
         let expiry = every("expiry", EXPIRY_INTERVAL, stopped, move || {
             let app = Arc::clone(&expiring);
@@ -56,7 +71,7 @@ impl Jobs {
         });
         Self {
             stop,
-            tasks: vec![sealer, expiry, keys],
+            tasks: vec![sealer, expiry, keys, distribution],
         }
     }
 

@@ -35,6 +35,7 @@ pub mod log_in_tallies;
 pub mod migrate;
 pub mod network;
 pub mod options;
+pub mod ownership;
 mod pools;
 mod postgres;
 pub mod readers;

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::check_in::{Arrival, take_back};
 use super::crate_view::{CrateView, change, shown, step};
 use super::record::{self, Consent, IDS_PER_VERB};
+use super::send_crate::{Departure, IDS, depart};
 use super::view::{CheckInOutcome, RefusalView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -74,6 +75,8 @@ struct Begun {
     unit: UnitId,
     /// What was in it and has not been received.
     expected: Vec<(String, (ItemId, BibId))>,
+    /// Nobody said that it left.
+    unsent: bool,
 }
 
 /// Unpacks a crate at the caller's unit.
@@ -92,6 +95,9 @@ pub async fn receive_crate(
     let begun = begin(store, caller, &command, unit, key.is_some()).await?;
     let mut items = Vec::new();
     if let Some(begun) = &begun {
+        if begun.unsent {
+            set_out(store, caller, command.crate_id).await?;
+        }
         for (barcode, known) in scans(&command, begun) {
             let key = key.as_ref().map(|key| row_key(key, &barcode, known));
             items.push(take_in(store, caller, begun.unit, barcode, known, key).await?);
@@ -129,7 +135,20 @@ async fn begin(
             Ok(Some(Begun {
                 unit,
                 expected: expected.collect(),
+                unsent: row.state()? == CrateStatus::Closed,
             }))
+        })
+        .await
+}
+
+/// A crate that is here has left where it was packed, though nobody said so.
+async fn set_out(store: &Arc<Store>, caller: &Caller, id: CrateId) -> Result<()> {
+    let ids = store.take_ids::<UseCaseError>(IDS).await?;
+    let who = caller.clone();
+    store
+        .write(move |tx| {
+            let departure = Departure::at(tx.now());
+            depart(tx, &who, id, &departure, &mut ids.clone()).map(drop)
         })
         .await
 }
