@@ -115,9 +115,9 @@ pub enum Right {
     PlaceHold,
     /// cancelHold
     CancelHold,
-    /// listTransits
+    /// listTransits, listIncoming, listCrates, getCrate, crateLabel, crateSlip, listRoutes, reportFlows, listTransfers, getTransfer
     ReadTransits,
-    /// receiveTransit
+    /// receiveTransit, receiveCrate
     ReceiveTransit,
     /// Going on in spite of a refusal that staff may override, with a written reason.
     OverrideRefusal,

@@ -352,6 +352,18 @@ fn unpacking_that_was_cut_short_goes_on_where_it_ended(app: &TestApp) {
         (second.body, app.database.outside().number(events)),
         (first.body, before)
     );
+    // The key of one crate is not good for another, and nothing comes out of that one.
+    let (other, barcode) = returned(app, "M2", "M1");
+    let second = sent(app, "M1", "M2", &[&barcode]);
+    let reused = app
+        .request("POST", &format!("{second}/receive"))
+        .bearer(&desk)
+        .key("unpack-1");
+    reused
+        .json(&json!({"all": true}))
+        .send()
+        .expect_problem(422, "idempotency_key_reused");
+    assert_eq!(item_status(app, other), "in_transit");
     // Without the key it is simply over.
     app.post(&desk, &format!("{address}/receive"), &json!({"all": true}))
         .expect_problem(409, "wrong_state");
