@@ -67,6 +67,7 @@ pub struct TransferView {
     /// Why it was declined or withdrawn.
     #[schema(example = "三册缺页")]
     pub answer: Option<String>,
+    /// When it was proposed (UTC).
     pub proposed_at: DateTime<Utc>,
     /// When it was accepted, declined or withdrawn (UTC).
     pub settled_at: Option<DateTime<Utc>>,

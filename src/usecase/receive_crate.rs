@@ -49,12 +49,14 @@ pub struct ReceivedItem {
     pub result: String,
     /// What to do with it.
     pub check_in: Option<CheckInOutcome>,
+    /// Why it was refused.
     pub refusals: Vec<RefusalView>,
 }
 
 /// What came out of a crate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CrateReceipt {
+    /// The crate after that.
     #[serde(rename = "crate")]
     pub of: CrateView,
     /// Each with its next step.
