@@ -15,6 +15,7 @@ mod network;
 mod plan;
 mod random;
 mod readers;
+mod rounds;
 mod stock;
 mod words;
 
