@@ -37,6 +37,8 @@ pub mod options;
 mod pools;
 mod postgres;
 pub mod readers;
+pub mod rule_drafts;
+pub mod rule_sets;
 pub mod schema;
 pub mod seals;
 pub mod sessions;
