@@ -121,12 +121,17 @@ pub enum Right {
     ReceiveTransit,
     /// Going on in spite of a refusal that staff may override, with a written reason.
     OverrideRefusal,
-    /// explainRule
+    /// explainRule (readers about themselves only), and of staff listRuleSets, getRuleSet, exportRuleSet
     ExplainRule,
+    /// createRuleDraft, listRuleDrafts, getRuleDraft, updateRuleDraft, discardRuleDraft, validateRuleDraft,
+    /// previewRuleDraft, previewRuleMatrix: at the unit whose rules they are, at the root for the network's
+    DraftRules,
+    /// publishRuleSet, rollBackRules, withdrawRuleSet: there, too
+    PublishRules,
 }
 
 impl Right {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -145,6 +150,8 @@ impl Right {
         Self::ReceiveTransit,
         Self::OverrideRefusal,
         Self::ExplainRule,
+        Self::DraftRules,
+        Self::PublishRules,
     ];
 }
 
@@ -174,6 +181,8 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::ReceiveTransit  => [Y, Y, Y, N, Y, N, N, N],
         Right::OverrideRefusal => [Y, Y, Y, N, N, N, N, N],
         Right::ExplainRule     => [Y, Y, Y, Y, N, Y, Y, Y],
+        Right::DraftRules      => [Y, Y, Y, N, N, N, N, N],
+        Right::PublishRules    => [Y, Y, N, N, N, N, N, N],
     };
     row[role as usize]
 }
@@ -188,7 +197,8 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReadBorrowing
         | Right::Renew
         | Right::PlaceHold
-        | Right::CancelHold => true,
+        | Right::CancelHold
+        | Right::ExplainRule => true,
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
@@ -199,7 +209,8 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReadTransits
         | Right::ReceiveTransit
         | Right::OverrideRefusal
-        | Right::ExplainRule => false,
+        | Right::DraftRules
+        | Right::PublishRules => false,
     }
 }
 
@@ -221,7 +232,9 @@ pub const fn device_may(right: Right) -> bool {
         | Right::ReadTransits
         | Right::ReceiveTransit
         | Right::OverrideRefusal
-        | Right::ExplainRule => false,
+        | Right::ExplainRule
+        | Right::DraftRules
+        | Right::PublishRules => false,
     }
 }
 
@@ -266,7 +279,9 @@ CancelHold           x            x         x          -       -       -       -
 ReadTransits         x            x         x          -       x       -       x         x |      -      -
 ReceiveTransit       x            x         x          -       x       -       -         - |      -      -
 OverrideRefusal      x            x         x          -       -       -       -         - |      -      -
-ExplainRule          x            x         x          x       -       x       x         x |      -      -
+ExplainRule          x            x         x          x       -       x       x         x |      x      -
+DraftRules           x            x         x          -       -       -       -         - |      -      -
+PublishRules         x            x         -          -       -       -       -         - |      -      -
 ";
 
     #[test]

@@ -25,6 +25,7 @@ pub mod log_in_guard;
 pub mod membership;
 pub mod money;
 pub mod network;
+pub mod outlook;
 pub mod own_rules;
 pub mod place_hold;
 pub mod policy;

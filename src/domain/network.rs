@@ -232,12 +232,12 @@ impl Network {
         (self.rules_first || at >= self.rules.set.effective_from) && self.rules_until.is_none_or(|until| at < until)
     }
 
-    /// The same network under other rules, which were checked against it; `None` without a fallback.
-    pub(super) fn under(self, rules: RuleSet) -> Option<Self> {
-        Some(Self {
-            rules: Rules::build(rules)?,
-            ..self
-        })
+    /// The same network under other rules, which were checked against it; unchanged when they have no fallback.
+    pub(super) fn under(self, rules: RuleSet) -> Result<Self, Box<Self>> {
+        match Rules::build(rules) {
+            Some(rules) => Ok(Self { rules, ..self }),
+            None => Err(Box::new(self)),
+        }
     }
 
     /// Every limit of these kinds that applies, counted; the tightest first.

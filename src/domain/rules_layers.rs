@@ -34,6 +34,18 @@ pub struct Judged {
     pub warnings: Vec<Fault>,
     /// The network under these rules; `None` with faults.
     pub network: Option<Network>,
+    numbers: Numbers,
+}
+
+impl Judged {
+    /// With whatever looks wrong in valid rules: rows that never win are looked for, which takes its time.
+    #[must_use]
+    pub fn with_warnings(mut self) -> Self {
+        if let Some(network) = &self.network {
+            self.warnings.extend(network.rule_warnings(self.numbers));
+        }
+        self
+    }
 }
 
 /// Codes to ids, each unknown one told and given an id of its own that nothing has.
@@ -322,10 +334,7 @@ impl Network {
         }
         let depth = |by: UnitId| self.units().ancestors(by).len();
         set.own.sort_by_key(|row| (std::cmp::Reverse(depth(row.by)), row.id));
-        match self.clone().under(set) {
-            Some(network) => network,
-            None => self,
-        }
+        self.under(set).unwrap_or_else(|unchanged| *unchanged)
     }
 
     /// A layer in its place among the others: the network's (`None`) or a unit's own.
@@ -359,26 +368,19 @@ impl Network {
             }
         };
         let (set, mut faults) = self.network_rules(base, version, from);
-        let under = self.clone().under(set).filter(|_| faults.is_empty());
-        let Some(network) = under.map(|network| network.with_own(&layers)) else {
-            return Judged {
-                faults,
-                warnings: read.unused.clone(),
-                network: None,
-            };
-        };
-        let mut warnings = read.unused.clone();
-        if let Some(unit) = of {
+        let sound = faults.is_empty();
+        let under = self.clone().under(set).ok().filter(|_| sound);
+        let network = under.map(|network| network.with_own(&layers));
+        if let (Some(unit), Some(network)) = (of, &network) {
             faults.extend(read.faults.iter().cloned());
             let mine = network.rules().set_aside.iter().filter(|one| one.by == unit);
             faults.extend(mine.map(|one| one.fault.clone()));
         }
-        warnings.extend(network.rule_warnings(numbers_of(of, base, &layers)));
-        let network = faults.is_empty().then_some(network);
         Judged {
+            network: network.filter(|_| faults.is_empty()),
+            warnings: read.unused.clone(),
+            numbers: numbers_of(of, base, &layers),
             faults,
-            warnings,
-            network,
         }
     }
 }

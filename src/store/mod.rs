@@ -38,6 +38,7 @@ mod pools;
 mod postgres;
 pub mod readers;
 pub mod rule_drafts;
+pub mod rule_previews;
 pub mod rule_sets;
 pub mod schema;
 pub mod seals;

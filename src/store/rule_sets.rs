@@ -10,6 +10,7 @@ use super::schema::rule_sets;
 use super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
 use crate::domain::ids::UnitId;
+use crate::domain::network::Network;
 use crate::domain::rules_layer::Layer;
 use crate::domain::rules_layers::Layers;
 
@@ -120,9 +121,13 @@ impl ReadTx<'_> {
     ///
     /// # Errors
     /// `Corrupt` for a document that cannot be read.
-    pub fn rule_layers(&mut self, timeline: &Timeline, place: usize) -> Result<Layers, StoreError> {
+    pub fn rule_layers(
+        &mut self,
+        network: &Network,
+        timeline: &Timeline,
+        place: usize,
+    ) -> Result<Layers, StoreError> {
         let mut layers = layers(self.conn, &timeline.parts(place))?;
-        let network = self.network()?;
         layers
             .own
             .sort_by_key(|(unit, _)| network.unit(*unit).map(|unit| unit.code.clone()));
@@ -159,7 +164,7 @@ impl ReadTx<'_> {
         Ok(query.load(self.conn)?)
     }
 
-    /// The number the next change gets. Under `bump_config_version`, which lets one publish at a time.
+    /// The number the next change gets. Under `lock_config`.
     pub fn next_rules_version(&mut self) -> Result<i64, StoreError> {
         let last: Option<i64> = rule_sets::table
             .select(diesel::dsl::max(rule_sets::version))

@@ -199,6 +199,15 @@ impl<'a> WriteTx<'a> {
         Ok(())
     }
 
+    /// Lets one at a time change the configuration: the second of two waits here, and then sees what the first did.
+    pub fn lock_config(&mut self) -> Result<(), StoreError> {
+        self.read.version = None;
+        diesel::update(network_state::table)
+            .set(network_state::config_version.eq(network_state::config_version))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
     /// The number of the next event: in commit order on SQLite, the id handed in on PostgreSQL (where `txid` orders).
     pub(super) fn next_event_seq(&mut self, id: i64) -> Result<i64, StoreError> {
         if self.is_postgres() {
