@@ -74,7 +74,10 @@ pub fn explain(network: &Network, situation: Situation, usage: &Usage<'_>) -> Ex
         rules_version: rules.version,
         winner: decides.id,
         network_winner: winner.id,
-        own_fields: own.iter().flat_map(|own| own.values.iter().map(|(field, _)| *field)).collect(),
+        own_fields: own
+            .iter()
+            .flat_map(|own| own.values.iter().map(|(field, _)| *field))
+            .collect(),
         terms: decides.terms,
         candidates: candidates(rules, &at, winner, own),
         limits: limit_lines(network, at, usage),
@@ -85,7 +88,10 @@ fn candidates(rules: &RuleSet, at: &Resolved<'_>, winner: &TermsRow, own: Option
     let never = [u16::MAX; 6];
     let best = rank(&winner.key, at).unwrap_or(never);
     let best_own = own.and_then(|own| rank(&own.key, at).ok()).unwrap_or(never);
-    let network = rules.terms.iter().map(|row| (row.id, None, row.key, row.id == winner.id, &best));
+    let network = rules
+        .terms
+        .iter()
+        .map(|row| (row.id, None, row.key, row.id == winner.id, &best));
     let units = rules.own.iter().map(|row| {
         let won = own.is_some_and(|own| own.id == row.id);
         (row.id, Some(row.by), row.key, won, &best_own)

@@ -53,7 +53,12 @@ pub fn outlook(network: &Network, lent: &Lent, usage: &Usage<'_>) -> Outlook {
         RenewFrom::DueDate => lent.due_at,
         RenewFrom::Today => now,
     };
-    let mut lending = passed(network, lent, usage, &[LimitKind::Loans, LimitKind::OverdueLoans, LimitKind::DebtFen]);
+    let mut lending = passed(
+        network,
+        lent,
+        usage,
+        &[LimitKind::Loans, LimitKind::OverdueLoans, LimitKind::DebtFen],
+    );
     if !terms.lendable {
         lending.insert(0, Code::NotLendableByRule);
     }

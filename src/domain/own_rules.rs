@@ -186,12 +186,18 @@ pub struct Delegation {
 impl Delegation {
     /// How far a field may go; `None` if it is not open.
     pub fn term(&self, field: TermField) -> Option<Bound> {
-        self.terms.iter().find(|(open, _)| *open == field).map(|(_, bound)| *bound)
+        self.terms
+            .iter()
+            .find(|(open, _)| *open == field)
+            .map(|(_, bound)| *bound)
     }
 
     /// How far a kind of limit may go; `None` if it is not open.
     pub fn limit(&self, kind: LimitKind) -> Option<Bound> {
-        self.limits.iter().find(|(open, _)| *open == kind).map(|(_, bound)| *bound)
+        self.limits
+            .iter()
+            .find(|(open, _)| *open == kind)
+            .map(|(_, bound)| *bound)
     }
 }
 

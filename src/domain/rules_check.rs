@@ -193,10 +193,15 @@ pub(super) fn faults_of_limit(row: &LimitRow) -> Vec<RuleError> {
     let counts_loans = matches!(row.kind, LimitKind::Loans | LimitKind::OverdueLoans);
     let wrong = [
         ("confirm", row.confirm && row.kind != LimitKind::DebtFen),
-        ("count_in", !counts_loans && row.count_in != super::limit::CountIn::Network),
+        (
+            "count_in",
+            !counts_loans && row.count_in != super::limit::CountIn::Network,
+        ),
     ];
     let wrong = wrong.into_iter().filter(|(_, wrong)| *wrong);
-    wrong.map(|(field, _)| RuleError::NotForKind { rule: row.id, field }).collect()
+    wrong
+        .map(|(field, _)| RuleError::NotForKind { rule: row.id, field })
+        .collect()
 }
 
 /// Values of terms that are out of their range, which depends on the other values.
@@ -213,7 +218,9 @@ pub(super) fn faults_of_terms(rule: RuleId, terms: &Terms) -> Vec<RuleError> {
         ("high_demand_holds", terms.high_demand_holds, 0, QUEUE_COUNTED),
         ("high_demand_days", terms.high_demand_days, shortens, MAX_LOAN_DAYS),
     ];
-    let wrong = fields.into_iter().filter(|(_, value, min, max)| value < min || value > max);
+    let wrong = fields
+        .into_iter()
+        .filter(|(_, value, min, max)| value < min || value > max);
     let error = |(field, value, min, max): (&'static str, u16, u16, u16)| RuleError::OutOfRange {
         rule,
         field,

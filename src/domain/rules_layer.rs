@@ -95,14 +95,17 @@ impl ReadLayer {
         let delegates = self.rows(&mut tables, DELEGATE);
         let rows = terms.len() + limits.len() + delegates.len();
         if rows > MAX_ROWS {
-            self.faults
-                .push(Fault::of_document(format!("has {rows} rows"), format!("at most {MAX_ROWS}")));
+            self.faults.push(Fault::of_document(
+                format!("has {rows} rows"),
+                format!("at most {MAX_ROWS}"),
+            ));
             return;
         }
         for (name, instead) in NOT_RULES {
             if tables.remove(name).is_some() {
                 let reason = format!("the table {name} is not read here");
-                self.unused.push(Fault::of_document(reason, format!("to use {instead}")));
+                self.unused
+                    .push(Fault::of_document(reason, format!("to use {instead}")));
             }
         }
         for (name, _) in tables {
@@ -122,7 +125,9 @@ impl ReadLayer {
     }
 
     fn rows(&mut self, tables: &mut Table, name: &'static str) -> Vec<(usize, Table)> {
-        let Some(value) = tables.remove(name) else { return Vec::new() };
+        let Some(value) = tables.remove(name) else {
+            return Vec::new();
+        };
         let rows = value.as_array().map(|rows| {
             let numbered = (1..).zip(rows);
             numbered
@@ -266,7 +271,11 @@ fn bounds<T>(row: &mut Row<'_>, known: impl Fn(&str) -> Option<T>, what: &str) -
         };
         match bound(&value) {
             Some(bound) => found.push((field, bound)),
-            None => row.fault(&name, format!("is {value}"), "{ min = 1, max = 9 }, either or none of them, whole numbers"),
+            None => row.fault(
+                &name,
+                format!("is {value}"),
+                "{ min = 1, max = 9 }, either or none of them, whole numbers",
+            ),
         }
     }
     found
@@ -274,7 +283,12 @@ fn bounds<T>(row: &mut Row<'_>, known: impl Fn(&str) -> Option<T>, what: &str) -
 
 fn bound(value: &Value) -> Option<Bound> {
     let mut members = value.as_table()?.clone();
-    let mut end = |name: &str| members.remove(name).map(|value| value.as_integer().ok_or(())).transpose();
+    let mut end = |name: &str| {
+        members
+            .remove(name)
+            .map(|value| value.as_integer().ok_or(()))
+            .transpose()
+    };
     let (min, max) = (end("min").ok()?, end("max").ok()?);
     let ordered = min.zip(max).is_none_or(|(min, max)| min <= max);
     (members.is_empty() && ordered).then_some(Bound { min, max })

@@ -145,12 +145,7 @@ impl Layer {
     }
 
     /// The network's layer as rules, with every fault that needs no network to be seen.
-    pub fn rule_set(
-        &self,
-        version: i64,
-        effective_from: DateTime<Utc>,
-        book: &CodeBook<'_>,
-    ) -> (RuleSet, Vec<Fault>) {
+    pub fn rule_set(&self, version: i64, effective_from: DateTime<Utc>, book: &CodeBook<'_>) -> (RuleSet, Vec<Fault>) {
         let mut coder = Coder::new(book);
         let terms = self.terms.iter().map(|written| TermsRow {
             id: Self::terms_id(0, written.row),
@@ -284,7 +279,10 @@ fn whole(written: &WrittenTerms, faults: &mut Vec<Fault>) -> Terms {
         field.put(&mut terms, *value);
     }
     let named = |field: TermField| written.values.iter().any(|(one, _)| *one == field);
-    for field in TermField::ALL.into_iter().filter(|field| field.is_obligatory() && !named(*field)) {
+    for field in TermField::ALL
+        .into_iter()
+        .filter(|field| field.is_obligatory() && !named(*field))
+    {
         let expected = "to be named in every row of the network";
         faults.push(Fault::new(TERMS, written.row, field.code(), "is missing", expected));
     }

@@ -26,8 +26,15 @@ pub(super) fn add_layer(
     };
     let open = set.open_to(unit).cloned();
     if open.is_none() && layer.numbers() > 0 {
-        let reason = format!("the network leaves nothing open to {} ({})", unit.code, unit.kind.code());
-        return vec![Fault::of_document(reason, "an empty document, until the network opens something")];
+        let reason = format!(
+            "the network leaves nothing open to {} ({})",
+            unit.code,
+            unit.kind.code()
+        );
+        return vec![Fault::of_document(
+            reason,
+            "an empty document, until the network opens something",
+        )];
     }
     let open = open.unwrap_or_else(nothing);
     network.with_book(|book| {
@@ -46,7 +53,12 @@ pub(super) fn add_layer(
             if let Some((key, own)) = judge.terms(set, written) {
                 let id = Layer::terms_id(before, written.row);
                 set.whose.insert(id, by);
-                set.own.push(OwnTerms { id, by, key, values: own });
+                set.own.push(OwnTerms {
+                    id,
+                    by,
+                    key,
+                    values: own,
+                });
             }
         }
         let mut seen = HashSet::new();
@@ -134,11 +146,23 @@ impl Judge<'_> {
             let reason = format!("is missing: a row of {code}'s own decides for its own units only");
             self.fault(table, row, "when.unit", reason, expected.clone());
         } else if at_known && !inside {
-            self.fault(table, row, "when.unit", format!("lies outside {code}"), expected.clone());
+            self.fault(
+                table,
+                row,
+                "when.unit",
+                format!("lies outside {code}"),
+                expected.clone(),
+            );
         }
         if owner_known && !owned {
             let reason = format!("means items that are not {code}'s");
-            self.fault(table, row, "when.owner", reason, format!("{expected}, or to leave it out"));
+            self.fault(
+                table,
+                row,
+                "when.owner",
+                reason,
+                format!("{expected}, or to leave it out"),
+            );
         }
     }
 
@@ -175,11 +199,13 @@ impl Judge<'_> {
     fn meets(&self, network: &RuleKey, own: &RuleKey) -> bool {
         let units = self.network.units();
         let line = |a: Option<UnitId>, b: Option<UnitId>| {
-            a.zip(b).is_none_or(|(a, b)| units.is_within(a, b) || units.is_within(b, a))
+            a.zip(b)
+                .is_none_or(|(a, b)| units.is_within(a, b) || units.is_within(b, a))
         };
         let types = |a: Option<ItemTypeId>, b: Option<ItemTypeId>| {
             let types = self.network.item_types();
-            a.zip(b).is_none_or(|(a, b)| types.is_within(a, b) || types.is_within(b, a))
+            a.zip(b)
+                .is_none_or(|(a, b)| types.is_within(a, b) || types.is_within(b, a))
         };
         line(network.unit, own.unit)
             && line(network.owner, own.owner)
@@ -197,7 +223,13 @@ impl Judge<'_> {
             None => {
                 let open: Vec<&str> = self.open.limits.iter().map(|(kind, _)| kind.code()).collect();
                 let expected = format!("only what is open to {}: {}", self.unit.code, listed(&open));
-                self.fault(LIMIT, row, "kind", format!("{} is not open", limit.kind.code()), expected);
+                self.fault(
+                    LIMIT,
+                    row,
+                    "kind",
+                    format!("{} is not open", limit.kind.code()),
+                    expected,
+                );
             }
             Some(bound) if !bound.holds(limit.max) => {
                 let reason = format!("is {}, beyond what is open", limit.max);
@@ -215,7 +247,13 @@ impl Judge<'_> {
         };
         for error in faults_of_limit(&made) {
             if let RuleError::NotForKind { field, .. } = error {
-                self.fault(LIMIT, row, field, "does not go with this kind of limit", "to leave it out");
+                self.fault(
+                    LIMIT,
+                    row,
+                    field,
+                    "does not go with this kind of limit",
+                    "to leave it out",
+                );
             }
         }
         (before == self.coder.faults.len()).then_some(made)

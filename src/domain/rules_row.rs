@@ -40,12 +40,7 @@ impl<'a> Row<'a> {
     }
 
     /// A member that is left out stands as `None`, and so does one that is wrong.
-    fn typed<T>(
-        &mut self,
-        field: &'static str,
-        expected: &str,
-        read: impl Fn(&Value) -> Option<T>,
-    ) -> Option<T> {
+    fn typed<T>(&mut self, field: &'static str, expected: &str, read: impl Fn(&Value) -> Option<T>) -> Option<T> {
         let value = self.take(field)?;
         let found = read(&value);
         if found.is_none() {
@@ -82,7 +77,8 @@ impl<'a> Row<'a> {
     pub(super) fn codes(&mut self, field: &'static str) -> Vec<String> {
         let found = self.typed(field, "a list of codes in quotes", |value| {
             let list = value.as_array()?.iter();
-            list.map(|one| one.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+            list.map(|one| one.as_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
         });
         found.unwrap_or_default()
     }

@@ -50,7 +50,9 @@ impl Network {
         let mut found = self.unreached(layer);
         for row in set.terms.iter().filter(|row| mine(&row.id)) {
             self.idle_units(layer, row.id, [row.key.unit, row.key.owner], &mut found);
-            found.extend(odd_terms(&row.terms).map(|(field, reason, expected)| layer.say(row.id, field, reason, expected)));
+            found.extend(
+                odd_terms(&row.terms).map(|(field, reason, expected)| layer.say(row.id, field, reason, expected)),
+            );
         }
         for row in set.own.iter().filter(|row| mine(&row.id)) {
             self.idle_units(layer, row.id, [row.key.unit, row.key.owner], &mut found);
@@ -141,12 +143,21 @@ impl Network {
             won.insert(network.id);
             won.extend(own.map(|own| own.id));
         });
-        let ids = set.terms.iter().map(|row| row.id).chain(set.own.iter().map(|row| row.id));
+        let ids = set
+            .terms
+            .iter()
+            .map(|row| row.id)
+            .chain(set.own.iter().map(|row| row.id));
         let never = ids.filter(|id| set.whose.get(id).copied() == layer.of && !won.contains(id));
         never
             .map(|id| {
                 let reason = "never wins: whatever it fits, another row fits more closely";
-                layer.say(id, "when", reason, "columns that leave it something, or to leave the row out")
+                layer.say(
+                    id,
+                    "when",
+                    reason,
+                    "columns that leave it something, or to leave the row out",
+                )
             })
             .collect()
     }
@@ -162,7 +173,8 @@ fn covers(network: &Network, other: &LimitRow, row: &LimitRow) -> bool {
     other.id != row.id
         && first
         && (other.kind, other.count_in, other.confirm) == (row.kind, row.count_in, row.confirm)
-        && (other.count_in == super::limit::CountIn::Network || (a.unit, a.owner, a.channel) == (b.unit, b.owner, b.channel))
+        && (other.count_in == super::limit::CountIn::Network
+            || (a.unit, a.owner, a.channel) == (b.unit, b.owner, b.channel))
         && a.item_types == b.item_types
         && a.except_item_types == b.except_item_types
         && within(a.unit, b.unit)
@@ -181,27 +193,51 @@ fn odd_terms(terms: &Terms) -> impl Iterator<Item = Odd> {
     let odd: [(bool, Odd); 6] = [
         (
             terms.lendable && terms.loan_days == 0,
-            ("loan_days", "is 0: due on the same day".to_owned(), "a number above 0, unless that is meant"),
+            (
+                "loan_days",
+                "is 0: due on the same day".to_owned(),
+                "a number above 0, unless that is meant",
+            ),
         ),
         (
             terms.lendable && long,
-            ("loan_days", format!("is {}, more than a year", terms.loan_days), "at most 366, unless that is meant"),
+            (
+                "loan_days",
+                format!("is {}, more than a year", terms.loan_days),
+                "at most 366, unless that is meant",
+            ),
         ),
         (
             terms.renewable && terms.renewals == 0,
-            ("renewals", "is 0 though renewable".to_owned(), "at least 1, or renewable = false"),
+            (
+                "renewals",
+                "is 0 though renewable".to_owned(),
+                "at least 1, or renewable = false",
+            ),
         ),
         (
             !terms.renewable && terms.renewals > 0,
-            ("renewals", format!("is {} though not renewable", terms.renewals), "0, or renewable = true"),
+            (
+                "renewals",
+                format!("is {} though not renewable", terms.renewals),
+                "0, or renewable = true",
+            ),
         ),
         (
             never_shortens,
-            ("high_demand_days", "shortens no loan".to_owned(), "fewer than loan_days"),
+            (
+                "high_demand_days",
+                "shortens no loan".to_owned(),
+                "fewer than loan_days",
+            ),
         ),
         (
             terms.holdable && waits,
-            ("hold_shelf_days", format!("is {}", terms.hold_shelf_days), "at most 30, unless that is meant"),
+            (
+                "hold_shelf_days",
+                format!("is {}", terms.hold_shelf_days),
+                "at most 30, unless that is meant",
+            ),
         ),
     ];
     odd.into_iter().filter(|(is, _)| *is).map(|(_, odd)| odd)

@@ -19,7 +19,10 @@ impl Layer {
         for (name, rows) in [
             (DELEGATE, self.delegates.iter().map(WrittenDelegate::table).collect()),
             (TERMS, self.terms.iter().map(WrittenTerms::table).collect()),
-            (LIMIT, self.limits.iter().map(WrittenLimit::table).collect::<Vec<Table>>()),
+            (
+                LIMIT,
+                self.limits.iter().map(WrittenLimit::table).collect::<Vec<Table>>(),
+            ),
         ] {
             if !rows.is_empty() {
                 tables.insert(name.to_owned(), list(rows));
@@ -80,7 +83,11 @@ impl WrittenLimit {
         put(&mut when, "band", limit.when.band.map(CreditBand::code));
         put(&mut row, "when", (!when.is_empty()).then_some(when));
         put(&mut row, "kind", Some(limit.kind.code()));
-        put(&mut row, "count_in", (limit.count_in != CountIn::Network).then(|| limit.count_in.code()));
+        put(
+            &mut row,
+            "count_in",
+            (limit.count_in != CountIn::Network).then(|| limit.count_in.code()),
+        );
         put(&mut row, "max", Some(limit.max));
         put(&mut row, "confirm", limit.confirm.then_some(true));
         row

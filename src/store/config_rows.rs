@@ -6,9 +6,7 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::readers::day_text;
-use super::schema::{
-    collections, item_types, reader_categories, unit_closed_days, unit_hours, unit_membership, units,
-};
+use super::schema::{collections, item_types, reader_categories, unit_closed_days, unit_hours, unit_membership, units};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::calendar::{ClosedRange, WeeklyHours};
 use crate::domain::ids::{CollectionId, UnitId};

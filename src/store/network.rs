@@ -9,9 +9,7 @@ use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::items::parse_day;
 use super::rule_sets::{self, Change, Timeline};
-use super::schema::{
-    collections, item_types, reader_categories, unit_closed_days, unit_hours, unit_membership, units,
-};
+use super::schema::{collections, item_types, reader_categories, unit_closed_days, unit_hours, unit_membership, units};
 use crate::domain::calendar::{ClosedRange, OpenSpan, WeeklyHours};
 use crate::domain::ids::{CategoryId, CollectionId, ItemTypeId, UnitId};
 use crate::domain::item::ReturnPolicy;

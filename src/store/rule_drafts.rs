@@ -59,17 +59,16 @@ impl WriteTx<'_> {
 
     /// Puts a new text in the place of revision `seen`; false when the draft is not at that revision any more.
     pub fn replace_rule_draft(&mut self, draft: &RuleDraftRow, seen: i64) -> Result<bool, StoreError> {
-        let changed = diesel::update(
-            rule_drafts::table.filter(rule_drafts::id.eq(draft.id).and(rule_drafts::revision.eq(seen))),
-        )
-        .set((
-            rule_drafts::base_version.eq(draft.base_version),
-            rule_drafts::source.eq(&draft.source),
-            rule_drafts::note.eq(&draft.note),
-            rule_drafts::revision.eq(seen + 1),
-            rule_drafts::updated_at.eq(draft.updated_at),
-        ))
-        .execute(self.conn)?;
+        let changed =
+            diesel::update(rule_drafts::table.filter(rule_drafts::id.eq(draft.id).and(rule_drafts::revision.eq(seen))))
+                .set((
+                    rule_drafts::base_version.eq(draft.base_version),
+                    rule_drafts::source.eq(&draft.source),
+                    rule_drafts::note.eq(&draft.note),
+                    rule_drafts::revision.eq(seen + 1),
+                    rule_drafts::updated_at.eq(draft.updated_at),
+                ))
+                .execute(self.conn)?;
         Ok(changed == 1)
     }
 

@@ -108,7 +108,12 @@ impl ReadTx<'_> {
         let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
         Ok(readers::table
             .filter(readers::id.eq_any(ids))
-            .select((readers::id, readers::credit_band, readers::debt_fen, readers::open_holds))
+            .select((
+                readers::id,
+                readers::credit_band,
+                readers::debt_fen,
+                readers::open_holds,
+            ))
             .load(self.conn)?)
     }
 }

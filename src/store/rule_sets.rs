@@ -121,12 +121,7 @@ impl ReadTx<'_> {
     ///
     /// # Errors
     /// `Corrupt` for a document that cannot be read.
-    pub fn rule_layers(
-        &mut self,
-        network: &Network,
-        timeline: &Timeline,
-        place: usize,
-    ) -> Result<Layers, StoreError> {
+    pub fn rule_layers(&mut self, network: &Network, timeline: &Timeline, place: usize) -> Result<Layers, StoreError> {
         let mut layers = layers(self.conn, &timeline.parts(place))?;
         layers
             .own

@@ -61,9 +61,7 @@ impl Shared {
 
     fn cache_network(&self, network: Arc<Network>) {
         let mut cached = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.retain(|other| {
-            other.version() == network.version() && other.rules().version != network.rules().version
-        });
+        cached.retain(|other| other.version() == network.version() && other.rules().version != network.rules().version);
         if cached.len() >= NETWORKS_KEPT {
             cached.remove(0);
         }

@@ -23,17 +23,25 @@ const OPERATOR: StaffId = StaffId::new(0);
 /// # Errors
 /// As [`create_staff`].
 pub async fn add_staff(store: &Arc<Store>, passwords: &PasswordService, command: CreateStaff) -> Result<StaffView> {
+    let operator = operator(store).await?;
+    Ok(create_staff(store, passwords, &operator, command, None).await?.value)
+}
+
+/// The caller who is nobody's log-in.
+///
+/// # Errors
+/// A failure of the store.
+pub async fn operator(store: &Arc<Store>) -> Result<Caller> {
     let root = root(store).await?;
     let grants = vec![Grant {
         role: Role::System,
         unit: root.get(),
     }];
-    let operator = Caller {
+    Ok(Caller {
         who: Who::Staff { id: OPERATOR, grants },
         unit: Some(root),
         session: 0,
-    };
-    Ok(create_staff(store, passwords, &operator, command, None).await?.value)
+    })
 }
 
 /// Creates the first administrator, for the whole network.

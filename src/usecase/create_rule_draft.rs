@@ -69,7 +69,13 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CreateRuleDraft, mut i
         updated_at: now.timestamp_millis(),
     };
     tx.insert_rule_draft(&draft)?;
-    append(tx, caller, layer, json!({"changed": "draft_created", "draft_id": draft.id}), ids.next())?;
+    append(
+        tx,
+        caller,
+        layer,
+        json!({"changed": "draft_created", "draft_id": draft.id}),
+        ids.next(),
+    )?;
     Ok(RuleDraftView::of(&draft, &network))
 }
 
@@ -89,7 +95,10 @@ pub(super) fn append(
 
 fn source(tx: &mut ReadTx<'_>, layer: Layered, command: &CreateRuleDraft) -> Result<String> {
     match (&command.toml, command.from_version) {
-        (Some(_), Some(_)) => Err(UseCaseError::field("from_version", "must be left out when toml is given")),
+        (Some(_), Some(_)) => Err(UseCaseError::field(
+            "from_version",
+            "must be left out when toml is given",
+        )),
         (Some(toml), None) => {
             check_size(toml)?;
             Ok(toml.clone())
@@ -122,9 +131,8 @@ pub(super) fn text_of(
         Some(version) => timeline.place(version),
         None => timeline.at(tx.now()),
     };
-    let place = place.ok_or_else(|| {
-        UseCaseError::field(field, "no version has this number, or it was withdrawn (listRuleSets)")
-    })?;
+    let place = place
+        .ok_or_else(|| UseCaseError::field(field, "no version has this number, or it was withdrawn (listRuleSets)"))?;
     let parts = timeline.parts(place);
     let part = parts.iter().find(|part| part.unit_id == layer.unit.map(UnitId::get));
     let Some(part) = part else { return Ok(String::new()) };

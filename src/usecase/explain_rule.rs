@@ -66,7 +66,10 @@ fn look_up(tx: &mut ReadTx<'_>, caller: &Caller, query: &ExplainRule) -> Result<
     let unit = match &query.unit_code {
         Some(code) => record::unit_by_code(&network, "unit_code", code)?,
         None if caller.reader().is_some() => {
-            return Err(UseCaseError::field("unit_code", "must say where: a reader works nowhere"));
+            return Err(UseCaseError::field(
+                "unit_code",
+                "must say where: a reader works nowhere",
+            ));
         }
         None => caller.working_unit()?,
     };

@@ -117,24 +117,29 @@ impl ExplanationView {
             channel: Some(situation.channel),
             band: Some(situation.band),
         };
-        let decides = explanation
-            .candidates
-            .iter()
-            .find(|one| one.rule == explanation.winner);
+        let decides = explanation.candidates.iter().find(|one| one.rule == explanation.winner);
         Self {
             rules_version: explanation.rules_version,
             situation: key_view(&key, network),
             winner: explanation.winner.get(),
             network_winner: explanation.network_winner.get(),
             decided_by: decides.and_then(|one| one.by).map(|by| unit_code(network, by.get())),
-            own_fields: explanation.own_fields.iter().map(|field| field.code().to_owned()).collect(),
+            own_fields: explanation
+                .own_fields
+                .iter()
+                .map(|field| field.code().to_owned())
+                .collect(),
             terms: terms_view(&explanation.terms),
             candidates: explanation
                 .candidates
                 .iter()
                 .map(|one| candidate_view(one, network))
                 .collect(),
-            limits: explanation.limits.iter().map(|line| limit_view(line, network)).collect(),
+            limits: explanation
+                .limits
+                .iter()
+                .map(|line| limit_view(line, network))
+                .collect(),
         }
     }
 }

@@ -20,11 +20,14 @@ pub async fn list_rule_drafts(store: &Arc<Store>, caller: &Caller, page: PageReq
     store
         .read(move |tx| {
             let network = tx.network()?;
-            let mine = |unit| Layered::of(unit, &network).is_ok_and(|it| caller.may(Right::DraftRules, it.place, &network));
+            let mine =
+                |unit| Layered::of(unit, &network).is_ok_and(|it| caller.may(Right::DraftRules, it.place, &network));
             let rows = tx.rule_drafts_after(page.after_id(), MAX_DRAFTS)?;
             let rows = rows.into_iter().filter(|row| mine(row.unit_id));
             let rows = rows.take(usize::from(page.limit) + 1).collect();
-            Ok(page.cut(rows, |row| row.id).map(|row| RuleDraftLine::of(&row, &network)))
+            Ok(page
+                .cut(rows, |row| row.id)
+                .map(|row| RuleDraftLine::of(&row, &network)))
         })
         .await
 }

@@ -87,4 +87,3 @@ pub async fn export_rule_set(
         })
         .await
 }
-

@@ -106,7 +106,10 @@ struct Asked {
 
 impl Asked {
     fn situations(&self) -> impl Iterator<Item = Situation> {
-        let pairs = self.categories.iter().flat_map(|category| self.item_types.iter().map(move |one| (*category, *one)));
+        let pairs = self
+            .categories
+            .iter()
+            .flat_map(|category| self.item_types.iter().map(move |one| (*category, *one)));
         self.units.iter().flat_map(move |unit| {
             pairs.clone().map(move |(category, item_type)| Situation {
                 unit: *unit,
@@ -125,23 +128,40 @@ fn resolve(network: &Network, of: Option<UnitId>, matrix: &Matrix) -> Result<Ask
     let root = network.units().root().map(|root| root.id);
     let units = match matrix.unit_codes.as_slice() {
         [] => of.or(root).into_iter().collect(),
-        codes => every(codes, |code| wrong.unit(network, "unit_codes", code).map(|unit| unit.id)),
+        codes => every(codes, |code| {
+            wrong.unit(network, "unit_codes", code).map(|unit| unit.id)
+        }),
     };
     let categories = match matrix.categories.as_slice() {
         [] => network.categories().iter().map(|one| one.id).collect(),
-        codes => every(codes, |code| wrong.category(network, "categories", code).map(|one| one.id)),
+        codes => every(codes, |code| {
+            wrong.category(network, "categories", code).map(|one| one.id)
+        }),
     };
     let item_types = match matrix.item_types.as_slice() {
         [] => network.item_types().iter().map(|one| one.id).collect(),
-        codes => every(codes, |code| wrong.item_type(network, "item_types", code).map(|one| one.id)),
+        codes => every(codes, |code| {
+            wrong.item_type(network, "item_types", code).map(|one| one.id)
+        }),
     };
     let owner = matrix.owner_unit_code.as_deref();
-    let owner = owner.and_then(|code| wrong.unit(network, "owner_unit_code", code)).map(|unit| unit.id);
-    let channel = matrix.channel.as_deref().map_or(Some(Channel::Desk), Channel::from_code);
+    let owner = owner
+        .and_then(|code| wrong.unit(network, "owner_unit_code", code))
+        .map(|unit| unit.id);
+    let channel = matrix
+        .channel
+        .as_deref()
+        .map_or(Some(Channel::Desk), Channel::from_code);
     if channel.is_none() {
-        wrong.say("channel", format!("must be one of {}", Channel::ALL.map(Channel::code).join(", ")));
+        wrong.say(
+            "channel",
+            format!("must be one of {}", Channel::ALL.map(Channel::code).join(", ")),
+        );
     }
-    let band = matrix.credit_band.as_deref().map_or(Some(CreditBand::B), CreditBand::from_code);
+    let band = matrix
+        .credit_band
+        .as_deref()
+        .map_or(Some(CreditBand::B), CreditBand::from_code);
     if band.is_none() {
         wrong.say("credit_band", "must be a, b, c or frozen");
     }
@@ -155,7 +175,10 @@ fn resolve(network: &Network, of: Option<UnitId>, matrix: &Matrix) -> Result<Ask
     };
     let cells = asked.units.len() * asked.categories.len() * asked.item_types.len();
     if cells > MAX_CELLS {
-        wrong.say("unit_codes", format!("make {cells} cells with the categories and item types; at most {MAX_CELLS}"));
+        wrong.say(
+            "unit_codes",
+            format!("make {cells} cells with the categories and item types; at most {MAX_CELLS}"),
+        );
     }
     wrong.check()?;
     Ok(asked)

@@ -170,7 +170,9 @@ fn select(
         }
         Selection::Sample => return scan(tx, page, may),
     };
-    let rest = named.into_iter().filter(|loan| loan.item_id > page.after_id() && may(loan));
+    let rest = named
+        .into_iter()
+        .filter(|loan| loan.item_id > page.after_id() && may(loan));
     let cut = page.cut(rest.collect(), |loan| loan.item_id);
     Ok((cut.items, cut.next))
 }
@@ -186,7 +188,11 @@ fn scan(tx: &mut ReadTx<'_>, page: PageRequest, fits: impl Fn(&PreviewLoan) -> b
 }
 
 fn look(tx: &mut ReadTx<'_>, before: &Network, after: &Network, loans: &[PreviewLoan]) -> Result<Vec<LoanPreview>> {
-    let mut ids: Vec<ReaderId> = loans.iter().filter_map(|loan| loan.reader_id).map(ReaderId::new).collect();
+    let mut ids: Vec<ReaderId> = loans
+        .iter()
+        .filter_map(|loan| loan.reader_id)
+        .map(ReaderId::new)
+        .collect();
     ids.sort();
     ids.dedup();
     let raw: Vec<i64> = ids.iter().map(|id| id.get()).collect();
@@ -196,8 +202,11 @@ fn look(tx: &mut ReadTx<'_>, before: &Network, after: &Network, loans: &[Preview
             theirs.entry(reader).or_default().push(loan.counted()?);
         }
     }
-    let readers: HashMap<i64, PreviewReader> =
-        tx.preview_readers(&ids)?.into_iter().map(|reader| (reader.id, reader)).collect();
+    let readers: HashMap<i64, PreviewReader> = tx
+        .preview_readers(&ids)?
+        .into_iter()
+        .map(|reader| (reader.id, reader))
+        .collect();
     let now = tx.now();
     let mut rows = Vec::with_capacity(loans.len());
     for loan in loans {
@@ -276,8 +285,10 @@ fn count(rows: &[LoanPreview]) -> Vec<RefusalCount> {
             ("lending", &row.before.lending_refusals, &row.after.lending_refusals),
             ("renewal", &row.before.renewal_refusals, &row.after.renewal_refusals),
         ] {
-            old.iter().for_each(|code| counts.entry((act, code)).or_default().0 += 1);
-            new.iter().for_each(|code| counts.entry((act, code)).or_default().1 += 1);
+            old.iter()
+                .for_each(|code| counts.entry((act, code)).or_default().0 += 1);
+            new.iter()
+                .for_each(|code| counts.entry((act, code)).or_default().1 += 1);
         }
     }
     let count = |((act, code), (before_count, after_count)): ((&str, &str), (u32, u32))| RefusalCount {

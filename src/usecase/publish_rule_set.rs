@@ -60,7 +60,9 @@ async fn look_first(store: &Arc<Store>, command: &PublishRuleSet) -> Result<Vec<
     let (draft, from) = (command.draft, command.effective_from);
     store
         .read(move |tx| {
-            let Some(draft) = tx.rule_draft(draft)? else { return Ok(Vec::new()) };
+            let Some(draft) = tx.rule_draft(draft)? else {
+                return Ok(Vec::new());
+            };
             let layer = Layered::of(draft.unit_id, &*tx.network()?)?;
             let at = (tx.next_rules_version()?, from.unwrap_or(tx.now()));
             Ok(judge_closely(tx, layer, &draft.source, at)?.warnings)
@@ -81,8 +83,16 @@ fn apply(
     if draft.revision != command.seen {
         return Err(UseCaseError::Stale(draft.revision));
     }
-    let same = tx.rule_timeline()?.0.into_iter().filter(|change| change.unit_id == draft.unit_id);
-    if let Some(newer) = same.map(|change| change.version).max().filter(|newer| *newer > draft.base_version) {
+    let same = tx
+        .rule_timeline()?
+        .0
+        .into_iter()
+        .filter(|change| change.unit_id == draft.unit_id);
+    if let Some(newer) = same
+        .map(|change| change.version)
+        .max()
+        .filter(|newer| *newer > draft.base_version)
+    {
         return Err(UseCaseError::State(format!(
             "version {newer} was published after this draft was begun: look what it changed, then update the draft with \
              it as base_version"
@@ -154,7 +164,10 @@ pub(super) fn effective_from(asked: Option<DateTime<Utc>>, now: DateTime<Utc>) -
     let wrong = |reason: String| Err(UseCaseError::field("effective_from", reason));
     let latest = now.checked_add_days(Days::new(AHEAD_DAYS)).unwrap_or(now);
     if from < now {
-        return wrong(format!("lies in the past; it must be {} or later, or left out for now", now.to_rfc3339()));
+        return wrong(format!(
+            "lies in the past; it must be {} or later, or left out for now",
+            now.to_rfc3339()
+        ));
     }
     if from > latest {
         return wrong(format!("must be at most {AHEAD_DAYS} days ahead"));

@@ -98,6 +98,12 @@ fn withdraw(tx: &mut WriteTx<'_>, caller: &Caller, version: &i64, mut ids: IdRun
         return Err(UseCaseError::State(text));
     }
     tx.withdraw_rule_set(*version, now)?;
-    append(tx, caller, layer, json!({"changed": "withdrawn", "version": version}), ids.next())?;
+    append(
+        tx,
+        caller,
+        layer,
+        json!({"changed": "withdrawn", "version": version}),
+        ids.next(),
+    )?;
     published(tx, &network, *version, &[])
 }

@@ -44,7 +44,10 @@ impl Layered {
     pub fn named(network: &Network, code: Option<&str>) -> Result<Self> {
         let root = root(network)?;
         let Some(code) = code else {
-            return Ok(Self { unit: None, place: root });
+            return Ok(Self {
+                unit: None,
+                place: root,
+            });
         };
         let mut wrong = Wrong::default();
         let unit = wrong.unit(network, "unit_code", code).map(|unit| unit.id);

@@ -348,7 +348,11 @@ impl RuleSetView {
                 .iter()
                 .map(|row| limit_row_view(row, whose(row.id), network))
                 .collect(),
-            delegations: rules.delegations.iter().map(|one| delegation_view(one, network)).collect(),
+            delegations: rules
+                .delegations
+                .iter()
+                .map(|one| delegation_view(one, network))
+                .collect(),
             set_aside: rules
                 .set_aside
                 .iter()
@@ -401,7 +405,15 @@ fn delegation_view(one: &Delegation, network: &Network) -> DelegationView {
     DelegationView {
         unit_kind,
         of_unit,
-        open_terms: one.terms.iter().map(|(field, bound)| open(field.code(), *bound)).collect(),
-        open_limits: one.limits.iter().map(|(kind, bound)| open(kind.code(), *bound)).collect(),
+        open_terms: one
+            .terms
+            .iter()
+            .map(|(field, bound)| open(field.code(), *bound))
+            .collect(),
+        open_limits: one
+            .limits
+            .iter()
+            .map(|(kind, bound)| open(kind.code(), *bound))
+            .collect(),
     }
 }

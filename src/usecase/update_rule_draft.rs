@@ -86,6 +86,12 @@ fn discard(tx: &mut WriteTx<'_>, caller: &Caller, (id, seen): &(i64, i64), mut i
     if draft.revision != *seen || !tx.delete_rule_draft(*id, *seen)? {
         return Err(UseCaseError::Stale(draft.revision));
     }
-    append(tx, caller, layer, json!({"changed": "draft_discarded", "draft_id": id}), ids.next())?;
+    append(
+        tx,
+        caller,
+        layer,
+        json!({"changed": "draft_discarded", "draft_id": id}),
+        ids.next(),
+    )?;
     Ok(RuleDraftView::of(&draft, &*tx.network()?))
 }

@@ -26,6 +26,8 @@ mod readers;
 mod rights_matrix;
 mod rights_requests;
 mod rights_scene;
+mod rule_previews;
+mod rule_sets;
 mod rules;
 mod sessions;
 mod staff;

@@ -76,11 +76,7 @@ pub async fn preview_rule_draft(
     })
 }
 
-fn selection(
-    card: Option<CardNumber>,
-    unit: Option<String>,
-    loans: Option<String>,
-) -> Result<Selection, Problem> {
+fn selection(card: Option<CardNumber>, unit: Option<String>, loans: Option<String>) -> Result<Selection, Problem> {
     match (card, unit, loans) {
         (None, None, None) => Ok(Selection::Sample),
         (Some(card), None, None) => Ok(Selection::Reader(card)),
