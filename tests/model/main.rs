@@ -4,4 +4,5 @@ mod decide;
 mod generate;
 mod outcomes;
 mod refusals;
+mod rules;
 mod scene;
