@@ -13,6 +13,7 @@ pub mod page;
 pub mod progress;
 pub mod record;
 pub mod rule_place;
+mod rule_set_view;
 pub mod rule_view;
 pub mod session;
 pub mod unit_view;

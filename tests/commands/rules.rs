@@ -30,7 +30,11 @@ fn a_document_that_is_wrong_changes_nothing_and_says_where() {
     let path = file.to_str().expect("UTF-8").to_owned();
     std::fs::write(&file, "[[limit]]\nkind = \"sheep\"\nmax = -1\n").expect("writable");
     let told = tongjie.fails(&["rules", "validate", &path], 1);
-    for fault in ["fault: limit 1, field kind: ", "fault: limit 1, field max: ", "fault: document: there is no fallback"] {
+    for fault in [
+        "fault: limit 1, field kind: ",
+        "fault: limit 1, field max: ",
+        "fault: document: there is no fallback",
+    ] {
         assert!(told.contains(fault), "{fault} in {told}");
     }
     let told = tongjie.fails(&["rules", "import", &path], 2);
@@ -53,5 +57,8 @@ fn a_stored_set_that_cannot_be_followed_is_found() {
          VALUES (2, 9999999999999, '[[limit]]' || char(10) || 'kind = ''loans''', 0)",
     );
     let told = tongjie.fails(&["check"], 1);
-    assert!(told.contains("FAIL invariant 10") && told.contains("version 2: limit 1, field max: is missing"), "{told}");
+    assert!(
+        told.contains("FAIL invariant 10") && told.contains("version 2: limit 1, field max: is missing"),
+        "{told}"
+    );
 }
