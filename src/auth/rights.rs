@@ -121,7 +121,7 @@ pub enum Right {
     ReceiveTransit,
     /// Going on in spite of a refusal that staff may override, with a written reason.
     OverrideRefusal,
-    /// explainRule
+    /// explainRule (readers about themselves only), and of staff listRuleSets, getRuleSet, exportRuleSet
     ExplainRule,
     /// listJobs
     ReadJobs,
@@ -133,10 +133,15 @@ pub enum Right {
     ManageRoutes,
     /// proposeTransfer, acceptTransfer, declineTransfer, withdrawTransfer: moving what a library owns.
     TransferItems,
+    /// createRuleDraft, listRuleDrafts, getRuleDraft, updateRuleDraft, discardRuleDraft, validateRuleDraft,
+    /// previewRuleDraft, previewRuleMatrix: at the unit whose rules they are, at the root for the network's
+    DraftRules,
+    /// publishRuleSet, rollBackRules, withdrawRuleSet: there, too
+    PublishRules,
 }
 
 impl Right {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -160,6 +165,8 @@ impl Right {
         Self::DriveRoutes,
         Self::ManageRoutes,
         Self::TransferItems,
+        Self::DraftRules,
+        Self::PublishRules,
     ];
 }
 
@@ -194,6 +201,8 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::DriveRoutes     => [Y, Y, N, N, Y, N, N, N],
         Right::ManageRoutes    => [Y, Y, N, N, N, N, N, N],
         Right::TransferItems   => [Y, Y, N, N, N, N, N, N],
+        Right::DraftRules      => [Y, Y, Y, N, N, N, N, N],
+        Right::PublishRules    => [Y, Y, N, N, N, N, N, N],
     };
     row[role as usize]
 }
@@ -208,7 +217,8 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReadBorrowing
         | Right::Renew
         | Right::PlaceHold
-        | Right::CancelHold => true,
+        | Right::CancelHold
+        | Right::ExplainRule => true,
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
@@ -219,12 +229,13 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReadTransits
         | Right::ReceiveTransit
         | Right::OverrideRefusal
-        | Right::ExplainRule
         | Right::ReadJobs
         | Right::PackCrates
         | Right::DriveRoutes
         | Right::ManageRoutes
-        | Right::TransferItems => false,
+        | Right::TransferItems
+        | Right::DraftRules
+        | Right::PublishRules => false,
     }
 }
 
@@ -251,7 +262,9 @@ pub const fn device_may(right: Right) -> bool {
         | Right::PackCrates
         | Right::DriveRoutes
         | Right::ManageRoutes
-        | Right::TransferItems => false,
+        | Right::TransferItems
+        | Right::DraftRules
+        | Right::PublishRules => false,
     }
 }
 
@@ -296,12 +309,14 @@ CancelHold           x            x         x          -       -       -       -
 ReadTransits         x            x         x          -       x       -       x         x |      -      -
 ReceiveTransit       x            x         x          -       x       -       -         - |      -      -
 OverrideRefusal      x            x         x          -       -       -       -         - |      -      -
-ExplainRule          x            x         x          x       -       x       x         x |      -      -
+ExplainRule          x            x         x          x       -       x       x         x |      x      -
 ReadJobs             x            x         -          -       -       -       x         - |      -      -
 PackCrates           x            x         x          -       x       -       -         - |      -      -
 DriveRoutes          x            x         -          -       x       -       -         - |      -      -
 ManageRoutes         x            x         -          -       -       -       -         - |      -      -
 TransferItems        x            x         -          -       -       -       -         - |      -      -
+DraftRules           x            x         x          -       -       -       -         - |      -      -
+PublishRules         x            x         -          -       -       -       -         - |      -      -
 ";
 
     #[test]

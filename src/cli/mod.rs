@@ -14,6 +14,7 @@ mod import_csv;
 mod notify;
 mod openapi;
 mod progress;
+mod rules;
 mod seed;
 mod serve;
 
@@ -70,6 +71,11 @@ enum Command {
     Admin {
         #[command(subcommand)]
         what: admin::AdminCommand,
+    },
+    /// The rules of lending as a document: out of the database, into it, and looked at
+    Rules {
+        #[command(subcommand)]
+        what: rules::RulesCommand,
     },
     /// Bring the database up to date and set an empty one up; changes nothing in one that is
     Migrate,
@@ -157,6 +163,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Bench(args) => Ok(bench::run(args)?),
         Command::Openapi(args) => openapi::run(&args),
         Command::Admin { what } => on_runtime(admin::run(config()?, what)),
+        Command::Rules { what } => on_runtime(rules::run(config()?, what)),
         Command::Migrate => on_runtime(migrate(config()?)),
     }
 }

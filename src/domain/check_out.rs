@@ -115,7 +115,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     let effect = if reader.reading_only {
         Effect::LocalUse { at: act.unit }
     } else {
-        judge_lending(&mut found, facts, row, now);
+        judge_lending(&mut found, facts, &row, now);
         let usage = usage(facts, now);
         let kinds = [LimitKind::Loans, LimitKind::OverdueLoans, LimitKind::DebtFen];
         judge_limits(&mut found, network, &situation, &kinds, &usage);

@@ -73,6 +73,8 @@ pub fn parts() -> NetworkParts {
         collections: Vec::new(),
         memberships,
         rules,
+        rules_first: true,
+        rules_until: None,
     }
 }
 

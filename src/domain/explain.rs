@@ -1,18 +1,24 @@
 //! The answer to "which rule, and why not that one?".
 //! Not for: deciding; a decision uses the same functions without building the list.
 
-use super::ids::RuleId;
+use super::ids::{RuleId, UnitId};
 use super::limit::{CountIn, Counter, LimitKind, Usage};
 use super::network::Network;
-use super::policy::{Column, Rank, Resolved, RuleKey, Situation, Terms, rank};
+use super::own_rules::{OwnTerms, TermField};
+use super::policy::{Column, Rank, Resolved, RuleKey, RuleSet, Situation, Terms, TermsRow, rank};
 
 /// Every row of terms and every limit, looked at for one situation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     pub rules_version: i64,
+    /// The row that decides: a unit's own where one matches, else the network's.
     pub winner: RuleId,
+    /// The network's winner, on which a unit's own stands.
+    pub network_winner: RuleId,
+    /// Fields in which a unit's own row stands in the place of the network's.
+    pub own_fields: Vec<TermField>,
     pub terms: Terms,
-    /// Every row of terms in the order of the rule set, the winner included.
+    /// Every row of terms: the network's in the order of the rule set, then units' own.
     pub candidates: Vec<Candidate>,
     pub limits: Vec<LimitLine>,
 }
@@ -21,6 +27,8 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     pub rule: RuleId,
+    /// Whose it is; `None` is the network's.
+    pub by: Option<UnitId>,
     pub key: RuleKey,
     pub fate: Fate,
 }
@@ -31,14 +39,18 @@ pub enum Fate {
     Won,
     /// It does not match: the weightiest column that does not.
     NoMatch(Column),
-    /// It matches, but in this column the winner is nearer.
+    /// It matches, but in this column the winner (the network's among its rows, the own one among units' own) is nearer.
     LessSpecific(Column),
+    /// It matches exactly as well as the winner, which is of a unit farther down.
+    FartherUp,
 }
 
 /// One limit and its count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitLine {
     pub rule: RuleId,
+    /// Whose it is; `None` is the network's.
+    pub by: Option<UnitId>,
     pub kind: LimitKind,
     pub count_in: CountIn,
     /// What stands now; `None` where the limit does not apply.
@@ -55,25 +67,42 @@ pub struct LimitLine {
 /// Explains the terms and limits of a situation. `usage` is what the limits count; use an empty one for terms only.
 pub fn explain(network: &Network, situation: Situation, usage: &Usage<'_>) -> Explanation {
     let at = Resolved::new(situation, network.units(), network.item_types());
-    let winner = network.winner(&situation);
-    let best = rank(&winner.key, &at).unwrap_or([u16::MAX; 6]);
+    let (winner, own) = network.winners(&situation);
     let rules = network.rules();
-    let candidates = rules.terms.iter().map(|row| Candidate {
-        rule: row.id,
-        key: row.key,
-        fate: if row.id == winner.id {
-            Fate::Won
-        } else {
-            fate(&row.key, &at, &best)
-        },
-    });
+    let decides = network.winner(&situation);
     Explanation {
         rules_version: rules.version,
-        winner: winner.id,
-        terms: winner.terms,
-        candidates: candidates.collect(),
+        winner: decides.id,
+        network_winner: winner.id,
+        own_fields: own
+            .iter()
+            .flat_map(|own| own.values.iter().map(|(field, _)| *field))
+            .collect(),
+        terms: decides.terms,
+        candidates: candidates(rules, &at, winner, own),
         limits: limit_lines(network, at, usage),
     }
+}
+
+fn candidates(rules: &RuleSet, at: &Resolved<'_>, winner: &TermsRow, own: Option<&OwnTerms>) -> Vec<Candidate> {
+    let never = [u16::MAX; 6];
+    let best = rank(&winner.key, at).unwrap_or(never);
+    let best_own = own.and_then(|own| rank(&own.key, at).ok()).unwrap_or(never);
+    let network = rules
+        .terms
+        .iter()
+        .map(|row| (row.id, None, row.key, row.id == winner.id, &best));
+    let units = rules.own.iter().map(|row| {
+        let won = own.is_some_and(|own| own.id == row.id);
+        (row.id, Some(row.by), row.key, won, &best_own)
+    });
+    let candidate = |(rule, by, key, won, best): (RuleId, Option<UnitId>, RuleKey, bool, &Rank)| Candidate {
+        rule,
+        by,
+        key,
+        fate: if won { Fate::Won } else { fate(&key, at, best) },
+    };
+    network.chain(units).map(candidate).collect()
 }
 
 fn fate(key: &RuleKey, at: &Resolved<'_>, best: &Rank) -> Fate {
@@ -82,7 +111,7 @@ fn fate(key: &RuleKey, at: &Resolved<'_>, best: &Rank) -> Fate {
         Ok(rank) => {
             let columns = Column::ALL.into_iter().zip(rank.iter().zip(best));
             let lost_at = columns.into_iter().find(|(_, (mine, best))| mine != best);
-            Fate::LessSpecific(lost_at.map_or(Column::Band, |(column, _)| column))
+            lost_at.map_or(Fate::FartherUp, |(column, _)| Fate::LessSpecific(column))
         }
     }
 }
@@ -109,6 +138,7 @@ fn limit_lines(network: &Network, at: Resolved<'_>, usage: &Usage<'_>) -> Vec<Li
         let state = no_match.is_none().then(|| counter.state(row, usage));
         LimitLine {
             rule: row.id,
+            by: network.rules().whose.get(&row.id).copied(),
             kind: row.kind,
             count_in: row.count_in,
             count: state.map(|state| state.count),

@@ -15,6 +15,7 @@ use super::item::ReturnPolicy;
 use super::item_type::{ItemType, ItemTypeError, ItemTypes};
 use super::limit::{Counter, LimitKind, LimitState, Usage};
 use super::membership::{Joined, Membership, Memberships};
+use super::own_rules::OwnTerms;
 use super::policy::{Resolved, RuleSet, Rules, Situation, TermsRow};
 use super::rules_check::{self, RuleError};
 use super::unit::{Unit, UnitTree, UnitTreeError};
@@ -60,6 +61,10 @@ pub struct NetworkParts {
     pub collections: Vec<Collection>,
     pub memberships: Vec<Membership>,
     pub rules: RuleSet,
+    /// No rules were in force before these: they decide what was before them, too.
+    pub rules_first: bool,
+    /// When other rules take their place, as far as is known.
+    pub rules_until: Option<DateTime<Utc>>,
 }
 
 /// Why rows are not a network.
@@ -108,6 +113,8 @@ pub struct Network {
     collections: HashMap<CollectionId, Collection>,
     memberships: Memberships,
     rules: Rules,
+    rules_first: bool,
+    rules_until: Option<DateTime<Utc>>,
 }
 
 impl Network {
@@ -139,6 +146,8 @@ impl Network {
             collections,
             memberships,
             rules,
+            rules_first: parts.rules_first,
+            rules_until: parts.rules_until,
         })
     }
 
@@ -207,9 +216,28 @@ impl Network {
         })
     }
 
-    /// The row of terms that wins; see [`policy`](super::policy) for the order.
-    pub fn winner(&self, situation: &Situation) -> &TermsRow {
-        self.rules.winner(&self.resolve(*situation))
+    /// The row of terms that decides and what it grants; see [`policy`](super::policy) for the order.
+    pub fn winner(&self, situation: &Situation) -> TermsRow {
+        self.rules.decides(&self.resolve(*situation))
+    }
+
+    /// The rows behind [`winner`](Self::winner): the network's, and the unit's own that stands on it.
+    pub fn winners(&self, situation: &Situation) -> (&TermsRow, Option<&OwnTerms>) {
+        let at = self.resolve(*situation);
+        (self.rules.winner(&at), self.rules.own_winner(&at))
+    }
+
+    /// Whether these rules are the ones in force at a moment.
+    pub fn governs(&self, at: DateTime<Utc>) -> bool {
+        (self.rules_first || at >= self.rules.set.effective_from) && self.rules_until.is_none_or(|until| at < until)
+    }
+
+    /// The same network under other rules, which were checked against it; unchanged when they have no fallback.
+    pub(super) fn under(self, rules: RuleSet) -> Result<Self, Box<Self>> {
+        match Rules::build(rules) {
+            Some(rules) => Ok(Self { rules, ..self }),
+            None => Err(Box::new(self)),
+        }
     }
 
     /// Every limit of these kinds that applies, counted; the tightest first.

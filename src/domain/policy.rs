@@ -14,9 +14,13 @@
 //! item" beats a row for an item type that names no category. Ties are impossible: two rows that match one situation
 //! at the same distances have the same key, and [`RuleSet::validate`](super::rules_check) refuses that.
 //!
+//!
+//! **Units' own rows** are looked at apart, in the same order; the values of the one that wins stand in the place of those of
+//! the network's winner (see `own_rules`).
+//!
 //! Not for: limits, of which every matching row applies (see `limit`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -24,7 +28,9 @@ use serde::{Deserialize, Serialize};
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
 use super::item_type::ItemTypes;
 use super::limit::LimitRow;
+use super::own_rules::{Delegation, OwnTerms};
 use super::reader::{Channel, CreditBand};
+use super::rules_fault::SetAside;
 use super::unit::UnitTree;
 
 /// One dated version of all rules. A change never alters an existing loan.
@@ -33,7 +39,15 @@ pub struct RuleSet {
     pub version: i64,
     pub effective_from: DateTime<Utc>,
     pub terms: Vec<TermsRow>,
+    /// The network's, and those that units added.
     pub limits: Vec<LimitRow>,
+    /// Units' own rows of terms, those of units farther down first.
+    pub own: Vec<OwnTerms>,
+    /// Whose the rows are that are not the network's.
+    pub whose: BTreeMap<RuleId, UnitId>,
+    pub delegations: Vec<Delegation>,
+    /// Rows of units that do not fit any more what the network leaves open: they apply to nothing.
+    pub set_aside: Vec<SetAside>,
 }
 
 /// The columns a row of terms may name; `None` is "any".
@@ -60,7 +74,7 @@ impl RuleKey {
 }
 
 /// One row of terms.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TermsRow {
     pub id: RuleId,
     pub key: RuleKey,
@@ -217,12 +231,14 @@ pub(super) struct Rules {
     fallback: TermsRow,
     by_unit: HashMap<UnitId, Vec<u32>>,
     any_unit: Vec<u32>,
+    /// Own rows always name a unit.
+    own_by_unit: HashMap<UnitId, Vec<u32>>,
 }
 
 impl Rules {
     /// Indexes the rows; `None` without a fallback row.
     pub(super) fn build(set: RuleSet) -> Option<Self> {
-        let fallback = set.terms.iter().find(|row| row.key == RuleKey::ANY)?.clone();
+        let fallback = *set.terms.iter().find(|row| row.key == RuleKey::ANY)?;
         let (mut by_unit, mut any_unit) = (HashMap::<UnitId, Vec<u32>>::new(), Vec::new());
         for (row, index) in set.terms.iter().zip(0_u32..) {
             match row.key.unit {
@@ -230,15 +246,45 @@ impl Rules {
                 None => any_unit.push(index),
             }
         }
+        let mut own_by_unit = HashMap::<UnitId, Vec<u32>>::new();
+        for (row, index) in set.own.iter().zip(0_u32..) {
+            if let Some(unit) = row.key.unit {
+                own_by_unit.entry(unit).or_default().push(index);
+            }
+        }
         Some(Self {
             set,
             fallback,
             by_unit,
             any_unit,
+            own_by_unit,
         })
     }
 
-    /// The winning row of terms. No allocation; the nearest unit with a matching row ends the search.
+    /// The row that decides, with the terms it grants: a unit's own where one matches, on the network's.
+    pub(super) fn decides(&self, at: &Resolved<'_>) -> TermsRow {
+        let network = self.winner(at);
+        self.own_winner(at).map_or(*network, |own| TermsRow {
+            id: own.id,
+            key: own.key,
+            terms: own.over(network.terms),
+        })
+    }
+
+    /// The winning one of the units' own rows; of two with one key that of the unit farther down, which comes first.
+    pub(super) fn own_winner(&self, at: &Resolved<'_>) -> Option<&OwnTerms> {
+        if self.own_by_unit.is_empty() {
+            return None;
+        }
+        let near = at.units.iter().filter_map(|unit| self.own_by_unit.get(unit));
+        near.into_iter().find_map(|rows| {
+            let rows = rows.iter().filter_map(|index| self.set.own.get(*index as usize));
+            let matching = rows.filter_map(|row| rank(&row.key, at).ok().map(|rank| (rank, row)));
+            matching.min_by_key(|(rank, _)| *rank).map(|(_, row)| row)
+        })
+    }
+
+    /// The network's winning row of terms. No allocation; the nearest unit with a matching row ends the search.
     pub(super) fn winner(&self, at: &Resolved<'_>) -> &TermsRow {
         let near = at.units.iter().filter_map(|unit| self.by_unit.get(unit));
         near.chain(std::iter::once(&self.any_unit))

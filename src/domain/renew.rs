@@ -87,7 +87,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     };
     let situation = situation(facts, loan);
     let row = network.winner(&situation);
-    judge_loan(&mut found, facts, loan, row, now);
+    judge_loan(&mut found, facts, loan, &row, now);
     let usage = Usage {
         loans: &reader.loans,
         except_loan: Some(loan.id),

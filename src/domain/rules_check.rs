@@ -173,39 +173,7 @@ impl Faults<'_> {
     }
 
     fn terms(&mut self, rule: RuleId, terms: &Terms) {
-        let fields = [
-            ("loan_days", terms.loan_days, 0, MAX_LOAN_DAYS),
-            ("renewals", terms.renewals, 0, MAX_RENEWALS),
-            (
-                "renewal_days",
-                terms.renewal_days,
-                u16::from(terms.renewable),
-                MAX_LOAN_DAYS,
-            ),
-            ("renew_window_days", terms.renew_window_days, 0, MAX_LOAN_DAYS),
-            (
-                "hold_shelf_days",
-                terms.hold_shelf_days,
-                u16::from(terms.holdable),
-                MAX_SHELF_DAYS,
-            ),
-            (
-                "hold_locker_days",
-                terms.hold_locker_days,
-                u16::from(terms.holdable),
-                MAX_SHELF_DAYS,
-            ),
-            ("high_demand_holds", terms.high_demand_holds, 0, QUEUE_COUNTED),
-            (
-                "high_demand_days",
-                terms.high_demand_days,
-                u16::from(terms.high_demand_holds > 0),
-                MAX_LOAN_DAYS,
-            ),
-        ];
-        for (field, value, min, max) in fields {
-            self.range(rule, field, i64::from(value), i64::from(min), i64::from(max));
-        }
+        self.errors.extend(faults_of_terms(rule, terms));
     }
 
     fn limit(&mut self, row: &LimitRow) {
@@ -216,20 +184,51 @@ impl Faults<'_> {
         self.item_types(row.id, "item_types", &when.item_types);
         self.item_types(row.id, "except_item_types", &when.except_item_types);
         self.range(row.id, "max", row.max, 0, MAX_LIMIT);
-        let counts_loans = matches!(row.kind, LimitKind::Loans | LimitKind::OverdueLoans);
-        if row.confirm && row.kind != LimitKind::DebtFen {
-            self.errors.push(RuleError::NotForKind {
-                rule: row.id,
-                field: "confirm",
-            });
-        }
-        if !counts_loans && row.count_in != super::limit::CountIn::Network {
-            self.errors.push(RuleError::NotForKind {
-                rule: row.id,
-                field: "count_in",
-            });
-        }
+        self.errors.extend(faults_of_limit(row));
     }
+}
+
+/// Members that do not go with the kind of a limit.
+pub(super) fn faults_of_limit(row: &LimitRow) -> Vec<RuleError> {
+    let counts_loans = matches!(row.kind, LimitKind::Loans | LimitKind::OverdueLoans);
+    let wrong = [
+        ("confirm", row.confirm && row.kind != LimitKind::DebtFen),
+        (
+            "count_in",
+            !counts_loans && row.count_in != super::limit::CountIn::Network,
+        ),
+    ];
+    let wrong = wrong.into_iter().filter(|(_, wrong)| *wrong);
+    wrong
+        .map(|(field, _)| RuleError::NotForKind { rule: row.id, field })
+        .collect()
+}
+
+/// Values of terms that are out of their range, which depends on the other values.
+pub(super) fn faults_of_terms(rule: RuleId, terms: &Terms) -> Vec<RuleError> {
+    let (renewable, holdable) = (u16::from(terms.renewable), u16::from(terms.holdable));
+    let shortens = u16::from(terms.high_demand_holds > 0);
+    let fields = [
+        ("loan_days", terms.loan_days, 0, MAX_LOAN_DAYS),
+        ("renewals", terms.renewals, 0, MAX_RENEWALS),
+        ("renewal_days", terms.renewal_days, renewable, MAX_LOAN_DAYS),
+        ("renew_window_days", terms.renew_window_days, 0, MAX_LOAN_DAYS),
+        ("hold_shelf_days", terms.hold_shelf_days, holdable, MAX_SHELF_DAYS),
+        ("hold_locker_days", terms.hold_locker_days, holdable, MAX_SHELF_DAYS),
+        ("high_demand_holds", terms.high_demand_holds, 0, QUEUE_COUNTED),
+        ("high_demand_days", terms.high_demand_days, shortens, MAX_LOAN_DAYS),
+    ];
+    let wrong = fields
+        .into_iter()
+        .filter(|(_, value, min, max)| value < min || value > max);
+    let error = |(field, value, min, max): (&'static str, u16, u16, u16)| RuleError::OutOfRange {
+        rule,
+        field,
+        value: value.into(),
+        min: min.into(),
+        max: max.into(),
+    };
+    wrong.map(error).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! A preset: categories, item types, membership and rules by their codes, as TOML people can edit.
 //! Not for: ids. The store seeds categories and item types, then resolves the codes.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -200,6 +202,10 @@ impl Preset {
             effective_from,
             terms: Vec::new(),
             limits: Vec::new(),
+            own: Vec::new(),
+            whose: BTreeMap::new(),
+            delegations: Vec::new(),
+            set_aside: Vec::new(),
         };
         for (row, number) in self.terms.iter().zip(1..) {
             let resolve = Resolve {

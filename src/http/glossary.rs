@@ -130,6 +130,11 @@ pub static TERMS: &[Term] = &[
     term_of("cursor", "`next_cursor` of the page before; opaque", r#""AAAAAAAABBI""#),
     term_of("debt_fen", "What the reader owes, in fen", "150"),
     term_of(
+        "decided_by",
+        "Code of the unit whose own row decides; absent for the network's",
+        r#""M01""#,
+    ),
+    term_of(
         "detail",
         "What is particular to this case, in English",
         r#""there is no such item""#,
@@ -140,6 +145,7 @@ pub static TERMS: &[Term] = &[
         "The last moment it is not overdue (UTC)",
         r#""2026-04-03T15:59:59Z""#,
     ),
+    term_of("except_item_types", "Never items of these types", r#"["av_audio"]"#),
     term_of("exception", "Code of what staff must look at", r#""missing_parts""#),
     term_of("expires_in", "Life of the access token in seconds", "900"),
     term_of(
@@ -191,6 +197,7 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("item_id", "Number of the item", "1043"),
     term_of("item_type", "Code of an item type", r#""book""#),
+    term_of("item_types", "Codes of item types", r#"["periodical", "av"]"#),
     term_of("items", "The rows of this page", "[]"),
     term_of("kind", "Which kind it is", r#""branch""#),
     term_of("language", "Three letters of the MARC language list", r#""chi""#),
@@ -248,6 +255,11 @@ pub static TERMS: &[Term] = &[
         "[]",
     ),
     term_of("number", "The number on the card", r#""JC00012345""#),
+    term_of(
+        "of_unit",
+        "Code of the unit whose own rules these are; absent for the network's",
+        r#""M01""#,
+    ),
     term_of("open_holds", "How many holds wait or are set aside", "1"),
     term_of("open_loans", "How many items are out", "2"),
     term_of("opened_at", "When it began (UTC)", r#""2026-03-04T04:00:00Z""#),
@@ -261,6 +273,7 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("override_reason", "Why staff override", r#""馆长批准""#),
     term_of("overrides", "The refusals that staff override, and why", "null"),
+    term_of("own_fields", "Fields that a unit decides itself", r#"["loan_days"]"#),
     term_of(
         "owner_unit_code",
         "产权馆: code of the unit that owns the item",
@@ -344,6 +357,11 @@ pub static TERMS: &[Term] = &[
     term_of("roles", "Roles, each valid at a unit and everything below it", "[]"),
     term_of("row", "Place in what was sent, from 0", "0"),
     term_of("rule_id", "Number of the row of the rules, within `rules_version`", "7"),
+    term_of(
+        "rules_note",
+        "Why, in the words of whoever changed the rules",
+        r#""期刊借期改为 21 天""#,
+    ),
     term_of("rules_version", "Version of the rules that decided", "1"),
     term_of("secret", "A device's secret", r#""kiosk secret of 1042""#),
     term_of(

@@ -119,6 +119,8 @@ failures! {
     ListFailures = 400 401 403 422 429 500 503;
     /// Of looking at one thing.
     LookFailures = 400 401 403 404 429 500 503;
+    /// Of looking at one thing in a way that can be asked for wrongly.
+    LookWithFailures = 400 401 403 404 422 429 500 503;
     /// Of a change.
     ChangeFailures = 400 401 403 409 413 415 422 429 500 503;
     /// Of a change to a version that was seen.

@@ -25,13 +25,13 @@ impl FromRequest for IfMatch {
 
 fn seen(value: Option<&HeaderValue>) -> Result<IfMatch, Problem> {
     let value = value.ok_or_else(|| {
-        Problem::of(Code::PreconditionRequired).detail("If-Match must be the ETag that getBib answered")
+        Problem::of(Code::PreconditionRequired).detail("If-Match must be the ETag that came with what you saw")
     })?;
     let text = value.to_str().map(str::trim).unwrap_or_default();
     if text != "*" && !text.ends_with('"') {
         return Err(Problem::malformed(
             "If-Match",
-            "must be the ETag that getBib answered, in its quotes",
+            "must be the ETag that came with what you saw, in its quotes",
         ));
     }
     // `*`, weak tags and lists would let through what the caller never saw; no such tag was given out, so it matches nothing.

@@ -1,14 +1,12 @@
-//! Writing the configuration: units, hours, closed days, types, categories, collections, membership, rule sets.
+//! Writing the configuration: units, hours, closed days, types, categories, collections, membership.
 //! Every method ends in `bump_config_version`, so that all nodes see the change in their next transaction.
 
-use chrono::{DateTime, NaiveTime, Timelike, Utc};
+use chrono::{NaiveTime, Timelike};
 use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::readers::day_text;
-use super::schema::{
-    collections, item_types, reader_categories, rule_sets, unit_closed_days, unit_hours, unit_membership, units,
-};
+use super::schema::{collections, item_types, reader_categories, unit_closed_days, unit_hours, unit_membership, units};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::calendar::{ClosedRange, WeeklyHours};
 use crate::domain::ids::{CollectionId, UnitId};
@@ -160,25 +158,6 @@ impl WriteTx<'_> {
                 unit_membership::lend_away.eq(membership.joined.lend_away),
                 unit_membership::return_away.eq(membership.joined.return_away),
                 unit_membership::readers_away.eq(membership.joined.readers_away),
-            ))
-            .execute(self.conn)?;
-        self.bump_config_version()
-    }
-
-    /// Publishes a rule set: the highest version is in force. Validate it first.
-    pub fn insert_rule_set(
-        &mut self,
-        version: i64,
-        effective_from: DateTime<Utc>,
-        source: &str,
-        published_at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        diesel::insert_into(rule_sets::table)
-            .values((
-                rule_sets::version.eq(version),
-                rule_sets::effective_from.eq(effective_from.timestamp_millis()),
-                rule_sets::source.eq(source),
-                rule_sets::published_at.eq(published_at.timestamp_millis()),
             ))
             .execute(self.conn)?;
         self.bump_config_version()

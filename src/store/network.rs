@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveTime;
+use chrono::{DateTime, NaiveTime, Utc};
 use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::items::parse_day;
-use super::schema::{
-    collections, item_types, reader_categories, rule_sets, unit_closed_days, unit_hours, unit_membership, units,
-};
+use super::rule_sets::{self, Change, Timeline};
+use super::schema::{collections, item_types, reader_categories, unit_closed_days, unit_hours, unit_membership, units};
 use crate::domain::calendar::{ClosedRange, OpenSpan, WeeklyHours};
 use crate::domain::ids::{CategoryId, CollectionId, ItemTypeId, UnitId};
 use crate::domain::item::ReturnPolicy;
@@ -18,7 +17,8 @@ use crate::domain::item_type::ItemType;
 use crate::domain::membership::{Joined, Membership};
 use crate::domain::network::{Category, Collection, Network, NetworkParts};
 use crate::domain::policy::RuleSet;
-use crate::domain::rules_toml::{CodeBook, Preset, PresetError};
+use crate::domain::rules_layer::Layer;
+use crate::domain::rules_toml::CodeBook;
 use crate::domain::unit::{Unit, UnitKind};
 
 #[derive(Debug, Queryable)]
@@ -38,21 +38,24 @@ struct UnitRow {
     longitude: Option<f64>,
 }
 
-/// Loads what `version` says is current.
-pub(super) fn load(conn: &mut AnyConnection, version: i64, zone: chrono_tz::Tz) -> Result<Network, StoreError> {
+/// Loads what `version` says is current, with the rules in force at a moment.
+pub(super) fn load(
+    conn: &mut AnyConnection,
+    version: i64,
+    zone: chrono_tz::Tz,
+    at: DateTime<Utc>,
+) -> Result<Network, StoreError> {
     let units = load_units(conn)?;
     let item_types = load_item_types(conn)?;
     let categories = load_categories(conn)?;
-    let (rules_version, effective_from, source): (i64, i64, String) = rule_sets::table
-        .order(rule_sets::version.desc())
-        .select((rule_sets::version, rule_sets::effective_from, rule_sets::source))
-        .first(conn)?;
-    let rules = rules_of(
-        &source,
-        rules_version,
-        effective_from,
-        (&units, &item_types, &categories),
-    )?;
+    let timeline = Timeline::load(conn)?;
+    let place = timeline
+        .at(at)
+        .ok_or_else(|| StoreError::Corrupt("there are no rules".into()))?;
+    let mut layers = rule_sets::layers(conn, &timeline.parts(place))?;
+    let rules = rules_of(&layers.network, timeline.0[place], (&units, &item_types, &categories))?;
+    let code = |id: &UnitId| units.iter().find(|unit| unit.id == *id).map(|unit| unit.code.clone());
+    layers.own.sort_by_key(|(unit, _)| code(unit));
     let parts = NetworkParts {
         version,
         zone,
@@ -62,18 +65,19 @@ pub(super) fn load(conn: &mut AnyConnection, version: i64, zone: chrono_tz::Tz) 
         collections: load_collections(conn)?,
         memberships: load_memberships(conn)?,
         rules,
+        rules_first: place == 0,
+        rules_until: timeline.next(place),
     };
-    Network::build(parts).map_err(|error| StoreError::Corrupt(error.to_string()))
+    let network = Network::build(parts).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    Ok(network.with_own(&layers))
 }
 
-/// The published document with ids in place of codes.
+/// The network's document with ids in place of codes.
 fn rules_of(
-    source: &str,
-    version: i64,
-    effective_from: i64,
+    layer: &Layer,
+    change: Change,
     (units, item_types, categories): (&[Unit], &[ItemType], &[Category]),
 ) -> Result<RuleSet, StoreError> {
-    let corrupt = |error: PresetError| StoreError::Corrupt(format!("rule set {version}: {error}"));
     let unit_ids: HashMap<&str, UnitId> = units.iter().map(|unit| (unit.code.as_str(), unit.id)).collect();
     let root = units.iter().find(|unit| unit.parent.is_none()).map(|unit| unit.id);
     let book = CodeBook {
@@ -82,10 +86,12 @@ fn rules_of(
         item_type: &|code| item_types.iter().find(|one| one.code == code).map(|one| one.id),
         root: root.ok_or_else(|| StoreError::Corrupt("there is no root unit".into()))?,
     };
-    let preset = Preset::parse(source).map_err(corrupt)?;
-    preset
-        .rule_set(version, crate::clock::from_millis(effective_from), &book)
-        .map_err(corrupt)
+    let from = crate::clock::from_millis(change.effective_from);
+    let (rules, faults) = layer.rule_set(change.version, from, &book);
+    match faults.first() {
+        None => Ok(rules),
+        Some(fault) => Err(StoreError::Corrupt(format!("rule set {}: {fault}", change.version))),
+    }
 }
 
 fn load_units(conn: &mut AnyConnection) -> Result<Vec<Unit>, StoreError> {

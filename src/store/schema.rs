@@ -105,6 +105,22 @@ diesel::table! {
         effective_from -> BigInt,
         source -> Text,
         published_at -> BigInt,
+        unit_id -> Nullable<BigInt>,
+        note -> Text,
+        withdrawn_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    rule_drafts (id) {
+        id -> BigInt,
+        unit_id -> Nullable<BigInt>,
+        base_version -> BigInt,
+        source -> Text,
+        note -> Text,
+        revision -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
     }
 }
 
@@ -544,6 +560,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     collections,
     unit_membership,
     rule_sets,
+    rule_drafts,
     bibs,
     bib_isbns,
     bib_versions,

@@ -17,12 +17,16 @@ use super::schema::{events, network_state};
 use crate::clock::Clock;
 use crate::domain::network::Network;
 
+/// Snapshots kept at once: the one in force, and those of acts that are told of later.
+const NETWORKS_KEPT: usize = 4;
+
 /// What every transaction of one store shares: the clock and the caches, none of which ever holds what was not committed.
 #[derive(Debug)]
 pub struct Shared {
     pub clock: Clock,
     pub zone: chrono_tz::Tz,
-    network: Mutex<Option<Arc<Network>>>,
+    /// Of one version, each with the rules of another time; the latest asked for comes last.
+    networks: Mutex<Vec<Arc<Network>>>,
     visit_keys: Mutex<HashMap<NaiveDate, [u8; 32]>>,
 }
 
@@ -31,7 +35,7 @@ impl Shared {
         Self {
             clock,
             zone,
-            network: Mutex::new(None),
+            networks: Mutex::new(Vec::new()),
             visit_keys: Mutex::new(HashMap::new()),
         }
     }
@@ -50,13 +54,19 @@ impl Shared {
         keys.insert(day, key);
     }
 
-    fn cached_network(&self, version: i64) -> Option<Arc<Network>> {
-        let cached = self.network.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.as_ref().filter(|network| network.version() == version).cloned()
+    fn cached_network(&self, version: i64, at: DateTime<Utc>) -> Option<Arc<Network>> {
+        let cached = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |network: &&Arc<Network>| network.version() == version && network.governs(at);
+        cached.iter().rev().find(fits).cloned()
     }
 
     fn cache_network(&self, network: Arc<Network>) {
-        *self.network.lock().unwrap_or_else(PoisonError::into_inner) = Some(network);
+        let mut cached = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
+        cached.retain(|other| other.version() == network.version() && other.rules().version != network.rules().version);
+        if cached.len() >= NETWORKS_KEPT {
+            cached.remove(0);
+        }
+        cached.push(network);
     }
 }
 
@@ -114,7 +124,8 @@ impl<'a> ReadTx<'a> {
         }
     }
 
-    /// The configuration as of this transaction: units, calendars, rules, types. One statement unless it changed.
+    /// The configuration as of this transaction: units, calendars, types, and the rules in force now. One statement unless
+    /// it changed.
     ///
     /// # Errors
     /// `Corrupt` when the stored configuration contradicts itself.
@@ -126,10 +137,26 @@ impl<'a> ReadTx<'a> {
                 on_engine!(self.conn, conn => query.get_result(conn))?
             }
         };
-        if let Some(network) = self.shared.cached_network(version) {
+        self.network_at(version, self.now())
+    }
+
+    /// The same configuration with the rules in force at another moment: an act is judged by the rules of its own time.
+    /// No statement as long as those are the rules it has, or were asked for lately.
+    ///
+    /// # Errors
+    /// `Corrupt` when the stored rules contradict themselves.
+    pub fn as_of(&mut self, network: Arc<Network>, at: DateTime<Utc>) -> Result<Arc<Network>, StoreError> {
+        if network.governs(at) {
             return Ok(network);
         }
-        let network = Arc::new(super::network::load(self.conn, version, self.shared.zone)?);
+        self.network_at(network.version(), at)
+    }
+
+    fn network_at(&mut self, version: i64, at: DateTime<Utc>) -> Result<Arc<Network>, StoreError> {
+        if let Some(network) = self.shared.cached_network(version, at) {
+            return Ok(network);
+        }
+        let network = Arc::new(super::network::load(self.conn, version, self.shared.zone, at)?);
         if self.may_cache {
             self.shared.cache_network(network.clone());
         }
@@ -202,6 +229,15 @@ impl<'a> WriteTx<'a> {
         self.read.version = None;
         diesel::update(network_state::table)
             .set(network_state::config_version.eq(network_state::config_version + 1))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Lets one at a time change the configuration: the second of two waits here, and then sees what the first did.
+    pub fn lock_config(&mut self) -> Result<(), StoreError> {
+        self.read.version = None;
+        diesel::update(network_state::table)
+            .set(network_state::config_version.eq(network_state::config_version))
             .execute(self.conn)?;
         Ok(())
     }

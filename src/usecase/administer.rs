@@ -9,13 +9,16 @@ use serde_json::json;
 
 use super::create_staff::{Author, CreateStaff, StaffView, insert};
 use super::session::audience_code;
-use super::{Result, UseCaseError};
+use super::{Caller, Result, UseCaseError, Who};
 use crate::auth::passwords::check_staff_password;
-use crate::auth::{Audience, PasswordService, Role};
+use crate::auth::{Audience, Grant, PasswordService, Role};
 use crate::domain::event::EventKind;
-use crate::domain::ids::UnitId;
+use crate::domain::ids::{StaffId, UnitId};
 use crate::store::Store;
 use crate::store::events::{COMMAND_CHANNEL, Event};
+
+/// No row of staff has this id.
+const OPERATOR: StaffId = StaffId::new(0);
 
 /// Creates a member of staff.
 ///
@@ -28,6 +31,23 @@ pub async fn add_staff(store: &Arc<Store>, passwords: &PasswordService, command:
         staff: None,
     };
     Ok(insert(store, passwords, operator, command, None).await?.value)
+}
+
+/// The caller who is nobody's log-in.
+///
+/// # Errors
+/// A failure of the store.
+pub async fn operator(store: &Arc<Store>) -> Result<Caller> {
+    let root = root(store).await?;
+    let grants = vec![Grant {
+        role: Role::System,
+        unit: root.get(),
+    }];
+    Ok(Caller {
+        who: Who::Staff { id: OPERATOR, grants },
+        unit: Some(root),
+        session: 0,
+    })
 }
 
 /// Creates the first administrator, for the whole network.

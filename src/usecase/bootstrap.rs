@@ -12,6 +12,7 @@ use crate::domain::unit::{Unit, UnitKind};
 use crate::store::Store;
 use crate::store::events::{Event, SYSTEM_CHANNEL};
 use crate::store::ids::IdRun;
+use crate::store::rule_sets::NewRuleSet;
 use crate::store::tx::WriteTx;
 
 /// The root's code until it is given another name.
@@ -91,7 +92,14 @@ fn apply(tx: &mut WriteTx<'_>, preset: &Preset, mut ids: IdRun) -> Result<()> {
     for membership in &memberships {
         tx.insert_membership(ids.next(), membership)?;
     }
-    tx.insert_rule_set(1, now, CN_CITY_DEFAULT, now)?;
+    tx.insert_rule_set(&NewRuleSet {
+        version: 1,
+        effective_from: now,
+        source: CN_CITY_DEFAULT.to_owned(),
+        published_at: now,
+        unit: None,
+        note: String::new(),
+    })?;
     let event = Event::new(EventKind::UnitCreated, now, root, SYSTEM_CHANNEL);
     tx.append_event(ids.next(), &event)?;
     Ok(())

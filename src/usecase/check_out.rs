@@ -78,6 +78,7 @@ fn apply(
         .ok_or(UseCaseError::NotFound("item"))?;
     let reader = lock_reader(tx, command, &item, &network)?;
     let now = record::now_for(tx, &item.facts);
+    let network = tx.as_of(network, now)?;
     let demand = demand(tx, &network, &item, &reader, now)?;
     let act = record::act_of(caller, unit, &network, &command.consent, command.due_at);
     let facts = Facts {

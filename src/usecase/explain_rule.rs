@@ -21,7 +21,7 @@ use crate::store::tx::ReadTx;
 /// Holds looked at to count those of today and of the bib.
 const HOLDS_LOOKED_AT: i64 = 200;
 
-/// The situation. Reader: a card, or a category and a band. Item: a barcode, or an item type and an owner.
+/// The situation. Reader: a card, or a category and a band; of a reader who asks, nothing: it is the reader. Item: a barcode, or an item type and an owner.
 #[derive(Debug, Clone, Default)]
 pub struct ExplainRule {
     pub card_number: Option<CardNumber>,
@@ -59,14 +59,27 @@ pub async fn explain_rule(store: &Arc<Store>, caller: &Caller, query: ExplainRul
 
 fn look_up(tx: &mut ReadTx<'_>, caller: &Caller, query: &ExplainRule) -> Result<ExplanationView> {
     let (network, now) = (tx.network()?, tx.now());
+    let names_a_reader = query.card_number.is_some() || query.category.is_some() || query.credit_band.is_some();
+    if caller.reader().is_some() && names_a_reader {
+        return Err(UseCaseError::Forbidden);
+    }
     let unit = match &query.unit_code {
         Some(code) => record::unit_by_code(&network, "unit_code", code)?,
+        None if caller.reader().is_some() => {
+            return Err(UseCaseError::field(
+                "unit_code",
+                "must say where: a reader works nowhere",
+            ));
+        }
         None => caller.working_unit()?,
     };
     caller.require(Right::ExplainRule, unit, &network)?;
     let channel = channel_of(query.channel.as_deref())?;
     let (owner, item_type, bib) = item(tx, &network, query)?;
-    let (category, band, counts) = reader(tx, &network, query, bib, now)?;
+    let (category, band, counts) = match caller.reader() {
+        Some(own) => reader_by_id(tx, &network, own, bib, now)?,
+        None => reader(tx, &network, query, bib, now)?,
+    };
     let situation = Situation {
         unit,
         category,

@@ -15,10 +15,16 @@ pub struct ExplanationView {
     pub rules_version: i64,
     /// What was looked up, with defaults filled in.
     pub situation: RuleKeyView,
-    /// The id of the row that wins.
+    /// The row that decides: a unit's own where one matches, else the network's.
     pub winner: i64,
+    /// The network's winning row; a unit's own stands on it.
+    pub network_winner: i64,
+    /// Whose the row is that decides; absent for the network's.
+    pub decided_by: Option<String>,
+    /// Fields in which the unit's own row stands in the place of the network's.
+    pub own_fields: Vec<String>,
     pub terms: TermsView,
-    /// Every row of terms in the order of the rule set, the winner included.
+    /// Every row of terms: the network's in the order of the document, then units' own.
     pub candidates: Vec<CandidateView>,
     /// Every limit; without a card nothing is counted.
     pub limits: Vec<LimitView>,
@@ -66,9 +72,12 @@ pub struct TermsView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CandidateView {
     pub rule_id: i64,
+    /// Whose row it is; absent for the network's.
+    pub of_unit: Option<String>,
     /// What it asks for.
     pub key: RuleKeyView,
-    /// `won`, `no_match` (the column does not fit) or `less_specific` (it fits, the winner is nearer in the column).
+    /// `won`, `no_match` (the column does not fit), `less_specific` (it fits, and the winner of its kind, network's or own,
+    /// is nearer in the column) or `farther_up` (a unit farther down says the same).
     #[schema(example = "less_specific")]
     pub fate: String,
     /// `unit`, `category`, `item_type`, `owner`, `channel` or `band`.
@@ -79,6 +88,8 @@ pub struct CandidateView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LimitView {
     pub rule_id: i64,
+    /// Whose limit it is; absent for the network's.
+    pub of_unit: Option<String>,
     /// `loans`, `overdue_loans`, `debt_fen`, `holds`, `holds_per_bib` or `holds_per_day`.
     pub kind: String,
     /// `network`, `owner`, `unit` or `channel`.
@@ -106,22 +117,34 @@ impl ExplanationView {
             channel: Some(situation.channel),
             band: Some(situation.band),
         };
+        let decides = explanation.candidates.iter().find(|one| one.rule == explanation.winner);
         Self {
             rules_version: explanation.rules_version,
             situation: key_view(&key, network),
             winner: explanation.winner.get(),
+            network_winner: explanation.network_winner.get(),
+            decided_by: decides.and_then(|one| one.by).map(|by| unit_code(network, by.get())),
+            own_fields: explanation
+                .own_fields
+                .iter()
+                .map(|field| field.code().to_owned())
+                .collect(),
             terms: terms_view(&explanation.terms),
             candidates: explanation
                 .candidates
                 .iter()
                 .map(|one| candidate_view(one, network))
                 .collect(),
-            limits: explanation.limits.iter().map(limit_view).collect(),
+            limits: explanation
+                .limits
+                .iter()
+                .map(|line| limit_view(line, network))
+                .collect(),
         }
     }
 }
 
-fn key_view(key: &RuleKey, network: &Network) -> RuleKeyView {
+pub(super) fn key_view(key: &RuleKey, network: &Network) -> RuleKeyView {
     let unit = |id: UnitId| unit_code(network, id.get());
     let category = |id: CategoryId| network.category(id).map(|category| category.code.clone());
     let item_type = |id: ItemTypeId| network.item_types().get(id).map(|item_type| item_type.code.clone());
@@ -135,7 +158,7 @@ fn key_view(key: &RuleKey, network: &Network) -> RuleKeyView {
     }
 }
 
-fn terms_view(terms: &Terms) -> TermsView {
+pub(super) fn terms_view(terms: &Terms) -> TermsView {
     TermsView {
         lendable: terms.lendable,
         loan_days: terms.loan_days,
@@ -158,18 +181,21 @@ fn candidate_view(candidate: &Candidate, network: &Network) -> CandidateView {
         Fate::Won => ("won", None),
         Fate::NoMatch(column) => ("no_match", Some(column)),
         Fate::LessSpecific(column) => ("less_specific", Some(column)),
+        Fate::FartherUp => ("farther_up", None),
     };
     CandidateView {
         rule_id: candidate.rule.get(),
+        of_unit: candidate.by.map(|by| unit_code(network, by.get())),
         key: key_view(&candidate.key, network),
         fate: fate.to_owned(),
         column: column.map(column_code),
     }
 }
 
-fn limit_view(line: &LimitLine) -> LimitView {
+fn limit_view(line: &LimitLine, network: &Network) -> LimitView {
     LimitView {
         rule_id: line.rule.get(),
+        of_unit: line.by.map(|by| unit_code(network, by.get())),
         kind: line.kind.code().to_owned(),
         count_in: line.count_in.code().to_owned(),
         max: line.max,

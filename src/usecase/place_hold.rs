@@ -73,6 +73,8 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
         ));
     }
     let reader = lock_reader(tx, caller, command, &network)?;
+    let now = tx.now();
+    let network = tx.as_of(network, now)?;
     let act = record::act_of(caller, unit, &network, &command.consent, None);
     let plan = decide(tx, command, &network, &act, &reader, &copies, pickup)?;
     let id = HoldId::new(ids.next());

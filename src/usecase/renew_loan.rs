@@ -57,6 +57,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RenewLoan, mut ids: Id
         .unwrap_or_else(|| loaded.as_ref().map_or(item.facts.current, |loaded| loaded.loan.unit));
     caller.require(Right::Renew, unit, &network)?;
     let now = record::now_for(tx, &item.facts);
+    let network = tx.as_of(network, now)?;
     let demand = demand(tx, &network, &item, &reader, now)?;
     let act = record::act_of(caller, unit, &network, &command.consent, command.due_at);
     let facts = Facts {

@@ -39,6 +39,8 @@ mod real_records;
 mod rights_matrix;
 mod rights_requests;
 mod rights_scene;
+mod rule_previews;
+mod rule_sets;
 mod rules;
 mod sessions;
 mod staff;

@@ -254,7 +254,14 @@ fn ask(app: &TestApp, scene: &Scene, operation: &str, (method, path): &(String, 
     if let Some(token) = cell.token {
         request = request.bearer(token);
     }
-    if matches!(operation, "updateBib" | "mergeBibs") {
+    let versioned = [
+        "updateBib",
+        "mergeBibs",
+        "updateRuleDraft",
+        "discardRuleDraft",
+        "publishRuleSet",
+    ];
+    if versioned.contains(&operation) {
         request = request.header("If-Match", "\"1\"");
     }
     if let Some(body) = asked.body {

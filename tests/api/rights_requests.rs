@@ -28,7 +28,7 @@ pub struct Asked {
 
 type Group = fn(&str, &About<'_>) -> Option<Asked>;
 
-const GROUPS: [Group; 12] = [
+const GROUPS: &[Group] = &[
     sessions,
     circulation,
     looking,
@@ -41,6 +41,7 @@ const GROUPS: [Group; 12] = [
     network,
     calendars,
     accounts,
+    rules,
 ];
 
 /// The path's parts, the query and the body that ask for an operation on some things.
@@ -179,6 +180,7 @@ fn circulation(operation: &str, about: &About<'_>) -> Option<Asked> {
 fn looking(operation: &str, about: &About<'_>) -> Option<Asked> {
     let (things, unit) = (about.things, about.unit());
     Some(match operation {
+        "explainRule" if about.itself => about.query(format!("?unit_code={unit}&item_type=book&owner_unit_code=M1")),
         "explainRule" => about.query(format!(
             "?unit_code={unit}&category=adult&item_type=book&owner_unit_code=M1"
         )),
@@ -396,6 +398,40 @@ fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
         "setPin" => about.with(things.reader, json!({"pin": PIN})),
         _ => return None,
     })
+}
+
+fn rules(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let unit = about.unit();
+    Some(match operation {
+        "listRuleSets" | "getRuleSet" | "exportRuleSet" | "listRuleDrafts" => about.id(0),
+        "createRuleDraft" => about.body(json!({"unit_code": unit, "toml": ""})),
+        "getRuleDraft" | "validateRuleDraft" | "previewRuleDraft" | "previewRuleMatrix" => about.id(some_draft(about)),
+        "updateRuleDraft" => about.with(new_draft(about), json!({"toml": "# 空"})),
+        "discardRuleDraft" => about.id(new_draft(about)),
+        "publishRuleSet" => about.with(new_draft(about), json!({})),
+        "rollBackRules" => about.body(json!({"unit_code": unit, "note": "试行结束"})),
+        // The version is the first, which is the network's and in force.
+        "withdrawRuleSet" => about.id(0),
+        _ => return None,
+    })
+}
+
+/// A draft of own rules of the unit of the things, which may be looked at more than once.
+fn some_draft(about: &About<'_>) -> i64 {
+    let drafts = about
+        .app
+        .get(&about.scene.root_token, "/api/v1/rule-drafts?limit=200")
+        .expect(200)
+        .body;
+    let drafts = drafts["items"].as_array().expect("drafts").clone();
+    let known = drafts.iter().find(|draft| draft["of_unit"] == about.unit());
+    known.map_or_else(|| new_draft(about), |draft| draft["id"].as_i64().expect("an id"))
+}
+
+fn new_draft(about: &About<'_>) -> i64 {
+    let body = json!({"unit_code": about.unit(), "toml": ""});
+    let made = about.app.post(&about.scene.root_token, "/api/v1/rule-drafts", &body);
+    made.expect(201).id()
 }
 
 fn fresh_refresh_token(app: &TestApp) -> String {

@@ -12,6 +12,7 @@ mod demo;
 mod import;
 mod import_csv;
 mod keys;
+mod rules;
 mod service;
 mod start;
 mod together;

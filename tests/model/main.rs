@@ -5,4 +5,5 @@ mod generate;
 mod merge_bibs;
 mod outcomes;
 mod refusals;
+mod rules;
 mod scene;

@@ -19,6 +19,9 @@ pub mod log_in_body;
 pub mod ownership;
 pub mod readers;
 pub mod routes;
+pub mod rule_drafts;
+pub mod rule_previews;
+pub mod rule_sets;
 pub mod rules;
 pub mod sessions;
 pub mod settings;
@@ -40,7 +43,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(ownership_routes)
         .configure(catalogue_routes)
         .configure(network_routes)
-        .configure(administration_routes);
+        .configure(administration_routes)
+        .configure(rules_routes);
     config.service(resource("/openapi.json").route(get().to(openapi::serve)));
 }
 
@@ -53,8 +57,7 @@ fn circulation_routes(config: &mut ServiceConfig) {
         .service(resource("/holds").route(post().to(holds::place_hold)))
         .service(resource("/holds/{id}").route(delete().to(holds::cancel_hold)))
         .service(resource("/transits").route(get().to(transits::list_transits)))
-        .service(resource("/transits/{id}/receive").route(post().to(transits::receive_transit)))
-        .service(resource("/rules/explain").route(get().to(rules::explain_rule)));
+        .service(resource("/transits/{id}/receive").route(post().to(transits::receive_transit)));
 }
 
 fn distribution_routes(config: &mut ServiceConfig) {
@@ -168,6 +171,31 @@ fn administration_routes(config: &mut ServiceConfig) {
         .service(resource("/readers/{id}/pin").route(put().to(accounts::set_pin)));
 }
 
+fn rules_routes(config: &mut ServiceConfig) {
+    let set = resource("/rule-sets/{version}")
+        .route(get().to(rule_sets::get_rule_set))
+        .route(delete().to(rule_sets::withdraw_rule_set));
+    let drafts = resource("/rule-drafts")
+        .route(get().to(rule_drafts::list_rule_drafts))
+        .route(post().to(rule_drafts::create_rule_draft));
+    let draft = resource("/rule-drafts/{id}")
+        .route(get().to(rule_drafts::get_rule_draft))
+        .route(put().to(rule_drafts::update_rule_draft))
+        .route(delete().to(rule_drafts::discard_rule_draft));
+    config
+        .service(resource("/rules/explain").route(get().to(rules::explain_rule)))
+        .service(resource("/rule-sets").route(get().to(rule_sets::list_rule_sets)))
+        .service(set)
+        .service(resource("/rule-sets/{version}/toml").route(get().to(rule_sets::export_rule_set)))
+        .service(resource("/rule-sets/{version}/roll-back").route(post().to(rule_sets::roll_back_rules)))
+        .service(drafts)
+        .service(draft)
+        .service(resource("/rule-drafts/{id}/validation").route(get().to(rule_drafts::validate_rule_draft)))
+        .service(resource("/rule-drafts/{id}/publication").route(post().to(rule_drafts::publish_rule_set)))
+        .service(resource("/rule-drafts/{id}/loan-preview").route(get().to(rule_previews::preview_rule_draft)))
+        .service(resource("/rule-drafts/{id}/matrix").route(get().to(rule_previews::preview_rule_matrix)));
+}
+
 /// What each resource says of itself.
 pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
     vec![
@@ -190,6 +218,9 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         flows::Document::openapi(),
         ownership::Document::openapi(),
         rules::Document::openapi(),
+        rule_sets::Document::openapi(),
+        rule_drafts::Document::openapi(),
+        rule_previews::Document::openapi(),
         unit_changes::Document::openapi(),
         calendars::Document::openapi(),
         settings::Document::openapi(),

@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 use crate::app::App;
 use crate::domain::barcode::{Barcode, CardNumber};
 use crate::http::answer::{self, Answer};
-use crate::http::extract::Staff;
+use crate::http::extract::People;
 use crate::http::input::{CodeText, text};
 use crate::http::openapi::ListFailures;
 use crate::http::query::Parameters;
@@ -22,7 +22,7 @@ pub struct Document;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SituationQuery {
-    /// The reader; or `category` and `credit_band`.
+    /// The reader; or `category` and `credit_band`. A reader who asks leaves all three out.
     #[param(value_type = Option<String>, max_length = 64)]
     card_number: Option<CardNumber>,
     #[param(value_type = Option<String>, max_length = 32, example = "adult")]
@@ -38,7 +38,7 @@ pub struct SituationQuery {
     /// The owner; with a barcode only where several owners have it.
     #[param(value_type = Option<String>, max_length = 32)]
     owner_unit_code: Option<CodeText>,
-    /// The place of the act; by default the caller's unit.
+    /// The place of the act; by default the unit where the caller works.
     #[param(value_type = Option<String>, max_length = 32)]
     unit_code: Option<CodeText>,
     /// `desk` (by default), `kiosk`, `locker`, `drop`, `portal` or `mobile`.
@@ -46,11 +46,11 @@ pub struct SituationQuery {
     channel: Option<CodeText>,
 }
 
-/// Which row of terms wins for a situation, why the others lose, and how every limit stands.
+/// Which row of terms wins for a situation, why the others lose, and how every limit stands. Readers ask about themselves.
 #[utoipa::path(get, path = "/api/v1/rules/explain", operation_id = "explainRule", tag = "rules",
     params(SituationQuery), security(("bearer" = [])),
     responses((status = 200, description = "The explanation", body = ExplanationView), ListFailures))]
-pub async fn explain_rule(app: web::Data<App>, who: Staff, query: Parameters<SituationQuery>) -> Answer {
+pub async fn explain_rule(app: web::Data<App>, who: People, query: Parameters<SituationQuery>) -> Answer {
     let SituationQuery {
         card_number,
         category,

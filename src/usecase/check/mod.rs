@@ -3,6 +3,7 @@
 
 mod due_dates;
 mod item_states;
+mod rule_sets;
 mod sql_rules;
 
 use std::sync::Arc;
@@ -75,6 +76,8 @@ pub async fn check(store: &Arc<Store>, progress: &dyn Progress) -> Result<Vec<Fi
     findings.push(audit(store, keys).await?);
     progress.begin("events, seals and statistics", None);
     findings.push(audit(store, statistics).await?);
+    progress.begin("rules", None);
+    findings.push(audit(store, rule_sets::check).await?);
     Ok(findings)
 }
 

@@ -160,3 +160,15 @@ pub(super) const EVENTS: &[SqlRule] = &[
         breaks: "SELECT p.seq AS id FROM event_personal p JOIN events e ON e.seq = p.seq WHERE e.commitment IS NULL",
     },
 ];
+
+pub(super) const RULES: &[SqlRule] = &[
+    SqlRule {
+        fault: "granted by a version of the rules that there is not: open loan",
+        breaks: "SELECT l.id FROM loans l LEFT JOIN rule_sets r ON r.version = l.rules_version \
+                 WHERE l.closed_at IS NULL AND r.version IS NULL",
+    },
+    SqlRule {
+        fault: "units' own rules of a unit of the network itself: version",
+        breaks: "SELECT r.version AS id FROM rule_sets r JOIN units u ON u.id = r.unit_id WHERE u.parent_id IS NULL",
+    },
+];
