@@ -86,9 +86,9 @@ pub struct Grant {
 /// One kind of thing to be done. Several operations may need the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Right {
-    /// listUnits, getUnit, listCollections, listItemTypes, listReaderCategories
+    /// listUnits, getUnit, getUnitSending, listTransportCosts, listCollections, listItemTypes, listReaderCategories
     ReadUnits,
-    /// createUnit, updateUnit, setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
+    /// createUnit, updateUnit, setUnitSending, setTransportCost, setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
     /// setItemType, setReaderCategory
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
@@ -97,7 +97,7 @@ pub enum Right {
     RegisterReader,
     /// getReader
     ReadReader,
-    /// listReaderLoans, listReaderHolds: what a person reads is more private than that they are a reader.
+    /// listReaderLoans, listReaderHolds, getHold: what a person reads is more private than that they are a reader.
     ReadBorrowing,
     /// searchBibs, getBib, listBibItems, getItem; of staff also listBibVersions and getBibVersion, which say who changed a record
     ReadCatalogue,
@@ -111,10 +111,12 @@ pub enum Right {
     Renew,
     /// voidLoan
     VoidLoan,
-    /// placeHold
+    /// placeHold, suspendHold, resumeHold, changeHoldPickup
     PlaceHold,
     /// cancelHold
     CancelHold,
+    /// reorderHold, listBibHolds, listPulls, refusePull, listShelfClearings
+    ManageHolds,
     /// listTransits
     ReadTransits,
     /// receiveTransit
@@ -126,7 +128,7 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -141,6 +143,7 @@ impl Right {
         Self::VoidLoan,
         Self::PlaceHold,
         Self::CancelHold,
+        Self::ManageHolds,
         Self::ReadTransits,
         Self::ReceiveTransit,
         Self::OverrideRefusal,
@@ -170,6 +173,7 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::VoidLoan        => [Y, Y, Y, N, N, N, N, N],
         Right::PlaceHold       => [Y, Y, Y, N, N, N, N, N],
         Right::CancelHold      => [Y, Y, Y, N, N, N, N, N],
+        Right::ManageHolds     => [Y, Y, Y, N, N, N, N, N],
         Right::ReadTransits    => [Y, Y, Y, N, Y, N, Y, Y],
         Right::ReceiveTransit  => [Y, Y, Y, N, Y, N, N, N],
         Right::OverrideRefusal => [Y, Y, Y, N, N, N, N, N],
@@ -196,6 +200,7 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::CheckOut
         | Right::CheckIn
         | Right::VoidLoan
+        | Right::ManageHolds
         | Right::ReadTransits
         | Right::ReceiveTransit
         | Right::OverrideRefusal
@@ -218,6 +223,7 @@ pub const fn device_may(right: Right) -> bool {
         | Right::ManageItems
         | Right::PlaceHold
         | Right::CancelHold
+        | Right::ManageHolds
         | Right::ReadTransits
         | Right::ReceiveTransit
         | Right::OverrideRefusal
@@ -263,6 +269,7 @@ Renew                x            x         x          -       -       -       -
 VoidLoan             x            x         x          -       -       -       -         - |      -      x
 PlaceHold            x            x         x          -       -       -       -         - |      x      -
 CancelHold           x            x         x          -       -       -       -         - |      x      -
+ManageHolds          x            x         x          -       -       -       -         - |      -      -
 ReadTransits         x            x         x          -       x       -       x         x |      -      -
 ReceiveTransit       x            x         x          -       x       -       -         - |      -      -
 OverrideRefusal      x            x         x          -       -       -       -         - |      -      -

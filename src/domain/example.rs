@@ -13,6 +13,7 @@ use super::loan::OpenLoan;
 use super::network::{Category, Network, NetworkParts};
 use super::reader::{CardFacts, CardStatus, Channel, CreditBand, LoanOfReader, ReaderFacts, ReaderStatus};
 use super::rules_toml::{CN_CITY_DEFAULT, CodeBook, Preset};
+use super::sending::Sending;
 use super::unit::{Unit, UnitKind};
 
 /// The root.
@@ -73,6 +74,7 @@ pub fn parts() -> NetworkParts {
         collections: Vec::new(),
         memberships,
         rules,
+        sending: Sending::default(),
     }
 }
 
@@ -269,6 +271,8 @@ impl World {
             alert_note: None,
             parts: 1,
             clc_class: None,
+            volume: None,
+            unscanned: None,
             last_event_at: self.now - Days::new(60),
             open_loan: None,
             captured_for: None,

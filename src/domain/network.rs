@@ -17,6 +17,7 @@ use super::limit::{Counter, LimitKind, LimitState, Usage};
 use super::membership::{Joined, Membership, Memberships};
 use super::policy::{Resolved, RuleSet, Rules, Situation, TermsRow};
 use super::rules_check::{self, RuleError};
+use super::sending::Sending;
 use super::unit::{Unit, UnitTree, UnitTreeError};
 
 /// One reader category.
@@ -60,6 +61,8 @@ pub struct NetworkParts {
     pub collections: Vec<Collection>,
     pub memberships: Vec<Membership>,
     pub rules: RuleSet,
+    /// What units send, and the costs of transport.
+    pub sending: Sending,
 }
 
 /// Why rows are not a network.
@@ -108,6 +111,7 @@ pub struct Network {
     collections: HashMap<CollectionId, Collection>,
     memberships: Memberships,
     rules: Rules,
+    sending: Sending,
 }
 
 impl Network {
@@ -139,6 +143,7 @@ impl Network {
             collections,
             memberships,
             rules,
+            sending: parts.sending,
         })
     }
 
@@ -165,6 +170,11 @@ impl Network {
     /// All item types.
     pub const fn item_types(&self) -> &ItemTypes {
         &self.item_types
+    }
+
+    /// What units send, and the costs of transport.
+    pub const fn sending(&self) -> &Sending {
+        &self.sending
     }
 
     /// One category.

@@ -1,4 +1,4 @@
-//! Work that nobody asks for: the sealer, the expiry of keys, the look for rotated ones. Every run is idempotent, so several
+//! Work that nobody asks for: the sealer, the expiry of keys and holds, targeting, the look for rotated keys. Every run is idempotent, so several
 //! nodes may run the same jobs at once, and a run that was cut short is made up by the next one.
 //! Not here: what a run does. A job only decides when to call its use case.
 
@@ -12,11 +12,19 @@ use tokio::task::JoinHandle;
 use crate::app::App;
 use crate::auth::KeyRingError;
 use crate::usecase::UseCaseError;
+use crate::usecase::expire_holds::expire_holds;
 use crate::usecase::expire_keys::expire_keys;
 use crate::usecase::seal_events::seal_events;
+use crate::usecase::target_holds::target_holds;
 
 /// How often keys are expired: the visit keys of yesterday must not see much of today.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(15 * 60);
+
+/// How often holds whose time is over are ended: a day changes at midnight, and a node may have been down then.
+const HOLD_EXPIRY_INTERVAL: Duration = Duration::from_secs(10 * 60);
+
+/// How soon a copy is asked for elsewhere when it was lent over the counter or a unit did not answer.
+const TARGETING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How soon a rotated signing key is taken over.
 const KEYS_INTERVAL: Duration = Duration::from_secs(5);
@@ -40,6 +48,7 @@ impl Jobs {
             async move { seal_events(&app.store).await.map(|_| ()) }
         });
         let reload_stopped = stopped.clone();
+        let (ended, targeted) = (hold_expiry(app, stopped.clone()), targeting(app, stopped.clone()));
         let expiring = Arc::clone(app);
         let expiry = every("expiry", EXPIRY_INTERVAL, stopped, move || {
             let app = Arc::clone(&expiring);
@@ -56,7 +65,7 @@ impl Jobs {
         });
         Self {
             stop,
-            tasks: vec![sealer, expiry, keys],
+            tasks: vec![sealer, expiry, keys, ended, targeted],
         }
     }
 
@@ -69,6 +78,22 @@ impl Jobs {
             }
         }
     }
+}
+
+fn hold_expiry(app: &Arc<App>, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+    let app = Arc::clone(app);
+    every("hold expiry", HOLD_EXPIRY_INTERVAL, stopped, move || {
+        let app = Arc::clone(&app);
+        async move { expire_holds(&app.store).await.map(|_| ()) }
+    })
+}
+
+fn targeting(app: &Arc<App>, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+    let app = Arc::clone(app);
+    every("targeting", TARGETING_INTERVAL, stopped, move || {
+        let app = Arc::clone(&app);
+        async move { target_holds(&app.store).await.map(|_| ()) }
+    })
 }
 
 fn reload_keys(app: &App) -> Result<(), UseCaseError> {

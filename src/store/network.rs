@@ -62,6 +62,7 @@ pub(super) fn load(conn: &mut AnyConnection, version: i64, zone: chrono_tz::Tz) 
         collections: load_collections(conn)?,
         memberships: load_memberships(conn)?,
         rules,
+        sending: super::sending::load(conn)?,
     };
     Network::build(parts).map_err(|error| StoreError::Corrupt(error.to_string()))
 }

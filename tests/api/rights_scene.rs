@@ -43,6 +43,8 @@ pub struct Things {
     pub item: i64,
     pub loan: i64,
     pub hold: i64,
+    /// To be fetched from a shelf here.
+    pub pull: i64,
     /// On its way here.
     pub transit: i64,
     pub shelf_barcode: String,
@@ -127,6 +129,7 @@ fn things(app: &TestApp, place: Place) -> Things {
     app.post(&desk, "/api/v1/check-outs", &out).expect(201);
     let hold = json!({"bib_id": wanted, "pickup_unit_code": code, "card_number": card});
     let hold = app.post(&desk, "/api/v1/holds", &hold).expect(201).body["hold"]["id"].clone();
+    let pull = pull_at(app, code);
     let (_, shelf_barcode) = app.item(app.bib("红楼梦", None), code, &json!({}));
     Things {
         unit_code: code.to_owned(),
@@ -138,6 +141,7 @@ fn things(app: &TestApp, place: Place) -> Things {
         item,
         loan: lent.body["loan"]["id"].as_i64().expect("an id"),
         hold: hold.as_i64().expect("an id"),
+        pull,
         transit: transit_to(app, place),
         shelf_barcode,
     }
@@ -147,6 +151,22 @@ fn member(app: &TestApp, role: &str, code: &str) -> i64 {
     let body = json!({"username": format!("works.{}", app.next()), "name": "王老师", "password": PASSWORD,
         "roles": [{"role": role, "unit_code": code}]});
     app.post(&app.root_token(), "/api/v1/staff", &body).expect(201).id()
+}
+
+/// A reader of the place waits at home for what stands on a shelf there.
+fn pull_at(app: &TestApp, code: &str) -> i64 {
+    let (_, card) = app.reader("adult", code);
+    let bib = app.bib("镜花缘", None);
+    app.item(bib, code, &json!({}));
+    let hold = json!({"bib_id": bib, "pickup_unit_code": code});
+    app.post(&app.reader_token(&card), "/api/v1/holds", &hold).expect(201);
+    let path = format!("/api/v1/units/{code}/pulls");
+    let pulls = app.get(&app.root_token(), &path).expect(200).body["items"].clone();
+    let last = pulls
+        .as_array()
+        .and_then(|pulls| pulls.last())
+        .expect("it is to be fetched");
+    last["id"].as_i64().expect("an id")
 }
 
 /// Something of this place is given back at another.

@@ -2,6 +2,7 @@
 
 mod decide;
 mod generate;
+mod holds;
 mod outcomes;
 mod refusals;
 mod scene;
