@@ -147,7 +147,7 @@ fn a_unit_that_refuses_is_followed_by_the_next(app: &TestApp) {
     let path = format!("/api/v1/pulls/{ended}/refusal");
     let desk = app.staff("librarian", "M1");
     app.post(&desk, &path, &json!({"reason": "other"}))
-        .expect_problem(409, "conflicting_state");
+        .expect_problem(409, "wrong_state");
     app.post(&desk, &path, &json!({"reason": "lazy"}))
         .expect_fields(400, &["reason"]);
     check(app);
@@ -177,14 +177,9 @@ fn a_reader_at_the_desk_may_take_a_copy_and_another_unit_is_asked(app: &TestApp)
     let (_, id) = wait(app, &place);
     let (_, walk_in) = app.reader("adult", "M1");
     let desk = app.staff("librarian", "M1");
-    let mut out = json!({"item_barcode": place.copies[1].1, "card_number": walk_in});
-    let refused = app
-        .post(&desk, "/api/v1/check-outs", &out)
-        .expect_problem(409, "refused")
-        .body;
-    assert_eq!(refused["refusals"][0]["code"], "wanted_by_others");
-    out["overrides"] = json!({"codes": ["wanted_by_others"], "reason": "stands in front of me"});
-    app.post(&desk, "/api/v1/check-outs", &out).expect(201);
+    let out = json!({"item_barcode": place.copies[1].1, "card_number": walk_in});
+    let lent = app.post(&desk, "/api/v1/check-outs", &out).expect(201).body;
+    assert_eq!(lent["notices"][0]["code"], "others_waiting");
     assert_eq!(asked(app), NOBODY, "nobody looks for what is gone");
     assert_eq!(pass(app), (1, 1));
     assert_eq!(asked(app), [vec![], vec![], vec![id]]);
@@ -236,6 +231,7 @@ fn units_say_what_they_send(app: &TestApp) {
     assert_eq!(asked(app), [vec![second], vec![], vec![first]]);
     app.clock.set("2026-03-05T04:00:00Z".parse().expect("a moment"));
     assert_eq!(pass(app), (1, 0), "another day");
+    let root = app.root_token();
     assert_eq!(asked(app), [vec![second], vec![], vec![first, third]]);
     for (body, field) in [
         (json!({"sends": true, "answer_days": 0}), "answer_days"),
