@@ -68,7 +68,12 @@ async fn measure(engine: Engine) {
 /// Rows in the likeness of one that is there.
 fn make_copies(world: &World) {
     let mut outside = world.db.outside();
-    let numbers = |n: usize| format!("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {})", n - 1);
+    let numbers = |n: usize| {
+        format!(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {})",
+            n - 1
+        )
+    };
     let item = "bib_id, owner_unit_id, home_unit_id, current_unit_id, item_type_id, status, not_for_loan, for_children, \
                 parts, last_event_at, created_at";
     outside.run(&format!(
@@ -103,7 +108,12 @@ async fn lend_all(world: &World) {
 
 fn make_holds(world: &World) {
     let mut outside = world.db.outside();
-    let numbers = |n: usize| format!("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {})", n - 1);
+    let numbers = |n: usize| {
+        format!(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {})",
+            n - 1
+        )
+    };
     let main = world.main;
     let reader = outside.number("SELECT reader_id AS n FROM cards WHERE number = 'R0'");
     let next = outside.number("SELECT reader_id AS n FROM cards WHERE number = 'R1'") - reader;

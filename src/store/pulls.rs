@@ -344,6 +344,16 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Forgets some pulls that ended before a moment; answers how many.
+    pub fn forget_pulls(&mut self, ended_before: DateTime<Utc>, at_most: i64) -> Result<usize, StoreError> {
+        let ids: Vec<i64> = pulls::table
+            .filter(pulls::closed_at.lt(ended_before.timestamp_millis()))
+            .limit(at_most)
+            .select(pulls::id)
+            .load(self.conn)?;
+        Ok(diesel::delete(pulls::table.filter(pulls::id.eq_any(ids))).execute(self.conn)?)
+    }
+
     /// Closes a pull that the unit refused.
     pub fn refuse_pull(
         &mut self,

@@ -30,6 +30,7 @@ pub struct ShelfClearing {
     pub since: DateTime<Utc>,
     /// `check_in`: the next reader picks it up here and gets a number when it is checked in; `crate`: it goes to `to_unit_code`;
     /// `shelf_here`: it goes back to the open shelf; `exception`: staff must look at it.
+    #[schema(example = "check_in")]
     pub next_step: String,
     /// `crate`: where it goes.
     pub to_unit_code: Option<String>,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 
 use super::{Result, UseCaseError};
 use crate::domain::hold::CopyFacts;
@@ -25,6 +25,9 @@ const BIBS_AT_MOST: usize = 256;
 const PULLS_PER_CHUNK: i64 = 512;
 /// How long a transaction of a pass should take: others wait for it.
 const CHUNK_TIME: Duration = Duration::from_millis(8);
+/// How long a pull is kept after it ended.
+const PULLS_KEPT: TimeDelta = TimeDelta::days(90);
+const FORGOTTEN_AT_ONCE: i64 = 200;
 /// Units whose open pulls are counted for one bib; beyond them the load is not compared.
 const UNITS_COMPARED: usize = 32;
 
@@ -59,7 +62,7 @@ pub async fn target_holds(store: &Arc<Store>) -> Result<Targeted> {
                 Ok(tx.bibs_to_target(today, after.get(), i64::try_from(BIBS_AT_MOST).unwrap_or(1))?)
             })
             .await?;
-        let Some(last) = page.last() else { return Ok(done) };
+        let Some(last) = page.last() else { break };
         after = *last;
         let mut rest = page.as_slice();
         while !rest.is_empty() {
@@ -74,6 +77,20 @@ pub async fn target_holds(store: &Arc<Store>) -> Result<Targeted> {
                 .longest_us
                 .max(u64::try_from(chunk.took.as_micros()).unwrap_or(u64::MAX));
             size = next_size(size, bibs.len(), chunk.took);
+        }
+    }
+    forget(store).await?;
+    Ok(done)
+}
+
+/// Forgets pulls that ended long ago: from then on a unit may be asked again for the same hold.
+async fn forget(store: &Arc<Store>) -> Result<()> {
+    loop {
+        let forgotten = store
+            .write(move |tx| -> Result<_> { Ok(tx.forget_pulls(tx.now() - PULLS_KEPT, FORGOTTEN_AT_ONCE)?) })
+            .await?;
+        if forgotten == 0 {
+            return Ok(());
         }
     }
 }

@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use tongjie::domain::barcode::{Barcode, CardNumber};
 use tongjie::domain::ids::{BibId, HoldId};
+use tongjie::domain::suspend_hold::Sleep;
 use tongjie::store::StoreError;
 use tongjie::usecase::cancel_hold::{CancelHold, cancel_hold};
 use tongjie::usecase::check::check;
 use tongjie::usecase::check_in::{CheckIn, check_in};
 use tongjie::usecase::expire_holds::expire_holds;
+use tongjie::usecase::get_hold::list_bib_holds;
+use tongjie::usecase::page::PageRequest;
 use tongjie::usecase::place_hold::{PlaceHold, place_hold};
 use tongjie::usecase::progress::Silent;
 use tongjie::usecase::pulls::{PullRefusal, RefusePull, refuse_pull};
 use tongjie::usecase::record::Consent;
 use tongjie::usecase::reorder_hold::{ReorderHold, reorder_hold};
+use tongjie::usecase::suspend_hold::{SuspendHold, suspend_hold};
 use tongjie::usecase::target_holds::target_holds;
 use tongjie::usecase::view::CheckInOutcome;
 use tongjie::usecase::{Caller, UseCaseError};
@@ -41,11 +45,11 @@ async fn bib_of_first(world: &World) -> BibId {
     world.store.write(find).await.expect("found")
 }
 
-/// A reader waits; a copy on the shelf in front of it does not matter here.
+/// A reader waits; a copy on the shelf in front of it or at home does not matter here.
 async fn wait(world: &World, bib: BibId, card: &str) -> HoldId {
     let consent = Consent {
         overrides: tongjie::domain::act::Overrides {
-            codes: [tongjie::domain::refusal::Code::CopyOnShelfHere].into(),
+            codes: tongjie::domain::refusal::Code::ALL.iter().copied().collect(),
             reason: "for tomorrow".to_owned(),
         },
         ..Consent::default()
@@ -283,4 +287,120 @@ async fn disturb(world: &World, caller: &Caller, n: usize, hold: HoldId) {
     };
     // Captured meanwhile.
     assert!(matches!(done, Ok(()) | Err(UseCaseError::Refused(_))), "{done:?}");
+}
+
+/// A small generator of its own: the same sequences on both engines and in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((self.0 >> 33) % sides as u64).expect("small")
+    }
+}
+
+async fn sleep(world: &World, hold: HoldId, sleep: Sleep) {
+    let command = SuspendHold {
+        hold,
+        sleep,
+        consent: Consent::default(),
+    };
+    let done = suspend_hold(&world.store, &world.librarian(), command, None).await;
+    done.expect("it waits");
+}
+
+async fn move_to(world: &World, hold: HoldId, place: usize) {
+    let command = ReorderHold {
+        hold,
+        place: u32::try_from(place).expect("small"),
+        reason: "why not".to_owned(),
+    };
+    let done = reorder_hold(&world.store, &world.librarian(), command, None).await;
+    let at = done.expect("it waits").value.hold.position;
+    assert_eq!(at, Some(i64::try_from(place).expect("small")));
+}
+
+/// Places 1..n as everybody sees them, against a plain list that is changed in the same way.
+#[tokio::test(flavor = "multi_thread")]
+async fn places_run_without_gaps_after_any_sequence_of_changes() {
+    const READERS: usize = 14;
+    for (engine, seed) in Engine::all()
+        .into_iter()
+        .flat_map(|engine| [(engine, 3), (engine, 2_026)])
+    {
+        let world = Arc::new(World::new(engine, 1, READERS + 1).await);
+        let bib = bib_of_first(&world).await;
+        world.lend("I0", &format!("R{READERS}"), None).await.expect("lent");
+        let mut dice = Dice(seed);
+        // Reader, hold, awake; and who has no hold.
+        let mut queue: Vec<(usize, HoldId, bool)> = Vec::new();
+        let mut idle: Vec<usize> = (0..READERS).collect();
+        for _ in 0..80 {
+            let at = dice.roll(queue.len().max(1));
+            match dice.roll(6) {
+                0 | 1 if !idle.is_empty() => {
+                    let reader = idle.swap_remove(dice.roll(idle.len()));
+                    queue.push((reader, wait(&world, bib, &format!("R{reader}")).await, true));
+                }
+                2 if at < queue.len() => {
+                    let (reader, hold, _) = queue.remove(at);
+                    cancel(&world, hold).await.expect("it was open");
+                    idle.push(reader);
+                }
+                3 if at < queue.len() => {
+                    queue[at].2 = !queue[at].2;
+                    let how = if queue[at].2 {
+                        Sleep::NotAtAll
+                    } else {
+                        Sleep::UntilResumed
+                    };
+                    sleep(&world, queue[at].1, how).await;
+                }
+                4 if at < queue.len() => {
+                    let moved = queue.remove(at);
+                    let to = dice.roll(queue.len() + 1);
+                    queue.insert(to, moved);
+                    move_to(&world, moved.1, to + 1).await;
+                }
+                5 => {
+                    let next = scan(&world, "I0").await.expect("taken in").next_step.hold_id;
+                    let first = queue.iter().position(|(_, _, awake)| *awake);
+                    assert_eq!(
+                        next,
+                        first.map(|at| queue[at].1.get()),
+                        "{engine:?}: the first who is awake"
+                    );
+                    if let Some(at) = first {
+                        let (reader, _, _) = queue.remove(at);
+                        world.lend("I0", &format!("R{reader}"), None).await.expect("its reader");
+                        idle.push(reader);
+                    } else {
+                        world
+                            .lend("I0", &format!("R{READERS}"), None)
+                            .await
+                            .expect("nobody waits");
+                    }
+                }
+                _ => {}
+            }
+            let page = PageRequest {
+                after: None,
+                limit: 100,
+            };
+            let listed = list_bib_holds(&world.store, &world.librarian(), bib, page)
+                .await
+                .expect("read");
+            let seen: Vec<_> = listed.items.iter().map(|hold| (hold.id, hold.position)).collect();
+            let expected: Vec<_> = queue
+                .iter()
+                .zip(1..)
+                .map(|((_, hold, _), at)| (hold.get(), Some(at)))
+                .collect();
+            assert_eq!(seen, expected, "{engine:?}");
+        }
+        is_sound(&world).await;
+    }
 }

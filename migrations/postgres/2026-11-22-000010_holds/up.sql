@@ -44,6 +44,8 @@ CREATE UNIQUE INDEX pulls_one_open_per_item ON pulls (item_id) WHERE closed_at I
 CREATE INDEX pulls_of_unit ON pulls (unit_id, id) WHERE closed_at IS NULL;
 CREATE INDEX pulls_of_bib ON pulls (bib_id, answer_by) WHERE closed_at IS NULL;
 CREATE INDEX pulls_of_hold ON pulls (hold_id);
+CREATE INDEX pulls_of_item ON pulls (item_id);
+CREATE INDEX pulls_ended ON pulls (closed_at) WHERE closed_at IS NOT NULL;
 CREATE INDEX pulls_asked_on ON pulls (unit_id, asked_on);
 
 -- What a unit sends, for itself and everything below that says nothing of its own.
