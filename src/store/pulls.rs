@@ -80,7 +80,7 @@ struct Id {
     id: i64,
 }
 
-/// How many pulls one statement closes or opens at most.
+/// Pulls by unit.
 pub type Counts = HashMap<UnitId, u32>;
 
 impl ReadTx<'_> {
