@@ -5,7 +5,7 @@
 #   scripts/bench.sh            # about three minutes after the build; BENCH_SECONDS=3 for a quick look
 #
 # The last line is for scripts:
-#   sqlite_ratio=… postgres_ratio=… checkout_p95_ms=… import_per_s=… rss_mib=…
+#   sqlite_ratio=… postgres_ratio=… checkout_p95_ms=… import_per_s=… rss_mib=… holds_capture_ratio=… holds_pass_s=… holds_wait_ms=…
 # The ratios are operations a second over pgbench's transactions a second. Any failed request, and anything that
 # `tongjie check` finds afterwards, fails the run.
 set -euo pipefail
@@ -144,11 +144,19 @@ owner=$(grep -o '"unit_code" *: *"[^"]*"' "$TONGJIE__DATA__DIR/demo-accounts.jso
 export TONGJIE__DATABASE__URL=postgres://postgres@${POSTGRES_SOCKET//\//%2F}:$POSTGRES_PORT/tongjie
 measure postgres
 
+say "holds: 100,000 open ones, one bib with 500"
+TMPDIR=$work TONGJIE_TEST_POSTGRES=postgres://postgres@${POSTGRES_SOCKET//\//%2F}:$POSTGRES_PORT/postgres \
+    cargo bench --locked --bench holds </dev/null | tee "$work/holds.txt"
+# holds KEY: what the benchmark of holds printed under it.
+holds() { grep -o "\b$1=[0-9.]*" "$work/holds.txt" | cut -d = -f 2; }
+
 sqlite=$(json "$work/sqlite-mix.json" throughput_per_s)
 postgres=$(json "$work/postgres-mix.json" throughput_per_s)
 say "result"
 echo "pgbench_tps=$tpcb sqlite_per_s=$sqlite postgres_per_s=$postgres"
 echo "sqlite_start_ms=$sqlite_start_ms postgres_start_ms=$start_ms postgres_rss_mib=$rss_mib"
+echo "postgres_holds_capture_ratio=$(holds postgres_capture_ratio) postgres_holds_pass_s=$(holds postgres_pass_s)" \
+    "postgres_holds_wait_ms=$(holds postgres_wait_ms)"
 echo "postgres_checkout_p95_ms=$(json "$work/postgres-latency.json" check_out_p95_ms)"
 for engine in sqlite postgres; do
     echo "${engine}_history_ratio=$(json "$work/$engine-history.json" history_ratio_median)" \
@@ -156,4 +164,5 @@ for engine in sqlite postgres; do
 done
 echo "sqlite_ratio=$(ratio "$sqlite" "$tpcb") postgres_ratio=$(ratio "$postgres" "$tpcb")" \
     "checkout_p95_ms=$(json "$work/sqlite-latency.json" check_out_p95_ms)" \
-    "import_per_s=$(json "$work/import.json" records_per_second) rss_mib=$sqlite_rss_mib"
+    "import_per_s=$(json "$work/import.json" records_per_second) rss_mib=$sqlite_rss_mib" \
+    "holds_capture_ratio=$(holds sqlite_capture_ratio) holds_pass_s=$(holds sqlite_pass_s) holds_wait_ms=$(holds sqlite_wait_ms)"

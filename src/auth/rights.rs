@@ -86,9 +86,9 @@ pub struct Grant {
 /// One kind of thing to be done. Several operations may need the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Right {
-    /// listUnits, getUnit, listCollections, listItemTypes, listReaderCategories
+    /// listUnits, getUnit, getUnitSending, listTransportCosts, listCollections, listItemTypes, listReaderCategories
     ReadUnits,
-    /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
+    /// createUnit, updateUnit, setUnitSending, setTransportCost, setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
     /// setItemType, setReaderCategory
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
@@ -97,7 +97,7 @@ pub enum Right {
     RegisterReader,
     /// getReader
     ReadReader,
-    /// listReaderLoans, listReaderHolds: what a person reads is more private than that they are a reader.
+    /// listReaderLoans, listReaderHolds, getHold: what a person reads is more private than that they are a reader.
     ReadBorrowing,
     /// searchBibs, getBib, listBibItems, getItem; of staff also listBibVersions and getBibVersion, which say who changed a record
     ReadCatalogue,
@@ -111,11 +111,12 @@ pub enum Right {
     Renew,
     /// voidLoan
     VoidLoan,
-    /// placeHold
+    /// placeHold, suspendHold, resumeHold, changeHoldPickup
     PlaceHold,
     /// cancelHold
     CancelHold,
-    /// listTransits, listIncoming, listShipments, getShipment, getShipmentLabel, getShipmentSlip, listRoutes, reportFlows, listTransfers, getTransfer
+    /// listTransits
+    ManageHolds,
     ReadTransits,
     /// receiveTransit, receiveShipment
     ReceiveTransit,
@@ -141,7 +142,7 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -156,6 +157,7 @@ impl Right {
         Self::VoidLoan,
         Self::PlaceHold,
         Self::CancelHold,
+        Self::ManageHolds,
         Self::ReadTransits,
         Self::ReceiveTransit,
         Self::OverrideRefusal,
@@ -192,6 +194,7 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::VoidLoan        => [Y, Y, Y, N, N, N, N, N],
         Right::PlaceHold       => [Y, Y, Y, N, N, N, N, N],
         Right::CancelHold      => [Y, Y, Y, N, N, N, N, N],
+        Right::ManageHolds     => [Y, Y, Y, N, N, N, N, N],
         Right::ReadTransits    => [Y, Y, Y, N, Y, N, Y, Y],
         Right::ReceiveTransit  => [Y, Y, Y, N, Y, N, N, N],
         Right::OverrideRefusal => [Y, Y, Y, N, N, N, N, N],
@@ -226,6 +229,7 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::CheckOut
         | Right::CheckIn
         | Right::VoidLoan
+        | Right::ManageHolds
         | Right::ReadTransits
         | Right::ReceiveTransit
         | Right::OverrideRefusal
@@ -254,6 +258,7 @@ pub const fn device_may(right: Right) -> bool {
         | Right::ManageItems
         | Right::PlaceHold
         | Right::CancelHold
+        | Right::ManageHolds
         | Right::ReadTransits
         | Right::ReceiveTransit
         | Right::OverrideRefusal
@@ -306,6 +311,7 @@ Renew                x            x         x          -       -       -       -
 VoidLoan             x            x         x          -       -       -       -         - |      -      x
 PlaceHold            x            x         x          -       -       -       -         - |      x      -
 CancelHold           x            x         x          -       -       -       -         - |      x      -
+ManageHolds          x            x         x          -       -       -       -         - |      -      -
 ReadTransits         x            x         x          -       x       -       x         x |      -      -
 ReceiveTransit       x            x         x          -       x       -       -         - |      -      -
 OverrideRefusal      x            x         x          -       -       -       -         - |      -      -

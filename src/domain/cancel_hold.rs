@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::act::{Act, Findings, Passed};
 use super::hold::{HoldCandidate, HoldFacts, HoldStatus};
 use super::ids::{HoldId, ItemId, ReaderId, TransitId, UnitId};
-use super::item::{ItemFacts, ItemStatus};
+use super::item::{ItemFacts, ItemStatus, Unscanned};
 use super::network::Network;
 use super::refusal::{Code, Refusals, Verb};
 use super::route::{Capture, NextStep, Waiting, route};
@@ -24,8 +24,6 @@ pub struct Facts<'a> {
     pub item: Option<&'a ItemFacts>,
     /// The next waiting hold that item may fill.
     pub next_hold: Option<&'a HoldCandidate>,
-    /// The number the hold shelf of the item's current unit would give next.
-    pub next_shelf_number: u32,
 }
 
 /// What the store does.
@@ -48,6 +46,8 @@ pub struct ItemMoves {
     pub next_step: NextStep,
     pub item_status: ItemStatus,
     pub current: UnitId,
+    /// Where it stands until somebody has seen to it.
+    pub leaves: Unscanned,
 }
 
 /// Decides a cancellation.
@@ -64,7 +64,7 @@ pub struct ItemMoves {
 /// let (act, hold) = (world.at_desk(), world.hold());
 /// let facts = Facts {
 ///     act: &act, network: &world.network, hold: Some(&hold), by_reader: Some(hold.reader), item: None,
-///     next_hold: None, next_shelf_number: 1,
+///     next_hold: None,
 /// };
 /// assert_eq!(decide(&facts, world.now)?.hold, hold.id);
 /// let filled = HoldFacts { status: HoldStatus::Filled, ..hold.clone() };
@@ -104,7 +104,8 @@ fn item_moves_on(facts: &Facts<'_>, item: &ItemFacts, now: DateTime<Utc>) -> Opt
     }
     let waiting = Waiting {
         next_hold: facts.next_hold,
-        next_shelf_number: facts.next_shelf_number,
+        next_shelf_number: 0,
+        scanned: false,
         now,
     };
     let routed = route(facts.network, item, None, item.current, &waiting);
@@ -115,5 +116,14 @@ fn item_moves_on(facts: &Facts<'_>, item: &ItemFacts, now: DateTime<Utc>) -> Opt
         next_step: routed.next_step,
         item_status: routed.status,
         current: item.current,
+        leaves: stands_at(item),
     })
+}
+
+/// The number on the hold shelf at which a copy stands, if it stands there.
+pub(super) fn stands_at(item: &ItemFacts) -> Unscanned {
+    let number = item.captured_for.as_ref().and_then(|hold| hold.shelf_number);
+    Unscanned {
+        number: number.or(item.unscanned.and_then(|left| left.number)),
+    }
 }

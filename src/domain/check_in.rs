@@ -249,7 +249,12 @@ fn is_scanned_again(facts: &Facts<'_>, now: DateTime<Utc>) -> bool {
         item.status,
         ItemStatus::OnShelf | ItemStatus::OnHoldShelf | ItemStatus::AwaitingDispatch
     );
-    facts.loan.is_none() && settled && item.current == facts.act.unit && (0..=REPEAT_WINDOW_SECONDS).contains(&seconds)
+    let confirmed = item.unscanned.is_none();
+    facts.loan.is_none()
+        && confirmed
+        && settled
+        && item.current == facts.act.unit
+        && (0..=REPEAT_WINDOW_SECONDS).contains(&seconds)
 }
 
 /// The item is already where the routing puts it.
@@ -264,7 +269,9 @@ fn changes_nothing(facts: &Facts<'_>, routed: &Routed, transit: TransitEffect) -
 fn is_local_use(facts: &Facts<'_>) -> bool {
     let item = facts.item;
     let free = item.transit.is_none() && item.captured_for.is_none() && facts.loan.is_none();
-    free && item.status == ItemStatus::OnShelf && item.current == facts.act.unit
+    // Fetched or put back by staff, not read by anybody.
+    let handled = item.unscanned.is_some() || facts.next_hold.is_some_and(|next| next.pulled);
+    free && !handled && item.status == ItemStatus::OnShelf && item.current == facts.act.unit
 }
 
 /// The one next step. `refused`: what an unattended channel would have refused.
@@ -282,6 +289,7 @@ fn next(facts: &Facts<'_>, refused: &[Code], now: DateTime<Utc>) -> Routed {
     let waiting = Waiting {
         next_hold: facts.next_hold,
         next_shelf_number: facts.next_shelf_number,
+        scanned: true,
         now,
     };
     route(

@@ -246,7 +246,8 @@ fn judge_keepers(found: &mut Findings, facts: &Facts<'_>) {
         Some(hold) if hold.reader == reader.id => {}
         Some(hold) if item.status == ItemStatus::OnHoldShelf => {
             let refusal = found.add(Code::HeldOnShelfForOther);
-            if let Some(number) = hold.shelf_number {
+            let left = item.unscanned.and_then(|left| left.number);
+            if let Some(number) = hold.shelf_number.or(left) {
                 refusal.with("number", number);
             }
         }

@@ -50,6 +50,16 @@ coded! {
     HoldFilled = "hold_filled",
     HoldCancelled = "hold_cancelled",
     HoldExpired = "hold_expired",
+    /// The copy stands at its number on the hold shelf of the pickup unit: the reader may be told.
+    HoldReady = "hold_ready",
+    HoldSuspended = "hold_suspended",
+    HoldResumed = "hold_resumed",
+    /// Another pickup unit.
+    HoldRedirected = "hold_redirected",
+    /// Staff gave it another place in the queue.
+    HoldReordered = "hold_reordered",
+    /// A unit will not or cannot fetch a copy from its shelf.
+    PullRefused = "pull_refused",
     TransitOpened = "transit_opened",
     TransitReceived = "transit_received",
     /// Turned up where it was not expected, or is no longer needed.

@@ -13,6 +13,7 @@ use super::loan::OpenLoan;
 use super::network::{Category, Network, NetworkParts};
 use super::reader::{CardFacts, CardStatus, Channel, CreditBand, LoanOfReader, ReaderFacts, ReaderStatus};
 use super::rules_toml::{CN_CITY_DEFAULT, CodeBook, Preset};
+use super::sending::Sending;
 use super::unit::{Unit, UnitKind};
 
 /// The root.
@@ -75,6 +76,7 @@ pub fn parts() -> NetworkParts {
         rules,
         rules_first: true,
         rules_until: None,
+        sending: Sending::default(),
     }
 }
 
@@ -271,6 +273,8 @@ impl World {
             alert_note: None,
             parts: 1,
             clc_class: None,
+            volume: None,
+            unscanned: None,
             last_event_at: self.now - Days::new(60),
             open_loan: None,
             captured_for: None,

@@ -10,6 +10,7 @@ use super::item::{ItemFacts, ItemStatus};
 use super::network::Network;
 use super::policy::Situation;
 use super::reader::{Channel, CreditBand};
+use super::volume::Volume;
 
 /// Waiting holds of a bib that are counted before a decision. More of them say nothing more, and counting them all would keep
 /// every other write waiting.
@@ -21,6 +22,8 @@ pub const QUEUE_COUNTED: u16 = 100;
 pub enum Target {
     /// Any copy of the bib.
     Bib(BibId),
+    /// Any copy of this volume of the bib.
+    Volume(BibId, Volume),
     /// This copy.
     Item(ItemId),
 }
@@ -30,7 +33,24 @@ impl Target {
     pub const fn kind_code(self) -> &'static str {
         match self {
             Self::Bib(_) => "bib",
+            Self::Volume(..) => "volume",
             Self::Item(_) => "item",
+        }
+    }
+
+    /// The only copy that will do.
+    pub const fn item(self) -> Option<ItemId> {
+        match self {
+            Self::Item(item) => Some(item),
+            Self::Bib(_) | Self::Volume(..) => None,
+        }
+    }
+
+    /// The only volume that will do.
+    pub const fn volume(self) -> Option<Volume> {
+        match self {
+            Self::Volume(_, volume) => Some(volume),
+            Self::Bib(_) | Self::Item(_) => None,
         }
     }
 }
@@ -99,6 +119,8 @@ pub struct HoldCandidate {
     pub id: HoldId,
     pub reader: ReaderId,
     pub wish: Wish,
+    /// This very copy was to be fetched from the shelf for it.
+    pub pulled: bool,
 }
 
 /// One hold, read under the lock of its bib.
@@ -116,6 +138,7 @@ pub struct HoldFacts {
 pub struct CopyFacts {
     pub item: ItemId,
     pub bib: BibId,
+    pub volume: Option<Volume>,
     pub owner: UnitId,
     pub home: UnitId,
     pub current: UnitId,
@@ -134,6 +157,7 @@ impl CopyFacts {
         Self {
             item: item.id,
             bib: item.bib_id,
+            volume: item.volume,
             owner: item.owner,
             home: item.home,
             current: item.current,
@@ -204,6 +228,7 @@ pub(super) fn pickup_channel(network: &Network, pickup: UnitId) -> Channel {
 pub fn may_fill(network: &Network, copy: &CopyFacts, wish: &Wish, day: NaiveDate) -> Result<(), Unfit> {
     let aimed = match wish.target {
         Target::Bib(bib) => bib == copy.bib,
+        Target::Volume(bib, volume) => bib == copy.bib && copy.volume == Some(volume),
         Target::Item(item) => item == copy.item,
     };
     if !aimed {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, LoanId, ReaderId, TransitId, UnitId};
 use super::reader::CreditBand;
 use super::transit::TransitStatus;
+use super::volume::Volume;
 
 /// Where an item is in its life; every item is counted in exactly one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -111,6 +112,10 @@ pub struct ItemFacts {
     /// Loose parts to count (discs, maps); 1 means the item alone.
     pub parts: u16,
     pub clc_class: Option<String>,
+    /// Which volume or issue it is.
+    pub volume: Option<Volume>,
+    /// What was decided about it without a scan: staff have yet to take it where it belongs.
+    pub unscanned: Option<Unscanned>,
     /// When the last event of this item happened: no later act may be dated before it.
     pub last_event_at: DateTime<Utc>,
     /// The open loan, if any, whatever the status says.
@@ -139,6 +144,13 @@ impl ItemFacts {
         let lent = matches!(self.status, ItemStatus::OnLoan | ItemStatus::ClaimedReturned);
         self.status != ItemStatus::NeedsAttention && lent != self.open_loan.is_some()
     }
+}
+
+/// A copy that goes elsewhere than where it lies; the next scan confirms that somebody has seen to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unscanned {
+    /// The number on the hold shelf at which it still stands.
+    pub number: Option<u32>,
 }
 
 /// The open loan seen from its item.

@@ -18,6 +18,7 @@ use super::membership::{Joined, Membership, Memberships};
 use super::own_rules::OwnTerms;
 use super::policy::{Resolved, RuleSet, Rules, Situation, TermsRow};
 use super::rules_check::{self, RuleError};
+use super::sending::Sending;
 use super::unit::{Unit, UnitTree, UnitTreeError};
 
 /// One reader category.
@@ -65,6 +66,8 @@ pub struct NetworkParts {
     pub rules_first: bool,
     /// When other rules take their place, as far as is known.
     pub rules_until: Option<DateTime<Utc>>,
+    /// What units send, and the costs of transport.
+    pub sending: Sending,
 }
 
 /// Why rows are not a network.
@@ -115,6 +118,7 @@ pub struct Network {
     rules: Rules,
     rules_first: bool,
     rules_until: Option<DateTime<Utc>>,
+    sending: Sending,
 }
 
 impl Network {
@@ -148,6 +152,7 @@ impl Network {
             rules,
             rules_first: parts.rules_first,
             rules_until: parts.rules_until,
+            sending: parts.sending,
         })
     }
 
@@ -174,6 +179,11 @@ impl Network {
     /// All item types.
     pub const fn item_types(&self) -> &ItemTypes {
         &self.item_types
+    }
+
+    /// What units send, and the costs of transport.
+    pub const fn sending(&self) -> &Sending {
+        &self.sending
     }
 
     /// One category.

@@ -13,6 +13,7 @@ use super::network::Network;
 use super::policy::Situation;
 use super::reader::{Channel, ReaderFacts};
 use super::refusal::{Code, Refusals, Verb};
+use super::volume::Volume;
 
 /// Everything the decision reads.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,8 @@ pub struct Facts<'a> {
     pub bib: BibId,
     /// The chosen copy, or `None` for any copy of the bib.
     pub item: Option<ItemId>,
+    /// The chosen volume, where any copy of it will do.
+    pub volume: Option<Volume>,
     /// All copies of the bib.
     pub copies: &'a [CopyFacts],
     pub pickup: UnitId,
@@ -78,7 +81,7 @@ pub struct Plan {
 /// let copies = [CopyFacts::of(&world.item_on_loan(&loan))];
 /// let reader = ReaderFacts { open_holds: 2, ..world.reader() };
 /// let facts = Facts {
-///     act: &act, network: &world.network, reader: &reader, bib: copies[0].bib, item: None, copies: &copies,
+///     act: &act, network: &world.network, reader: &reader, bib: copies[0].bib, item: None, volume: None, copies: &copies,
 ///     pickup: act.unit, existing: Existing::default(), holds_today: 0, queue_length: 4,
 ///     not_before: None, wanted_until: None,
 /// };
@@ -95,7 +98,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     } = *facts;
     let mut found = Findings::new(Verb::PlaceHold, act.channel);
     judge_account(&mut found, network, reader, now);
-    judge_pickup(&mut found, facts);
+    judge_pickup(&mut found, network, facts.pickup, reader.child);
     judge_dates(&mut found, facts, now);
     judge_existing(&mut found, facts);
     let best = judge_copies(&mut found, facts, now);
@@ -132,7 +135,11 @@ const LIMITS: [LimitKind; 5] = [
 ];
 
 fn target(facts: &Facts<'_>) -> Target {
-    facts.item.map_or(Target::Bib(facts.bib), Target::Item)
+    match (facts.item, facts.volume) {
+        (Some(item), _) => Target::Item(item),
+        (None, Some(volume)) => Target::Volume(facts.bib, volume),
+        (None, None) => Target::Bib(facts.bib),
+    }
 }
 
 fn wish(facts: &Facts<'_>) -> Wish {
@@ -163,10 +170,11 @@ fn situation(facts: &Facts<'_>, best: Option<&CopyFacts>) -> Situation {
     }
 }
 
-fn judge_pickup(found: &mut Findings, facts: &Facts<'_>) {
-    match facts.network.unit(facts.pickup) {
+/// Whether a hold may be picked up at a unit, by a reader with a child's card or without.
+pub(super) fn judge_pickup(found: &mut Findings, network: &Network, pickup: UnitId, child: bool) {
+    match network.unit(pickup) {
         None => {
-            found.add(Code::PickupUnknown).with("unit", facts.pickup.get());
+            found.add(Code::PickupUnknown).with("unit", pickup.get());
         }
         Some(unit) => {
             if !unit.active {
@@ -175,7 +183,7 @@ fn judge_pickup(found: &mut Findings, facts: &Facts<'_>) {
             if !unit.pickup_point {
                 found.add(Code::NotAPickupPoint).with("unit", unit.name.as_str());
             }
-            if facts.reader.child && unit.adult_only {
+            if child && unit.adult_only {
                 found.add(Code::AdultOnlyUnit).with("unit", unit.name.as_str());
             }
         }
@@ -210,7 +218,8 @@ fn judge_copies<'a>(found: &mut Findings, facts: &Facts<'a>, now: DateTime<Utc>)
     let (network, wish, today) = (facts.network, wish(facts), facts.network.local_day(now));
     let aimed = || {
         let of_bib = facts.copies.iter().filter(|copy| copy.bib == facts.bib);
-        of_bib.filter(|copy| facts.item.is_none_or(|item| copy.item == item))
+        let of_volume = of_bib.filter(|copy| facts.volume.is_none_or(|volume| copy.volume == Some(volume)));
+        of_volume.filter(|copy| facts.item.is_none_or(|item| copy.item == item))
     };
     let distance = |copy: &CopyFacts| network.units().distance(copy.current, facts.pickup);
     let far = |copy: &&CopyFacts| (distance(copy).unwrap_or(usize::MAX), copy.item);

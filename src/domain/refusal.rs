@@ -57,6 +57,7 @@ pub enum Verb {
     Renew,
     PlaceHold,
     CancelHold,
+    ChangeHold,
     VoidLoan,
     PackItem,
     HandOver,

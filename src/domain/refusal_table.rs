@@ -376,6 +376,9 @@ codes! {
     HoldOfAnother = "hold_of_another": B,
         "这不是您的预约", "请核对",
         "This is somebody else's hold", "Check the hold";
+    HoldAlreadyCaptured = "hold_already_captured": B,
+        "已有一册为此预约留出,不能暂停或调整次序", "可更改取书点,或取消预约",
+        "A copy is set aside for this hold already", "Change its pickup unit, or cancel it";
 
     // Void
     VoidTooLate = "void_too_late": O,

@@ -30,6 +30,8 @@ pub enum NextStep {
         reason: TransitReason,
         hold: Option<HoldId>,
     },
+    /// Take it from where it lies and check it in: the hold's pickup is here, and the scan gives it a number.
+    CheckIn { hold: HoldId },
     /// Put it aside; staff must look at it.
     Exception { reason: Code },
 }
@@ -57,6 +59,8 @@ pub(super) struct Routed {
 pub(super) struct Waiting<'a> {
     pub(super) next_hold: Option<&'a HoldCandidate>,
     pub(super) next_shelf_number: u32,
+    /// It is in somebody's hands now. Otherwise nothing is ready before it is.
+    pub(super) scanned: bool,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -174,6 +178,19 @@ fn to_hold(network: &Network, item: &ItemFacts, wanted: &Wanted, unit: UnitId, w
             next_step,
             status: ItemStatus::AwaitingDispatch,
             capture,
+        };
+    }
+    if !waiting.scanned {
+        let capture = Capture {
+            hold,
+            pickup,
+            shelf_number: None,
+            expires_on: None,
+        };
+        return Routed {
+            next_step: NextStep::CheckIn { hold },
+            status: ItemStatus::OnHoldShelf,
+            capture: Some(capture),
         };
     }
     let fresh = || {

@@ -36,6 +36,17 @@ pub static TERMS: &[Term] = &[
         r#""附光盘一张""#,
     ),
     term_of(
+        "answer_by",
+        "The last day on which the unit may answer, in the network's zone",
+        r#""2026-03-05""#,
+    ),
+    term_of(
+        "answer_days",
+        "Open days after the day of asking in which the unit answers",
+        "1",
+    ),
+    term_of("asked_at", "When the unit was asked (UTC)", r#""2026-03-04T04:00:00Z""#),
+    term_of(
         "audience",
         "Who the session is for: `staff`, `reader` or `device`",
         r#""staff""#,
@@ -110,6 +121,11 @@ pub static TERMS: &[Term] = &[
         "The record's own number, where it came from (MARC 001)",
         r#""012009000456""#,
     ),
+    term_of(
+        "cost",
+        "Cost of transport, without unit; ten is one step of the unit tree",
+        "15",
+    ),
     term_of("count", "What stands now", "3"),
     term_of(
         "count_in",
@@ -128,6 +144,7 @@ pub static TERMS: &[Term] = &[
         r#""B01""#,
     ),
     term_of("cursor", "`next_cursor` of the page before; opaque", r#""AAAAAAAABBI""#),
+    term_of("daily_cap", "Copies the unit may be asked for on one day", "30"),
     term_of("debt_fen", "What the reader owes, in fen", "150"),
     term_of(
         "decided_by",
@@ -146,6 +163,11 @@ pub static TERMS: &[Term] = &[
         r#""2026-04-03T15:59:59Z""#,
     ),
     term_of("except_item_types", "Never items of these types", r#"["av_audio"]"#),
+    term_of(
+        "effective_cost",
+        "What transport between just these two units costs now, without unit",
+        "15",
+    ),
     term_of("exception", "Code of what staff must look at", r#""missing_parts""#),
     term_of("expires_in", "Life of the access token in seconds", "900"),
     term_of(
@@ -299,6 +321,7 @@ pub static TERMS: &[Term] = &[
         r#""B01""#,
     ),
     term_of("pin", "A reader's PIN: at least 6 characters", r#""240117""#),
+    term_of("place", "Place in the queue, from 1", "1"),
     term_of("placed_at", "When it was placed (UTC)", r#""2026-03-04T04:00:00Z""#),
     term_of("position", "Place in the queue, from 1", "1"),
     term_of("price_fen", "Price in fen", "4500"),
@@ -363,7 +386,13 @@ pub static TERMS: &[Term] = &[
         r#""期刊借期改为 21 天""#,
     ),
     term_of("rules_version", "Version of the rules that decided", "1"),
+    term_of("said_by_unit_code", "Code of the unit that says so", r#""M01""#),
     term_of("secret", "A device's secret", r#""kiosk secret of 1042""#),
+    term_of(
+        "sends",
+        "It fetches copies from its shelves for readers elsewhere",
+        "true",
+    ),
     term_of(
         "shelf_location",
         "Where in the unit the item stands",
@@ -375,9 +404,11 @@ pub static TERMS: &[Term] = &[
         "The last day it waits on the hold shelf, in the network's zone",
         r#""2026-03-11""#,
     ),
+    term_of("since", "Since when (UTC)", r#""2026-03-04T04:00:00Z""#),
     term_of("slip", "Lines of a slip to print and put into the item", r#"["→ B01"]"#),
     term_of("status", "State of the thing", r#""open""#),
     term_of("subject_id", "Number of the member of staff, reader or device", "1005"),
+    term_of("suspended", "It sleeps until it is resumed", "false"),
     term_of("terms", "The terms of the row that wins", "null"),
     term_of("title", "Title of the bib", r#""红楼梦""#),
     term_of("title_zh", "The kind of problem, in Chinese", r#""按规则不能办理""#),
@@ -390,8 +421,10 @@ pub static TERMS: &[Term] = &[
         r#""/problems/refused""#,
     ),
     term_of("unit_code", "Code of the unit", r#""B01""#),
+    term_of("until", "Until this day of the network's zone", r#""2026-03-20""#),
     term_of("username", "Name to log in with", r#""b01.desk""#),
     term_of("version", "Version of a record, from 1", "2"),
+    term_of("volume", "Which volume or issue, as the spine says", r#""第2卷""#),
     term_of(
         "wanted_until",
         "The last day it is wanted, in the network's zone",

@@ -13,18 +13,26 @@ use crate::app::App;
 use crate::auth::KeyRingError;
 use crate::domain::schedule::{Job, OVERDUE_MARKING};
 use crate::usecase::UseCaseError;
+use crate::usecase::expire_holds::expire_holds;
 use crate::usecase::expire_keys::expire_keys;
 use crate::usecase::give_up_transits::give_up_transits;
 use crate::usecase::mark_overdue::MarkOverdue;
 use crate::usecase::run_job::{Pass, Ran, run_job};
 use crate::usecase::seal_events::seal_events;
 use crate::usecase::settle_transfer::carry_on_transfers;
+use crate::usecase::target_holds::target_holds;
 
 /// How often keys are expired: the visit keys of yesterday must not see much of today.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 /// How often journeys that do not arrive are given up: their days are counted from when they left.
 const DISTRIBUTION_INTERVAL: Duration = Duration::from_secs(15 * 60);
+
+/// How often holds whose time is over are ended: a day changes at midnight, and a node may have been down then.
+const HOLD_EXPIRY_INTERVAL: Duration = Duration::from_secs(10 * 60);
+
+/// How soon a copy is asked for elsewhere when it was lent over the counter or a unit did not answer.
+const TARGETING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How soon a rotated signing key is taken over.
 const KEYS_INTERVAL: Duration = Duration::from_secs(5);
@@ -61,6 +69,7 @@ impl Jobs {
                     .map(|_| ())
             }
         });
+        let (ended, targeted) = (hold_expiry(app, stopped.clone()), targeting(app, stopped.clone()));
         let expiring = Arc::clone(app);
         let expiry = every("expiry", EXPIRY_INTERVAL, stopped, move || {
             let app = Arc::clone(&expiring);
@@ -75,7 +84,7 @@ impl Jobs {
             let app = Arc::clone(&reloading);
             async move { reload_keys(&app) }
         });
-        let mut tasks = vec![sealer, expiry, keys, distribution];
+        let mut tasks = vec![sealer, expiry, keys, distribution, ended, targeted];
         tasks.extend(passes(app, &reload_stopped));
         Self { stop, tasks }
     }
@@ -125,6 +134,22 @@ fn node_name() -> String {
     let _ = getrandom::fill(&mut salt);
     let host = Some(host.trim()).filter(|host| !host.is_empty()).unwrap_or("node");
     format!("{host}-{}-{:04x}", std::process::id(), u16::from_be_bytes(salt))
+}
+
+fn hold_expiry(app: &Arc<App>, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+    let app = Arc::clone(app);
+    every("hold expiry", HOLD_EXPIRY_INTERVAL, stopped, move || {
+        let app = Arc::clone(&app);
+        async move { expire_holds(&app.store).await.map(|_| ()) }
+    })
+}
+
+fn targeting(app: &Arc<App>, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+    let app = Arc::clone(app);
+    every("targeting", TARGETING_INTERVAL, stopped, move || {
+        let app = Arc::clone(&app);
+        async move { target_holds(&app.store).await.map(|_| ()) }
+    })
 }
 
 fn reload_keys(app: &App) -> Result<(), UseCaseError> {

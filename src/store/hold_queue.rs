@@ -1,15 +1,16 @@
 //! The queue of a bib: who waits, in order, and which copy may serve whom.
-//! The rules of "may" are the domain's; the order is (priority, time, id).
+//! The rules of "may" are the domain's; the order is (priority, queue_rank, id).
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::error::StoreError;
-use super::items::parse_day;
+use super::holds::target_of;
+use super::items::{parse_day, volume_of};
 use super::readers::band_from_code;
 use super::schema::{holds, items, readers};
 use super::tx::{ReadTx, WriteTx};
-use crate::domain::hold::{CopyFacts, HoldCandidate, Target, Wish, may_fill};
+use crate::domain::hold::{CopyFacts, HoldCandidate, Wish, may_fill};
 use crate::domain::ids::{BibId, CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
@@ -17,16 +18,19 @@ use crate::domain::network::Network;
 /// Waiting holds read at a time while one is sought that a copy may fill.
 const QUEUE_PAGE: i64 = 50;
 
+/// A waiting hold with what decides about its reader.
 #[derive(Debug, Queryable)]
-struct WaitingRow {
-    id: i64,
+pub(super) struct WaitingRow {
+    pub(super) id: i64,
+    pub(super) bib: i64,
     item: Option<i64>,
     pickup: i64,
     priority: i32,
-    placed_at: i64,
+    queue_rank: i64,
+    volume: Option<String>,
     not_before: Option<String>,
     wanted_until: Option<String>,
-    reader: i64,
+    pub(super) reader: i64,
     category: i64,
     band: String,
     home: i64,
@@ -35,25 +39,91 @@ struct WaitingRow {
     barred: bool,
 }
 
-type CopyRow = (i64, i64, i64, i64, i64, String, bool, bool, Option<i32>);
+type CopyRow = (
+    i64,
+    i64,
+    Option<String>,
+    i64,
+    i64,
+    i64,
+    i64,
+    String,
+    bool,
+    bool,
+    Option<i32>,
+);
+
+macro_rules! waiting_columns {
+    () => {
+        (
+            holds::id,
+            holds::bib_id,
+            holds::item_id,
+            holds::pickup_unit_id,
+            holds::priority,
+            holds::queue_rank,
+            holds::volume,
+            holds::not_before,
+            holds::wanted_until,
+            readers::id,
+            readers::category_id,
+            readers::credit_band,
+            readers::home_unit_id,
+            readers::birth_date,
+            readers::status,
+            readers::barred,
+        )
+    };
+}
+pub(super) use waiting_columns;
+
+impl WaitingRow {
+    /// It is neither asleep nor past its last day, and its reader may borrow.
+    pub(super) fn is_served(&self, today: NaiveDate) -> Result<bool, StoreError> {
+        let awake = self.not_before.as_deref().map(parse_day).transpose()?;
+        let wanted = self.wanted_until.as_deref().map(parse_day).transpose()?;
+        let due = awake.is_none_or(|first| first <= today) && wanted.is_none_or(|last| last >= today);
+        Ok(due && self.status == "active" && !self.barred)
+    }
+
+    pub(super) fn wish(&self, network: &Network) -> Result<Wish, StoreError> {
+        let category = CategoryId::new(self.category);
+        Ok(Wish {
+            target: target_of(BibId::new(self.bib), self.item, self.volume.as_deref())?,
+            pickup: UnitId::new(self.pickup),
+            category,
+            band: band_from_code(&self.band)?,
+            child: network.category(category).is_some_and(|category| category.child),
+            reader_home: UnitId::new(self.home),
+            birth_date: self.birth_date.as_deref().map(parse_day).transpose()?,
+        })
+    }
+}
 
 impl ReadTx<'_> {
     /// What decides about every copy of a bib that is not withdrawn.
     pub fn copies_of_bib(&mut self, bib: BibId) -> Result<Vec<CopyFacts>, StoreError> {
-        let rows: Vec<(CopyRow, Option<i64>)> = items::table
+        self.copies_of_bibs(&[bib.get()], None)
+    }
+
+    /// The same of several bibs, by bib: all that are not withdrawn, or those in one status.
+    pub(super) fn copies_of_bibs(
+        &mut self,
+        bibs: &[i64],
+        status: Option<ItemStatus>,
+    ) -> Result<Vec<CopyFacts>, StoreError> {
+        let mut query = items::table
             .left_join(
                 holds::table.on(holds::captured_item_id
                     .eq(items::id.nullable())
                     .and(holds::closed_at.is_null())),
             )
-            .filter(
-                items::bib_id
-                    .eq(bib.get())
-                    .and(items::status.ne(ItemStatus::Withdrawn.code())),
-            )
+            .filter(items::bib_id.eq_any(bibs))
             .select((
                 (
                     items::id,
+                    items::bib_id,
+                    items::volume,
                     items::owner_unit_id,
                     items::home_unit_id,
                     items::current_unit_id,
@@ -65,29 +135,36 @@ impl ReadTx<'_> {
                 ),
                 holds::id.nullable(),
             ))
-            .order(items::id)
-            .load(self.conn)?;
+            .order((items::bib_id, items::id))
+            .into_boxed();
+        query = match status {
+            Some(status) => query.filter(items::status.eq(status.code())),
+            None => query.filter(items::status.ne(ItemStatus::Withdrawn.code())),
+        };
+        let rows: Vec<(CopyRow, Option<i64>)> = query.load(self.conn)?;
         rows.into_iter()
-            .map(
-                |((id, owner, home, current, item_type, status, not_for_loan, for_children, min_age), hold)| {
-                    Ok(CopyFacts {
-                        item: ItemId::new(id),
-                        bib,
-                        owner: UnitId::new(owner),
-                        home: UnitId::new(home),
-                        current: UnitId::new(current),
-                        item_type: ItemTypeId::new(item_type),
-                        status: ItemStatus::from_code(&status)
-                            .ok_or_else(|| StoreError::Corrupt(format!("item {id} has the unknown status {status}")))?,
-                        not_for_loan,
-                        for_children,
-                        min_age_years: min_age.and_then(|years| u8::try_from(years).ok()),
-                        captured: hold.is_some(),
-                    })
-                },
-            )
+            .map(|(row, hold)| copy_of(row, hold.is_some()))
             .collect()
     }
+}
+
+fn copy_of(row: CopyRow, captured: bool) -> Result<CopyFacts, StoreError> {
+    let (id, bib, volume, owner, home, current, item_type, status, not_for_loan, for_children, min_age) = row;
+    Ok(CopyFacts {
+        item: ItemId::new(id),
+        bib: BibId::new(bib),
+        volume: volume_of(volume.as_deref())?,
+        owner: UnitId::new(owner),
+        home: UnitId::new(home),
+        current: UnitId::new(current),
+        item_type: ItemTypeId::new(item_type),
+        status: ItemStatus::from_code(&status)
+            .ok_or_else(|| StoreError::Corrupt(format!("item {id} has the unknown status {status}")))?,
+        not_for_loan,
+        for_children,
+        min_age_years: min_age.and_then(|years| u8::try_from(years).ok()),
+        captured,
+    })
 }
 
 impl WriteTx<'_> {
@@ -152,23 +229,11 @@ impl WriteTx<'_> {
             let page = self.waiting_page(copy, after)?;
             let full = page.len() == usize::try_from(QUEUE_PAGE).unwrap_or(usize::MAX);
             for row in page {
-                after = Some((row.priority, row.placed_at, row.id));
-                let awake = row
-                    .not_before
-                    .as_deref()
-                    .map(parse_day)
-                    .transpose()?
-                    .is_none_or(|first| first <= today);
-                let wanted = row
-                    .wanted_until
-                    .as_deref()
-                    .map(parse_day)
-                    .transpose()?
-                    .is_none_or(|last| last >= today);
-                if !awake || !wanted || row.status != "active" || row.barred {
+                after = Some((row.priority, row.queue_rank, row.id));
+                if !row.is_served(today)? {
                     continue;
                 }
-                let wish = wish_of(&row, copy.bib, network)?;
+                let wish = row.wish(network)?;
                 if may_fill(network, copy, &wish, today).is_err() {
                     continue;
                 }
@@ -176,6 +241,7 @@ impl WriteTx<'_> {
                     id: HoldId::new(row.id),
                     reader: ReaderId::new(row.reader),
                     wish,
+                    pulled: false,
                 }) {
                     return Ok(());
                 }
@@ -195,52 +261,27 @@ impl WriteTx<'_> {
             .inner_join(readers::table.on(holds::reader_id.eq(readers::id.nullable())))
             .filter(holds::bib_id.eq(copy.bib.get()).and(holds::closed_at.is_null()))
             .filter(holds::captured_item_id.is_null())
+            .filter(holds::suspended.eq(false))
             .filter(holds::item_id.is_null().or(holds::item_id.eq(copy.item.get())))
-            .order((holds::priority, holds::placed_at, holds::id))
+            .order((holds::priority, holds::queue_rank, holds::id))
             .limit(QUEUE_PAGE)
-            .select((
-                holds::id,
-                holds::item_id,
-                holds::pickup_unit_id,
-                holds::priority,
-                holds::placed_at,
-                holds::not_before,
-                holds::wanted_until,
-                readers::id,
-                readers::category_id,
-                readers::credit_band,
-                readers::home_unit_id,
-                readers::birth_date,
-                readers::status,
-                readers::barred,
-            ))
+            .select(waiting_columns!())
             .into_boxed();
-        if let Some((priority, placed_at, id)) = after {
+        query = match &copy.volume {
+            Some(volume) => query.filter(holds::volume.is_null().or(holds::volume.eq(volume.to_string()))),
+            None => query.filter(holds::volume.is_null()),
+        };
+        if let Some((priority, queue_rank, id)) = after {
             query = query.filter(
                 holds::priority
                     .gt(priority)
-                    .or(holds::priority.eq(priority).and(holds::placed_at.gt(placed_at)))
+                    .or(holds::priority.eq(priority).and(holds::queue_rank.gt(queue_rank)))
                     .or(holds::priority
                         .eq(priority)
-                        .and(holds::placed_at.eq(placed_at))
+                        .and(holds::queue_rank.eq(queue_rank))
                         .and(holds::id.gt(id))),
             );
         }
         Ok(query.load(self.conn)?)
     }
-}
-
-fn wish_of(row: &WaitingRow, bib: BibId, network: &Network) -> Result<Wish, StoreError> {
-    let category = CategoryId::new(row.category);
-    Ok(Wish {
-        target: row
-            .item
-            .map_or(Target::Bib(bib), |item| Target::Item(ItemId::new(item))),
-        pickup: UnitId::new(row.pickup),
-        category,
-        band: band_from_code(&row.band)?,
-        child: network.category(category).is_some_and(|category| category.child),
-        reader_home: UnitId::new(row.home),
-        birth_date: row.birth_date.as_deref().map(parse_day).transpose()?,
-    })
 }

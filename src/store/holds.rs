@@ -1,10 +1,11 @@
 //! Holds: the queue of a bib, what is set aside for whom, and the numbered hold shelf.
-//! The place in a queue is the rank by (priority, time, id): 1..n without gaps by construction.
+//! The place in a queue is the rank by (priority, queue_rank, id): 1..n without gaps by construction.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
 use super::error::StoreError;
+use super::items::{parse_day, volume_of};
 use super::readers::day_text;
 use super::schema::{bibs, holds};
 use super::tx::{ReadTx, WriteTx};
@@ -12,6 +13,7 @@ use crate::domain::hold::{HoldFacts, HoldStatus, Target};
 use crate::domain::ids::{BibId, HoldId, ItemId, ReaderId, UnitId};
 use crate::domain::route::Capture;
 use crate::domain::void_loan::FilledHold;
+use crate::domain::volume::Volume;
 
 /// A new hold's row.
 #[derive(Debug, Clone, Insertable)]
@@ -26,6 +28,9 @@ pub struct NewHold {
     pub placed_at: i64,
     pub not_before: Option<String>,
     pub wanted_until: Option<String>,
+    pub volume: Option<String>,
+    /// See [`WriteTx::next_rank`].
+    pub queue_rank: i64,
 }
 
 /// How a hold ended.
@@ -33,6 +38,7 @@ pub struct NewHold {
 pub enum HoldEnd {
     Filled,
     Cancelled,
+    Expired,
 }
 
 impl HoldEnd {
@@ -40,6 +46,7 @@ impl HoldEnd {
         match self {
             Self::Filled => HoldStatus::Filled.code(),
             Self::Cancelled => HoldStatus::Cancelled.code(),
+            Self::Expired => HoldStatus::Expired.code(),
         }
     }
 }
@@ -51,6 +58,10 @@ pub struct LoadedHold {
     pub bib: BibId,
     /// The copy set aside.
     pub captured_item: Option<ItemId>,
+    /// The last local day it is wanted, while it waits.
+    pub wanted_until: Option<NaiveDate>,
+    /// The last local day it waits on the hold shelf, once it is there.
+    pub shelf_until: Option<NaiveDate>,
 }
 
 /// An open hold of a reader on a bib.
@@ -59,6 +70,8 @@ pub struct OpenHold {
     pub id: HoldId,
     /// The copy it waits for; `None` for any.
     pub item: Option<ItemId>,
+    /// The volume it waits for; `None` for any.
+    pub volume: Option<Volume>,
     /// The copy set aside for it.
     pub captured_item: Option<ItemId>,
 }
@@ -80,6 +93,11 @@ pub struct HoldView {
     pub closed_at: Option<i64>,
     pub closed_how: Option<String>,
     pub replaced_by: Option<i64>,
+    pub volume: Option<String>,
+    pub not_before: Option<String>,
+    pub wanted_until: Option<String>,
+    pub suspended: bool,
+    pub queue_rank: i64,
 }
 
 impl HoldView {
@@ -110,9 +128,15 @@ macro_rules! view_columns {
             holds::closed_at,
             holds::closed_how,
             holds::replaced_by,
+            holds::volume,
+            holds::not_before,
+            holds::wanted_until,
+            holds::suspended,
+            holds::queue_rank,
         )
     };
 }
+pub(super) use view_columns;
 
 impl ReadTx<'_> {
     /// The bib of a hold, to lock it before the hold is read.
@@ -170,10 +194,10 @@ impl ReadTx<'_> {
                     .lt(hold.priority)
                     .or(holds::priority
                         .eq(hold.priority)
-                        .and(holds::placed_at.lt(hold.placed_at)))
+                        .and(holds::queue_rank.lt(hold.queue_rank)))
                     .or(holds::priority
                         .eq(hold.priority)
-                        .and(holds::placed_at.eq(hold.placed_at))
+                        .and(holds::queue_rank.eq(hold.queue_rank))
                         .and(holds::id.lt(hold.id))),
             )
             .count()
@@ -206,9 +230,8 @@ impl WriteTx<'_> {
         let bib = BibId::new(view.bib_id);
         let status = HoldStatus::from_code(view.status())
             .ok_or_else(|| StoreError::Corrupt(format!("hold {id} has the unknown status {}", view.status())))?;
-        let target = view
-            .item_id
-            .map_or(Target::Bib(bib), |item| Target::Item(ItemId::new(item)));
+        let target = target_of(bib, view.item_id, view.volume.as_deref())?;
+        let day = |day: Option<&str>| day.map(parse_day).transpose();
         Ok(Some(LoadedHold {
             facts: HoldFacts {
                 id,
@@ -219,29 +242,33 @@ impl WriteTx<'_> {
             },
             bib,
             captured_item: view.captured_item_id.map(ItemId::new),
+            wanted_until: day(view.wanted_until.as_deref())?,
+            shelf_until: day(view.shelf_until.as_deref())?,
         }))
     }
 
     /// The open holds of a reader on a bib: id, the copy named by it, the copy set aside for it.
     pub fn open_holds_on_bib(&mut self, reader: ReaderId, bib: BibId) -> Result<Vec<OpenHold>, StoreError> {
-        let rows: Vec<(i64, Option<i64>, Option<i64>)> = holds::table
+        let rows: Vec<(i64, Option<i64>, Option<String>, Option<i64>)> = holds::table
             .filter(
                 holds::reader_id
                     .eq(reader.get())
                     .and(holds::bib_id.eq(bib.get()))
                     .and(holds::closed_at.is_null()),
             )
-            .select((holds::id, holds::item_id, holds::captured_item_id))
-            .order((holds::priority, holds::placed_at, holds::id))
+            .select((holds::id, holds::item_id, holds::volume, holds::captured_item_id))
+            .order((holds::priority, holds::queue_rank, holds::id))
             .load(self.conn)?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, item, captured)| OpenHold {
-                id: HoldId::new(id),
-                item: item.map(ItemId::new),
-                captured_item: captured.map(ItemId::new),
+        rows.into_iter()
+            .map(|(id, item, volume, captured)| {
+                Ok(OpenHold {
+                    id: HoldId::new(id),
+                    item: item.map(ItemId::new),
+                    volume: volume_of(volume.as_deref())?,
+                    captured_item: captured.map(ItemId::new),
+                })
             })
-            .collect())
+            .collect()
     }
 
     /// Holds the reader placed since a moment.
@@ -261,18 +288,8 @@ impl WriteTx<'_> {
     pub fn next_shelf_number(&mut self, unit: UnitId) -> Result<u32, StoreError> {
         // Copies of different bibs may reach the same shelf at once; their bibs' locks do not meet.
         super::dialect::lock_hold_shelf(self.conn, unit.get())?;
-        let taken: Vec<Option<i32>> = holds::table
-            .filter(holds::pickup_unit_id.eq(unit.get()).and(holds::closed_at.is_null()))
-            .filter(holds::shelf_number.is_not_null())
-            .order(holds::shelf_number)
-            .select(holds::shelf_number)
-            .load(self.conn)?;
         let mut free = 1_u32;
-        for number in taken
-            .into_iter()
-            .flatten()
-            .filter_map(|number| u32::try_from(number).ok())
-        {
+        for number in super::hold_shelf::taken_numbers(self.conn, unit)? {
             if number > free {
                 break;
             }
@@ -373,4 +390,13 @@ impl WriteTx<'_> {
         self.count_hold_of_bib(bib, -1)?;
         self.count_hold_of_reader(reader, -1)
     }
+}
+
+/// What a stored hold waits for.
+pub(super) fn target_of(bib: BibId, item: Option<i64>, volume: Option<&str>) -> Result<Target, StoreError> {
+    Ok(match (item, volume_of(volume)?) {
+        (Some(item), _) => Target::Item(ItemId::new(item)),
+        (None, Some(volume)) => Target::Volume(bib, volume),
+        (None, None) => Target::Bib(bib),
+    })
 }

@@ -101,7 +101,7 @@ statements! {
     /// Where an item is now, in what state, since when.
     SetItemState<'a> { status: &'a str, current_unit_id: i64, last_event_at: i64, id: i64 } =
         ["UPDATE items SET status = "] [status: &'a str] [", current_unit_id = "] [current_unit_id: i64]
-        [", last_event_at = "] [last_event_at: i64] [" WHERE id = "] [id: i64];
+        [", last_event_at = "] [last_event_at: i64] [", clear_number = NULL, clear_since = NULL WHERE id = "] [id: i64];
 
     /// Ends a loan.
     CloseLoan<'a> { closed_at: i64, closed_how: &'a str, return_unit_id: i64, id: i64 } =

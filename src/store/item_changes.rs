@@ -28,16 +28,26 @@ pub struct ItemChange {
     pub alert_note: Option<Option<String>>,
     pub parts: Option<i32>,
     pub last_event_at: Option<i64>,
+    pub volume: Option<Option<String>>,
+    /// Set by [`WriteTx::change_item`].
+    pub clear_number: Option<Option<i32>>,
+    pub clear_since: Option<Option<i64>>,
 }
 
 impl WriteTx<'_> {
     /// Changes an item, under its lock.
     ///
+    /// Whoever takes it elsewhere has seen to it.
+    ///
     /// # Errors
     /// `Conflict` when the owner has this barcode already.
     pub fn change_item(&mut self, item: ItemId, change: &ItemChange) -> Result<(), StoreError> {
+        let mut changed = change.clone();
+        if changed.current_unit_id.is_some() || changed.status.is_some() {
+            (changed.clear_number, changed.clear_since) = (Some(None), Some(None));
+        }
         diesel::update(items::table.find(item.get()))
-            .set(change.clone())
+            .set(changed)
             .execute(self.conn)?;
         Ok(())
     }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::connection::AnyConnection;
 use super::error::StoreError;
-use super::items::parse_day;
+use super::items::{parse_day, volume_of};
 use super::loans::LoadedLoan;
 use super::readers::band_from_code;
 use super::schema::{bibs, holds, items, readers, transits};
@@ -12,7 +12,7 @@ use super::tx::WriteTx;
 use crate::clock::from_millis;
 use crate::domain::ids::{BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, ReaderId, TransitId, UnitId};
 use crate::domain::item::{
-    CapturedHold, ItemFacts, ItemStatus, OpenLoanOfItem, OpenTransit, ReturnPolicy, TransitReason,
+    CapturedHold, ItemFacts, ItemStatus, OpenLoanOfItem, OpenTransit, ReturnPolicy, TransitReason, Unscanned,
 };
 use crate::domain::network::Network;
 use crate::domain::transit::TransitStatus;
@@ -37,6 +37,9 @@ struct ItemRow {
     alert_note: Option<String>,
     parts: i32,
     last_event_at: i64,
+    volume: Option<String>,
+    clear_number: Option<i32>,
+    clear_since: Option<i64>,
 }
 
 #[derive(Debug, Clone, Queryable)]
@@ -64,6 +67,9 @@ macro_rules! item_columns {
             items::alert_note,
             items::parts,
             items::last_event_at,
+            items::volume,
+            items::clear_number,
+            items::clear_since,
         )
     };
 }
@@ -227,6 +233,8 @@ impl WriteTx<'_> {
             alert_note: row.alert_note,
             parts: u16::try_from(row.parts).unwrap_or(1),
             clc_class: bib.clc_class,
+            volume: volume_of(row.volume.as_deref())?,
+            unscanned: row.clear_since.map(|_| unscanned(row.clear_number)),
             last_event_at: from_millis(row.last_event_at),
             open_loan: loan.as_ref().map(|loaded| OpenLoanOfItem {
                 id: loaded.loan.id,
@@ -289,6 +297,12 @@ impl WriteTx<'_> {
             .count()
             .get_result(self.conn)?;
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
+    }
+}
+
+fn unscanned(number: Option<i32>) -> Unscanned {
+    Unscanned {
+        number: number.and_then(|number| u32::try_from(number).ok()),
     }
 }
 

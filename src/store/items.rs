@@ -9,6 +9,7 @@ use super::schema::items;
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{BibId, ItemId, UnitId};
 use crate::domain::item::ItemStatus;
+use crate::domain::volume::Volume;
 
 /// What shows an item to people.
 #[derive(Debug, Clone, Queryable)]
@@ -28,6 +29,7 @@ pub struct ItemView {
     pub status: String,
     pub not_for_loan: bool,
     pub last_event_at: i64,
+    pub volume: Option<String>,
 }
 
 macro_rules! view_columns {
@@ -48,6 +50,7 @@ macro_rules! view_columns {
             items::status,
             items::not_for_loan,
             items::last_event_at,
+            items::volume,
         )
     };
 }
@@ -76,6 +79,7 @@ pub struct NewItem {
     pub parts: i32,
     pub last_event_at: i64,
     pub created_at: i64,
+    pub volume: Option<String>,
 }
 
 impl ReadTx<'_> {
@@ -114,7 +118,7 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Where the item is now and in what state.
+    /// Where the item is now and in what state. Whatever it was to be taken from, it has been.
     pub fn set_item_state(
         &mut self,
         item: ItemId,
@@ -146,4 +150,11 @@ impl WriteTx<'_> {
 pub(super) fn parse_day(text: &str) -> Result<NaiveDate, StoreError> {
     text.parse()
         .map_err(|_| StoreError::Corrupt(format!("'{text}' is not a day")))
+}
+
+/// Reads a designation back.
+pub(super) fn volume_of(text: Option<&str>) -> Result<Option<Volume>, StoreError> {
+    let parse =
+        |text: &str| Volume::parse(text).map_err(|error| StoreError::Corrupt(format!("volume '{text}' {error}")));
+    text.map(parse).transpose()
 }

@@ -190,6 +190,9 @@ diesel::table! {
         parts -> Integer,
         last_event_at -> BigInt,
         created_at -> BigInt,
+        volume -> Nullable<Text>,
+        clear_number -> Nullable<Integer>,
+        clear_since -> Nullable<BigInt>,
     }
 }
 
@@ -327,6 +330,9 @@ diesel::table! {
         closed_at -> Nullable<BigInt>,
         closed_how -> Nullable<Text>,
         replaced_by -> Nullable<BigInt>,
+        volume -> Nullable<Text>,
+        suspended -> Bool,
+        queue_rank -> BigInt,
     }
 }
 
@@ -545,8 +551,45 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    pulls (id) {
+        id -> BigInt,
+        hold_id -> BigInt,
+        bib_id -> BigInt,
+        item_id -> BigInt,
+        unit_id -> BigInt,
+        asked_at -> BigInt,
+        asked_on -> Text,
+        answer_by -> Text,
+        closed_at -> Nullable<BigInt>,
+        closed_how -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    unit_sending (unit_id) {
+        unit_id -> BigInt,
+        sends -> Bool,
+        daily_cap -> Nullable<Integer>,
+        answer_days -> Integer,
+    }
+}
+
+diesel::table! {
+    transport_costs (from_unit_id, to_unit_id) {
+        from_unit_id -> BigInt,
+        to_unit_id -> BigInt,
+        cost -> Integer,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     jobs,
+    pulls,
+    unit_sending,
+    transport_costs,
     import_batches,
     import_rows,
     legacy_deposits,

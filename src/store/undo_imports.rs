@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::schema::{
-    cards, holds, import_batches, import_rows, items, legacy_deposits, loans, readers, refresh_tokens, transits,
+    cards, holds, import_batches, import_rows, items, legacy_deposits, loans, pulls, readers, refresh_tokens, transits,
 };
 use super::tx::{ReadTx, WriteTx};
 
@@ -94,7 +94,7 @@ impl ReadTx<'_> {
             .load(self.conn)?)
     }
 
-    /// Of these items, those with a loan, a hold or a journey, open or ended.
+    /// Of these items, those with a loan, a hold, a pull or a journey, open or ended.
     pub fn items_with_history(&mut self, ids: &[i64]) -> Result<Vec<i64>, StoreError> {
         let mut used: Vec<i64> = loans::table
             .filter(loans::item_id.eq_any(ids))
@@ -112,6 +112,12 @@ impl ReadTx<'_> {
             .distinct()
             .load(self.conn)?;
         used.extend(moved);
+        let fetched: Vec<i64> = pulls::table
+            .filter(pulls::item_id.eq_any(ids))
+            .select(pulls::item_id)
+            .distinct()
+            .load(self.conn)?;
+        used.extend(fetched);
         Ok(used)
     }
 

@@ -15,6 +15,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{BibId, CollectionId, ItemId, ItemTypeId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
+use crate::domain::volume::Volume;
 use crate::store::bibs::BibView;
 use crate::store::events::Event;
 use crate::store::idempotency::Outcome;
@@ -44,6 +45,8 @@ pub struct AddItem {
     pub alert_note: Option<String>,
     /// Loose parts to count; 1 means the item alone.
     pub parts: u16,
+    /// Which volume or issue it is.
+    pub volume: Option<Volume>,
 }
 
 /// Where the codes of a request lead.
@@ -171,6 +174,7 @@ fn row(command: &AddItem, placed: &Placed, id: ItemId, now_millis: i64) -> NewIt
         parts: i32::from(command.parts),
         last_event_at: now_millis,
         created_at: now_millis,
+        volume: command.volume.map(|volume| volume.to_string()),
     }
 }
 

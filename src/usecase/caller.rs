@@ -1,18 +1,30 @@
 //! Who calls a use case, and what they may do where.
 
 use crate::auth::{Audience, Claims, Grant, Right, rights};
+use crate::domain::act::Act;
 use crate::domain::ids::{DeviceId, ReaderId, StaffId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::reader::Channel;
+use crate::store::events::SYSTEM_CHANNEL;
 
 use super::UseCaseError;
 
 /// The identity behind a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
-    Staff { id: StaffId, grants: Vec<Grant> },
-    Reader { id: ReaderId },
-    Device { id: DeviceId, channel: Channel },
+    Staff {
+        id: StaffId,
+        grants: Vec<Grant>,
+    },
+    Reader {
+        id: ReaderId,
+    },
+    Device {
+        id: DeviceId,
+        channel: Channel,
+    },
+    /// A job: nobody asked for it.
+    System,
 }
 
 /// An authenticated caller.
@@ -48,12 +60,30 @@ impl Caller {
         }
     }
 
+    /// The network itself, in its jobs. It has no rights: a job asks for none.
+    pub const fn system() -> Self {
+        Self {
+            who: Who::System,
+            unit: None,
+            session: 0,
+        }
+    }
+
+    /// The channel an event of an act by this caller names.
+    pub fn event_channel(&self, act: &Act) -> &'static str {
+        match self.who {
+            Who::System => SYSTEM_CHANNEL,
+            _ => act.channel.code(),
+        }
+    }
+
     /// Names the caller for idempotency keys.
     pub fn client(&self) -> String {
         match &self.who {
             Who::Staff { id, .. } => format!("staff:{id}"),
             Who::Reader { id } => format!("reader:{id}"),
             Who::Device { id, .. } => format!("device:{id}"),
+            Who::System => "system".to_owned(),
         }
     }
 
@@ -84,7 +114,7 @@ impl Caller {
     /// The channel this caller acts through.
     pub fn channel(&self) -> Channel {
         match &self.who {
-            Who::Staff { .. } => Channel::Desk,
+            Who::Staff { .. } | Who::System => Channel::Desk,
             Who::Reader { .. } => Channel::Portal,
             Who::Device { channel, .. } => *channel,
         }
@@ -98,6 +128,7 @@ impl Caller {
             }
             Who::Reader { .. } => rights::reader_may(right),
             Who::Device { .. } => rights::device_may(right) && self.unit == Some(unit),
+            Who::System => false,
         }
     }
 
@@ -107,6 +138,7 @@ impl Caller {
             Who::Staff { grants, .. } => rights::granted(grants, right, |_| true),
             Who::Reader { .. } => rights::reader_may(right),
             Who::Device { .. } => rights::device_may(right),
+            Who::System => false,
         }
     }
 

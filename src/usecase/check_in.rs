@@ -113,7 +113,11 @@ pub(super) fn take_back(
             now,
             ids: &mut ids,
         };
-        carry_out(&mut ledger, &plan, loan)?
+        let transit = carry_out(&mut ledger, &plan, loan)?;
+        if plan.capture.is_some() && next_hold.as_ref().is_some_and(|hold| hold.pulled) {
+            tx.close_found_pull(item.facts.id, now)?;
+        }
+        transit
     };
     Ok(outcome(&plan, &item, transit, network))
 }
@@ -213,6 +217,7 @@ fn slip(plan: &Plan, item: &LoadedItem, network: &Network) -> Vec<String> {
         NextStep::HoldShelf { number, expires_on, .. } => {
             format!("预约架 / Hold shelf: {number} ({expires_on})")
         }
+        NextStep::CheckIn { .. } => format!("请扫描归还 / Check in: {}", name(plan.current)),
         NextStep::Crate { to, reason, .. } => format!("送往 / Send to: {} ({})", name(*to), reason.code()),
         NextStep::Exception { reason } => format!("待处理 / Needs attention: {}", reason.code()),
     };

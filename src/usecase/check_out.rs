@@ -168,7 +168,8 @@ fn demand(
     let own = tx.open_holds_on_bib(reader.id, item.facts.bib_id)?;
     let own = own
         .into_iter()
-        .filter(|hold| hold.item.is_none_or(|target| target == item.facts.id));
+        .filter(|hold| hold.item.is_none_or(|target| target == item.facts.id))
+        .filter(|hold| hold.volume.is_none() || hold.volume == item.facts.volume);
     // The one this copy is set aside for comes first, then one that has no copy yet.
     let own = own.min_by_key(|hold| match hold.captured_item {
         Some(captured) if captured == item.facts.id => 0,

@@ -33,6 +33,9 @@ pub struct ItemView {
     pub shelf_location: Option<String>,
     #[schema(example = "I242.4/12")]
     pub call_number: Option<String>,
+    /// Which volume or issue it is, as the spine says.
+    #[schema(example = "第2卷")]
+    pub volume: Option<String>,
     #[schema(example = "book")]
     pub item_type: String,
     /// Price in fen.
@@ -65,6 +68,7 @@ impl ItemView {
             collection_code: collection.map(|collection| collection.code.clone()),
             shelf_location: row.shelf_location,
             call_number: row.call_number,
+            volume: row.volume,
             item_type: item_type.map(|item_type| item_type.code.clone()).unwrap_or_default(),
             price_fen: row.price_fen,
             status: row.status,

@@ -52,7 +52,7 @@ pub async fn log_out_everywhere(store: &Arc<Store>, caller: &Caller, whose: Whos
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, whose: Whose, id: i64) -> Result<EndedSessions> {
     let (audience, subject) = match whose {
-        Whose::Own => own(caller),
+        Whose::Own => own(caller)?,
         Whose::Staff(member) => {
             require_managed(tx, caller, member)?;
             (Audience::Staff, member.get())
@@ -80,11 +80,12 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, whose: Whose, id: i64) -> Result
     Ok(EndedSessions { sessions })
 }
 
-fn own(caller: &Caller) -> (Audience, i64) {
+fn own(caller: &Caller) -> Result<(Audience, i64)> {
     match &caller.who {
-        Who::Staff { id, .. } => (Audience::Staff, id.get()),
-        Who::Reader { id } => (Audience::Reader, id.get()),
-        Who::Device { id, .. } => (Audience::Device, id.get()),
+        Who::Staff { id, .. } => Ok((Audience::Staff, id.get())),
+        Who::Reader { id } => Ok((Audience::Reader, id.get())),
+        Who::Device { id, .. } => Ok((Audience::Device, id.get())),
+        Who::System => Err(UseCaseError::Forbidden),
     }
 }
 

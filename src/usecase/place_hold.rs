@@ -8,6 +8,7 @@ use serde_json::json;
 use super::merge_bibs;
 use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB};
+use super::target_holds::{PULLS_PER_VERB, serve_bib};
 use super::view::{HoldOutcome, HoldView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -19,6 +20,7 @@ use crate::domain::ids::{BibId, HoldId, ItemId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::place_hold::{self, Existing, Facts, Plan};
 use crate::domain::reader::ReaderFacts;
+use crate::domain::volume::Volume;
 use crate::store::events::Event;
 use crate::store::holds::NewHold;
 use crate::store::ids::IdRun;
@@ -34,6 +36,8 @@ pub struct PlaceHold {
     pub bib: BibId,
     /// This copy only.
     pub item: Option<ItemId>,
+    /// A copy of this volume only.
+    pub volume: Option<Volume>,
     pub pickup_unit_code: String,
     /// It sleeps until this local day.
     pub not_before: Option<NaiveDate>,
@@ -53,7 +57,7 @@ pub async fn place_hold(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<HoldOutcome>> {
     caller.require_somewhere(Right::PlaceHold)?;
-    once(store, caller, key, IDS_PER_VERB, command, apply).await
+    once(store, caller, key, IDS_PER_VERB + PULLS_PER_VERB, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: IdRun) -> Result<HoldOutcome> {
@@ -72,6 +76,12 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
             "the bib has no such item in circulation",
         ));
     }
+    if command.item.is_some() && command.volume.is_some() {
+        return Err(UseCaseError::field(
+            "volume",
+            "cannot be given with item_id: that copy has its own",
+        ));
+    }
     let reader = lock_reader(tx, caller, command, &network)?;
     let now = tx.now();
     let network = tx.as_of(network, now)?;
@@ -79,9 +89,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
     let plan = decide(tx, command, &network, &act, &reader, &copies, pickup)?;
     let id = HoldId::new(ids.next());
     insert(tx, caller, &act, command, &reader, &plan, (id, ids.next()), &network)?;
+    serve_bib(tx, &network, command.bib, &mut ids)?;
     let row = tx.hold_view(id)?.ok_or(UseCaseError::NotFound("hold"))?;
+    let position = tx.queue_position(&row)?;
     Ok(HoldOutcome {
-        hold: HoldView::of(row, Some(i64::from(plan.position)), &network),
+        hold: HoldView::of(row, Some(position), &network),
         notices: refusal_views(&plan.passed.notices),
         overridden: record::overridden_codes(&plan.passed),
         next_step: None,
@@ -128,10 +140,14 @@ fn decide(
         reader,
         bib: command.bib,
         item: command.item,
+        volume: command.volume,
         copies,
         pickup,
         existing: Existing {
-            same_target: open.iter().find(|hold| hold.item == command.item).map(|hold| hold.id),
+            same_target: open
+                .iter()
+                .find(|hold| (hold.item, hold.volume) == (command.item, command.volume))
+                .map(|hold| hold.id),
             of_bib: u32::try_from(open.len()).unwrap_or(u32::MAX),
         },
         holds_today: tx.holds_placed_since(reader.id, since)?,
@@ -157,6 +173,7 @@ fn insert(
     network: &Network,
 ) -> Result<()> {
     let now = tx.now();
+    let queue_rank = tx.next_rank(command.bib, 0, now.timestamp_millis())?;
     tx.insert_hold(&NewHold {
         id: id.get(),
         bib_id: command.bib.get(),
@@ -167,6 +184,8 @@ fn insert(
         placed_at: now.timestamp_millis(),
         not_before: plan.not_before.map(day_text),
         wanted_until: plan.wanted_until.map(day_text),
+        volume: command.volume.map(|volume| volume.to_string()),
+        queue_rank,
     })?;
     let mut event = Event::new(EventKind::HoldPlaced, now, act.unit, act.channel.code())
         .of_reader(reader.id, reader.category, record::age_band(reader, network, now))

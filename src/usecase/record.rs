@@ -11,6 +11,7 @@ use super::{Caller, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::act::{Act, Overrides, Passed};
 use crate::domain::barcode::Barcode;
+use crate::domain::cancel_hold::ItemMoves;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::hold::{CopyFacts, HoldCandidate};
 use crate::domain::ids::{TransitId, UnitId};
@@ -116,7 +117,14 @@ pub fn next_hold(
     if item.open_holds_of_bib == 0 {
         return Ok(None);
     }
-    Ok(tx.first_fillable(network, &CopyFacts::of(&item.facts), network.local_day(now))?)
+    let (copy, today) = (CopyFacts::of(&item.facts), network.local_day(now));
+    // What was fetched from the shelf goes to the hold it was fetched for.
+    if item.facts.status == ItemStatus::OnShelf
+        && let Some(pulled) = tx.pulled_for(network, &copy, today)?
+    {
+        return Ok(Some(pulled));
+    }
+    Ok(tx.first_fillable(network, &copy, today)?)
 }
 
 /// The place a hold shelf would give next, when a hold may be put there.
@@ -170,7 +178,8 @@ pub struct Ledger<'a, 'tx> {
 impl<'a> Ledger<'a, '_> {
     /// An event about this item by this caller.
     pub fn event(&self, kind: EventKind) -> Event<'a> {
-        Event::new(kind, self.now, self.act.unit, self.act.channel.code())
+        let channel = self.caller.event_channel(self.act);
+        Event::new(kind, self.now, self.act.unit, channel)
             .of_item(self.item)
             .by(self.caller.staff(), self.caller.device())
     }
@@ -197,13 +206,34 @@ impl<'a> Ledger<'a, '_> {
         self.append(kind, json!({"transit_id": id}))
     }
 
-    /// Sets the item aside for a hold.
+    /// Sets the item aside for a hold, or gives it its place on the hold shelf: then the hold is ready.
     pub fn capture(&mut self, capture: &Capture) -> Result<()> {
         self.tx.capture_hold(self.item.id, capture, self.now)?;
-        self.append(
-            EventKind::HoldCaptured,
-            json!({"hold_id": capture.hold, "pickup_unit_id": capture.pickup}),
-        )
+        let known = self.item.captured_for.as_ref().map(|hold| hold.id);
+        if known != Some(capture.hold) {
+            let detail = json!({"hold_id": capture.hold, "pickup_unit_id": capture.pickup});
+            self.append(EventKind::HoldCaptured, detail)?;
+        }
+        if let (Some(number), Some(until)) = (capture.shelf_number, capture.expires_on) {
+            let detail = json!({"hold_id": capture.hold, "pickup_unit_id": capture.pickup, "shelf_number": number,
+                "shelf_until": until});
+            self.append(EventKind::HoldReady, detail)?;
+        }
+        Ok(())
+    }
+
+    /// Sends the item elsewhere than where it lies, while nobody scans it: staff find it in a list.
+    pub fn move_on(&mut self, moves: &ItemMoves) -> Result<()> {
+        if let Some(transit) = moves.cancels_transit {
+            self.end_transit(transit, TransitEnd::Cancelled)?;
+        }
+        if let Some(capture) = &moves.capture {
+            self.capture(capture)?;
+        }
+        self.place(moves.item_status, moves.current)?;
+        self.tx.leave_to_clear(moves.item, moves.leaves, self.now)?;
+        self.send(moves.current, &moves.next_step)?;
+        Ok(())
     }
 
     /// Puts the item into a crate: opens its journey and answers its id.

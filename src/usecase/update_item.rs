@@ -12,6 +12,7 @@ use crate::auth::Right;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::{ItemId, ItemTypeId};
 use crate::domain::network::Network;
+use crate::domain::volume::Volume;
 use crate::store::ids::IdRun;
 use crate::store::item_changes::ItemChange;
 use crate::store::item_lock::LoadedItem;
@@ -32,6 +33,7 @@ pub struct ItemPatch {
     pub min_age_years: Option<Option<u8>>,
     pub alert_note: Option<Option<String>>,
     pub parts: Option<u16>,
+    pub volume: Option<Option<Volume>>,
 }
 
 /// Corrects an item, in whatever state it is: open loans keep the terms they were made under.
@@ -88,6 +90,9 @@ fn change(tx: &mut WriteTx<'_>, patch: &ItemPatch, item: &LoadedItem, network: &
     if patch.parts == Some(0) {
         wrong.say("parts", "must be at least 1: the item itself");
     }
+    if patch.volume.is_some() && item.facts.captured_for.is_some() {
+        wrong.say("volume", "cannot change while the copy is set aside for a hold");
+    }
     wrong.check()?;
     Ok(ItemChange {
         barcode,
@@ -101,6 +106,7 @@ fn change(tx: &mut WriteTx<'_>, patch: &ItemPatch, item: &LoadedItem, network: &
         min_age_years: patch.min_age_years.map(|years| years.map(i32::from)),
         alert_note: patch.alert_note.clone(),
         parts: patch.parts.map(i32::from),
+        volume: patch.volume.map(|volume| volume.map(|volume| volume.to_string())),
         ..ItemChange::default()
     })
 }
@@ -119,6 +125,7 @@ fn names(patch: &ItemPatch) -> Vec<&'static str> {
         ("min_age_years", patch.min_age_years.is_some()),
         ("alert_note", patch.alert_note.is_some()),
         ("parts", patch.parts.is_some()),
+        ("volume", patch.volume.is_some()),
     ];
     given.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect()
 }

@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::from_millis;
+use crate::domain::act::Passed;
+use crate::domain::ids::HoldId;
 use crate::domain::network::Network;
 use crate::domain::refusal::{Lang, Refusal};
 use crate::domain::route::NextStep;
 use crate::store::holds::HoldView as HoldRow;
 use crate::store::idempotency::Outcome;
 use crate::store::loans::LoanView as LoanRow;
+use crate::store::tx::WriteTx;
 
 /// One reason to say no, or something to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -115,11 +118,19 @@ pub struct HoldView {
     pub item_id: Option<i64>,
     pub reader_id: Option<i64>,
     pub pickup_unit_code: String,
+    /// Set when only a copy of this volume or issue will do.
+    pub volume: Option<String>,
     /// `waiting`, `captured`, `filled`, `cancelled` or `expired`.
     pub status: String,
     /// Place among the waiting holds of the bib, from 1; only while waiting.
     pub position: Option<i64>,
     pub placed_at: DateTime<Utc>,
+    /// It sleeps until it is resumed.
+    pub suspended: bool,
+    /// It sleeps until this day of the network's zone.
+    pub not_before: Option<NaiveDate>,
+    /// The last day it is wanted.
+    pub wanted_until: Option<NaiveDate>,
     /// The place on the hold shelf, once it is there.
     pub shelf_number: Option<i32>,
     /// The last day it waits there, in the network's zone.
@@ -140,9 +151,13 @@ impl HoldView {
             item_id: row.item_id,
             reader_id: row.reader_id,
             pickup_unit_code: unit_code(network, row.pickup_unit_id),
+            volume: row.volume,
             status,
             position,
             placed_at: from_millis(row.placed_at),
+            suspended: row.suspended,
+            not_before: row.not_before.and_then(|day| day.parse().ok()),
+            wanted_until: row.wanted_until.and_then(|day| day.parse().ok()),
             shelf_number: row.shelf_number,
             shelf_until: row.shelf_until.and_then(|day| day.parse().ok()),
             replaced_by: row.replaced_by,
@@ -168,7 +183,8 @@ pub struct CheckOutOutcome {
 /// The one thing to do with a returned item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NextStepView {
-    /// `shelf_here`, `hold_shelf`, `crate` or `exception`.
+    /// `shelf_here`, `hold_shelf`, `crate` or `exception`; without a scan also `check_in`: take it from where it lies and check
+    /// it in, the next reader picks it up here.
     #[schema(example = "crate")]
     pub kind: String,
     /// `crate`: the unit it travels to.
@@ -223,6 +239,10 @@ impl NextStepView {
                 view.to_unit_code = Some(unit_code(network, to.get()));
                 view.reason = Some(reason.code().to_owned());
                 view.hold_id = hold.map(crate::domain::ids::HoldId::get);
+            }
+            NextStep::CheckIn { hold } => {
+                view.kind = "check_in".to_owned();
+                view.hold_id = Some(hold.get());
             }
             NextStep::Exception { reason } => {
                 view.kind = "exception".to_owned();
@@ -279,8 +299,27 @@ pub struct HoldOutcome {
     pub notices: Vec<RefusalView>,
     /// Codes that staff overrode.
     pub overridden: Vec<String>,
-    /// Where the copy goes that had been set aside for a cancelled hold.
+    /// Where the copy goes that was set aside, when the hold was cancelled or redirected.
     pub next_step: Option<NextStepView>,
+}
+
+impl HoldOutcome {
+    /// A hold as it is stored now.
+    pub(super) fn of(
+        tx: &mut WriteTx<'_>,
+        id: HoldId,
+        passed: &Passed,
+        next_step: Option<NextStepView>,
+        network: &Network,
+    ) -> super::Result<Self> {
+        let row = tx.hold_view(id)?.ok_or(super::UseCaseError::NotFound("hold"))?;
+        Ok(Self {
+            hold: super::get_hold::view(tx, row, network)?,
+            notices: refusal_views(&passed.notices),
+            overridden: super::record::overridden_codes(passed),
+            next_step,
+        })
+    }
 }
 
 /// The code of a unit; its number for one that is not in this snapshot.

@@ -11,7 +11,6 @@ use super::view::{LoanOutcome, LoanView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::{AgeBand, EventKind};
-use crate::domain::hold::Target;
 use crate::domain::ids::LoanId;
 use crate::domain::void_loan::{self, Facts, FilledHold, Plan, RestoresHold};
 use crate::store::ids::IdRun;
@@ -87,12 +86,9 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdR
 fn filled_hold(tx: &mut WriteTx<'_>, loaded: &LoadedLoan) -> Result<Option<FilledHold>> {
     let Some(id) = loaded.filled_hold else { return Ok(None) };
     let Some(old) = tx.hold(id)? else { return Ok(None) };
-    let target = match old.facts.target {
-        Target::Bib(_) => None,
-        Target::Item(item) => Some(item),
-    };
+    let target = (old.facts.target.item(), old.facts.target.volume());
     let open = tx.open_holds_on_bib(loaded.loan.reader, old.bib)?;
-    if open.iter().any(|hold| hold.item == target) {
+    if open.iter().any(|hold| (hold.item, hold.volume) == target) {
         return Ok(None);
     }
     Ok(tx.filled_hold(id)?)

@@ -31,6 +31,7 @@ type Group = fn(&str, &About<'_>) -> Option<Asked>;
 const GROUPS: &[Group] = &[
     sessions,
     circulation,
+    holds,
     looking,
     records,
     copies,
@@ -173,6 +174,22 @@ fn circulation(operation: &str, about: &About<'_>) -> Option<Asked> {
         "renewLoan" => about.id(about.loan()),
         "voidLoan" => about.with(about.loan(), json!({"reason": "门没有打开"})),
         "receiveTransit" => about.id(about.transit()),
+        _ => return None,
+    })
+}
+
+fn holds(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let (things, unit) = (about.things, about.unit());
+    Some(match operation {
+        "getHold" | "resumeHold" => about.id(things.hold),
+        "suspendHold" => about.with(things.hold, json!({})),
+        "changeHoldPickup" => about.with(things.hold, json!({"pickup_unit_code": unit})),
+        "reorderHold" => about.with(things.hold, json!({"place": 1, "reason": "课程指定参考书"})),
+        "listBibHolds" => about.id(things.bib),
+        "refusePull" => about.with(things.pull, json!({"reason": "in_use"})),
+        "listPulls" | "listShelfClearings" | "getUnitSending" | "listTransportCosts" => about.id(0),
+        "setUnitSending" => about.body(json!({})),
+        "setTransportCost" => about.body(json!({"to_unit_code": "C1"})),
         _ => return None,
     })
 }

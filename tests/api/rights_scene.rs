@@ -51,6 +51,8 @@ pub struct Things {
     pub item: i64,
     pub loan: i64,
     pub hold: i64,
+    /// To be fetched from a shelf here.
+    pub pull: i64,
     /// On its way here.
     pub transit: i64,
     pub shelf_barcode: String,
@@ -148,6 +150,7 @@ fn things(app: &TestApp, desks: &[String; 3], place: Place) -> Things {
     app.post(desk, "/api/v1/check-outs", &out).expect(201);
     let hold = json!({"bib_id": wanted, "pickup_unit_code": code, "card_number": card});
     let hold = app.post(desk, "/api/v1/holds", &hold).expect(201).body["hold"]["id"].clone();
+    let pull = pull_at(app, code);
     let (_, shelf_barcode) = app.item(app.bib("红楼梦", None), code, &json!({}));
     Things {
         unit_code: code.to_owned(),
@@ -159,6 +162,7 @@ fn things(app: &TestApp, desks: &[String; 3], place: Place) -> Things {
         item,
         loan: lent.body["loan"]["id"].as_i64().expect("an id"),
         hold: hold.as_i64().expect("an id"),
+        pull,
         transit: transit_to(app, &desks[place.away() as usize], code),
         shelf_barcode,
     }
@@ -178,6 +182,22 @@ pub fn lent(app: &TestApp, desk: &str, code: &str) -> (i64, i64) {
     let out = json!({"item_barcode": barcode, "card_number": card});
     let loan = app.post(desk, "/api/v1/check-outs", &out).expect(201).body["loan"]["id"].clone();
     (bib, loan.as_i64().expect("an id"))
+}
+
+/// A reader of the place waits at home for what stands on a shelf there.
+fn pull_at(app: &TestApp, code: &str) -> i64 {
+    let (_, card) = app.reader("adult", code);
+    let bib = app.bib("镜花缘", None);
+    app.item(bib, code, &json!({}));
+    let hold = json!({"bib_id": bib, "pickup_unit_code": code});
+    app.post(&app.reader_token(&card), "/api/v1/holds", &hold).expect(201);
+    let path = format!("/api/v1/units/{code}/pulls");
+    let pulls = app.get(&app.root_token(), &path).expect(200).body["items"].clone();
+    let last = pulls
+        .as_array()
+        .and_then(|pulls| pulls.last())
+        .expect("it is to be fetched");
+    last["id"].as_i64().expect("an id")
 }
 
 /// Something of a place is given back at another, at whose desk it is scanned.

@@ -133,6 +133,7 @@ proptest! {
             let status = match plan.next_step {
                 NextStep::ShelfHere { .. } => ItemStatus::OnShelf,
                 NextStep::HoldShelf { .. } => ItemStatus::OnHoldShelf,
+                NextStep::CheckIn { .. } => return Err(TestCaseError::fail("it was scanned just now")),
                 NextStep::Crate { to, .. } => {
                     prop_assert_ne!(to, scene.act.unit);
                     ItemStatus::AwaitingDispatch
@@ -170,7 +171,8 @@ proptest! {
         let Some(moves) = plan.item_moves else { return Ok(()) };
         let status = match moves.next_step {
             NextStep::ShelfHere { .. } => ItemStatus::OnShelf,
-            NextStep::HoldShelf { .. } => ItemStatus::OnHoldShelf,
+            NextStep::CheckIn { .. } => ItemStatus::OnHoldShelf,
+            NextStep::HoldShelf { .. } => return Err(TestCaseError::fail("nobody scanned it")),
             NextStep::Crate { .. } => ItemStatus::AwaitingDispatch,
             NextStep::Exception { .. } => ItemStatus::NeedsAttention,
         };

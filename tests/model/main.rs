@@ -2,6 +2,7 @@
 
 mod decide;
 mod generate;
+mod holds;
 mod merge_bibs;
 mod outcomes;
 mod refusals;

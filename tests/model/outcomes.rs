@@ -427,7 +427,12 @@ fn a_cancelled_hold_lets_its_item_go_on() {
     let next = moves(&scene).and_then(|moves| moves.capture);
     assert_eq!(
         next.map(|capture| (capture.hold, capture.shelf_number)),
-        Some((HoldId::new(8), Some(42)))
+        Some((HoldId::new(8), None)),
+        "it gets its number when it is scanned"
+    );
+    assert_eq!(
+        moves(&scene).map(|moves| (moves.next_step, moves.leaves.number)),
+        Some((NextStep::CheckIn { hold: HoldId::new(8) }, Some(17)))
     );
     // Elsewhere it is sent home.
     scene.next_hold = None;

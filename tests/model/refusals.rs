@@ -14,6 +14,7 @@ use tongjie::domain::limit::{CountIn, LimitKind, LimitRow, LimitWhen};
 use tongjie::domain::membership::{Joined, Membership};
 use tongjie::domain::reader::{CardStatus, Channel, CreditBand, ManualBlock, ReaderStatus};
 use tongjie::domain::refusal::{Code, Code::*, Lang, Refusals};
+use tongjie::domain::suspend_hold::Sleep;
 use tongjie::domain::transit::TransitStatus;
 
 use crate::scene::{Scene, other_loan, said};
@@ -889,6 +890,63 @@ const PLACE_HOLD: &[Case] = &[
     ),
 ];
 
+const SUSPEND_HOLD: &[Case] = &[
+    ("until it is resumed", |_| {}, &[]),
+    ("until a day", |s| s.sleep = Sleep::Until(s.day_after(10)), &[]),
+    (
+        "until today",
+        |s| s.sleep = Sleep::Until(s.day_after(0)),
+        &[HoldDatesInvalid],
+    ),
+    (
+        "longer than it is wanted",
+        |s| {
+            s.wanted_until = Some(s.day_after(9));
+            s.sleep = Sleep::Until(s.day_after(10));
+        },
+        &[HoldDatesInvalid],
+    ),
+    ("resumed while it is awake", |s| s.sleep = Sleep::NotAtAll, &[]),
+    (
+        "a copy is set aside",
+        |s| s.hold_is(HoldStatus::Captured),
+        &[HoldAlreadyCaptured],
+    ),
+    ("it has ended", |s| s.hold_is(HoldStatus::Expired), &[HoldNotOpen]),
+    (
+        "somebody else's",
+        |s| s.by_reader = Some(ReaderId::new(9)),
+        &[HoldOfAnother],
+    ),
+];
+
+const CHANGE_PICKUP: &[Case] = &[
+    ("to the main", |s| s.pickup = MAIN, &[]),
+    ("to where it is", |_| {}, &[]),
+    (
+        "to nowhere",
+        |s| s.pickup = UnitId::new(999),
+        &[PickupUnknown, NoCopyCanFill],
+    ),
+    ("no copy may go there", |s| s.copies.clear(), &[NoCopyCanFill]),
+    ("it has ended", |s| s.hold_is(HoldStatus::Filled), &[HoldNotOpen]),
+    (
+        "somebody else's",
+        |s| s.by_reader = Some(ReaderId::new(9)),
+        &[HoldOfAnother],
+    ),
+];
+
+const REORDER_HOLD: &[Case] = &[
+    ("to the front", |_| {}, &[]),
+    (
+        "a copy is set aside",
+        |s| s.hold_is(HoldStatus::Captured),
+        &[HoldAlreadyCaptured],
+    ),
+    ("it has ended", |s| s.hold_is(HoldStatus::Cancelled), &[HoldNotOpen]),
+];
+
 const CANCEL_HOLD: &[Case] = &[
     ("an ordinary cancellation", |_| {}, &[]),
     ("no such hold", |s| s.hold = None, &[HoldNotOpen]),
@@ -969,7 +1027,7 @@ const HAND_OVER: &[Case] = &[
 type Decide = fn(&Scene) -> Result<Passed, Refusals>;
 
 /// Each verb: its name, what its ordinary scene is, its decision and its table.
-const TABLES: [(&str, Change, Decide, &[Case]); 8] = [
+const TABLES: &[(&str, Change, Decide, &[Case])] = &[
     (
         "check-out",
         |_| {},
@@ -989,6 +1047,19 @@ const TABLES: [(&str, Change, Decide, &[Case]); 8] = [
         |_| {},
         |s| s.cancel_hold().map(|plan| plan.passed),
         CANCEL_HOLD,
+    ),
+    ("suspension", |_| {}, Scene::suspend_hold, SUSPEND_HOLD),
+    (
+        "another pickup",
+        hold_ready,
+        |s| s.change_pickup().map(|plan| plan.passed),
+        CHANGE_PICKUP,
+    ),
+    (
+        "another place",
+        |_| {},
+        |s| s.reorder_hold(1).map(|plan| plan.passed),
+        REORDER_HOLD,
     ),
     (
         "void",

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, NaiveDate, Utc};
 use tongjie::domain::act::{Act, Overrides, Passed};
 use tongjie::domain::example::{self, BRANCH, MAIN, World};
-use tongjie::domain::hold::{CopyFacts, HoldCandidate, HoldFacts, Target, Wish};
+use tongjie::domain::hold::{CopyFacts, HoldCandidate, HoldFacts, HoldStatus, Target, Wish};
 use tongjie::domain::ids::{BibId, CrateId, HoldId, ItemId, LoanId, ReaderId, TransitId, UnitId};
 use tongjie::domain::item::{CapturedHold, ItemFacts, ItemStatus, OpenTransit, TransitReason};
 use tongjie::domain::loan::OpenLoan;
@@ -14,8 +14,13 @@ use tongjie::domain::network::{Network, NetworkParts};
 use tongjie::domain::pack_item::CrateFacts;
 use tongjie::domain::reader::{Channel, LoanOfReader, ReaderFacts};
 use tongjie::domain::refusal::{Code, Refusals};
+use tongjie::domain::suspend_hold::Sleep;
 use tongjie::domain::transit::TransitStatus;
-use tongjie::domain::{cancel_hold, check_in, check_out, hand_over, pack_item, place_hold, renew, void_loan};
+use tongjie::domain::volume::Volume;
+use tongjie::domain::{
+    cancel_hold, change_pickup, check_in, check_out, hand_over, pack_item, place_hold, renew, reorder_hold,
+    suspend_hold, void_loan,
+};
 
 /// Built once: reading the preset costs more than a decision.
 pub static WORLD: LazyLock<World> = LazyLock::new(example::world);
@@ -38,6 +43,7 @@ pub struct Scene {
     pub by_reader: Option<ReaderId>,
     pub filled_hold: Option<void_loan::FilledHold>,
     pub hold_item: Option<ItemId>,
+    pub hold_volume: Option<Volume>,
     pub copies: Vec<CopyFacts>,
     pub pickup: UnitId,
     pub existing: place_hold::Existing,
@@ -48,6 +54,7 @@ pub struct Scene {
     pub into: CrateFacts,
     /// The crate its journey lies in.
     pub lies_in: Option<(CrateId, String)>,
+    pub sleep: Sleep,
 }
 
 impl Scene {
@@ -76,12 +83,14 @@ impl Scene {
             by_reader: None,
             filled_hold: None,
             hold_item: None,
+            hold_volume: None,
             copies: Vec::new(),
             pickup: BRANCH,
             existing: place_hold::Existing::default(),
             holds_today: 0,
             not_before: None,
             wanted_until: None,
+            sleep: Sleep::UntilResumed,
             item,
             world,
         }
@@ -164,6 +173,7 @@ impl Scene {
             id: HoldId::new(8),
             reader: ReaderId::new(3),
             wish,
+            pulled: false,
         });
     }
 
@@ -252,6 +262,7 @@ impl Scene {
             reader: &self.reader,
             bib: BibId::new(1),
             item: self.hold_item,
+            volume: self.hold_volume,
             copies: &self.copies,
             pickup: self.pickup,
             existing: self.existing,
@@ -271,7 +282,6 @@ impl Scene {
             by_reader: self.by_reader,
             item: self.item.captured_for.as_ref().map(|_| &self.item),
             next_hold: self.next_hold.as_ref(),
-            next_shelf_number: 42,
         };
         cancel_hold::decide(&facts, self.now)
     }
@@ -294,6 +304,57 @@ impl Scene {
             to: self.into.to,
             leg_to: None,
         })
+    }
+
+    /// The hold is in this state.
+    pub fn hold_is(&mut self, status: HoldStatus) {
+        self.hold = self.hold.take().map(|hold| HoldFacts { status, ..hold });
+    }
+
+    /// So many days after today.
+    pub fn day_after(&self, days: u64) -> NaiveDate {
+        self.network().local_day(self.now) + chrono::Days::new(days)
+    }
+
+    pub fn suspend_hold(&self) -> Result<Passed, Refusals> {
+        let hold = self.hold.as_ref().expect("there is one");
+        let facts = suspend_hold::Facts {
+            act: &self.act,
+            network: self.network(),
+            hold,
+            by_reader: self.by_reader,
+            wanted_until: self.wanted_until,
+            sleep: self.sleep,
+        };
+        suspend_hold::decide(&facts, self.now)
+    }
+
+    pub fn change_pickup(&self) -> Result<change_pickup::Plan, Refusals> {
+        let reader = &self.reader;
+        let wish = Wish {
+            target: Target::Bib(BibId::new(1)),
+            pickup: self.pickup,
+            category: reader.category,
+            band: reader.band,
+            child: reader.child,
+            reader_home: reader.home,
+            birth_date: reader.birth_date,
+        };
+        let facts = change_pickup::Facts {
+            act: &self.act,
+            network: self.network(),
+            hold: self.hold.as_ref().expect("there is one"),
+            by_reader: self.by_reader,
+            wish: &wish,
+            copies: &self.copies,
+            item: self.item.captured_for.as_ref().map(|_| &self.item),
+        };
+        change_pickup::decide(&facts, self.now)
+    }
+
+    pub fn reorder_hold(&self, place: usize) -> Result<reorder_hold::Plan, Refusals> {
+        let hold = self.hold.as_ref().expect("there is one");
+        reorder_hold::decide(&self.act, hold, &[], place)
     }
 
     pub fn void_loan(&self) -> Result<void_loan::Plan, Refusals> {

@@ -159,6 +159,7 @@ async fn copies_that_reach_one_hold_shelf_at_once_get_a_place_each() {
                 card_number: Some(CardNumber::parse(&format!("R{}", COPIES + n)).expect("a card number")),
                 bib,
                 item: None,
+                volume: None,
                 pickup_unit_code: "main".into(),
                 not_before: None,
                 wanted_until: None,

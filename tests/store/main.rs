@@ -8,6 +8,7 @@ mod circulation;
 mod closing;
 mod crash;
 mod groups;
+mod holds;
 mod imports;
 mod lost_commit;
 mod once;

@@ -194,6 +194,7 @@ pub fn new_item(id: i64, bib: BibId, unit: UnitId, item_type: i64, barcode: &str
         parts: 1,
         last_event_at: 0,
         created_at: 0,
+        volume: None,
     }
 }
 

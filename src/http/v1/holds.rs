@@ -8,6 +8,7 @@ use super::consent::{OverridesRequest, consent, consent_of_parameters};
 use crate::app::App;
 use crate::domain::barcode::CardNumber;
 use crate::domain::ids::{BibId, HoldId, ItemId};
+use crate::domain::volume::Volume;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{CancelsHolds, Changing, Nothing, PlacesHolds};
 use crate::http::input::{CodeText, Day, Text};
@@ -21,7 +22,7 @@ use crate::usecase::view::HoldOutcome;
 #[openapi(paths(place_hold, cancel_hold))]
 pub struct Document;
 
-/// A reader joins the queue of a bib, or waits for one copy.
+/// A reader joins the queue of a bib, or waits for one volume or one copy of it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewHold {
@@ -31,6 +32,9 @@ pub struct NewHold {
     bib_id: i64,
     /// This copy only.
     item_id: Option<i64>,
+    /// Any copy of this volume or issue only; not together with `item_id`. At most 63 bytes.
+    #[schema(value_type = Option<String>, max_length = 63, example = "第2卷")]
+    volume: Option<Volume>,
     #[schema(value_type = String, max_length = 32, example = "B01")]
     pickup_unit_code: CodeText,
     /// It sleeps until this day of the network's zone.
@@ -54,6 +58,7 @@ pub async fn place_hold(app: web::Data<App>, who: PlacesHolds, request: Changing
         card_number: hold.card_number,
         bib: BibId::new(hold.bib_id),
         item: hold.item_id.map(ItemId::new),
+        volume: hold.volume,
         pickup_unit_code: hold.pickup_unit_code.into(),
         not_before: hold.not_before.map(|day| day.0),
         wanted_until: hold.wanted_until.map(|day| day.0),

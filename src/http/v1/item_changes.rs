@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::ItemId;
+use crate::domain::volume::Volume;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesItems};
 use crate::http::input::{CodeText, Text, text};
@@ -43,6 +44,10 @@ pub struct ItemCorrection {
     call_number: Option<Option<Text<100>>>,
     #[schema(value_type = Option<String>, max_length = 32, example = "book")]
     item_type: Option<CodeText>,
+    /// Which volume or issue it is, as the spine says. Not while the copy is set aside for a hold. At most 63 bytes.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, max_length = 63, example = "第2卷")]
+    volume: Option<Option<Volume>>,
     /// Price in fen.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<i64>, minimum = 0)]
@@ -78,6 +83,7 @@ impl From<ItemCorrection> for ItemPatch {
             min_age_years: item.min_age_years,
             alert_note: item.alert_note.map(text),
             parts: item.parts,
+            volume: item.volume,
         }
     }
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::{BibId, ItemId};
+use crate::domain::volume::Volume;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Anyone, Changing, ManagesItems};
 use crate::http::input::{CodeText, Text, text};
@@ -43,6 +44,9 @@ pub struct NewItem {
     call_number: Option<Text<100>>,
     #[schema(value_type = Option<String>, max_length = 64)]
     rfid_tag: Option<Text<64>>,
+    /// Which volume or issue it is, as the spine says: a hold may wait for one volume only. At most 63 bytes.
+    #[schema(value_type = Option<String>, max_length = 63, example = "第2卷")]
+    volume: Option<Volume>,
     /// Price in fen.
     #[schema(minimum = 0)]
     price_fen: Option<i64>,
@@ -86,6 +90,7 @@ impl From<NewItem> for AddItem {
             min_age_years: item.min_age_years,
             alert_note: text(item.alert_note),
             parts: item.parts,
+            volume: item.volume,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod circulation;
 pub mod consent;
 pub mod crates;
 pub mod flows;
+pub mod hold_changes;
 pub mod holds;
 pub mod item_batches;
 pub mod item_changes;
@@ -17,12 +18,14 @@ pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
 pub mod ownership;
+pub mod pulls;
 pub mod readers;
 pub mod routes;
 pub mod rule_drafts;
 pub mod rule_previews;
 pub mod rule_sets;
 pub mod rules;
+pub mod sending;
 pub mod sessions;
 pub mod settings;
 pub mod staff;
@@ -41,6 +44,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(circulation_routes)
         .configure(distribution_routes)
         .configure(ownership_routes)
+        .configure(hold_routes)
         .configure(catalogue_routes)
         .configure(network_routes)
         .configure(administration_routes)
@@ -54,8 +58,6 @@ fn circulation_routes(config: &mut ServiceConfig) {
         .service(resource("/check-ins").route(post().to(circulation::check_in)))
         .service(resource("/loans/{id}/renewals").route(post().to(loans::renew_loan)))
         .service(resource("/loans/{id}/void").route(post().to(loans::void_loan)))
-        .service(resource("/holds").route(post().to(holds::place_hold)))
-        .service(resource("/holds/{id}").route(delete().to(holds::cancel_hold)))
         .service(resource("/transits").route(get().to(transits::list_transits)))
         .service(resource("/transits/{id}/receive").route(post().to(transits::receive_transit)));
 }
@@ -95,6 +97,33 @@ fn ownership_routes(config: &mut ServiceConfig) {
         .service(resource("/ownership-transfers/{id}/accept").route(post().to(ownership::accept_transfer)))
         .service(resource("/ownership-transfers/{id}/decline").route(post().to(ownership::decline_transfer)))
         .service(resource("/ownership-transfers/{id}/withdraw").route(post().to(ownership::withdraw_transfer)));
+}
+
+fn hold_routes(config: &mut ServiceConfig) {
+    let hold = resource("/holds/{id}")
+        .route(get().to(hold_changes::get_hold))
+        .route(delete().to(holds::cancel_hold));
+    let suspension = resource("/holds/{id}/suspension")
+        .route(put().to(hold_changes::suspend_hold))
+        .route(delete().to(hold_changes::resume_hold));
+    let sending = resource("/units/{code}/sending")
+        .route(get().to(sending::get_unit_sending))
+        .route(put().to(sending::set_unit_sending));
+    let costs = resource("/units/{code}/transport-costs")
+        .route(get().to(sending::list_transport_costs))
+        .route(put().to(sending::set_transport_cost));
+    config
+        .service(resource("/holds").route(post().to(holds::place_hold)))
+        .service(hold)
+        .service(suspension)
+        .service(resource("/holds/{id}/pickup").route(put().to(hold_changes::change_hold_pickup)))
+        .service(resource("/holds/{id}/place").route(put().to(hold_changes::reorder_hold)))
+        .service(resource("/bibs/{id}/holds").route(get().to(hold_changes::list_bib_holds)))
+        .service(resource("/units/{code}/pulls").route(get().to(pulls::list_pulls)))
+        .service(resource("/pulls/{id}/refusal").route(post().to(pulls::refuse_pull)))
+        .service(resource("/units/{code}/shelf-clearings").route(get().to(pulls::list_shelf_clearings)))
+        .service(sending)
+        .service(costs);
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -212,6 +241,9 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         circulation::Document::openapi(),
         loans::Document::openapi(),
         holds::Document::openapi(),
+        hold_changes::Document::openapi(),
+        pulls::Document::openapi(),
+        sending::Document::openapi(),
         transits::Document::openapi(),
         crates::Document::openapi(),
         routes::Document::openapi(),

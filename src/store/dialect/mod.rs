@@ -143,6 +143,15 @@ pub fn lock_hold_shelf(conn: &mut AnyConnection, unit: i64) -> QueryResult<()> {
     Ok(())
 }
 
+/// Lets one transaction at a time ask units with a daily cap for copies, until its end. Taken after all row locks. Any number
+/// will do that nothing else uses.
+pub fn lock_daily_caps(conn: &mut AnyConnection) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(8390880625402109442)").execute(conn)?;
+    }
+    Ok(())
+}
+
 /// The upper bits of the hold shelves' advisory locks: a range nothing else uses. Unit ids stay below 2^53.
 const HOLD_SHELF_LOCKS: i64 = 0x2a40_0000_0000_0000;
 

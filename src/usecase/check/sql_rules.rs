@@ -28,10 +28,22 @@ pub(super) const ITEM_STATES: &[SqlRule] = &[
                  WHERE h.shelf_number IS NOT NULL AND i.current_unit_id <> h.pickup_unit_id",
     },
     SqlRule {
+        // On the road it goes on, though its reader may have chosen another unit since; waiting to be checked in, it is there.
         fault: "set aside, but not on its way to the pickup unit: hold",
-        breaks: "SELECT h.id FROM holds h LEFT JOIN transits t ON t.item_id = h.captured_item_id AND t.closed_at IS NULL \
+        breaks: "SELECT h.id FROM holds h JOIN items i ON i.id = h.captured_item_id \
+                 LEFT JOIN transits t ON t.item_id = h.captured_item_id AND t.closed_at IS NULL \
                  WHERE h.closed_at IS NULL AND h.captured_item_id IS NOT NULL AND h.shelf_number IS NULL \
-                 AND (t.id IS NULL OR t.to_unit_id <> h.pickup_unit_id)",
+                 AND NOT (t.id IS NULL AND i.clear_since IS NOT NULL AND i.current_unit_id = h.pickup_unit_id) \
+                 AND (t.id IS NULL OR (t.to_unit_id <> h.pickup_unit_id AND t.status <> 'sent'))",
+    },
+    SqlRule {
+        fault: "on a hold shelf with no number and no list to find it in: item",
+        breaks: "SELECT i.id FROM items i JOIN holds h ON h.captured_item_id = i.id AND h.closed_at IS NULL \
+                 WHERE i.status = 'on_hold_shelf' AND h.shelf_number IS NULL AND i.clear_since IS NULL",
+    },
+    SqlRule {
+        fault: "a number to take it from without a time: item",
+        breaks: "SELECT id FROM items WHERE clear_number IS NOT NULL AND clear_since IS NULL",
     },
     SqlRule {
         fault: "another bib than its item has: open loan",
@@ -93,7 +105,7 @@ pub(super) const STOCK: &[SqlRule] = &[
 pub(super) const QUEUES: &[SqlRule] = &[
     SqlRule {
         fault: "places in the queue are not 1..n: bib",
-        breaks: "SELECT bib_id AS id FROM (SELECT bib_id, rank() OVER (PARTITION BY bib_id ORDER BY priority, placed_at, id) \
+        breaks: "SELECT bib_id AS id FROM (SELECT bib_id, rank() OVER (PARTITION BY bib_id ORDER BY priority, queue_rank, id) \
                  AS place FROM holds WHERE closed_at IS NULL AND captured_item_id IS NULL) AS queue \
                  GROUP BY bib_id HAVING max(place) <> count(*) OR count(DISTINCT place) <> count(*)",
     },
@@ -105,7 +117,22 @@ pub(super) const QUEUES: &[SqlRule] = &[
     SqlRule {
         fault: "captured an item of another bib, or another copy than it waits for: hold",
         breaks: "SELECT h.id FROM holds h JOIN items i ON i.id = h.captured_item_id \
-                 WHERE h.closed_at IS NULL AND (i.bib_id <> h.bib_id OR h.item_id <> i.id)",
+                 WHERE h.closed_at IS NULL AND (i.bib_id <> h.bib_id OR h.item_id <> i.id OR h.volume <> COALESCE(i.volume, ''))",
+    },
+    SqlRule {
+        fault: "waits for both a volume and a copy: hold",
+        breaks: "SELECT id FROM holds WHERE volume IS NOT NULL AND item_id IS NOT NULL",
+    },
+    SqlRule {
+        fault: "one number is taken by a hold and by what is to be cleared: item",
+        breaks: "SELECT i.id FROM items i JOIN holds h ON h.pickup_unit_id = i.current_unit_id AND h.shelf_number = i.clear_number \
+                 WHERE h.closed_at IS NULL",
+    },
+    SqlRule {
+        fault: "fetched for a hold on another bib or copy: pull",
+        breaks: "SELECT p.id FROM pulls p JOIN holds h ON h.id = p.hold_id JOIN items i ON i.id = p.item_id \
+                 WHERE p.closed_at IS NULL AND (p.bib_id <> h.bib_id OR (h.closed_at IS NULL AND \
+                 (i.bib_id <> h.bib_id OR h.item_id <> i.id)))",
     },
     SqlRule {
         fault: "waits for a copy of another bib: hold",

@@ -71,6 +71,7 @@ const ITEMS: &[Column] = &[
     optional("collection", &["馆藏"]),
     optional("shelf_location", &["架位"]),
     optional("call_number", &["索书号"]),
+    optional("volume", &["卷册", "卷期"]),
     optional("rfid_tag", &[]),
     optional("price_yuan", &["价格", "单价"]),
     optional("price_fen", &[]),

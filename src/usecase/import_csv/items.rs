@@ -7,6 +7,7 @@ use crate::catalogue::isbn::Isbn13;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::{BibId, CollectionId, UnitId};
 use crate::domain::item::ItemStatus;
+use crate::domain::volume::Volume;
 use crate::store::items::NewItem;
 
 /// States in which an item can come over: none that a loan, a journey or a hold stands behind.
@@ -132,6 +133,7 @@ fn item(fields: &mut Fields<'_>, world: &World, owner: Option<UnitId>) -> Option
             .unwrap_or(1),
         last_event_at: now,
         created_at: now,
+        volume: fields.number::<Volume>("volume").map(|volume| volume.to_string()),
     };
     Some(row)
 }

@@ -55,6 +55,8 @@ impl Circulation<'_> {
                 placed_at: placed.timestamp_millis(),
                 not_before: None,
                 wanted_until: None,
+                volume: None,
+                queue_rank: placed.timestamp_micros(),
             },
             captured: None,
         });

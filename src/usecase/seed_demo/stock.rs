@@ -202,6 +202,7 @@ fn row(item: &Item, places: &[Place], bib: &Bib, at: DateTime<Utc>) -> NewItem {
         alert_note: None,
         parts: if bib.item_type == "av_disc" { 2 } else { 1 },
         last_event_at: item.last_event_at,
+        volume: None,
         created_at: at.timestamp_millis(),
     }
 }

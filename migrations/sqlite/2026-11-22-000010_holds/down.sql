@@ -1,0 +1,16 @@
+DROP TABLE transport_costs;
+DROP TABLE unit_sending;
+DROP TABLE pulls;
+DROP INDEX holds_wanted_until;
+DROP INDEX holds_shelf_until;
+DROP INDEX holds_queue;
+CREATE INDEX holds_queue ON holds (bib_id, priority, placed_at, id) WHERE closed_at IS NULL;
+DROP INDEX holds_one_open_per_target;
+CREATE UNIQUE INDEX holds_one_open_per_target ON holds (reader_id, bib_id, COALESCE(item_id, 0)) WHERE closed_at IS NULL;
+ALTER TABLE holds DROP COLUMN queue_rank;
+ALTER TABLE holds DROP COLUMN suspended;
+ALTER TABLE holds DROP COLUMN volume;
+DROP INDEX items_to_clear;
+ALTER TABLE items DROP COLUMN clear_since;
+ALTER TABLE items DROP COLUMN clear_number;
+ALTER TABLE items DROP COLUMN volume;

@@ -1,0 +1,101 @@
+//! Another pickup unit for a hold. A copy that is set aside is redirected, unless it is on the road: there it goes on from
+//! where it arrives.
+
+use chrono::{DateTime, Utc};
+
+use super::act::{Act, Findings, Passed};
+use super::cancel_hold::{ItemMoves, stands_at};
+use super::hold::{CopyFacts, HoldFacts, HoldStatus, Wish, may_fill};
+use super::ids::{ReaderId, UnitId};
+use super::item::{ItemFacts, ItemStatus, TransitReason};
+use super::network::Network;
+use super::place_hold::judge_pickup;
+use super::refusal::{Code, Refusals, Verb};
+use super::route::{Capture, NextStep};
+use super::suspend_hold::judge_open;
+
+/// Everything the decision reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub act: &'a Act,
+    pub network: &'a Network,
+    pub hold: &'a HoldFacts,
+    /// The caller, when it is a reader: only their own holds.
+    pub by_reader: Option<ReaderId>,
+    /// What the reader wishes, with the new pickup unit.
+    pub wish: &'a Wish,
+    /// All copies of the bib.
+    pub copies: &'a [CopyFacts],
+    /// The item set aside for the hold.
+    pub item: Option<&'a ItemFacts>,
+}
+
+/// What the store does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    pub pickup: UnitId,
+    /// The way of the item set aside; `None` if there is none or it is on the road.
+    pub item_moves: Option<ItemMoves>,
+    pub passed: Passed,
+}
+
+/// Decides a change of the pickup unit.
+///
+/// # Errors
+/// The hold has ended or is another reader's; the unit is no pickup point for this reader; no copy (or not the one set aside)
+/// may go there. Source: their rows in the table of [`refusal`](super::refusal).
+pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
+    let (network, wish) = (facts.network, facts.wish);
+    let mut found = Findings::new(Verb::ChangeHold, facts.act.channel);
+    judge_open(&mut found, facts.hold, facts.by_reader);
+    judge_pickup(&mut found, network, wish.pickup, wish.child);
+    let today = network.local_day(now);
+    let fits = |copy: &CopyFacts| may_fill(network, copy, wish, today).is_ok();
+    let set_aside = facts.item.filter(|_| facts.hold.status == HoldStatus::Captured);
+    let will_do = match set_aside {
+        Some(item) => fits(&CopyFacts::of(item)),
+        None => facts.copies.iter().any(|copy| copy.circulates() && fits(copy)),
+    };
+    if !will_do {
+        found.add(Code::NoCopyCanFill);
+    }
+    let passed = found.subtract(facts.act)?;
+    let moves = set_aside.filter(|_| wish.pickup != facts.hold.pickup);
+    Ok(Plan {
+        pickup: wish.pickup,
+        item_moves: moves.and_then(|item| redirect(facts, item)),
+        passed,
+    })
+}
+
+fn redirect(facts: &Facts<'_>, item: &ItemFacts) -> Option<ItemMoves> {
+    if !matches!(item.status, ItemStatus::OnHoldShelf | ItemStatus::AwaitingDispatch) {
+        return None;
+    }
+    let (hold, pickup) = (facts.hold.id, facts.wish.pickup);
+    let capture = Capture {
+        hold,
+        pickup,
+        shelf_number: None,
+        expires_on: None,
+    };
+    let here = pickup == item.current;
+    let crate_there = NextStep::Crate {
+        to: pickup,
+        reason: TransitReason::Hold,
+        hold: Some(hold),
+    };
+    Some(ItemMoves {
+        item: item.id,
+        cancels_transit: item.transit.as_ref().map(|transit| transit.id),
+        capture: Some(capture),
+        next_step: if here { NextStep::CheckIn { hold } } else { crate_there },
+        item_status: if here {
+            ItemStatus::OnHoldShelf
+        } else {
+            ItemStatus::AwaitingDispatch
+        },
+        current: item.current,
+        leaves: stands_at(item),
+    })
+}

@@ -1,0 +1,95 @@
+//! The hold shelf: which numbers are taken, and what stands there without a hold until somebody has seen to it.
+//! Not for: giving a number to a hold (see `holds`).
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer};
+
+use super::connection::AnyConnection;
+use super::error::StoreError;
+use super::schema::{bibs, holds, items, transits};
+use super::tx::{ReadTx, WriteTx};
+use crate::domain::ids::{ItemId, UnitId};
+use crate::domain::item::Unscanned;
+
+/// A copy that staff must take from where it lies.
+#[derive(Debug, Clone, Queryable)]
+pub struct ToClear {
+    pub item_id: i64,
+    pub barcode: String,
+    pub title: String,
+    pub call_number: Option<String>,
+    /// The number at which it stands; without one it lies in a crate that was not sent.
+    pub number: Option<i32>,
+    pub since: Option<i64>,
+    pub status: String,
+    /// Where its open journey leads.
+    pub to_unit_id: Option<i64>,
+    /// The hold it is set aside for.
+    pub hold_id: Option<i64>,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = Integer)]
+    n: i32,
+}
+
+/// The numbers of a unit's hold shelf at which something stands, ascending.
+pub(super) fn taken_numbers(conn: &mut AnyConnection, unit: UnitId) -> Result<Vec<u32>, StoreError> {
+    const TAKEN: &str = "SELECT shelf_number AS n FROM holds \
+        WHERE pickup_unit_id = $1 AND closed_at IS NULL AND shelf_number IS NOT NULL \
+        UNION ALL SELECT clear_number AS n FROM items \
+        WHERE current_unit_id = $2 AND clear_number IS NOT NULL ORDER BY n";
+    let query = diesel::sql_query(TAKEN).bind::<BigInt, _>(unit.get());
+    let rows: Vec<Number> = query.bind::<BigInt, _>(unit.get()).load(conn)?;
+    Ok(rows.into_iter().filter_map(|row| u32::try_from(row.n).ok()).collect())
+}
+
+impl ReadTx<'_> {
+    /// What staff of a unit must take from its hold shelf or its crates, after the item `after`.
+    pub fn copies_to_clear(&mut self, unit: UnitId, after: i64, limit: i64) -> Result<Vec<ToClear>, StoreError> {
+        Ok(items::table
+            .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
+            .left_join(transits::table.on(transits::item_id.eq(items::id).and(transits::closed_at.is_null())))
+            .left_join(
+                holds::table.on(holds::captured_item_id
+                    .eq(items::id.nullable())
+                    .and(holds::closed_at.is_null())),
+            )
+            .filter(
+                items::current_unit_id
+                    .eq(unit.get())
+                    .and(items::clear_since.is_not_null()),
+            )
+            .filter(items::id.gt(after))
+            .order(items::id)
+            .limit(limit)
+            .select((
+                items::id,
+                items::barcode,
+                bibs::title,
+                items::call_number,
+                items::clear_number,
+                items::clear_since,
+                items::status,
+                transits::to_unit_id.nullable(),
+                holds::id.nullable(),
+            ))
+            .load(self.conn)?)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Says that a copy was sent elsewhere without anybody scanning it. The next scan says it was seen to.
+    pub fn leave_to_clear(&mut self, item: ItemId, leaves: Unscanned, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let number = leaves.number.and_then(|number| i32::try_from(number).ok());
+        diesel::update(items::table.find(item.get()))
+            .set((
+                items::clear_number.eq(number),
+                items::clear_since.eq(at.timestamp_millis()),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! Has copies fetched from shelves for waiting holds: a pass over all of them, and the look at one bib that follows a verb.
+//! Not for: choosing (see `domain::target_hold`) or capturing (a scan does).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{NaiveDate, TimeDelta};
+
+use super::{Result, UseCaseError};
+use crate::domain::hold::CopyFacts;
+use crate::domain::ids::{BibId, UnitId};
+use crate::domain::network::Network;
+use crate::domain::target_hold::{Load, Pull, Waiting, choose};
+use crate::store::Store;
+use crate::store::ids::IdRun;
+use crate::store::tx::WriteTx;
+
+/// Copies asked for at most by one verb; the next pass asks for the rest.
+pub(super) const PULLS_PER_VERB: i64 = 8;
+
+/// Bibs in one transaction of a pass, to begin with, and at most.
+const BIBS: usize = 16;
+const BIBS_AT_MOST: usize = 256;
+/// Copies asked for in one transaction of a pass, at most.
+const PULLS_PER_CHUNK: i64 = 512;
+/// How long a transaction of a pass should take: others wait for it.
+const CHUNK_TIME: Duration = Duration::from_millis(8);
+/// How long a pull is kept after it ended.
+const PULLS_KEPT: TimeDelta = TimeDelta::days(90);
+const FORGOTTEN_AT_ONCE: i64 = 200;
+/// Units whose open pulls are counted for one bib; beyond them the load is not compared.
+const UNITS_COMPARED: usize = 32;
+
+/// What a pass did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Targeted {
+    /// Bibs looked at under their locks.
+    pub bibs: u64,
+    /// Copies that units were asked for.
+    pub asked: u64,
+    /// Pulls that were out of date and are closed now.
+    pub closed: u64,
+    /// The longest transaction, in microseconds.
+    pub longest_us: u64,
+}
+
+/// Looks at every bib for which somebody waits while a copy stands on a shelf, and closes pulls that are out of date.
+///
+/// # Errors
+/// A failure of the store; what was asked for before stays.
+pub async fn target_holds(store: &Arc<Store>) -> Result<Targeted> {
+    let mut done = Targeted::default();
+    let (mut after, mut size) = (BibId::new(0), BIBS);
+    let mut load = Load {
+        open: store.read(|tx| tx.open_pulls(None)).await.map_err(UseCaseError::from)?,
+        ..Load::default()
+    };
+    loop {
+        let page = store
+            .read(move |tx| -> Result<_> {
+                let today = tx.network()?.local_day(tx.now());
+                Ok(tx.bibs_to_target(today, after.get(), i64::try_from(BIBS_AT_MOST).unwrap_or(1))?)
+            })
+            .await?;
+        let Some(last) = page.last() else { break };
+        after = *last;
+        let mut rest = page.as_slice();
+        while !rest.is_empty() {
+            let (bibs, later) = rest.split_at(size.min(rest.len()));
+            rest = later;
+            let chunk = serve_chunk(store, bibs.to_vec(), load.clone()).await?;
+            load = chunk.load;
+            done.bibs += u64::try_from(bibs.len()).unwrap_or(0);
+            done.asked += chunk.served.asked;
+            done.closed += chunk.served.closed;
+            done.longest_us = done
+                .longest_us
+                .max(u64::try_from(chunk.took.as_micros()).unwrap_or(u64::MAX));
+            size = next_size(size, bibs.len(), chunk.took);
+        }
+    }
+    forget(store).await?;
+    Ok(done)
+}
+
+/// Forgets pulls that ended long ago: from then on a unit may be asked again for the same hold.
+async fn forget(store: &Arc<Store>) -> Result<()> {
+    loop {
+        let forgotten = store
+            .write(move |tx| -> Result<_> { Ok(tx.forget_pulls(tx.now() - PULLS_KEPT, FORGOTTEN_AT_ONCE)?) })
+            .await?;
+        if forgotten == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// So many bibs that a transaction takes about [`CHUNK_TIME`]; it grows slowly and shrinks at once.
+fn next_size(size: usize, bibs: usize, took: Duration) -> usize {
+    let per_bib = took.as_micros().max(1) / u128::try_from(bibs.max(1)).unwrap_or(1);
+    let fits = usize::try_from(CHUNK_TIME.as_micros() / per_bib.max(1)).unwrap_or(BIBS_AT_MOST);
+    fits.clamp(1, (size * 2).min(BIBS_AT_MOST))
+}
+
+struct Chunk {
+    served: Served,
+    load: Load,
+    took: Duration,
+}
+
+async fn serve_chunk(store: &Arc<Store>, bibs: Vec<BibId>, load: Load) -> Result<Chunk> {
+    let ids = store.take_ids::<UseCaseError>(PULLS_PER_CHUNK).await?;
+    store
+        .write(move |tx| -> Result<_> {
+            let began = Instant::now();
+            let network = tx.network()?;
+            let mut load = load.clone();
+            let served = serve(tx, &network, &bibs, &mut load, &mut ids.clone())?;
+            let took = began.elapsed();
+            Ok(Chunk { served, load, took })
+        })
+        .await
+}
+
+/// Has copies of one bib fetched, as far as the ids in hand reach. Its lock is taken already, and nothing but readers is locked
+/// after it.
+pub(super) fn serve_bib(tx: &mut WriteTx<'_>, network: &Network, bib: BibId, ids: &mut IdRun) -> Result<()> {
+    let shelves = tx.copies_to_fetch(&[bib.get()])?;
+    if shelves.is_empty() {
+        return Ok(());
+    }
+    let mut units: Vec<i64> = shelves.iter().map(|copy| copy.current.get()).collect();
+    units.sort_unstable();
+    units.dedup();
+    units.truncate(UNITS_COMPARED);
+    let mut load = Load {
+        open: tx.open_pulls(Some(&units))?,
+        ..Load::default()
+    };
+    serve(tx, network, &[bib], &mut load, ids)?;
+    Ok(())
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Served {
+    asked: u64,
+    closed: u64,
+}
+
+fn serve(tx: &mut WriteTx<'_>, network: &Network, bibs: &[BibId], load: &mut Load, ids: &mut IdRun) -> Result<Served> {
+    let numbers: Vec<i64> = bibs.iter().map(|bib| bib.get()).collect();
+    tx.lock_bibs(bibs)?;
+    let now = tx.now();
+    let today = network.local_day(now);
+    let closed = tx.close_stale_pulls(&numbers, today, now)?;
+    let copies = tx.copies_to_fetch(&numbers)?;
+    if copies.is_empty() {
+        return Ok(Served {
+            asked: 0,
+            closed: u64::try_from(closed).unwrap_or(0),
+        });
+    }
+    let waiting = tx.unserved_holds(network, &numbers, today)?;
+    count_today(tx, network, &copies, load, today)?;
+    let mut pulls: Vec<(i64, BibId, Pull)> = Vec::new();
+    for (bib, waiting) in by_bib(waiting) {
+        let copies: Vec<CopyFacts> = copies.iter().filter(|copy| copy.bib == bib).copied().collect();
+        let room = usize::try_from(ids.left()).unwrap_or(0);
+        let chosen = choose(network, &waiting, &copies, load, today, room);
+        pulls.extend(chosen.into_iter().map(|pull| (ids.next(), bib, pull)));
+    }
+    tx.insert_pulls(&pulls, today, now)?;
+    Ok(Served {
+        asked: u64::try_from(pulls.len()).unwrap_or(0),
+        closed: u64::try_from(closed).unwrap_or(0),
+    })
+}
+
+/// What units with a daily cap were asked for today, exactly: nobody else asks them until this transaction ends.
+fn count_today(
+    tx: &mut WriteTx<'_>,
+    network: &Network,
+    copies: &[CopyFacts],
+    load: &mut Load,
+    today: NaiveDate,
+) -> Result<()> {
+    let is_capped = |unit: &UnitId| network.sending().of(network.units(), *unit).daily_cap.is_some();
+    let mut capped: Vec<i64> = copies
+        .iter()
+        .map(|copy| copy.current)
+        .filter(is_capped)
+        .map(UnitId::get)
+        .collect();
+    capped.sort_unstable();
+    capped.dedup();
+    if !capped.is_empty() {
+        tx.lock_daily_caps()?;
+        load.today = tx.pulls_asked_on(today, &capped)?;
+    }
+    Ok(())
+}
+
+fn by_bib(waiting: Vec<(BibId, Waiting)>) -> Vec<(BibId, Vec<Waiting>)> {
+    let mut queues: Vec<(BibId, Vec<Waiting>)> = Vec::new();
+    for (bib, hold) in waiting {
+        match queues.last_mut() {
+            Some((last, queue)) if *last == bib => queue.push(hold),
+            _ => queues.push((bib, vec![hold])),
+        }
+    }
+    queues
+}
