@@ -1027,7 +1027,7 @@ const HAND_OVER: &[Case] = &[
 type Decide = fn(&Scene) -> Result<Passed, Refusals>;
 
 /// Each verb: its name, what its ordinary scene is, its decision and its table.
-const TABLES: &[(&str, Change, Decide, &[Case])] = &[
+const TABLES: [(&str, Change, Decide, &[Case]); 11] = [
     (
         "check-out",
         |_| {},

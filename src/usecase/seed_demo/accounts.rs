@@ -7,7 +7,6 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Result, UseCaseError};
-use super::rounds;
 use crate::auth::passwords::{check_pin, check_staff_password};
 use crate::auth::{PasswordService, Role};
 use crate::domain::event::EventKind;
@@ -158,14 +157,13 @@ pub(super) struct LastStep {
 pub(super) async fn write(store: &Arc<Store>, step: LastStep) -> Result<()> {
     let count = 2 * step.staff.len() + 2 * step.devices.len();
     let ids = store
-        .take_ids::<UseCaseError>(i64::try_from(count).unwrap_or(0) + rounds::IDS)
+        .take_ids::<UseCaseError>(i64::try_from(count).unwrap_or(0))
         .await?;
     store.write(move |tx| apply(tx, &step, ids.clone())).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, step: &LastStep, mut ids: IdRun) -> Result<()> {
     let now = tx.now();
-    let mut courier = None;
     for (plan, secret) in &step.staff {
         let member = NewStaff {
             id: ids.next(),
@@ -177,14 +175,10 @@ fn apply(tx: &mut WriteTx<'_>, step: &LastStep, mut ids: IdRun) -> Result<()> {
             created_at: now.timestamp_millis(),
         };
         tx.insert_staff(&member, &[(plan.role.to_string(), plan.unit)])?;
-        if plan.role == Role::Courier {
-            courier = Some(StaffId::new(member.id));
-        }
         let created = serde_json::json!({"created_staff_id": StaffId::new(member.id)});
         let event = Event::new(EventKind::StaffCreated, now, plan.unit, SYSTEM_CHANNEL).personal(created);
         tx.append_event(ids.next(), &event)?;
     }
-    rounds::write(tx, courier, &mut ids)?;
     for (reader, secret) in &step.pins {
         tx.set_pin_hash(*reader, &secret.hash)?;
     }

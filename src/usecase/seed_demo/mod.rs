@@ -15,7 +15,6 @@ mod network;
 mod plan;
 mod random;
 mod readers;
-mod rounds;
 mod stock;
 mod words;
 
