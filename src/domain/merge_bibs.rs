@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ids::{BibId, HoldId, ItemId, ReaderId};
+use super::volume::Volume;
 
 /// Duplicates merged in one act.
 pub const MOST_DUPLICATES: usize = 20;
@@ -75,17 +76,19 @@ pub struct OpenHold {
     pub reader: ReaderId,
     /// The copy it waits for; `None` for any.
     pub item: Option<ItemId>,
+    /// The volume it waits for; `None` for any.
+    pub volume: Option<Volume>,
     /// The copy set aside for it.
     pub captured: Option<ItemId>,
     pub priority: i32,
-    /// UTC milliseconds.
-    pub placed_at: i64,
+    /// The order within a priority class: the time of placing, unless staff changed it.
+    pub queue_rank: i64,
 }
 
 impl OpenHold {
     /// Its place in a queue is the rank of this.
     pub const fn rank(&self) -> (i32, i64, HoldId) {
-        (self.priority, self.placed_at, self.id)
+        (self.priority, self.queue_rank, self.id)
     }
 }
 
@@ -108,15 +111,15 @@ pub struct Plan {
 
 /// Decides what becomes of the holds: the open ones on the duplicates, and those their readers have on the survivor.
 ///
-/// Of a reader's holds on any copy one is kept: one with a copy set aside, or else the first in the order of the queue.
+/// Of a reader's holds on any copy (or any copy of one volume) one is kept: one with a copy set aside, or else the first in the order of the queue.
 /// Holds on a named copy follow it. Whatever is set aside stays so.
 ///
 /// ```
 /// use tongjie::domain::ids::{BibId, HoldId, ReaderId};
 /// use tongjie::domain::merge_bibs::{OpenHold, decide};
 /// let [survivor, duplicate] = [1, 2].map(BibId::new);
-/// let hold = |id: i64, bib, placed_at| OpenHold {
-///     id: HoldId::new(id), bib, reader: ReaderId::new(9), item: None, captured: None, priority: 0, placed_at,
+/// let hold = |id: i64, bib, queue_rank| OpenHold {
+///     id: HoldId::new(id), bib, reader: ReaderId::new(9), item: None, volume: None, captured: None, priority: 0, queue_rank,
 /// };
 /// let plan = decide(survivor, &[hold(5, survivor, 200), hold(6, duplicate, 100)]);
 /// assert_eq!(plan.moved, [HoldId::new(6)]);
@@ -131,7 +134,11 @@ pub fn decide(survivor: BibId, holds: &[OpenHold]) -> Plan {
     }
     let mut plan = Plan::default();
     for of_reader in readers.values() {
-        settle(of_reader, &mut plan);
+        for (at, hold) in of_reader.iter().enumerate() {
+            if of_reader[..at].iter().all(|before| before.volume != hold.volume) {
+                settle(of_reader, hold.volume, &mut plan);
+            }
+        }
     }
     let gone: BTreeSet<HoldId> = plan.cancelled.iter().map(|replaced| replaced.hold.id).collect();
     let moved = queue
@@ -141,9 +148,13 @@ pub fn decide(survivor: BibId, holds: &[OpenHold]) -> Plan {
     plan
 }
 
-/// One reader's holds, in the order of the queue.
-fn settle(holds: &[OpenHold], plan: &mut Plan) {
-    let any = || holds.iter().filter(|hold| hold.item.is_none());
+/// One reader's holds on one volume, or on any, in the order of the queue.
+fn settle(holds: &[OpenHold], volume: Option<Volume>, plan: &mut Plan) {
+    let any = || {
+        holds
+            .iter()
+            .filter(move |hold| hold.item.is_none() && hold.volume == volume)
+    };
     let kept = any().find(|hold| hold.captured.is_some()).or_else(|| any().next());
     let Some(kept) = kept else { return };
     for hold in any().filter(|hold| hold.id != kept.id) {

@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::error::StoreError;
-use super::items::parse_day;
-use super::schema::{bibs, holds, items, loans, readers};
+use super::items::{parse_day, volume_of};
+use super::schema::{bibs, holds, items, loans, pulls, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{BibId, CategoryId, HoldId, ItemId, ReaderId};
 use crate::domain::merge_bibs::OpenHold;
@@ -20,7 +20,10 @@ pub struct ReaderTraits {
     pub birth_date: Option<NaiveDate>,
 }
 
-type HoldRow = ((i64, i64, Option<i64>), (Option<i64>, Option<i64>, i32, i64));
+type HoldRow = (
+    (i64, i64, Option<i64>),
+    (Option<i64>, Option<String>, Option<i64>, i32, i64),
+);
 
 macro_rules! open_hold_columns {
     () => {
@@ -28,24 +31,28 @@ macro_rules! open_hold_columns {
             (holds::id, holds::bib_id, holds::reader_id),
             (
                 holds::item_id,
+                holds::volume,
                 holds::captured_item_id,
                 holds::priority,
-                holds::placed_at,
+                holds::queue_rank,
             ),
         )
     };
 }
 
-fn open_hold(((id, bib, reader), (item, captured, priority, placed_at)): HoldRow) -> Result<OpenHold, StoreError> {
+fn open_hold(
+    ((id, bib, reader), (item, volume, captured, priority, queue_rank)): HoldRow,
+) -> Result<OpenHold, StoreError> {
     let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open hold {id} without a reader")))?;
     Ok(OpenHold {
         id: HoldId::new(id),
         bib: BibId::new(bib),
         reader: ReaderId::new(reader),
         item: item.map(ItemId::new),
+        volume: volume_of(volume.as_deref())?,
         captured: captured.map(ItemId::new),
         priority,
-        placed_at,
+        queue_rank,
     })
 }
 
@@ -138,7 +145,7 @@ impl WriteTx<'_> {
     /// Makes a hold one on the copy that is set aside for it.
     pub fn bind_hold(&mut self, hold: HoldId, copy: ItemId) -> Result<(), StoreError> {
         diesel::update(holds::table.find(hold.get()))
-            .set(holds::item_id.eq(copy.get()))
+            .set((holds::item_id.eq(copy.get()), holds::volume.eq(None::<String>)))
             .execute(self.conn)?;
         Ok(())
     }
@@ -163,7 +170,7 @@ impl WriteTx<'_> {
         self.count_hold_of_reader(reader, -1)
     }
 
-    /// Gives open holds to another bib. `more` is what that bib then has more of them; the others have none.
+    /// Gives open holds to another bib, with the copies that are being fetched for them. `more` is what that bib then has more of them; the others have none.
     pub fn move_holds(&mut self, moved: &[HoldId], from: &[BibId], to: BibId, more: i32) -> Result<(), StoreError> {
         if !moved.is_empty() {
             let ids: Vec<i64> = moved.iter().map(|hold| hold.get()).collect();
@@ -171,6 +178,10 @@ impl WriteTx<'_> {
                 .set(holds::bib_id.eq(to.get()))
                 .execute(self.conn)?;
         }
+        let fetched = pulls::table.filter(pulls::bib_id.eq_any(numbers(from)).and(pulls::closed_at.is_null()));
+        diesel::update(fetched)
+            .set(pulls::bib_id.eq(to.get()))
+            .execute(self.conn)?;
         diesel::update(bibs::table.filter(bibs::id.eq_any(numbers(from))))
             .set(bibs::open_holds.eq(0))
             .execute(self.conn)?;
