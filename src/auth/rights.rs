@@ -135,9 +135,9 @@ pub enum Right {
     /// proposeTransfer, acceptTransfer, declineTransfer, withdrawTransfer: moving what a library owns.
     TransferItems,
     /// createRuleDraft, listRuleDrafts, getRuleDraft, updateRuleDraft, discardRuleDraft, validateRuleDraft,
-    /// previewRuleDraft, previewRuleMatrix: at the unit whose rules they are, at the root for the network's
+    /// previewRules, previewRuleMatrix: at the unit whose rules they are, at the root for the network's
     DraftRules,
-    /// publishRuleSet, rollBackRules, withdrawRuleSet: there, too
+    /// publishRules, rollBackRules, withdrawRuleSet: there, too
     PublishRules,
 }
 

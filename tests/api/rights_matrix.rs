@@ -259,7 +259,7 @@ fn ask(app: &TestApp, scene: &Scene, operation: &str, (method, path): &(String, 
         "mergeBibs",
         "updateRuleDraft",
         "discardRuleDraft",
-        "publishRuleSet",
+        "publishRules",
     ];
     if versioned.contains(&operation) {
         request = request.header("If-Match", "\"1\"");

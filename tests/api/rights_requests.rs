@@ -422,10 +422,10 @@ fn rules(operation: &str, about: &About<'_>) -> Option<Asked> {
     Some(match operation {
         "listRuleSets" | "getRuleSet" | "exportRuleSet" | "listRuleDrafts" => about.id(0),
         "createRuleDraft" => about.body(json!({"unit_code": unit, "toml": ""})),
-        "getRuleDraft" | "validateRuleDraft" | "previewRuleDraft" | "previewRuleMatrix" => about.id(some_draft(about)),
+        "getRuleDraft" | "validateRuleDraft" | "previewRules" | "previewRuleMatrix" => about.id(some_draft(about)),
         "updateRuleDraft" => about.with(new_draft(about), json!({"toml": "# 空"})),
         "discardRuleDraft" => about.id(new_draft(about)),
-        "publishRuleSet" => about.with(new_draft(about), json!({})),
+        "publishRules" => about.with(new_draft(about), json!({})),
         "rollBackRules" => about.body(json!({"unit_code": unit, "note": "试行结束"})),
         // The version is the first, which is the network's and in force.
         "withdrawRuleSet" => about.id(0),

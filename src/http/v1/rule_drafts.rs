@@ -214,7 +214,7 @@ pub struct Publication {
 }
 
 /// Publishes a draft at the revision named in `If-Match`: from a moment on it decides. Loans that exist stay as they are.
-#[utoipa::path(post, path = "/api/v1/rule-drafts/{id}/publication", operation_id = "publishRuleSet", tag = "rules",
+#[utoipa::path(post, path = "/api/v1/rule-drafts/{id}/publication", operation_id = "publishRules", tag = "rules",
     params(("id" = i64, Path), IfMatchHeader, IdempotencyHeader), request_body = Publication,
     security(("bearer" = [])),
     responses((status = 201, description = "The new version, and what looks wrong in it", body = PublishedView,

@@ -56,7 +56,7 @@ pub struct LoanPreviewPage {
 
 /// What a draft would make of open loans: of a reader, of a subtree, of some numbers, or of any. A page looks at 2,000 open
 /// loans at most, so that it may be short, or empty, and not the last. No loan is changed, and none will be.
-#[utoipa::path(get, path = "/api/v1/rule-drafts/{id}/loan-preview", operation_id = "previewRuleDraft", tag = "rules",
+#[utoipa::path(get, path = "/api/v1/rule-drafts/{id}/loan-preview", operation_id = "previewRules", tag = "rules",
     params(("id" = i64, Path), Selected), security(("bearer" = [])),
     responses((status = 200, description = "Loans before and after", body = LoanPreviewPage), LookWithFailures))]
 pub async fn preview_rule_draft(
