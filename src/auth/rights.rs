@@ -125,10 +125,18 @@ pub enum Right {
     ExplainRule,
     /// listJobs
     ReadJobs,
+    /// openCrate, packItem, unpackItem, closeCrate, sendCrate, cancelCrate
+    PackCrates,
+    /// getMyDay, loadCrates, handOverCrates
+    DriveRoutes,
+    /// setRoute
+    ManageRoutes,
+    /// proposeTransfer, acceptTransfer, declineTransfer, withdrawTransfer: moving what a library owns.
+    TransferItems,
 }
 
 impl Right {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -148,6 +156,10 @@ impl Right {
         Self::OverrideRefusal,
         Self::ExplainRule,
         Self::ReadJobs,
+        Self::PackCrates,
+        Self::DriveRoutes,
+        Self::ManageRoutes,
+        Self::TransferItems,
     ];
 }
 
@@ -178,6 +190,10 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::OverrideRefusal => [Y, Y, Y, N, N, N, N, N],
         Right::ExplainRule     => [Y, Y, Y, Y, N, Y, Y, Y],
         Right::ReadJobs        => [Y, Y, N, N, N, N, Y, N],
+        Right::PackCrates      => [Y, Y, Y, N, Y, N, N, N],
+        Right::DriveRoutes     => [Y, Y, N, N, Y, N, N, N],
+        Right::ManageRoutes    => [Y, Y, N, N, N, N, N, N],
+        Right::TransferItems   => [Y, Y, N, N, N, N, N, N],
     };
     row[role as usize]
 }
@@ -204,7 +220,11 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReceiveTransit
         | Right::OverrideRefusal
         | Right::ExplainRule
-        | Right::ReadJobs => false,
+        | Right::ReadJobs
+        | Right::PackCrates
+        | Right::DriveRoutes
+        | Right::ManageRoutes
+        | Right::TransferItems => false,
     }
 }
 
@@ -227,7 +247,11 @@ pub const fn device_may(right: Right) -> bool {
         | Right::ReceiveTransit
         | Right::OverrideRefusal
         | Right::ExplainRule
-        | Right::ReadJobs => false,
+        | Right::ReadJobs
+        | Right::PackCrates
+        | Right::DriveRoutes
+        | Right::ManageRoutes
+        | Right::TransferItems => false,
     }
 }
 
@@ -274,6 +298,10 @@ ReceiveTransit       x            x         x          -       x       -       -
 OverrideRefusal      x            x         x          -       -       -       -         - |      -      -
 ExplainRule          x            x         x          x       -       x       x         x |      -      -
 ReadJobs             x            x         -          -       -       -       x         - |      -      -
+PackCrates           x            x         x          -       x       -       -         - |      -      -
+DriveRoutes          x            x         -          -       x       -       -         - |      -      -
+ManageRoutes         x            x         -          -       -       -       -         - |      -      -
+TransferItems        x            x         -          -       -       -       -         - |      -      -
 ";
 
     #[test]

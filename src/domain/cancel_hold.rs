@@ -10,6 +10,7 @@ use super::item::{ItemFacts, ItemStatus};
 use super::network::Network;
 use super::refusal::{Code, Refusals, Verb};
 use super::route::{Capture, NextStep, Waiting, route};
+use super::transit::TransitStatus;
 
 /// Everything the decision reads.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +94,12 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
 /// From the hold shelf, or from a crate not yet sent, the item goes to the next hold or where it belongs. On the road
 /// it goes on: its arrival decides. In any other status it stays where it is.
 fn item_moves_on(facts: &Facts<'_>, item: &ItemFacts, now: DateTime<Utc>) -> Option<ItemMoves> {
-    if !matches!(item.status, ItemStatus::OnHoldShelf | ItemStatus::AwaitingDispatch) {
+    // What lies in a crate already travels with it, as on the road.
+    let packed = item
+        .transit
+        .as_ref()
+        .is_some_and(|open| open.status == TransitStatus::Packed);
+    if packed || !matches!(item.status, ItemStatus::OnHoldShelf | ItemStatus::AwaitingDispatch) {
         return None;
     }
     let waiting = Waiting {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::act::{Act, Findings, Passed};
 use super::hold::HoldCandidate;
 use super::ids::{HoldId, LoanId, TransitId, UnitId};
-use super::item::{ItemFacts, ItemStatus, ReturnPolicy};
+use super::item::{ItemFacts, ItemStatus, ReturnPolicy, TransitReason};
 use super::judge_reader::{moment, unit_name};
 use super::loan::OpenLoan;
 use super::network::Network;
@@ -115,7 +115,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     } else {
         found.tell(facts.act)
     };
-    let routed = next(facts, &refused, now);
+    let routed = going_on(facts, next(facts, &refused, now));
     let transit = transit_effect(facts, &routed);
     passed.notices.extend(told_after(facts, &routed, transit));
     let excepted = matches!(routed.next_step, NextStep::Exception { .. });
@@ -180,6 +180,8 @@ fn judge_item(found: &mut Findings, facts: &Facts<'_>) {
     let looked_at = match item.status {
         ItemStatus::ClaimedReturned => Some(Code::ClaimUnresolved),
         ItemStatus::Lost => Some(Code::LostFound),
+        // Lost on the road and back again is told, and no more: nobody on the spot can know what became of it.
+        ItemStatus::Missing if item.transit.is_some() => None,
         ItemStatus::Missing => Some(Code::MissingFound),
         ItemStatus::Damaged => Some(Code::ItemDamaged),
         ItemStatus::InProcessing => Some(Code::ItemInProcessing),
@@ -214,6 +216,9 @@ fn tell(found: &mut Findings, facts: &Facts<'_>, soon: bool) {
     match item.status {
         ItemStatus::Withdrawn => {
             found.add(Code::ItemWithdrawn);
+        }
+        ItemStatus::Missing if item.transit.is_some() => {
+            found.add(Code::TransitFound);
         }
         ItemStatus::OnShelf if facts.loan.is_none() => {
             found.add(Code::NotOnLoan);
@@ -286,6 +291,38 @@ fn next(facts: &Facts<'_>, refused: &[Code], now: DateTime<Utc>) -> Routed {
         facts.act.unit,
         &waiting,
     )
+}
+
+/// A scan between its two ends does not change where an item was ordered to go, unless a hold wants it; any other
+/// journey that came apart goes on as a redirect.
+fn going_on(facts: &Facts<'_>, routed: Routed) -> Routed {
+    let here = facts.act.unit;
+    let Some(open) = facts.item.transit.as_ref().filter(|open| open.to != here) else {
+        return routed;
+    };
+    let strayed = open.from != here || open.status.is_under_way();
+    let step = match routed.next_step {
+        NextStep::ShelfHere { .. } | NextStep::Crate { hold: None, .. } if open.reason.is_ordered() => {
+            NextStep::Crate {
+                to: open.to,
+                reason: open.reason,
+                hold: None,
+            }
+        }
+        NextStep::Crate { to, hold, .. } if strayed || (open.reason == TransitReason::Redirect && to == open.to) => {
+            NextStep::Crate {
+                to,
+                reason: TransitReason::Redirect,
+                hold,
+            }
+        }
+        _ => return routed,
+    };
+    Routed {
+        next_step: step,
+        status: ItemStatus::AwaitingDispatch,
+        capture: routed.capture,
+    }
 }
 
 const fn except(reason: Code, status: ItemStatus) -> Routed {

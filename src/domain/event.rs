@@ -54,6 +54,25 @@ coded! {
     TransitReceived = "transit_received",
     /// Turned up where it was not expected, or is no longer needed.
     TransitCancelled = "transit_cancelled",
+    /// Scanned into a crate.
+    TransitPacked = "transit_packed",
+    TransitUnpacked = "transit_unpacked",
+    /// Its crate left; what districts settle by.
+    TransitSent = "transit_sent",
+    /// Not arrived in time; the item is missing.
+    TransitMissing = "transit_missing",
+    CrateOpened = "crate_opened",
+    CrateClosed = "crate_closed",
+    CrateSent = "crate_sent",
+    /// Handed over at a stop against a signature.
+    CrateDelivered = "crate_delivered",
+    CrateReceived = "crate_received",
+    CrateCancelled = "crate_cancelled",
+    RouteChanged = "route_changed",
+    OwnershipProposed = "ownership_proposed",
+    OwnershipSettled = "ownership_settled",
+    /// One item has another owner, by a document.
+    OwnerChanged = "owner_changed",
     ItemAdded = "item_added",
     ItemChanged = "item_changed",
     /// Taken into custody, but somebody must look at it.

@@ -40,6 +40,12 @@ ids! {
     HoldId,
     /// One item's journey between two units.
     TransitId,
+    /// A box on its way between two units.
+    CrateId,
+    /// A round that couriers drive.
+    RouteId,
+    /// A change of owners by a document.
+    OwnershipTransferId,
     /// A person who works for the network.
     StaffId,
     /// Registered hardware.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, LoanId, ReaderId, TransitId, UnitId};
 use super::reader::CreditBand;
+use super::transit::TransitStatus;
 
 /// Where an item is in its life; every item is counted in exactly one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -172,6 +173,7 @@ pub struct OpenTransit {
     pub from: UnitId,
     pub to: UnitId,
     pub reason: TransitReason,
+    pub status: TransitStatus,
 }
 
 /// Why an item travels.
@@ -182,22 +184,57 @@ pub enum TransitReason {
     ReturnHome,
     /// To the pickup unit of the hold it is captured for.
     Hold,
+    /// To its new home.
+    Move,
+    /// Lent to another unit's shelves for a time, or back from there.
+    Rotation,
+    /// Called back by its owner.
+    Recall,
+    /// Asked for by a reader who waits elsewhere for its delivery.
+    Request,
+    /// It turned up where it was not expected and goes on.
+    Redirect,
+    /// To be mended.
+    Repair,
 }
 
 impl TransitReason {
     /// Every reason.
-    pub const ALL: [Self; 2] = [Self::ReturnHome, Self::Hold];
+    pub const ALL: [Self; 8] = [
+        Self::ReturnHome,
+        Self::Hold,
+        Self::Move,
+        Self::Rotation,
+        Self::Recall,
+        Self::Request,
+        Self::Redirect,
+        Self::Repair,
+    ];
 
     /// The word used in the database and the API.
     pub const fn code(self) -> &'static str {
         match self {
             Self::ReturnHome => "return_home",
             Self::Hold => "hold",
+            Self::Move => "move",
+            Self::Rotation => "rotation",
+            Self::Recall => "recall",
+            Self::Request => "request",
+            Self::Redirect => "redirect",
+            Self::Repair => "repair",
         }
     }
 
     /// Reads the word back.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
+    /// The destination was somebody's order, not what a return policy or a queue said: a scan on the way does not change it.
+    pub const fn is_ordered(self) -> bool {
+        match self {
+            Self::Move | Self::Rotation | Self::Recall | Self::Request | Self::Repair => true,
+            Self::ReturnHome | Self::Hold | Self::Redirect => false,
+        }
     }
 }

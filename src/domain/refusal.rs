@@ -58,6 +58,8 @@ pub enum Verb {
     PlaceHold,
     CancelHold,
     VoidLoan,
+    PackItem,
+    HandOver,
 }
 
 /// One declared row of the table.

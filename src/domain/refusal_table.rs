@@ -318,6 +318,9 @@ codes! {
     ScannedTwice = "scanned_twice": I,
         "该册刚刚扫描过", "无需重复操作",
         "The item was scanned a moment ago", "Nothing more to do";
+    TransitFound = "transit_found": I,
+        "运送途中下落不明的文献已找到", "请按提示放置",
+        "An item that had gone missing on its way has turned up", "Follow the next step";
 
     // Renewal
     LoanOfAnother = "loan_of_another": B,
@@ -378,4 +381,24 @@ codes! {
     VoidTooLate = "void_too_late": O,
         "借出已超过{minutes}分钟或已续借,不能撤销", "请办理归还",
         "More than {minutes} minutes have passed or the loan was renewed; it cannot be voided", "Check the item in";
+
+    // Distribution
+    NotTravelling = "not_travelling": B,
+        "该册没有等待发出的运送任务", "请先在本馆扫描归还,按提示放置",
+        "The item is not waiting to be sent anywhere", "Check it in here first; it says where the item goes";
+    WaitsElsewhere = "waits_elsewhere": B,
+        "该册登记在{unit}等待发出", "请先在本馆扫描归还,更正运送记录",
+        "The item waits for a crate at {unit}, not here", "Check it in here first; that corrects its journey";
+    PackedAlready = "packed_already": B,
+        "该册已装入周转箱{label}", "请先从该箱取出",
+        "The item lies in crate {label} already", "Take it out of that crate first";
+    WrongCrate = "wrong_crate": B,
+        "该册应运往{to},本箱运往{crate_to}", "请装入运往{to}的周转箱",
+        "The item goes to {to}, this crate to {crate_to}", "Put it into a crate for {to}";
+    CrateFull = "crate_full": B,
+        "本箱已装满{max}册", "请关箱并另开一箱",
+        "The crate holds {max} items already", "Close it and open another";
+    CrateForElsewhere = "crate_for_elsewhere": C,
+        "此周转箱应运往{to},不是{here}", "请核对;确认则在此交接,箱内文献将改道转运",
+        "This crate goes to {to}, not to {here}", "Check the label; if confirmed, what is in it is redirected from here";
 }

@@ -36,6 +36,9 @@ use crate::usecase::view::RefusalView;
         (name = "loans", description = "Renewal and void"),
         (name = "holds", description = "Places in the queue"),
         (name = "transits", description = "Journeys between units"),
+        (name = "crates", description = "Boxes of journeys: packed, sent, received"),
+        (name = "routes", description = "Rounds with stops and timetables, and the courier's day"),
+        (name = "ownership", description = "Who owns what: transfers by a document"),
         (name = "rules", description = "Which rule, and why"),
         (name = "health", description = "Of this node"),
     )

@@ -16,10 +16,15 @@ use crate::usecase::UseCaseError;
 use crate::usecase::expire_keys::expire_keys;
 use crate::usecase::mark_overdue::MarkOverdue;
 use crate::usecase::run_job::{Pass, Ran, run_job};
+use crate::usecase::give_up_transits::give_up_transits;
 use crate::usecase::seal_events::seal_events;
+use crate::usecase::settle_transfer::carry_on_transfers;
 
 /// How often keys are expired: the visit keys of yesterday must not see much of today.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(15 * 60);
+
+/// How often journeys that do not arrive are given up: their days are counted from when they left.
+const DISTRIBUTION_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 /// How soon a rotated signing key is taken over.
 const KEYS_INTERVAL: Duration = Duration::from_secs(5);
@@ -46,6 +51,16 @@ impl Jobs {
             async move { seal_events(&app.store).await.map(|_| ()) }
         });
         let reload_stopped = stopped.clone();
+        let missing = Arc::clone(app);
+        let distribution = every("distribution", DISTRIBUTION_INTERVAL, stopped.clone(), move || {
+            let app = Arc::clone(&missing);
+            async move {
+                carry_on_transfers(&app.store).await?;
+                give_up_transits(&app.store, app.config.jobs.transit_missing_days)
+                    .await
+                    .map(|_| ())
+            }
+        });
         let expiring = Arc::clone(app);
         let expiry = every("expiry", EXPIRY_INTERVAL, stopped, move || {
             let app = Arc::clone(&expiring);
@@ -60,7 +75,7 @@ impl Jobs {
             let app = Arc::clone(&reloading);
             async move { reload_keys(&app) }
         });
-        let mut tasks = vec![sealer, expiry, keys];
+        let mut tasks = vec![sealer, expiry, keys, distribution];
         tasks.extend(passes(app, &reload_stopped));
         Self { stop, tasks }
     }

@@ -1,14 +1,33 @@
 //! Plain counts, for health, metrics and audits. Nothing here decides anything.
 
+use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::error::StoreError;
+use super::readers::day_text;
 use super::schema::{event_personal, events, items, loans};
 use super::tx::ReadTx;
 use crate::domain::ids::ReaderId;
 use crate::domain::item::ItemStatus;
 
 impl ReadTx<'_> {
+    /// What was sent on a day, after `after`: number of the event, the unit that sent it, and what the event says.
+    pub fn dispatches_on(
+        &mut self,
+        day: NaiveDate,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<(i64, i64, String)>, StoreError> {
+        // The kind stands in the text: the index of what was sent is only looked at for it.
+        Ok(events::table
+            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("kind = 'transit_sent'"))
+            .filter(events::day.eq(day_text(day)).and(events::seq.gt(after)))
+            .order(events::seq)
+            .limit(limit)
+            .select((events::seq, events::unit_id, events::detail))
+            .load(self.conn)?)
+    }
+
     /// Open loans.
     pub fn count_open_loans(&mut self) -> Result<i64, StoreError> {
         Ok(loans::table

@@ -15,6 +15,7 @@ use crate::domain::item::{
     CapturedHold, ItemFacts, ItemStatus, OpenLoanOfItem, OpenTransit, ReturnPolicy, TransitReason,
 };
 use crate::domain::network::Network;
+use crate::domain::transit::TransitStatus;
 
 /// Most owners a scanned barcode is listed for.
 const AMBIGUOUS_LIMIT: i64 = 10;
@@ -240,17 +241,18 @@ impl WriteTx<'_> {
     }
 
     fn open_transit_of(&mut self, item: ItemId) -> Result<Option<OpenTransit>, StoreError> {
-        let row: Option<(i64, i64, i64, String)> = transits::table
+        let row: Option<(i64, i64, i64, String, String)> = transits::table
             .filter(transits::item_id.eq(item.get()).and(transits::closed_at.is_null()))
             .select((
                 transits::id,
                 transits::from_unit_id,
                 transits::to_unit_id,
                 transits::reason,
+                transits::status,
             ))
             .get_result(self.conn)
             .optional()?;
-        row.map(|(id, from, to, reason)| {
+        row.map(|(id, from, to, reason, status)| {
             let reason = TransitReason::from_code(&reason)
                 .ok_or_else(|| StoreError::Corrupt(format!("transit {id} has the unknown reason {reason}")))?;
             Ok(OpenTransit {
@@ -258,6 +260,8 @@ impl WriteTx<'_> {
                 from: UnitId::new(from),
                 to: UnitId::new(to),
                 reason,
+                status: TransitStatus::from_code(&status)
+                    .ok_or_else(|| StoreError::Corrupt(format!("transit {id} has the unknown status {status}")))?,
             })
         })
         .transpose()

@@ -323,6 +323,73 @@ diesel::table! {
         status -> Text,
         opened_at -> BigInt,
         closed_at -> Nullable<BigInt>,
+        crate_id -> Nullable<BigInt>,
+        sent_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    crates (id) {
+        id -> BigInt,
+        label -> Text,
+        from_unit_id -> BigInt,
+        to_unit_id -> BigInt,
+        at_unit_id -> BigInt,
+        status -> Text,
+        leg_to_unit_id -> Nullable<BigInt>,
+        route_id -> Nullable<BigInt>,
+        courier_staff_id -> Nullable<BigInt>,
+        signed_by_staff_id -> Nullable<BigInt>,
+        items_sent -> Integer,
+        opened_at -> BigInt,
+        sent_at -> Nullable<BigInt>,
+        delivered_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    routes (id) {
+        id -> BigInt,
+        code -> Text,
+        unit_id -> BigInt,
+        name -> Text,
+        weekdays -> Text,
+        courier_staff_id -> Nullable<BigInt>,
+        vehicle -> Nullable<Text>,
+        active -> Bool,
+    }
+}
+
+diesel::table! {
+    route_stops (route_id, position) {
+        route_id -> BigInt,
+        position -> Integer,
+        unit_id -> BigInt,
+        minute -> Integer,
+    }
+}
+
+diesel::table! {
+    ownership_transfers (id) {
+        id -> BigInt,
+        document_number -> Text,
+        document_day -> Text,
+        reason -> Text,
+        from_unit_id -> BigInt,
+        to_unit_id -> BigInt,
+        status -> Text,
+        answer -> Nullable<Text>,
+        proposed_at -> BigInt,
+        settled_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    ownership_transfer_items (transfer_id, item_id) {
+        transfer_id -> BigInt,
+        item_id -> BigInt,
+        outcome -> Text,
     }
 }
 
@@ -488,6 +555,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     loans,
     holds,
     transits,
+    crates,
+    routes,
+    route_stops,
+    ownership_transfers,
+    ownership_transfer_items,
     events,
     event_personal,
     reader_events,

@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::error::StoreError;
-use super::schema::{bibs, items, transits};
+use super::schema::{bibs, crates, items, transits};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{BibId, HoldId, ItemId, TransitId, UnitId};
+use crate::domain::transit::TransitStatus;
 
 /// A new journey.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +110,80 @@ impl ReadTx<'_> {
     }
 }
 
+/// Journeys of one kind to a unit, counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncomingRow {
+    pub from_unit_id: i64,
+    pub status: String,
+    /// Where its crate was loaded last, if it lies in one.
+    pub crate_at_unit_id: Option<i64>,
+    /// When that crate left.
+    pub crate_sent_at: Option<i64>,
+    pub items: i64,
+}
+
+impl ReadTx<'_> {
+    /// What is on its way to a unit, or waits elsewhere to be sent there.
+    pub fn incoming(&mut self, to: UnitId) -> Result<Vec<IncomingRow>, StoreError> {
+        let rows: Vec<(i64, String, Option<i64>, i64)> = transits::table
+            .filter(transits::to_unit_id.eq(to.get()).and(transits::closed_at.is_null()))
+            .group_by((transits::from_unit_id, transits::status, transits::crate_id))
+            .order((transits::from_unit_id, transits::status, transits::crate_id))
+            .select((
+                transits::from_unit_id,
+                transits::status,
+                transits::crate_id,
+                diesel::dsl::count_star(),
+            ))
+            .load(self.conn)?;
+        let lying: Vec<i64> = rows.iter().filter_map(|(_, _, crate_id, _)| *crate_id).collect();
+        let loaded: Vec<(i64, i64, Option<i64>)> = crates::table
+            .filter(crates::id.eq_any(lying))
+            .select((crates::id, crates::at_unit_id, crates::sent_at))
+            .load(self.conn)?;
+        let rows = rows.into_iter().map(|(from_unit_id, status, crate_id, items)| {
+            let of = loaded.iter().find(|(id, ..)| Some(*id) == crate_id);
+            IncomingRow {
+                from_unit_id,
+                status,
+                crate_at_unit_id: of.map(|(_, at, _)| *at),
+                crate_sent_at: of.and_then(|(.., sent_at)| *sent_at),
+                items,
+            }
+        });
+        Ok(rows.collect())
+    }
+
+    /// Journeys that left before a moment and have not ended, after `after`: journey, item, bib.
+    pub fn overdue_transits(
+        &mut self,
+        before: DateTime<Utc>,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<(TransitId, ItemId, BibId)>, StoreError> {
+        let rows: Vec<(i64, i64, i64)> = transits::table
+            .inner_join(items::table.on(items::id.eq(transits::item_id)))
+            .filter(transits::status.eq(TransitStatus::Sent.code()))
+            .filter(transits::sent_at.lt(before.timestamp_millis()))
+            .filter(transits::id.gt(after))
+            .order(transits::id)
+            .limit(limit)
+            .select((transits::id, items::id, items::bib_id))
+            .load(self.conn)?;
+        let ids = |(transit, item, bib)| (TransitId::new(transit), ItemId::new(item), BibId::new(bib));
+        Ok(rows.into_iter().map(ids).collect())
+    }
+}
+
 impl WriteTx<'_> {
+    /// A journey that left does not arrive.
+    pub fn give_up_transit(&mut self, id: TransitId) -> Result<(), StoreError> {
+        diesel::update(transits::table.find(id.get()))
+            .set(transits::status.eq(TransitStatus::Missing.code()))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
     /// Opens a journey.
     ///
     /// # Errors
@@ -130,10 +204,10 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// The crate has left.
-    pub fn mark_sent(&mut self, id: TransitId) -> Result<(), StoreError> {
+    /// It left at this moment, in no crate: how journeys of before are written down.
+    pub fn mark_sent(&mut self, id: TransitId, at: DateTime<Utc>) -> Result<(), StoreError> {
         diesel::update(transits::table.find(id.get()))
-            .set(transits::status.eq("sent"))
+            .set((transits::status.eq("sent"), transits::sent_at.eq(at.timestamp_millis())))
             .execute(self.conn)?;
         Ok(())
     }

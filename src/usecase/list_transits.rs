@@ -33,7 +33,7 @@ pub struct TransitView {
     pub title: String,
     pub from_unit_code: String,
     pub to_unit_code: String,
-    /// `return_home` or `hold`.
+    /// `return_home`, `hold`, `redirect`, `move`, `rotation`, `recall`, `request` or `repair`.
     pub reason: String,
     pub hold_id: Option<i64>,
     /// `awaiting_dispatch`, `packed`, `sent`, `received`, `missing` or `cancelled`.

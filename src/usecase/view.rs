@@ -169,7 +169,7 @@ pub struct NextStepView {
     pub kind: String,
     /// `crate`: the unit it travels to.
     pub to_unit_code: Option<String>,
-    /// `crate`: `return_home` or `hold`.
+    /// `crate`: why it travels: `return_home`, `hold`, `redirect`, or what was ordered.
     #[schema(example = "hold")]
     pub reason: Option<String>,
     /// The hold it is for.

@@ -24,13 +24,16 @@ pub struct Asked {
 
 type Group = fn(&str, &About<'_>) -> Option<Asked>;
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 12] = [
     sessions,
     circulation,
     looking,
     records,
     copies,
     batches,
+    crates,
+    routes,
+    transfers,
     network,
     calendars,
     accounts,
@@ -184,6 +187,73 @@ fn batches(operation: &str, about: &About<'_>) -> Option<Asked> {
         _ => return None,
     };
     Some(about.body(json!({"rows": [row]})))
+}
+
+/// A new crate from the unit of the things to the central.
+fn crates(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let new = json!({"from_unit_code": about.unit(), "to_unit_code": "C1"});
+    let made = || {
+        let made = about.app.post(&about.scene.root_token, "/api/v1/crates", &new);
+        made.expect(201).id()
+    };
+    let scan = || json!({"item_barcode": about.things.shelf_barcode});
+    Some(match operation {
+        "openCrate" => about.body(new),
+        "listCrates" => about.query(format!("?from_unit_code={}", about.unit())),
+        "getCrate" | "crateLabel" | "crateSlip" | "closeCrate" | "cancelCrate" | "sendCrate" => about.id(made()),
+        "packItem" | "unpackItem" => about.with(made(), scan()),
+        "receiveCrate" => about.with(made(), json!({"all": true})),
+        _ => return None,
+    })
+}
+
+fn routes(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let unit = about.unit();
+    let crates = json!([{"label": "X000000104276"}]);
+    Some(match operation {
+        "getMyDay" | "listRoutes" => about.id(0),
+        "listIncoming" => about.query(format!("?unit_code={unit}")),
+        "reportFlows" | "reportFlowsCsv" => about.query(format!("?month=2026-03&unit_code={unit}")),
+        "setRoute" => about.named(
+            &format!("R{}", about.app.next()),
+            json!({"name": "线", "unit_code": unit, "weekdays": [1],
+                "stops": [{"unit_code": "C1", "time": "08:00:00"}, {"unit_code": unit, "time": "09:00:00"}]}),
+        ),
+        "loadCrates" => about.body(json!({"unit_code": unit, "crates": crates})),
+        "handOverCrates" => {
+            about.body(json!({"unit_code": unit, "crates": crates, "signed_by_staff_id": about.things.member}))
+        }
+        _ => return None,
+    })
+}
+
+/// From the unit of the things to the other main, or the other way round where the receiving side has the word.
+fn transfers(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let other = if about.unit() == "M2" { "M1" } else { "M2" };
+    let proposal = |from: &str, to: &str| {
+        let (item, _) = about.app.item(about.scene.bib, from, &json!({}));
+        json!({"document_number": format!("{}号", about.app.next()), "document_day": "2026-03-01", "reason": "调拨",
+            "from_owner_unit_code": from, "to_owner_unit_code": to, "item_ids": [item]})
+    };
+    let made = |from: &str, to: &str| {
+        let token = &about.scene.root_token;
+        let made = about
+            .app
+            .post(token, "/api/v1/ownership-transfers", &proposal(from, to));
+        made.expect(201).id()
+    };
+    let unit = about.unit();
+    let answer = json!({"reason": "缺页"});
+    // The central is everybody's other side here: nobody of the table works there.
+    Some(match operation {
+        "listTransfers" => about.id(0),
+        "getTransfer" => about.id(made(unit, "C1")),
+        "proposeTransfer" => about.body(proposal(unit, other)),
+        "acceptTransfer" => about.id(made("C1", unit)),
+        "declineTransfer" => about.with(made("C1", unit), answer),
+        "withdrawTransfer" => about.with(made(unit, "C1"), answer),
+        _ => return None,
+    })
 }
 
 fn network(operation: &str, about: &About<'_>) -> Option<Asked> {

@@ -21,6 +21,11 @@ const HOME: NextStep = NextStep::Crate {
     reason: TransitReason::ReturnHome,
     hold: None,
 };
+const ON: NextStep = NextStep::Crate {
+    to: BRANCH,
+    reason: TransitReason::Redirect,
+    hold: None,
+};
 
 fn day(text: &str) -> NaiveDate {
     text.parse().expect("a date")
@@ -164,7 +169,7 @@ fn a_journey_is_received_kept_or_repaired() {
             ItemStatus::InTransit,
             MAIN,
             TransitEffect::Repaired(transit),
-            HOME,
+            ON,
         ),
         (
             MAIN,
@@ -172,7 +177,7 @@ fn a_journey_is_received_kept_or_repaired() {
             ItemStatus::InTransit,
             OTHER_MAIN,
             TransitEffect::Repaired(transit),
-            HOME,
+            ON,
         ),
         (
             MAIN,

@@ -8,12 +8,13 @@ use tongjie::domain::act::{Act, Passed};
 use tongjie::domain::check_out::OwnHold;
 use tongjie::domain::example::{BRANCH, BRANCH_2, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN};
 use tongjie::domain::hold::{CopyFacts, HoldStatus};
-use tongjie::domain::ids::{CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, RuleId, UnitId};
+use tongjie::domain::ids::{CategoryId, CrateId, HoldId, ItemId, ItemTypeId, ReaderId, RuleId, UnitId};
 use tongjie::domain::item::{ItemStatus, ReturnPolicy, TransitReason};
 use tongjie::domain::limit::{CountIn, LimitKind, LimitRow, LimitWhen};
 use tongjie::domain::membership::{Joined, Membership};
 use tongjie::domain::reader::{CardStatus, Channel, CreditBand, ManualBlock, ReaderStatus};
 use tongjie::domain::refusal::{Code, Code::*, Lang, Refusals};
+use tongjie::domain::transit::TransitStatus;
 
 use crate::scene::{Scene, other_loan, said};
 
@@ -625,6 +626,11 @@ const CHECK_IN: &[Case] = &[
         &[TransitRepaired],
     ),
     (
+        "missing on the road and back again",
+        |s| s.send(MAIN, BRANCH, TransitReason::ReturnHome, ItemStatus::Missing),
+        &[TransitFound],
+    ),
+    (
         "scanned twice",
         |s| s.item.last_event_at = s.now - TimeDelta::seconds(5),
         &[ScannedTwice, NotOnLoan, AlreadyOnShelf],
@@ -920,10 +926,50 @@ const VOID_LOAN: &[Case] = &[
     ),
 ];
 
+/// It waits here to be sent to the main.
+fn waits_here(scene: &mut Scene) {
+    scene.send(BRANCH, MAIN, TransitReason::ReturnHome, ItemStatus::AwaitingDispatch);
+}
+
+fn packed(scene: &mut Scene, into: i64) {
+    if let Some(open) = &mut scene.item.transit {
+        open.status = TransitStatus::Packed;
+    }
+    scene.lies_in = Some((CrateId::new(into), "X000000000599".to_owned()));
+}
+
+const PACK_ITEM: &[Case] = &[
+    ("into a crate for where it goes", |_| {}, &[]),
+    ("in it already", |s| packed(s, 5), &[]),
+    ("in another", |s| packed(s, 6), &[PackedAlready]),
+    ("going nowhere", |s| s.item.transit = None, &[NotTravelling]),
+    (
+        "on the road",
+        |s| s.send(BRANCH, MAIN, TransitReason::ReturnHome, ItemStatus::InTransit),
+        &[NotTravelling],
+    ),
+    (
+        "into the wrong crate",
+        |s| s.send(BRANCH, OTHER_MAIN, TransitReason::Hold, ItemStatus::AwaitingDispatch),
+        &[WrongCrate],
+    ),
+    (
+        "waiting elsewhere",
+        |s| s.send(BRANCH_2, MAIN, TransitReason::ReturnHome, ItemStatus::AwaitingDispatch),
+        &[WaitsElsewhere],
+    ),
+    ("into a full one", |s| s.into.items = 200, &[CrateFull]),
+];
+
+const HAND_OVER: &[Case] = &[
+    ("where it goes", |s| s.into.to = BRANCH, &[]),
+    ("elsewhere", |_| {}, &[CrateForElsewhere]),
+];
+
 type Decide = fn(&Scene) -> Result<Passed, Refusals>;
 
 /// Each verb: its name, what its ordinary scene is, its decision and its table.
-const TABLES: [(&str, Change, Decide, &[Case]); 6] = [
+const TABLES: [(&str, Change, Decide, &[Case]); 8] = [
     (
         "check-out",
         |_| {},
@@ -950,6 +996,8 @@ const TABLES: [(&str, Change, Decide, &[Case]); 6] = [
         |s| s.void_loan().map(|plan| plan.passed),
         VOID_LOAN,
     ),
+    ("packing", waits_here, Scene::pack_item, PACK_ITEM),
+    ("hand-over", |_| {}, Scene::hand_over, HAND_OVER),
 ];
 
 fn scene(ordinary: Change, change: Change) -> Scene {

@@ -5,15 +5,17 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use tongjie::domain::act::{Act, Overrides, Passed};
-use tongjie::domain::example::{self, BRANCH, World};
+use tongjie::domain::example::{self, BRANCH, MAIN, World};
 use tongjie::domain::hold::{CopyFacts, HoldCandidate, HoldFacts, Target, Wish};
-use tongjie::domain::ids::{BibId, HoldId, ItemId, LoanId, ReaderId, TransitId, UnitId};
+use tongjie::domain::ids::{BibId, CrateId, HoldId, ItemId, LoanId, ReaderId, TransitId, UnitId};
 use tongjie::domain::item::{CapturedHold, ItemFacts, ItemStatus, OpenTransit, TransitReason};
 use tongjie::domain::loan::OpenLoan;
 use tongjie::domain::network::{Network, NetworkParts};
+use tongjie::domain::pack_item::CrateFacts;
 use tongjie::domain::reader::{Channel, LoanOfReader, ReaderFacts};
 use tongjie::domain::refusal::{Code, Refusals};
-use tongjie::domain::{cancel_hold, check_in, check_out, place_hold, renew, void_loan};
+use tongjie::domain::transit::TransitStatus;
+use tongjie::domain::{cancel_hold, check_in, check_out, hand_over, pack_item, place_hold, renew, void_loan};
 
 /// Built once: reading the preset costs more than a decision.
 pub static WORLD: LazyLock<World> = LazyLock::new(example::world);
@@ -42,6 +44,10 @@ pub struct Scene {
     pub holds_today: u32,
     pub not_before: Option<NaiveDate>,
     pub wanted_until: Option<NaiveDate>,
+    /// The crate an item is scanned into, or that is handed over.
+    pub into: CrateFacts,
+    /// The crate its journey lies in.
+    pub lies_in: Option<(CrateId, String)>,
 }
 
 impl Scene {
@@ -50,6 +56,13 @@ impl Scene {
         let world = WORLD.clone();
         let item = world.item();
         Self {
+            into: CrateFacts {
+                id: CrateId::new(5),
+                from: BRANCH,
+                to: MAIN,
+                items: 0,
+            },
+            lies_in: None,
             now: world.now,
             act: world.at_desk(),
             reader: world.reader(),
@@ -126,6 +139,11 @@ impl Scene {
             from,
             to,
             reason,
+            status: match status {
+                ItemStatus::InTransit => TransitStatus::Sent,
+                ItemStatus::Missing => TransitStatus::Missing,
+                _ => TransitStatus::AwaitingDispatch,
+            },
         });
         self.item.status = status;
     }
@@ -256,6 +274,26 @@ impl Scene {
             next_shelf_number: 42,
         };
         cancel_hold::decide(&facts, self.now)
+    }
+
+    pub fn pack_item(&self) -> Result<Passed, Refusals> {
+        let facts = pack_item::Facts {
+            act: &self.act,
+            network: self.network(),
+            item: &self.item,
+            into: &self.into,
+            lies_in: self.lies_in.as_ref(),
+        };
+        pack_item::decide(&facts).map(|plan| plan.passed)
+    }
+
+    pub fn hand_over(&self) -> Result<Passed, Refusals> {
+        hand_over::decide(&hand_over::Facts {
+            act: &self.act,
+            network: self.network(),
+            to: self.into.to,
+            leg_to: None,
+        })
     }
 
     pub fn void_loan(&self) -> Result<void_loan::Plan, Refusals> {

@@ -6,6 +6,8 @@ pub mod bibs;
 pub mod calendars;
 pub mod circulation;
 pub mod consent;
+pub mod crates;
+pub mod flows;
 pub mod holds;
 pub mod item_batches;
 pub mod item_changes;
@@ -13,7 +15,9 @@ pub mod items;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
+pub mod ownership;
 pub mod readers;
+pub mod routes;
 pub mod rules;
 pub mod sessions;
 pub mod settings;
@@ -31,6 +35,8 @@ use super::{extract, openapi};
 pub fn routes(config: &mut ServiceConfig) {
     config
         .configure(circulation_routes)
+        .configure(distribution_routes)
+        .configure(ownership_routes)
         .configure(catalogue_routes)
         .configure(network_routes)
         .configure(administration_routes);
@@ -48,6 +54,43 @@ fn circulation_routes(config: &mut ServiceConfig) {
         .service(resource("/transits").route(get().to(transits::list_transits)))
         .service(resource("/transits/{id}/receive").route(post().to(transits::receive_transit)))
         .service(resource("/rules/explain").route(get().to(rules::explain_rule)));
+}
+
+fn distribution_routes(config: &mut ServiceConfig) {
+    let crates = resource("/crates")
+        .route(get().to(crates::list_crates))
+        .route(post().to(crates::open_crate));
+    config
+        .service(crates)
+        .service(resource("/crates/{id}").route(get().to(crates::get_crate)))
+        .service(resource("/crates/{id}/label").route(get().to(crates::crate_label)))
+        .service(resource("/crates/{id}/slip").route(get().to(crates::crate_slip)))
+        .service(resource("/crates/{id}/pack").route(post().to(crates::pack_item)))
+        .service(resource("/crates/{id}/unpack").route(post().to(crates::unpack_item)))
+        .service(resource("/crates/{id}/close").route(post().to(crates::close_crate)))
+        .service(resource("/crates/{id}/cancel").route(post().to(crates::cancel_crate)))
+        .service(resource("/crates/{id}/send").route(post().to(crates::send_crate)))
+        .service(resource("/crates/{id}/receive").route(post().to(crates::receive_crate)))
+        .service(resource("/routes").route(get().to(routes::list_routes)))
+        .service(resource("/routes/{code}").route(put().to(routes::set_route)))
+        .service(resource("/courier/day").route(get().to(routes::get_my_day)))
+        .service(resource("/courier/loads").route(post().to(routes::load_crates)))
+        .service(resource("/courier/hand-overs").route(post().to(routes::hand_over_crates)))
+        .service(resource("/transits/incoming").route(get().to(flows::list_incoming)))
+        .service(resource("/reports/flows").route(get().to(flows::report_flows)))
+        .service(resource("/reports/flows.csv").route(get().to(flows::report_flows_csv)));
+}
+
+fn ownership_routes(config: &mut ServiceConfig) {
+    let transfers = resource("/ownership-transfers")
+        .route(get().to(ownership::list_transfers))
+        .route(post().to(ownership::propose_transfer));
+    config
+        .service(transfers)
+        .service(resource("/ownership-transfers/{id}").route(get().to(ownership::get_transfer)))
+        .service(resource("/ownership-transfers/{id}/accept").route(post().to(ownership::accept_transfer)))
+        .service(resource("/ownership-transfers/{id}/decline").route(post().to(ownership::decline_transfer)))
+        .service(resource("/ownership-transfers/{id}/withdraw").route(post().to(ownership::withdraw_transfer)));
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -139,6 +182,10 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         loans::Document::openapi(),
         holds::Document::openapi(),
         transits::Document::openapi(),
+        crates::Document::openapi(),
+        routes::Document::openapi(),
+        flows::Document::openapi(),
+        ownership::Document::openapi(),
         rules::Document::openapi(),
         unit_changes::Document::openapi(),
         calendars::Document::openapi(),

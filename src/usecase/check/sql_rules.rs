@@ -50,6 +50,21 @@ pub(super) const ITEM_STATES: &[SqlRule] = &[
                  OR NOT EXISTS (SELECT 1 FROM reader_categories c WHERE c.id = l.category_id)",
     },
     SqlRule {
+        fault: "packed, but its crate is not being packed or goes elsewhere: journey",
+        breaks: "SELECT t.id FROM transits t JOIN crates c ON c.id = t.crate_id WHERE t.status = 'packed' \
+                 AND (c.status NOT IN ('open', 'closed') OR t.from_unit_id <> c.from_unit_id OR t.to_unit_id <> c.to_unit_id)",
+    },
+    SqlRule {
+        fault: "under way in a crate that has not left: journey",
+        breaks: "SELECT t.id FROM transits t JOIN crates c ON c.id = t.crate_id \
+                 WHERE t.status IN ('sent', 'missing') AND c.status IN ('open', 'closed', 'cancelled')",
+    },
+    SqlRule {
+        fault: "still to move by a transfer that was declined: item",
+        breaks: "SELECT i.item_id AS id FROM ownership_transfer_items i JOIN ownership_transfers o ON o.id = i.transfer_id \
+                 WHERE i.outcome = 'pending' AND o.status IN ('declined', 'withdrawn')",
+    },
+    SqlRule {
         fault: "ends before it begins: loan",
         breaks: "SELECT id FROM loans WHERE closed_at < loaned_at AND closed_how = 'returned'",
     },

@@ -67,7 +67,7 @@ pub(super) async fn write_holds(
                 transit.at,
             )?;
             if transit.sent {
-                tx.mark_sent(id)?;
+                tx.mark_sent(id, transit.at)?;
             }
         }
         Ok(())

@@ -1,0 +1,71 @@
+//! Journeys that do not arrive: after some days the item is missing, and whoever waits for it waits for another copy. Run by a
+//! job, one journey per transaction, so that no check-in waits for it. A scan anywhere finds the item again.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::{Result, UseCaseError};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{BibId, ItemId, TransitId};
+use crate::domain::item::ItemStatus;
+use crate::domain::transit::TransitAct;
+use crate::store::Store;
+use crate::store::events::{Event, SYSTEM_CHANNEL};
+use crate::store::ids::IdRun;
+use crate::store::item_lock::Candidate;
+use crate::store::tx::WriteTx;
+
+/// Journeys looked up at a time.
+const PAGE: i64 = 200;
+
+/// Gives up every journey that left more than `days` days ago; answers how many. Running it again changes nothing.
+///
+/// # Errors
+/// A failure of the store; what was given up before it stays given up.
+pub async fn give_up_transits(store: &Arc<Store>, days: u32) -> Result<usize> {
+    let before = store.clock().now() - TimeDelta::days(i64::from(days));
+    let (mut given_up, mut after) = (0, 0);
+    loop {
+        let page = store
+            .read(move |tx| tx.overdue_transits(before, after, PAGE).map_err(UseCaseError::from))
+            .await?;
+        let Some((last, ..)) = page.last() else {
+            return Ok(given_up);
+        };
+        after = last.get();
+        for late in page {
+            let ids = store.take_ids::<UseCaseError>(2).await?;
+            let done = store.write(move |tx| give_up(tx, late, ids.clone())).await?;
+            given_up += usize::from(done);
+        }
+    }
+}
+
+fn give_up(tx: &mut WriteTx<'_>, (transit, item, bib): (TransitId, ItemId, BibId), mut ids: IdRun) -> Result<bool> {
+    let network = tx.network()?;
+    let Some(root) = network.units().root().map(|root| root.id) else {
+        return Ok(false);
+    };
+    let Some(item) = tx.lock_item(Candidate::known(item, bib), root, &network)? else {
+        return Ok(false);
+    };
+    // It may have arrived while the lock was waited for.
+    let open = item.facts.transit.as_ref().filter(|open| open.id == transit);
+    let Some(open) = open.filter(|open| open.status.after(TransitAct::GiveUp).is_ok()) else {
+        return Ok(false);
+    };
+    let now = super::record::now_for(tx, &item.facts);
+    tx.give_up_transit(transit)?;
+    let event = |kind| Event::new(kind, now, open.from, SYSTEM_CHANNEL).of_item(&item.facts);
+    let detail = json!({"transit_id": transit, "to_unit_id": open.to, "reason": open.reason});
+    tx.append_event(ids.next(), &event(EventKind::TransitMissing).detail(detail))?;
+    if let Some(hold) = &item.facts.captured_for {
+        tx.release_hold(hold.id)?;
+        let detail = json!({"hold_id": hold.id});
+        tx.append_event(ids.next(), &event(EventKind::HoldReleased).detail(detail))?;
+    }
+    tx.set_item_state(item.facts.id, ItemStatus::Missing, item.facts.current, now)?;
+    Ok(true)
+}
