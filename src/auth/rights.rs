@@ -86,9 +86,9 @@ pub struct Grant {
 /// One kind of thing to be done. Several operations may need the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Right {
-    /// listUnits, getUnit, listCollections, listItemTypes, listReaderCategories
+    /// listUnits, getUnit, listStops, nextStops, listCollections, listItemTypes, listReaderCategories
     ReadUnits,
-    /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
+    /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, setStops, setReturnPolicy, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
     /// setItemType, setReaderCategory
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
@@ -101,7 +101,8 @@ pub enum Right {
     ReadBorrowing,
     /// searchBibs, getBib, listBibItems, getItem; of staff also listBibVersions and getBibVersion, which say who changed a record
     ReadCatalogue,
-    /// createBib, updateBib, addItem, updateItem, moveItem, withdrawItem: cataloguers' work.
+    /// createBib, updateBib, addItem, updateItem, moveItem, withdrawItem: cataloguers' work; createDeposit, updateDeposit, recallDeposit for the
+    /// stock of the unit they are from
     ManageItems,
     /// checkOut
     CheckOut,
@@ -115,7 +116,7 @@ pub enum Right {
     PlaceHold,
     /// cancelHold
     CancelHold,
-    /// listTransits
+    /// listTransits, listDeposits, getDeposit, listDepositCopies
     ReadTransits,
     /// receiveTransit
     ReceiveTransit,

@@ -12,6 +12,7 @@ pub mod cancel_hold;
 pub mod check_in;
 pub mod check_out;
 pub mod crate_label;
+pub mod deposit;
 pub mod event;
 #[doc(hidden)]
 pub mod example;
@@ -38,6 +39,7 @@ pub mod route;
 pub mod rules_check;
 pub mod rules_toml;
 pub mod schedule;
+pub mod stops;
 pub mod timetable;
 pub mod transit;
 pub mod unit;

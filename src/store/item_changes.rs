@@ -28,6 +28,7 @@ pub struct ItemChange {
     pub alert_note: Option<Option<String>>,
     pub parts: Option<i32>,
     pub last_event_at: Option<i64>,
+    pub deposit_unit_id: Option<Option<i64>>,
 }
 
 impl WriteTx<'_> {

@@ -49,6 +49,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MoveItem, ids: IdRun) 
     if item.facts.status == ItemStatus::Withdrawn {
         return Err(UseCaseError::State("the item is withdrawn".to_owned()));
     }
+    if item.facts.deposit.is_some() {
+        return Err(UseCaseError::State(
+            "the item is in a deposit: call that back, and move the item when it has come home".to_owned(),
+        ));
+    }
     let mut wrong = Wrong::default();
     let home = wrong
         .unit(&network, "home_unit_code", &command.home_unit_code)

@@ -198,7 +198,7 @@ fn ask(app: &TestApp, scene: &Scene, operation: &str, (method, path): &(String, 
     if let Some(token) = cell.token {
         request = request.bearer(token);
     }
-    if operation == "updateBib" {
+    if ["updateBib", "updateDeposit", "setStops"].contains(&operation) {
         request = request.header("If-Match", "\"1\"");
     }
     if let Some(body) = asked.body {

@@ -72,6 +72,8 @@ impl Scene {
             app.unit(code, "main", "C1", &json!({}));
         }
         app.unit("B1", "branch", "M1", &json!({}));
+        // Where deposits go: under nobody who asks.
+        app.unit("B3", "branch", "C1", &json!({}));
         let places: Vec<Things> = Place::ALL.iter().map(|place| things(app, *place)).collect();
         let own = things(app, Place::Own);
         let unit = app.get(&app.root_token(), "/api/v1/units/M1").expect(200).id();

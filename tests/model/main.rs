@@ -3,5 +3,6 @@
 mod decide;
 mod generate;
 mod outcomes;
+mod policies;
 mod refusals;
 mod scene;

@@ -7,6 +7,7 @@ pub mod calendars;
 pub mod circulation;
 pub mod consent;
 pub mod crates;
+pub mod deposits;
 pub mod flows;
 pub mod holds;
 pub mod item_batches;
@@ -22,6 +23,7 @@ pub mod rules;
 pub mod sessions;
 pub mod settings;
 pub mod staff;
+pub mod stops;
 pub mod transits;
 pub mod unit_changes;
 pub mod units;
@@ -37,6 +39,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(circulation_routes)
         .configure(distribution_routes)
         .configure(ownership_routes)
+        .configure(stock_routes)
         .configure(catalogue_routes)
         .configure(network_routes)
         .configure(administration_routes);
@@ -91,6 +94,26 @@ fn ownership_routes(config: &mut ServiceConfig) {
         .service(resource("/ownership-transfers/{id}/accept").route(post().to(ownership::accept_transfer)))
         .service(resource("/ownership-transfers/{id}/decline").route(post().to(ownership::decline_transfer)))
         .service(resource("/ownership-transfers/{id}/withdraw").route(post().to(ownership::withdraw_transfer)));
+}
+
+fn stock_routes(config: &mut ServiceConfig) {
+    let all = resource("/deposits")
+        .route(get().to(deposits::list_deposits))
+        .route(post().to(deposits::create_deposit));
+    let one = resource("/deposits/{id}")
+        .route(get().to(deposits::get_deposit))
+        .route(patch().to(deposits::update_deposit));
+    let stops = resource("/units/{code}/stops")
+        .route(get().to(stops::list_stops))
+        .route(put().to(stops::set_stops));
+    config
+        .service(all)
+        .service(one)
+        .service(resource("/deposits/{id}/copies").route(get().to(deposits::list_deposit_copies)))
+        .service(resource("/deposits/{id}/recall").route(post().to(deposits::recall_deposit)))
+        .service(resource("/stop-times").route(get().to(stops::next_stops)))
+        .service(stops)
+        .service(resource("/units/{code}/return-policy").route(put().to(unit_changes::set_return_policy)));
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -182,6 +205,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         loans::Document::openapi(),
         holds::Document::openapi(),
         transits::Document::openapi(),
+        deposits::Document::openapi(),
+        stops::Document::openapi(),
         crates::Document::openapi(),
         routes::Document::openapi(),
         flows::Document::openapi(),
