@@ -106,6 +106,8 @@ pub fn place(item: &ItemFacts, from: UnitId, to: UnitId) -> Result<Placing, Why>
         return Err(Why::NotFromHere);
     }
     match item.status {
+        // A data fault.
+        ItemStatus::OnShelf if item.transit.is_some() => Err(Why::NeedsAttention),
         ItemStatus::OnShelf if item.current == to => Ok(Placing::IsThere),
         ItemStatus::OnShelf => Ok(Placing::Sends { from: item.current }),
         ItemStatus::OnLoan
@@ -140,6 +142,8 @@ pub fn pull_back(item: &ItemFacts) -> PullingBack {
     match item.status {
         ItemStatus::Withdrawn => PullingBack::Ends(CopyState::Withdrawn),
         ItemStatus::Lost => PullingBack::Ends(CopyState::Lost),
+        // A data fault: whoever scans it next settles it.
+        ItemStatus::OnShelf if item.transit.is_some() => PullingBack::GoesLater,
         ItemStatus::OnShelf if item.current == item.home_of_record => PullingBack::Ends(CopyState::Returned),
         ItemStatus::OnShelf => PullingBack::Sends {
             from: item.current,

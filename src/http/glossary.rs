@@ -128,6 +128,7 @@ pub static TERMS: &[Term] = &[
         r#""B01""#,
     ),
     term_of("cursor", "`next_cursor` of the page before; opaque", r#""AAAAAAAABBI""#),
+    term_of("day", "A day in the network's zone", r#""2026-03-04""#),
     term_of("debt_fen", "What the reader owes, in fen", "150"),
     term_of(
         "detail",
@@ -135,10 +136,16 @@ pub static TERMS: &[Term] = &[
         r#""there is no such item""#,
     ),
     term_of("device_code", "Code of a registered device", r#""jc-kiosk-1""#),
+    term_of("distance_m", "Metres as the crow flies", "850"),
     term_of(
         "due_at",
         "The last moment it is not overdue (UTC)",
         r#""2026-04-03T15:59:59Z""#,
+    ),
+    term_of(
+        "ended_at",
+        "When it ended (UTC); absent until then",
+        r#""2026-06-05T03:00:00Z""#,
     ),
     term_of("exception", "Code of what staff must look at", r#""missing_parts""#),
     term_of("expires_in", "Life of the access token in seconds", "900"),
@@ -153,6 +160,11 @@ pub static TERMS: &[Term] = &[
         "field",
         "The member, header or parameter, as the request names it",
         r#""card_number""#,
+    ),
+    term_of(
+        "filter",
+        "Copies that stand on the shelf of their home and are in no deposit",
+        "null",
     ),
     term_of(
         "first",
@@ -226,6 +238,7 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("message_zh", "What is wrong, in Chinese", r#""该文献不外借。""#),
     term_of("min_age_years", "Lowest age in whole years that may borrow it", "12"),
+    term_of("mobile", "A vehicle: a point that lends at its stops", "false"),
     term_of("name", "Its name, as people say it", r#""江汉路街道分馆""#),
     term_of("name_en", "Its name in English", r#""Book""#),
     term_of("name_zh", "Its name in Chinese", r#""图书""#),
@@ -247,6 +260,7 @@ pub static TERMS: &[Term] = &[
         "What staff should know; nothing was refused because of it",
         "[]",
     ),
+    term_of("now", "At this moment", "true"),
     term_of("number", "The number on the card", r#""JC00012345""#),
     term_of("open_holds", "How many holds wait or are set aside", "1"),
     term_of("open_loans", "How many items are out", "2"),
@@ -286,6 +300,7 @@ pub static TERMS: &[Term] = &[
         r#""B01""#,
     ),
     term_of("pin", "A reader's PIN: at least 6 characters", r#""240117""#),
+    term_of("place", "Where a vehicle stands, in words", r#""江汉路步行街南口""#),
     term_of("placed_at", "When it was placed (UTC)", r#""2026-03-04T04:00:00Z""#),
     term_of("position", "Place in the queue, from 1", "1"),
     term_of("price_fen", "Price in fen", "4500"),
@@ -295,6 +310,11 @@ pub static TERMS: &[Term] = &[
     term_of("reader_id", "Number of the reader", "1051"),
     term_of("readers_away", "Its readers may borrow items of other owners", "true"),
     term_of("reason", "Why", r#""春节""#),
+    term_of(
+        "recalled_at",
+        "When it was called back (UTC)",
+        r#""2026-06-01T01:00:00Z""#,
+    ),
     term_of("refresh_expires_in", "Life of the refresh token in seconds", "2592000"),
     term_of("refresh_token", "Good for one refresh", r#""c29tZSByYW5kb20gYnl0ZXM""#),
     term_of(
@@ -330,6 +350,11 @@ pub static TERMS: &[Term] = &[
         "Its items may be returned at other units, and others' items here",
         "true",
     ),
+    term_of(
+        "return_policy",
+        "What happens to a copy that comes back elsewhere",
+        r#""home""#,
+    ),
     term_of("returned_at", "When it came back (UTC)", r#""2026-03-04T04:00:00Z""#),
     term_of(
         "rfid_tag",
@@ -359,6 +384,7 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("slip", "Lines of a slip to print and put into the item", r#"["→ B01"]"#),
     term_of("status", "State of the thing", r#""open""#),
+    term_of("stops", "Where a vehicle stands when", "[]"),
     term_of("subject_id", "Number of the member of staff, reader or device", "1005"),
     term_of("terms", "The terms of the row that wins", "null"),
     term_of("title", "Title of the bib", r#""红楼梦""#),
@@ -366,12 +392,14 @@ pub static TERMS: &[Term] = &[
     term_of("to_unit_code", "Code of the unit it travels to", r#""JC""#),
     term_of("token_type", "Always `Bearer`", r#""Bearer""#),
     term_of("transit_id", "Number of the transit", "1099"),
+    term_of("transit_to_unit_code", "Where its journey leads", r#""M1""#),
     term_of(
         "type",
         "Address that explains the kind of problem",
         r#""/problems/refused""#,
     ),
     term_of("unit_code", "Code of the unit", r#""B01""#),
+    term_of("unit_name", "Name of the unit", r#""江汉路街道分馆""#),
     term_of("username", "Name to log in with", r#""b01.desk""#),
     term_of("version", "Version of a record, from 1", "2"),
     term_of(
@@ -379,6 +407,7 @@ pub static TERMS: &[Term] = &[
         "The last day it is wanted, in the network's zone",
         r#""2026-06-30""#,
     ),
+    term_of("whereabouts", "Where a copy of a deposit is, in one word", r#""there""#),
     term_of("winner", "Number of the row that wins", "7"),
 ];
 

@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::connection::sidecar;
+use super::connection::{Target, sidecar};
 use super::error::StoreError;
 
 const USERS: &str = "-users";
@@ -73,5 +73,19 @@ fn take(
         Ok(()) => Ok(Some(FileClaim { _file: file })),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(StoreError::unavailable("locked", error)),
+    }
+}
+
+/// Our share of a SQLite file.
+pub(super) fn share_of(target: &Target) -> Result<Option<FileClaim>, StoreError> {
+    let Target::Sqlite(path) = target else {
+        return Ok(None);
+    };
+    match FileClaim::share(path)? {
+        Some(claim) => Ok(Some(claim)),
+        None => Err(StoreError::Unavailable {
+            reason: "being restored",
+            source: None,
+        }),
     }
 }

@@ -24,7 +24,7 @@ use crate::store::deposits::Deposit;
 use crate::store::events::Event;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
-use crate::store::tx::WriteTx;
+use crate::store::tx::{ReadTx, WriteTx};
 use crate::store::{Once, Store};
 
 /// What is asked for.
@@ -109,7 +109,10 @@ pub async fn create_deposit(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<DepositMade>> {
     caller.require_somewhere(Right::ManageItems)?;
-    let made = once(store, caller, key, 2, command, apply).await?;
+    let (who, wish) = (caller.clone(), command.clone());
+    // Choosing reads much: before the write, which others wait for.
+    let asked = store.read(move |tx| chosen(tx, &who, &wish)).await?;
+    let made = once(store, caller, key, 2, (command, asked), apply).await?;
     let id = DepositId::new(made.value.id);
     carry_on(store, id, By::caller(caller)).await?;
     let until = made.value.until;
@@ -120,7 +123,12 @@ pub async fn create_deposit(
     })
 }
 
-fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CreateDeposit, mut ids: IdRun) -> Result<Made> {
+fn apply(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    (command, asked): &(CreateDeposit, Vec<Asked>),
+    mut ids: IdRun,
+) -> Result<Made> {
     let network = tx.network()?;
     let mut wrong = Wrong::default();
     let from = wrong.unit(&network, "from_unit_code", &command.from_unit_code);
@@ -132,7 +140,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CreateDeposit, mut ids
     let to = destination(command, from, &network, &mut wrong);
     let now = tx.now();
     check_until(command.until, network.local_day(now), &mut wrong);
-    let asked = asked_for(tx, command, from, &network, &mut wrong)?;
+    check_copies(tx, command, asked.len(), from, &network, &mut wrong)?;
     wrong.check()?;
     let deposit = Deposit {
         id: DepositId::new(ids.next()),
@@ -148,7 +156,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CreateDeposit, mut ids
         ended_at: None,
     };
     tx.insert_deposit(&deposit)?;
-    tx.insert_deposit_rows(deposit.id, &asked)?;
+    tx.insert_deposit_rows(deposit.id, asked)?;
     let event = Event::new(EventKind::DepositCreated, now, from, caller.channel().code())
         .by(caller.staff(), caller.device())
         .detail(
@@ -179,84 +187,98 @@ pub(super) fn check_until(until: NaiveDate, today: NaiveDate, wrong: &mut Wrong)
     }
 }
 
-fn asked_for(
+fn check_copies(
     tx: &mut WriteTx<'_>,
     command: &CreateDeposit,
+    count: usize,
     from: UnitId,
     network: &Network,
     wrong: &mut Wrong,
-) -> Result<Vec<Asked>> {
-    let (field, asked) = match &command.copies {
+) -> Result<()> {
+    let field = match &command.copies {
+        Copies::Barcodes(_) => "item_barcodes",
+        Copies::Items(_) => "item_ids",
+        Copies::Filter {
+            collection_code,
+            item_type,
+            ..
+        } => {
+            let mut known = true;
+            if let Some(code) = collection_code
+                && tx.collection_by_code(from, code)?.is_none()
+            {
+                known = false;
+                wrong.say("filter.collection_code", "the unit has no collection with this code");
+            }
+            if let Some(code) = item_type {
+                known &= wrong.item_type(network, "filter.item_type", code).is_some();
+            }
+            if !known {
+                return Ok(());
+            }
+            "filter"
+        }
+    };
+    if !(1..=MAX_ITEMS).contains(&count) {
+        wrong.say(field, format!("means {count} copies, 1 to {MAX_ITEMS} are allowed"));
+    }
+    Ok(())
+}
+
+/// The copies that are meant, for who may choose; what is wrong with the wish is told by `apply`, which a repeated call does not
+/// come to.
+fn chosen(tx: &mut ReadTx<'_>, caller: &Caller, command: &CreateDeposit) -> Result<Vec<Asked>> {
+    let network = tx.network()?;
+    let from = network.units().by_code(&command.from_unit_code).map(|unit| unit.id);
+    let Some(from) = from.filter(|unit| caller.may(Right::ManageItems, *unit, &network)) else {
+        return Ok(Vec::new());
+    };
+    match &command.copies {
         Copies::Barcodes(barcodes) => {
             let asked = barcodes.iter().map(|barcode| Asked {
                 barcode: barcode.as_str().to_owned(),
                 item: None,
             });
-            ("item_barcodes", asked.collect())
+            Ok(asked.collect())
         }
-        Copies::Items(items) => ("item_ids", known(tx, items)?),
-        Copies::Filter { .. } => ("filter", on_the_shelf(tx, &command.copies, from, network, wrong)?),
-    };
-    let asked: Vec<Asked> = asked;
-    if !(1..=MAX_ITEMS).contains(&asked.len()) {
-        let reason = format!("means {} copies, 1 to {MAX_ITEMS} are allowed", asked.len());
-        wrong.say(field, reason);
-    }
-    Ok(asked)
-}
-
-fn known(tx: &mut WriteTx<'_>, items: &[ItemId]) -> Result<Vec<Asked>> {
-    let mut asked = Vec::with_capacity(items.len());
-    for item in items.iter().take(MAX_ITEMS + 1) {
-        // A barcode holds no blank: what stands for an unknown number meets none.
-        asked.push(match tx.item_and_bib(*item)? {
-            Some((barcode, _)) => Asked {
-                barcode,
-                item: Some(*item),
-            },
-            None => Asked {
-                barcode: format!("item {item}"),
-                item: None,
-            },
-        });
-    }
-    Ok(asked)
-}
-
-fn on_the_shelf(
-    tx: &mut WriteTx<'_>,
-    copies: &Copies,
-    from: UnitId,
-    network: &Network,
-    wrong: &mut Wrong,
-) -> Result<Vec<Asked>> {
-    let Copies::Filter {
-        collection_code,
-        item_type,
-        call_number_prefix,
-        at_most,
-    } = copies
-    else {
-        return Ok(Vec::new());
-    };
-    let mut filter = ShelfFilter {
-        call_number_prefix: call_number_prefix.clone(),
-        at_most: i64::from(*at_most),
-        ..ShelfFilter::default()
-    };
-    if let Some(code) = collection_code {
-        filter.collection = tx.collection_by_code(from, code)?;
-        if filter.collection.is_none() {
-            wrong.say("filter.collection_code", "the unit has no collection with this code");
+        Copies::Items(items) => items.iter().map(|item| by_number(tx, *item)).collect(),
+        Copies::Filter {
+            collection_code,
+            item_type,
+            call_number_prefix,
+            at_most,
+        } => {
+            let mut filter = ShelfFilter {
+                call_number_prefix: call_number_prefix.clone(),
+                at_most: i64::from(*at_most),
+                ..ShelfFilter::default()
+            };
+            if let Some(code) = collection_code {
+                filter.collection = tx.collection_by_code(from, code)?;
+            }
+            if let Some(code) = item_type {
+                filter.item_type = network.item_types().by_code(code).map(|one| one.id);
+            }
+            Ok(tx.copies_at_home(from, &filter)?)
         }
     }
-    if let Some(code) = item_type {
-        filter.item_type = wrong.item_type(network, "filter.item_type", code).map(|one| one.id);
-    }
-    Ok(tx.copies_at_home(from, &filter)?)
 }
 
-fn answer(tx: &mut crate::store::tx::ReadTx<'_>, id: DepositId, until: NaiveDate) -> Result<DepositMade> {
+/// A barcode holds no blank: what stands for an unknown number meets none.
+fn by_number(tx: &mut ReadTx<'_>, item: ItemId) -> Result<Asked> {
+    Ok(match tx.item_and_bib(item)? {
+        Some((barcode, _)) => Asked {
+            barcode,
+            item: Some(item),
+        },
+        None => Asked {
+            barcode: format!("item {item}"),
+            item: None,
+        },
+    })
+}
+
+fn answer(tx: &mut ReadTx<'_>, id: DepositId, until: NaiveDate) -> Result<DepositMade> {
     let network = tx.network()?;
     let deposit = tx.deposit(id)?.ok_or(UseCaseError::NotFound("deposit"))?;
     let limit = i64::try_from(MAX_ITEMS).unwrap_or(i64::MAX);

@@ -93,17 +93,12 @@ fn some_copies(tx: &mut WriteTx<'_>, id: DepositId, by: By, mut ids: IdRun) -> R
     }
     // Bibs before items, ascending, as everybody locks them.
     known.sort_by_key(|(bib, item, row)| (*bib, *item, row.row_number));
+    let mut changed = count - i64::try_from(known.len()).unwrap_or(count);
     for (bib, item, row) in known {
-        one_copy(
-            tx,
-            &network,
-            (&deposit, by),
-            Candidate::known(item, bib),
-            &row,
-            &mut ids,
-        )?;
+        let candidate = Candidate::known(item, bib);
+        changed += i64::from(one_copy(tx, &network, (&deposit, by), candidate, &row, &mut ids)?);
     }
-    Ok(count)
+    Ok(changed)
 }
 
 /// The item that a row means: of several with one barcode the one whose home the deposit is from.
@@ -136,10 +131,10 @@ fn one_copy(
     candidate: Candidate,
     row: &OpenRow,
     ids: &mut IdRun,
-) -> Result<()> {
+) -> Result<bool> {
     let Some(item) = tx.lock_item(candidate, deposit.from, network)? else {
         tx.refuse_deposit_row(deposit.id, row.row_number, Why::Unknown)?;
-        return Ok(());
+        return Ok(true);
     };
     let now = record::now_for(tx, &item.facts);
     let mut hand = Hand {
@@ -152,16 +147,17 @@ fn one_copy(
         ids,
     };
     if row.state != CopyState::Pending.code() {
-        return hand.pull_back();
+        return hand.pull_back(row.state == CopyState::Out.code());
     }
     let placed = match deposit.status {
         DepositStatus::Open => deposit::place(&item.facts, deposit.from, deposit.to),
         DepositStatus::Recalled | DepositStatus::Ended => Err(Why::TooLate),
     };
     match placed {
-        Ok(placing) => hand.place(placing),
-        Err(why) => Ok(hand.tx.refuse_deposit_row(deposit.id, row.row_number, why)?),
+        Ok(placing) => hand.place(placing)?,
+        Err(why) => hand.tx.refuse_deposit_row(deposit.id, row.row_number, why)?,
     }
+    Ok(true)
 }
 
 /// One copy in hand, under its lock.
@@ -189,15 +185,20 @@ impl Hand<'_, '_> {
         self.keep(CopyState::Out, Some(to))
     }
 
-    fn pull_back(&mut self) -> Result<()> {
+    /// Whether that changed anything: a copy that was `out` is recalled at least.
+    fn pull_back(&mut self, out: bool) -> Result<bool> {
         let home = self.item.home_of_record;
         match deposit::pull_back(self.item) {
-            PullingBack::Ends(state) => return self.end(state),
+            PullingBack::Ends(state) => {
+                self.end(state)?;
+                return Ok(true);
+            }
             PullingBack::StaysHome { calls_off } => {
                 self.call_off(calls_off)?;
                 self.tx
                     .set_item_state(self.item.id, ItemStatus::OnShelf, home, self.now)?;
-                return self.end(CopyState::Returned);
+                self.end(CopyState::Returned)?;
+                return Ok(true);
             }
             PullingBack::Sends { from, calls_off } => {
                 if let Some(transit) = calls_off {
@@ -205,9 +206,11 @@ impl Hand<'_, '_> {
                 }
                 self.send(from, home)?;
             }
+            PullingBack::GoesLater if !out => return Ok(false),
             PullingBack::GoesLater => {}
         }
-        self.keep(CopyState::Recalled, Some(home))
+        self.keep(CopyState::Recalled, Some(home))?;
+        Ok(true)
     }
 
     fn end(&mut self, state: CopyState) -> Result<()> {
@@ -263,16 +266,24 @@ pub(super) fn came_home(ledger: &mut Ledger<'_, '_>, plan: &Plan) -> Result<()> 
     let item = ledger.item;
     let home = plan.current == item.home_of_record && plan.item_status == ItemStatus::OnShelf;
     if item.is_recalled_from_deposit() && home {
-        leave(ledger.tx, item, CopyState::Returned, ledger.now)?;
-        ledger.append(EventKind::ItemDepositEnded, json!({"state": CopyState::Returned}))?;
+        let deposit = leave(ledger.tx, item, CopyState::Returned, ledger.now)?;
+        let detail = json!({"deposit_id": deposit, "state": CopyState::Returned});
+        ledger.append(EventKind::ItemDepositEnded, detail)?;
     }
     Ok(())
 }
 
-/// An item is in its deposit no longer; under its lock.
-pub(super) fn leave(tx: &mut WriteTx<'_>, item: &ItemFacts, state: CopyState, now: DateTime<Utc>) -> Result<()> {
-    if let Some((deposit, row)) = tx.open_row_of_item(item.id)? {
+/// An item is in its deposit no longer, under its lock; answers which that was.
+pub(super) fn leave(
+    tx: &mut WriteTx<'_>,
+    item: &ItemFacts,
+    state: CopyState,
+    now: DateTime<Utc>,
+) -> Result<Option<DepositId>> {
+    let open = tx.open_row_of_item(item.id)?;
+    if let Some((deposit, row)) = open {
         tx.set_deposit_row(deposit, row, item.id, state, now)?;
     }
-    Ok(tx.set_deposit_unit(item.id, None)?)
+    tx.set_deposit_unit(item.id, None)?;
+    Ok(open.map(|(deposit, _)| deposit))
 }

@@ -95,7 +95,7 @@ fn a_hold_waits_until_the_vehicle_has_been_everywhere(app: &TestApp) {
         .expect(200)
         .body;
     assert_eq!(
-        (&back["next_step"]["kind"], &back["next_step"]["expires_on"]),
+        (&back["next_step"]["kind"], &back["next_step"]["shelf_until"]),
         (&json!("hold_shelf"), &json!("2026-06-20"))
     );
     app.assert_sound();

@@ -1,7 +1,7 @@
 //! Stops of vehicles: where they stand when.
 
 use actix_web::web;
-use chrono::NaiveTime;
+use chrono::{NaiveTime, Timelike};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -78,6 +78,11 @@ pub struct NewStops {
     stops: List<NewStop, 0, 100>,
 }
 
+/// Whole minutes, or the last second of the day.
+fn whole(time: NaiveTime) -> bool {
+    time.nanosecond() == 0 && (time.second() == 0 || time.num_seconds_from_midnight() == 86_399)
+}
+
 impl NewStop {
     fn parsed(self, index: usize) -> Result<Stop, Problem> {
         let wrong = |member: &str, reason: &str| UseCaseError::field(format!("stops[{index}].{member}"), reason);
@@ -85,10 +90,6 @@ impl NewStop {
         if weekday.is_none() && self.weekday.is_some() {
             return Err(wrong("weekday", "must be 1 (Monday) to 7").into());
         }
-        let whole = |time: NaiveTime| {
-            use chrono::Timelike;
-            time.nanosecond() == 0 && (time.second() == 0 || time.num_seconds_from_midnight() == 86_399)
-        };
         if !whole(self.opens) || !whole(self.closes) {
             return Err(wrong(
                 "opens",
