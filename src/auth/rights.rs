@@ -86,7 +86,7 @@ pub struct Grant {
 /// One kind of thing to be done. Several operations may need the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Right {
-    /// listUnits, getUnit, getUnitSending, listTransportCosts, listCollections, listItemTypes, listReaderCategories
+    /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, setStops, setReturnPolicy, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
     ReadUnits,
     /// createUnit, updateUnit, setUnitSending, setTransportCost, setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
     /// setItemType, setReaderCategory
@@ -101,7 +101,8 @@ pub enum Right {
     ReadBorrowing,
     /// searchBibs, getBib, listBibItems, getItem; of staff also listBibVersions and getBibVersion, which say who changed a record
     ReadCatalogue,
-    /// createBib, updateBib, addItem, updateItem, moveItem, withdrawItem: cataloguers' work.
+    /// createBib, updateBib, addItem, updateItem, moveItem, withdrawItem: cataloguers' work; createDeposit, updateDeposit, recallDeposit for the
+    /// stock of the unit they are from
     ManageItems,
     /// checkOut
     CheckOut,
@@ -115,7 +116,7 @@ pub enum Right {
     PlaceHold,
     /// cancelHold
     CancelHold,
-    /// listTransits
+    /// listTransits, listDeposits, getDeposit, listDepositCopies
     ManageHolds,
     ReadTransits,
     /// receiveTransit, receiveShipment
@@ -126,7 +127,7 @@ pub enum Right {
     ExplainRule,
     /// listJobs
     ReadJobs,
-    /// createShipment, packItem, unpackItem, closeShipment, sendShipment, cancelShipment
+    /// openCrate, packItem, unpackItem, closeCrate, sendCrate, cancelCrate
     PackCrates,
     /// listMyStops, loadShipments, handOverShipments
     DriveRoutes,
@@ -315,7 +316,7 @@ ManageHolds          x            x         x          -       -       -       -
 ReadTransits         x            x         x          -       x       -       x         x |      -      -
 ReceiveTransit       x            x         x          -       x       -       -         - |      -      -
 OverrideRefusal      x            x         x          -       -       -       -         - |      -      -
-ExplainRule          x            x         x          x       -       x       x         x |      x      -
+ExplainRule          x            x         x          x       -       x       x         x |      -      -
 ReadJobs             x            x         -          -       -       -       x         - |      -      -
 PackCrates           x            x         x          -       x       -       -         - |      -      -
 DriveRoutes          x            x         -          -       x       -       -         - |      -      -

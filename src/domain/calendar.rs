@@ -1,7 +1,7 @@
 //! Opening days and due dates.
 //!
 //! Weekly hours are inherited: a unit without its own uses the nearest ancestor's. Closed days accumulate down the
-//! tree. A 24-hour machine (`always_open`) uses its parent's calendar. No calendar counts as open, never as a failure.
+//! tree. A 24-hour machine (`always_open`) uses its parent's calendar; a vehicle has its stops in place of hours. No calendar counts as open, never as a failure.
 //! Not for: which rule says how many days (see `policy`).
 
 use std::collections::BTreeSet;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::ids::UnitId;
+use super::stops::Stop;
 use super::unit::UnitTree;
 
 /// How far a search for an open day goes; beyond it the calendar is taken to have none.
@@ -112,6 +113,8 @@ pub struct Calendar<'a> {
     /// The nearest unit that is not a 24-hour machine; `None` for an unknown unit: always open.
     from: Option<usize>,
     hours: Option<&'a WeeklyHours>,
+    /// A vehicle's, in place of hours.
+    stops: &'a [Stop],
 }
 
 impl<'a> Calendar<'a> {
@@ -123,7 +126,10 @@ impl<'a> Calendar<'a> {
                 .flat_map(|node| node.unit.closed.iter().map(|range| (range.first, range.last)))
                 .collect()
         };
-        self.from.is_some() == other.from.is_some() && self.hours == other.hours && closed(self) == closed(other)
+        self.from.is_some() == other.from.is_some()
+            && self.hours == other.hours
+            && self.stops == other.stops
+            && closed(self) == closed(other)
     }
 
     /// Resolves the inheritance; O(depth).
@@ -131,12 +137,23 @@ impl<'a> Calendar<'a> {
         let owner = tree.nodes_up(tree.index(unit)).find(|node| !node.unit.always_open);
         let from = owner.and_then(|node| tree.index(node.unit.id));
         let hours = tree.nodes_up(from).find_map(|node| node.unit.hours.as_ref());
-        Self { tree, from, hours }
+        let stops = owner.map_or(&[][..], |node| node.unit.stops_in_force());
+        Self {
+            tree,
+            from,
+            hours,
+            stops,
+        }
     }
 
     /// Whether the unit opens at all that day.
     pub fn is_open(&self, date: NaiveDate) -> bool {
-        if self.hours.is_some_and(|hours| hours.spans_on(date).is_empty()) {
+        let opens = if self.stops.is_empty() {
+            self.hours.is_none_or(|hours| !hours.spans_on(date).is_empty())
+        } else {
+            self.stops.iter().any(|stop| stop.runs_on(date))
+        };
+        if !opens {
             return false;
         }
         let mut ranges = self.tree.nodes_up(self.from).flat_map(|node| &node.unit.closed);

@@ -83,6 +83,14 @@ coded! {
     OwnershipSettled = "ownership_settled",
     /// One item has another owner, by a document.
     OwnerChanged = "owner_changed",
+    /// A batch of copies is to stand at another unit for a time.
+    DepositCreated = "deposit_created",
+    DepositChanged = "deposit_changed",
+    DepositRecalled = "deposit_recalled",
+    /// One copy belongs to the unit of its deposit now.
+    ItemDeposited = "item_deposited",
+    /// It is back, or will not come back.
+    ItemDepositEnded = "item_deposit_ended",
     ItemAdded = "item_added",
     ItemChanged = "item_changed",
     /// Taken into custody, but somebody must look at it.

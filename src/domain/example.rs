@@ -158,6 +158,9 @@ fn units() -> Vec<Unit> {
         always_open: false,
         hours: None,
         closed: Vec::new(),
+        return_policy: None,
+        mobile: false,
+        stops: Vec::new(),
     };
     let day = |month, day| chrono::NaiveDate::from_ymd_opt(2026, month, day).unwrap_or_default();
     let holiday = ClosedRange {
@@ -261,6 +264,8 @@ impl World {
             barcode: "JC0000001".to_owned(),
             owner: MAIN,
             home: BRANCH,
+            home_of_record: BRANCH,
+            deposit: None,
             current: BRANCH,
             collection: None,
             return_policy: ReturnPolicy::Home,

@@ -46,6 +46,8 @@ ids! {
     RouteId,
     /// A change of owners by a document.
     OwnershipTransferId,
+    /// A batch of copies that stands elsewhere for a time.
+    DepositId,
     /// A person who works for the network.
     StaffId,
     /// Registered hardware.

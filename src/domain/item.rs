@@ -83,6 +83,29 @@ pub enum ReturnPolicy {
     Restricted,
 }
 
+impl ReturnPolicy {
+    /// The word used in the database and the API, and the cap that goes with one of them.
+    pub const fn code(self) -> (&'static str, Option<u32>) {
+        match self {
+            Self::Home => ("home", None),
+            Self::Float => ("float", None),
+            Self::FloatWithCap { cap } => ("float_with_cap", Some(cap)),
+            Self::Restricted => ("restricted", None),
+        }
+    }
+
+    /// Reads them back; a cap that does not go with the word is not looked at.
+    pub fn from_code(code: &str, cap: Option<u32>) -> Option<Self> {
+        match code {
+            "home" => Some(Self::Home),
+            "float" => Some(Self::Float),
+            "float_with_cap" => cap.map(|cap| Self::FloatWithCap { cap }),
+            "restricted" => Some(Self::Restricted),
+            _ => None,
+        }
+    }
+}
+
 /// The facts about one copy, read under its lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemFacts {
@@ -91,13 +114,18 @@ pub struct ItemFacts {
     pub barcode: String,
     /// 产权馆: who owns it. Decides whether it may leave.
     pub owner: UnitId,
-    /// 典藏地: where it is shelved.
+    /// 典藏地: where it is shelved for the time being: its home of record, or the unit where it is deposited.
     pub home: UnitId,
+    /// Where it is shelved when it is not deposited anywhere.
+    pub home_of_record: UnitId,
+    /// Where its open deposit wants it; its home of record once it is recalled.
+    pub deposit: Option<UnitId>,
     /// 所在馆: where it is now, or was last seen.
     pub current: UnitId,
     pub collection: Option<CollectionId>,
     pub return_policy: ReturnPolicy,
-    /// Items of this collection from elsewhere that stand on the shelf of the unit of the act. Only read for `FloatWithCap`.
+    /// Items of this collection (without one: of this home and no collection) from elsewhere that stand on the shelf of the unit of the act.
+    /// Only read for `FloatWithCap`.
     pub floating_here: u32,
     pub item_type: ItemTypeId,
     pub status: ItemStatus,
@@ -127,6 +155,11 @@ pub struct ItemFacts {
 }
 
 impl ItemFacts {
+    /// Its deposit was called back: it goes home whatever the return policy says.
+    pub fn is_recalled_from_deposit(&self) -> bool {
+        self.deposit == Some(self.home_of_record)
+    }
+
     /// It travels without an open journey, or has one while it stands on a shelf or is on loan; or it stands on the hold
     /// shelf for nobody. A data fault, never silently mended.
     pub const fn has_broken_journey(&self) -> bool {

@@ -13,6 +13,7 @@ pub mod change_pickup;
 pub mod check_in;
 pub mod check_out;
 pub mod crate_label;
+pub mod deposit;
 pub mod event;
 #[doc(hidden)]
 pub mod example;
@@ -48,6 +49,7 @@ pub mod rules_layers;
 pub mod rules_toml;
 pub mod schedule;
 pub mod sending;
+pub mod stops;
 pub mod suspend_hold;
 pub mod target_hold;
 pub mod timetable;

@@ -46,7 +46,8 @@ pub struct Collection {
     pub unit: UnitId,
     pub code: String,
     pub name: String,
-    pub return_policy: ReturnPolicy,
+    /// `None`: as its unit.
+    pub return_policy: Option<ReturnPolicy>,
 }
 
 /// Plain rows, as the store loads them.
@@ -206,6 +207,22 @@ impl Network {
     /// One collection.
     pub fn collection(&self, id: CollectionId) -> Option<&Collection> {
         self.collections.get(&id)
+    }
+
+    /// What happens to a copy that comes back elsewhere: the collection says it; else the copy's home or the nearest unit above
+    /// that says anything; else it travels home.
+    pub fn return_policy(&self, collection: Option<CollectionId>, home: UnitId) -> ReturnPolicy {
+        let own = collection.and_then(|id| self.collection(id)?.return_policy);
+        own.unwrap_or_else(|| self.unit_return_policy(home).1)
+    }
+
+    /// The policy of a unit's copies without a word of their own, and which unit says it (`None`: nobody does).
+    pub fn unit_return_policy(&self, unit: UnitId) -> (Option<UnitId>, ReturnPolicy) {
+        let line = self.units.ancestors(unit).iter();
+        let said = line
+            .filter_map(|id| Some((Some(*id), self.unit(*id)?.return_policy?)))
+            .next();
+        said.unwrap_or((None, ReturnPolicy::Home))
     }
 
     /// The rule set in force.
@@ -407,7 +424,7 @@ mod tests {
             (
                 |parts| {
                     let (id, unit) = (CollectionId::new(1), UnitId::new(99));
-                    let (code, name, return_policy) = ("A".into(), "A".into(), ReturnPolicy::Home);
+                    let (code, name, return_policy) = ("A".into(), "A".into(), None);
                     parts.collections.push(Collection {
                         id,
                         unit,

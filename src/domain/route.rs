@@ -11,6 +11,8 @@ use super::network::Network;
 use super::policy::Situation;
 use super::reader::CreditBand;
 use super::refusal::Code;
+use super::stops::all_visited_by;
+use super::unit::Unit;
 
 /// What the person (or the sorter) does with the item now: always exactly one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +98,11 @@ pub(super) fn route(
 pub(super) const fn send_home(item: &ItemFacts) -> Routed {
     let next_step = NextStep::Crate {
         to: item.home,
-        reason: TransitReason::ReturnHome,
+        reason: if item.deposit.is_some() {
+            TransitReason::Rotation
+        } else {
+            TransitReason::ReturnHome
+        },
         hold: None,
     };
     Routed {
@@ -113,6 +119,9 @@ fn stays(network: &Network, item: &ItemFacts, unit: UnitId) -> bool {
     }
     let floats_here = item.status == ItemStatus::OnShelf && item.current == unit;
     let may_circulate = network.may_lend_at(item.owner, item.home, item.item_type, unit);
+    if item.is_recalled_from_deposit() {
+        return false;
+    }
     match item.return_policy {
         ReturnPolicy::Home | ReturnPolicy::Restricted => false,
         ReturnPolicy::Float => may_circulate,
@@ -235,7 +244,9 @@ fn shelf_until(network: &Network, item: &ItemFacts, wanted: &Wanted, now: DateTi
     } else {
         terms.hold_shelf_days
     };
-    network
-        .calendar(wanted.pickup)
-        .nth_open_day_after(network.local_day(now), days)
+    let (calendar, today) = (network.calendar(wanted.pickup), network.local_day(now));
+    let until = calendar.nth_open_day_after(today, days);
+    // A vehicle has to come to each of its places first: nobody knows at which one the reader waits.
+    let stops = network.unit(wanted.pickup).map_or(&[][..], Unit::stops_in_force);
+    until.max(all_visited_by(stops, &calendar, today))
 }

@@ -34,8 +34,16 @@ pub const OVERDUE_MARKING: Job = Job {
     does_en: "Marks loans whose due date has passed",
 };
 
+/// Calls deposits back on their day, and carries on those that were cut short.
+pub const DEPOSIT_RETURN: Job = Job {
+    name: "deposit_return",
+    schedule: Schedule::Every { seconds: 600 },
+    does_zh: "召回到期的轮换文献",
+    does_en: "Calls back deposits of stock on their day",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 1] = [OVERDUE_MARKING];
+pub const JOBS: [Job; 2] = [OVERDUE_MARKING, DEPOSIT_RETURN];
 
 /// What is known of a job's runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

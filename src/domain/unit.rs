@@ -8,6 +8,8 @@ use thiserror::Error;
 
 use super::calendar::{ClosedRange, WeeklyHours};
 use super::ids::UnitId;
+use super::item::ReturnPolicy;
+use super::stops::Stop;
 
 /// The level of a unit in the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,9 +86,20 @@ pub struct Unit {
     pub hours: Option<WeeklyHours>,
     /// Its own closed days, added to those of its ancestors.
     pub closed: Vec<ClosedRange>,
+    /// Its own word on what happens to its copies that come back elsewhere; `None` inherits the nearest ancestor's.
+    pub return_policy: Option<ReturnPolicy>,
+    /// A vehicle that lends at its stops.
+    pub mobile: bool,
+    /// Where the vehicle stands when; without any it has the hours that it inherits.
+    pub stops: Vec<Stop>,
 }
 
 impl Unit {
+    /// The stops that stand in place of hours; none for what is no vehicle.
+    pub fn stops_in_force(&self) -> &[Stop] {
+        if self.mobile { &self.stops } else { &[] }
+    }
+
     /// The path of a unit under `parent` (`None` for the root).
     pub fn path_under(parent: Option<&Unit>, id: UnitId) -> String {
         format!("{}{id}/", parent.map_or("/", |parent| &parent.path))

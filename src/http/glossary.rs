@@ -145,6 +145,7 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("cursor", "`next_cursor` of the page before; opaque", r#""AAAAAAAABBI""#),
     term_of("daily_cap", "Copies the unit may be asked for on one day", "30"),
+    term_of("day", "A day in the network's zone", r#""2026-03-04""#),
     term_of("debt_fen", "What the reader owes, in fen", "150"),
     term_of(
         "decided_by",
@@ -157,6 +158,7 @@ pub static TERMS: &[Term] = &[
         r#""there is no such item""#,
     ),
     term_of("device_code", "Code of a registered device", r#""jc-kiosk-1""#),
+    term_of("distance_m", "Metres as the crow flies", "850"),
     term_of(
         "due_at",
         "The last moment it is not overdue (UTC)",
@@ -167,6 +169,11 @@ pub static TERMS: &[Term] = &[
         "effective_cost",
         "What transport between just these two units costs now, without unit",
         "15",
+    ),
+    term_of(
+        "ended_at",
+        "When it ended (UTC); absent until then",
+        r#""2026-06-05T03:00:00Z""#,
     ),
     term_of("exception", "Code of what staff must look at", r#""missing_parts""#),
     term_of("expires_in", "Life of the access token in seconds", "900"),
@@ -181,6 +188,11 @@ pub static TERMS: &[Term] = &[
         "field",
         "The member, header or parameter, as the request names it",
         r#""card_number""#,
+    ),
+    term_of(
+        "filter",
+        "Copies that stand on the shelf of their home and are in no deposit",
+        "null",
     ),
     term_of(
         "first",
@@ -255,6 +267,7 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("message_zh", "What is wrong, in Chinese", r#""该文献不外借。""#),
     term_of("min_age_years", "Lowest age in whole years that may borrow it", "12"),
+    term_of("mobile", "A vehicle: a point that lends at its stops", "false"),
     term_of("name", "Its name, as people say it", r#""江汉路街道分馆""#),
     term_of("name_en", "Its name in English", r#""Book""#),
     term_of("name_zh", "Its name in Chinese", r#""图书""#),
@@ -276,6 +289,7 @@ pub static TERMS: &[Term] = &[
         "What staff should know; nothing was refused because of it",
         "[]",
     ),
+    term_of("now", "At this moment", "true"),
     term_of("number", "The number on the card", r#""JC00012345""#),
     term_of(
         "of_unit",
@@ -321,7 +335,11 @@ pub static TERMS: &[Term] = &[
         r#""B01""#,
     ),
     term_of("pin", "A reader's PIN: at least 6 characters", r#""240117""#),
-    term_of("place", "Place in the queue, from 1", "1"),
+    term_of(
+        "place",
+        "Place in the queue, from 1; of a vehicle, where it stands, in words",
+        "1",
+    ),
     term_of("placed_at", "When it was placed (UTC)", r#""2026-03-04T04:00:00Z""#),
     term_of("position", "Place in the queue, from 1", "1"),
     term_of("price_fen", "Price in fen", "4500"),
@@ -331,6 +349,11 @@ pub static TERMS: &[Term] = &[
     term_of("reader_id", "Number of the reader", "1051"),
     term_of("readers_away", "Its readers may borrow items of other owners", "true"),
     term_of("reason", "Why", r#""春节""#),
+    term_of(
+        "recalled_at",
+        "When it was called back (UTC)",
+        r#""2026-06-01T01:00:00Z""#,
+    ),
     term_of("refresh_expires_in", "Life of the refresh token in seconds", "2592000"),
     term_of("refresh_token", "Good for one refresh", r#""c29tZSByYW5kb20gYnl0ZXM""#),
     term_of(
@@ -365,6 +388,11 @@ pub static TERMS: &[Term] = &[
         "return_away",
         "Its items may be returned at other units, and others' items here",
         "true",
+    ),
+    term_of(
+        "return_policy",
+        "What happens to a copy that comes back elsewhere",
+        r#""home""#,
     ),
     term_of("returned_at", "When it came back (UTC)", r#""2026-03-04T04:00:00Z""#),
     term_of(
@@ -407,6 +435,7 @@ pub static TERMS: &[Term] = &[
     term_of("since", "Since when (UTC)", r#""2026-03-04T04:00:00Z""#),
     term_of("slip", "Lines of a slip to print and put into the item", r#"["→ B01"]"#),
     term_of("status", "State of the thing", r#""open""#),
+    term_of("stops", "Where a vehicle stands when", "[]"),
     term_of("subject_id", "Number of the member of staff, reader or device", "1005"),
     term_of("suspended", "It sleeps until it is resumed", "false"),
     term_of("terms", "The terms of the row that wins", "null"),
@@ -415,6 +444,7 @@ pub static TERMS: &[Term] = &[
     term_of("to_unit_code", "Code of the unit it travels to", r#""JC""#),
     term_of("token_type", "Always `Bearer`", r#""Bearer""#),
     term_of("transit_id", "Number of the transit", "1099"),
+    term_of("transit_to_unit_code", "Where its journey leads", r#""M1""#),
     term_of(
         "type",
         "Address that explains the kind of problem",
@@ -422,6 +452,7 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("unit_code", "Code of the unit", r#""B01""#),
     term_of("until", "Until this day of the network's zone", r#""2026-03-20""#),
+    term_of("unit_name", "Name of the unit", r#""江汉路街道分馆""#),
     term_of("username", "Name to log in with", r#""b01.desk""#),
     term_of("version", "Version of a record, from 1", "2"),
     term_of("volume", "Which volume or issue, as the spine says", r#""第2卷""#),
@@ -430,6 +461,7 @@ pub static TERMS: &[Term] = &[
         "The last day it is wanted, in the network's zone",
         r#""2026-06-30""#,
     ),
+    term_of("whereabouts", "Where a copy of a deposit is, in one word", r#""there""#),
     term_of("winner", "Number of the row that wins", "7"),
 ];
 

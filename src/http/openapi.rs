@@ -36,6 +36,7 @@ use crate::usecase::view::RefusalView;
         (name = "loans", description = "Renewal and void"),
         (name = "holds", description = "Places in the queue"),
         (name = "transits", description = "Journeys between units"),
+        (name = "deposits", description = "Copies that stand at another unit for a time"),
         (name = "crates", description = "Boxes of journeys: packed, sent, received"),
         (name = "routes", description = "Rounds with stops and timetables, and the courier's day"),
         (name = "ownership", description = "Who owns what: transfers by a document"),

@@ -11,12 +11,13 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::auth::KeyRingError;
-use crate::domain::schedule::{Job, OVERDUE_MARKING};
+use crate::domain::schedule::{DEPOSIT_RETURN, Job, OVERDUE_MARKING};
 use crate::usecase::UseCaseError;
 use crate::usecase::expire_holds::expire_holds;
 use crate::usecase::expire_keys::expire_keys;
 use crate::usecase::give_up_transits::give_up_transits;
 use crate::usecase::mark_overdue::MarkOverdue;
+use crate::usecase::recall_deposit::PullBackDeposits;
 use crate::usecase::run_job::{Pass, Ran, run_job};
 use crate::usecase::seal_events::seal_events;
 use crate::usecase::settle_transfer::carry_on_transfers;
@@ -103,7 +104,10 @@ impl Jobs {
 /// The jobs of the list: of several nodes, one runs each.
 fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let node: Arc<str> = node_name().into();
-    vec![pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped)]
+    vec![
+        pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped),
+        pass(app, &node, DEPOSIT_RETURN, PullBackDeposits, stopped),
+    ]
 }
 
 fn pass<P: Pass + 'static>(

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::error::StoreError;
+use super::network::policy_columns;
 use super::readers::day_text;
 use super::schema::{collections, item_types, loans, reader_categories, unit_closed_days, unit_hours, units};
 use super::tx::{ReadTx, WriteTx};
@@ -28,8 +29,8 @@ pub struct DueLoan {
     pub due_by_hand: bool,
 }
 
-/// A collection's row: id, code, name, policy, cap.
-pub type CollectionRow = (i64, String, String, String, Option<i32>);
+/// A collection's row: id, code, name, policy, cap, and whether its unit says it.
+pub type CollectionRow = (i64, String, String, String, Option<i32>, bool);
 
 impl ReadTx<'_> {
     /// The open loans of these units that are due from a moment on.
@@ -55,6 +56,7 @@ impl ReadTx<'_> {
                 collections::name,
                 collections::return_policy,
                 collections::float_cap,
+                collections::as_unit,
             ))
             .load(self.conn)?)
     }
@@ -73,6 +75,9 @@ impl WriteTx<'_> {
                 units::always_open.eq(unit.always_open),
                 units::latitude.eq(unit.latitude),
                 units::longitude.eq(unit.longitude),
+                units::mobile.eq(unit.mobile),
+                units::return_policy.eq(unit.return_policy.map(|policy| policy_columns(policy).0)),
+                units::float_cap.eq(unit.return_policy.and_then(|policy| policy_columns(policy).1)),
             ))
             .execute(self.conn)?;
         self.bump_config_version()
@@ -135,17 +140,13 @@ impl WriteTx<'_> {
 
     /// Writes name and policy of a collection.
     pub fn update_collection(&mut self, collection: &Collection) -> Result<(), StoreError> {
-        let (policy, cap) = match collection.return_policy {
-            ReturnPolicy::Home => ("home", None),
-            ReturnPolicy::Float => ("float", None),
-            ReturnPolicy::FloatWithCap { cap } => ("float_with_cap", i32::try_from(cap).ok()),
-            ReturnPolicy::Restricted => ("restricted", None),
-        };
+        let (policy, cap) = policy_columns(collection.return_policy.unwrap_or(ReturnPolicy::Home));
         diesel::update(collections::table.find(collection.id.get()))
             .set((
                 collections::name.eq(&collection.name),
                 collections::return_policy.eq(policy),
                 collections::float_cap.eq(cap),
+                collections::as_unit.eq(collection.return_policy.is_none()),
             ))
             .execute(self.conn)?;
         self.bump_config_version()

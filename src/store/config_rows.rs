@@ -5,6 +5,7 @@ use chrono::{NaiveTime, Timelike};
 use diesel::prelude::*;
 
 use super::error::StoreError;
+use super::network::policy_columns;
 use super::readers::day_text;
 use super::schema::{collections, item_types, reader_categories, unit_closed_days, unit_hours, unit_membership, units};
 use super::tx::{ReadTx, WriteTx};
@@ -55,6 +56,9 @@ impl WriteTx<'_> {
                 units::always_open.eq(unit.always_open),
                 units::latitude.eq(unit.latitude),
                 units::longitude.eq(unit.longitude),
+                units::mobile.eq(unit.mobile),
+                units::return_policy.eq(unit.return_policy.map(|policy| policy_columns(policy).0)),
+                units::float_cap.eq(unit.return_policy.and_then(|policy| policy_columns(policy).1)),
             ))
             .execute(self.conn)?;
         if let Some(hours) = &unit.hours {
@@ -129,12 +133,7 @@ impl WriteTx<'_> {
 
     /// Adds a collection.
     pub fn insert_collection(&mut self, collection: &Collection) -> Result<(), StoreError> {
-        let (policy, cap) = match collection.return_policy {
-            ReturnPolicy::Home => ("home", None),
-            ReturnPolicy::Float => ("float", None),
-            ReturnPolicy::FloatWithCap { cap } => ("float_with_cap", i32::try_from(cap).ok()),
-            ReturnPolicy::Restricted => ("restricted", None),
-        };
+        let (policy, cap) = policy_columns(collection.return_policy.unwrap_or(ReturnPolicy::Home));
         diesel::insert_into(collections::table)
             .values((
                 collections::id.eq(collection.id.get()),
@@ -143,6 +142,7 @@ impl WriteTx<'_> {
                 collections::name.eq(&collection.name),
                 collections::return_policy.eq(policy),
                 collections::float_cap.eq(cap),
+                collections::as_unit.eq(collection.return_policy.is_none()),
             ))
             .execute(self.conn)?;
         self.bump_config_version()
@@ -165,7 +165,7 @@ impl WriteTx<'_> {
 }
 
 /// Minutes after midnight; the last minute of the day closes at 1440.
-fn minute_of(time: NaiveTime) -> i32 {
+pub(super) fn minute_of(time: NaiveTime) -> i32 {
     let seconds = time.num_seconds_from_midnight();
     i32::try_from(if seconds >= 86_399 { 1_440 } else { seconds / 60 }).unwrap_or(1_440)
 }

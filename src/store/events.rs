@@ -74,7 +74,7 @@ impl<'a> Event<'a> {
         self.item = Some(item.id);
         self.bib = Some(item.bib_id);
         self.owner = Some(item.owner);
-        self.home = Some(item.home);
+        self.home = Some(item.home_of_record);
         self.item_type = Some(item.item_type);
         self.clc_class = item.clc_class.as_deref();
         self

@@ -3,6 +3,7 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
 
 use super::error::StoreError;
 use super::holds::target_of;
@@ -14,6 +15,11 @@ use crate::domain::hold::{CopyFacts, HoldCandidate, Wish, may_fill};
 use crate::domain::ids::{BibId, CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
+
+diesel::define_sql_function! {
+    /// A deposited copy belongs to the unit of its deposit.
+    fn coalesce(deposit: Nullable<BigInt>, home: BigInt) -> BigInt;
+}
 
 /// Waiting holds read at a time while one is sought that a copy may fill.
 const QUEUE_PAGE: i64 = 50;
@@ -125,7 +131,7 @@ impl ReadTx<'_> {
                     items::bib_id,
                     items::volume,
                     items::owner_unit_id,
-                    items::home_unit_id,
+                    coalesce(items::deposit_unit_id, items::home_unit_id),
                     items::current_unit_id,
                     items::item_type_id,
                     items::status,

@@ -32,6 +32,7 @@ pub struct ItemChange {
     /// Set by [`WriteTx::change_item`].
     pub clear_number: Option<Option<i32>>,
     pub clear_since: Option<Option<i64>>,
+    pub deposit_unit_id: Option<Option<i64>>,
 }
 
 impl WriteTx<'_> {

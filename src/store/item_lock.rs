@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::connection::AnyConnection;
+use super::dialect;
 use super::error::StoreError;
 use super::items::{parse_day, volume_of};
 use super::loans::LoadedLoan;
@@ -40,6 +41,7 @@ struct ItemRow {
     volume: Option<String>,
     clear_number: Option<i32>,
     clear_since: Option<i64>,
+    deposit_unit_id: Option<i64>,
 }
 
 #[derive(Debug, Clone, Queryable)]
@@ -70,6 +72,7 @@ macro_rules! item_columns {
             items::volume,
             items::clear_number,
             items::clear_since,
+            items::deposit_unit_id,
         )
     };
 }
@@ -201,8 +204,7 @@ impl WriteTx<'_> {
             ItemStatus::AwaitingDispatch | ItemStatus::InTransit | ItemStatus::Missing
         );
         let may_be_captured = bib.open_holds > 0;
-        let collection = row.collection.and_then(|id| network.collection(CollectionId::new(id)));
-        let return_policy = collection.map_or(ReturnPolicy::Home, |collection| collection.return_policy);
+        let return_policy = network.return_policy(row.collection.map(CollectionId::new), UnitId::new(row.home));
         let id = ItemId::new(row.id);
         let loan = if may_be_lent { self.open_loan(id)? } else { None };
         let transit = if may_travel { self.open_transit_of(id)? } else { None };
@@ -211,8 +213,9 @@ impl WriteTx<'_> {
         } else {
             None
         };
-        let floating_here = match (return_policy, row.collection) {
-            (ReturnPolicy::FloatWithCap { .. }, Some(collection)) => self.floating_at(at, collection)?,
+        let home = row.deposit_unit_id.unwrap_or(row.home);
+        let floating_here = match return_policy {
+            ReturnPolicy::FloatWithCap { .. } if at.get() != home => self.floating_at(at, row.home, row.collection)?,
             _ => 0,
         };
         let facts = ItemFacts {
@@ -220,7 +223,9 @@ impl WriteTx<'_> {
             bib_id: BibId::new(row.bib_id),
             barcode: row.barcode,
             owner: UnitId::new(row.owner),
-            home: UnitId::new(row.home),
+            home: UnitId::new(home),
+            home_of_record: UnitId::new(row.home),
+            deposit: row.deposit_unit_id.map(UnitId::new),
             current: UnitId::new(row.current),
             collection: row.collection.map(CollectionId::new),
             return_policy,
@@ -285,17 +290,28 @@ impl WriteTx<'_> {
         captured_hold(self.conn, item.get())
     }
 
-    fn floating_at(&mut self, unit: UnitId, collection: i64) -> Result<u32, StoreError> {
-        let n: i64 = items::table
-            .filter(
-                items::current_unit_id
-                    .eq(unit.get())
-                    .and(items::collection_id.eq(collection))
-                    .and(items::current_unit_id.ne(items::home_unit_id))
-                    .and(items::status.eq(ItemStatus::OnShelf.code())),
-            )
-            .count()
-            .get_result(self.conn)?;
+    /// Copies of a collection (without one: of a home and no collection) that float at a unit. Two that come back there at once
+    /// count one after the other, or both would find the last place under the cap.
+    fn floating_at(&mut self, unit: UnitId, home: i64, collection: Option<i64>) -> Result<u32, StoreError> {
+        dialect::lock_floating(self.conn, unit.get(), collection.unwrap_or(home))?;
+        let not_deposited_there = items::deposit_unit_id
+            .is_null()
+            .or(items::deposit_unit_id.ne(unit.get()));
+        let floats = items::current_unit_id
+            .eq(unit.get())
+            .and(items::current_unit_id.ne(items::home_unit_id))
+            .and(items::status.eq(ItemStatus::OnShelf.code()));
+        let query = items::table.filter(floats).filter(not_deposited_there);
+        let n: i64 = match collection {
+            Some(collection) => query
+                .filter(items::collection_id.eq(collection))
+                .count()
+                .get_result(self.conn)?,
+            None => {
+                let plain = items::collection_id.is_null().and(items::home_unit_id.eq(home));
+                query.filter(plain).count().get_result(self.conn)?
+            }
+        };
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
     }
 }

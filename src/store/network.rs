@@ -36,6 +36,10 @@ struct UnitRow {
     always_open: bool,
     latitude: Option<f64>,
     longitude: Option<f64>,
+    return_policy: Option<String>,
+    float_cap: Option<i32>,
+    mobile: bool,
+    _stops_version: i64,
 }
 
 /// Loads what `version` says is current, with the rules in force at a moment.
@@ -99,11 +103,16 @@ fn load_units(conn: &mut AnyConnection) -> Result<Vec<Unit>, StoreError> {
     let rows: Vec<UnitRow> = units::table.order(units::path).load(conn)?;
     let mut hours = load_hours(conn)?;
     let mut closed = load_closed(conn)?;
+    let mut stops = super::stops::load(conn)?;
     rows.into_iter()
         .map(|row| {
             let kind = UnitKind::from_code(&row.kind)
                 .ok_or_else(|| StoreError::Corrupt(format!("unit {} has the unknown kind {}", row.code, row.kind)))?;
             let hours = hours.remove(&row.id).map(WeeklyHours::new).transpose();
+            let return_policy = row
+                .return_policy
+                .map(|policy| read_policy(&policy, row.float_cap))
+                .transpose()?;
             Ok(Unit {
                 id: UnitId::new(row.id),
                 code: row.code,
@@ -120,6 +129,9 @@ fn load_units(conn: &mut AnyConnection) -> Result<Vec<Unit>, StoreError> {
                 always_open: row.always_open,
                 hours: hours.map_err(|error| StoreError::Corrupt(error.to_string()))?,
                 closed: closed.remove(&row.id).unwrap_or_default(),
+                return_policy,
+                mobile: row.mobile,
+                stops: stops.remove(&row.id).unwrap_or_default(),
             })
         })
         .collect()
@@ -144,7 +156,7 @@ fn load_hours(conn: &mut AnyConnection) -> Result<WeekRows, StoreError> {
 }
 
 /// Minutes after midnight; 1440, the end of the day, is its last second.
-fn time_of(minute: i32) -> NaiveTime {
+pub(super) fn time_of(minute: i32) -> NaiveTime {
     let seconds = u32::try_from(minute).unwrap_or(0) * 60;
     NaiveTime::from_num_seconds_from_midnight_opt(seconds.min(86_399), 0).unwrap_or(NaiveTime::MIN)
 }
@@ -203,13 +215,12 @@ fn load_categories(conn: &mut AnyConnection) -> Result<Vec<Category>, StoreError
 }
 
 fn load_collections(conn: &mut AnyConnection) -> Result<Vec<Collection>, StoreError> {
-    let rows: Vec<(i64, i64, String, String, String, Option<i32>)> =
+    let rows: Vec<(i64, i64, String, String, String, Option<i32>, bool)> =
         collections::table.order(collections::id).load(conn)?;
     rows.into_iter()
-        .map(|(id, unit, code, name, policy, cap)| {
-            let cap = cap.and_then(|cap| u32::try_from(cap).ok()).unwrap_or(0);
-            let return_policy = policy_of(&policy, cap)
-                .ok_or_else(|| StoreError::Corrupt(format!("collection {code} has the unknown policy {policy}")))?;
+        .map(|(id, unit, code, name, policy, cap, as_unit)| {
+            let own = read_policy(&policy, cap)?;
+            let return_policy = (!as_unit).then_some(own);
             Ok(Collection {
                 id: CollectionId::new(id),
                 unit: UnitId::new(unit),
@@ -221,14 +232,15 @@ fn load_collections(conn: &mut AnyConnection) -> Result<Vec<Collection>, StoreEr
         .collect()
 }
 
-fn policy_of(code: &str, cap: u32) -> Option<ReturnPolicy> {
-    match code {
-        "home" => Some(ReturnPolicy::Home),
-        "float" => Some(ReturnPolicy::Float),
-        "float_with_cap" => Some(ReturnPolicy::FloatWithCap { cap }),
-        "restricted" => Some(ReturnPolicy::Restricted),
-        _ => None,
-    }
+fn read_policy(code: &str, cap: Option<i32>) -> Result<ReturnPolicy, StoreError> {
+    let cap = cap.and_then(|cap| u32::try_from(cap).ok());
+    ReturnPolicy::from_code(code, cap).ok_or_else(|| StoreError::Corrupt(format!("the unknown return policy {code}")))
+}
+
+/// A policy as columns; a cap is a number of the database's integers.
+pub(super) fn policy_columns(policy: ReturnPolicy) -> (&'static str, Option<i32>) {
+    let (code, cap) = policy.code();
+    (code, cap.map(|cap| i32::try_from(cap).unwrap_or(i32::MAX)))
 }
 
 fn load_memberships(conn: &mut AnyConnection) -> Result<Vec<Membership>, StoreError> {

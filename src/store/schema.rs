@@ -31,6 +31,10 @@ diesel::table! {
         always_open -> Bool,
         latitude -> Nullable<Double>,
         longitude -> Nullable<Double>,
+        return_policy -> Nullable<Text>,
+        float_cap -> Nullable<Integer>,
+        mobile -> Bool,
+        stops_version -> BigInt,
     }
 }
 
@@ -85,6 +89,7 @@ diesel::table! {
         name -> Text,
         return_policy -> Text,
         float_cap -> Nullable<Integer>,
+        as_unit -> Bool,
     }
 }
 
@@ -193,6 +198,7 @@ diesel::table! {
         volume -> Nullable<Text>,
         clear_number -> Nullable<Integer>,
         clear_since -> Nullable<BigInt>,
+        deposit_unit_id -> Nullable<BigInt>,
     }
 }
 
@@ -585,7 +591,61 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    deposits (id) {
+        id -> BigInt,
+        from_unit_id -> BigInt,
+        to_unit_id -> BigInt,
+        until_day -> Text,
+        reason -> Text,
+        status -> Text,
+        version -> BigInt,
+        created_at -> BigInt,
+        recalled_at -> Nullable<BigInt>,
+        recall_reason -> Nullable<Text>,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    deposit_items (deposit_id, row_number) {
+        deposit_id -> BigInt,
+        row_number -> Integer,
+        barcode -> Text,
+        item_id -> Nullable<BigInt>,
+        state -> Text,
+        why -> Nullable<Text>,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    mobile_stops (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        place -> Text,
+        latitude -> Nullable<Double>,
+        longitude -> Nullable<Double>,
+        weekday -> Nullable<Integer>,
+        first_day -> Text,
+        last_day -> Nullable<Text>,
+        opens_minute -> Integer,
+        closes_minute -> Integer,
+    }
+}
+
+diesel::table! {
+    mobile_stop_cancellations (stop_id, day) {
+        stop_id -> BigInt,
+        day -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    deposits,
+    deposit_items,
+    mobile_stops,
+    mobile_stop_cancellations,
     jobs,
     pulls,
     unit_sending,

@@ -5,7 +5,8 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::schema::{
-    cards, holds, import_batches, import_rows, items, legacy_deposits, loans, pulls, readers, refresh_tokens, transits,
+    cards, deposit_items, holds, import_batches, import_rows, items, legacy_deposits, loans, pulls, readers,
+    refresh_tokens, transits,
 };
 use super::tx::{ReadTx, WriteTx};
 
@@ -94,7 +95,7 @@ impl ReadTx<'_> {
             .load(self.conn)?)
     }
 
-    /// Of these items, those with a loan, a hold, a pull or a journey, open or ended.
+    /// Of these items, those with a loan, a hold, a pull, a journey or a deposit, open or ended.
     pub fn items_with_history(&mut self, ids: &[i64]) -> Result<Vec<i64>, StoreError> {
         let mut used: Vec<i64> = loans::table
             .filter(loans::item_id.eq_any(ids))
@@ -118,6 +119,12 @@ impl ReadTx<'_> {
             .distinct()
             .load(self.conn)?;
         used.extend(fetched);
+        let deposited: Vec<Option<i64>> = deposit_items::table
+            .filter(deposit_items::item_id.eq_any(ids))
+            .select(deposit_items::item_id)
+            .distinct()
+            .load(self.conn)?;
+        used.extend(deposited.into_iter().flatten());
         Ok(used)
     }
 

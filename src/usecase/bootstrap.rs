@@ -122,5 +122,8 @@ fn root_unit(id: UnitId) -> Unit {
         always_open: false,
         hours: None,
         closed: Vec::new(),
+        return_policy: None,
+        mobile: false,
+        stops: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::deposit_copies::came_home;
 use super::record::{self, Consent, IDS_PER_VERB, Ledger};
 use super::view::{CheckInOutcome, ClosedLoan, NextStepView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -168,6 +169,7 @@ fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loan: Option<&LoadedLoan>
         ledger.append(EventKind::ItemNeedsAttention, json!({"reason": reason}))?;
     }
     ledger.place(plan.item_status, plan.current)?;
+    came_home(ledger, plan)?;
     match kept {
         Some(id) => Ok(Some(id)),
         None => ledger.send(plan.current, &plan.next_step),

@@ -37,6 +37,8 @@ pub struct CreateUnit {
     pub pickup_point: bool,
     pub adult_only: bool,
     pub always_open: bool,
+    /// A vehicle: a point that lends at its stops.
+    pub mobile: bool,
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
     /// Seven lists, Monday first.
@@ -44,8 +46,8 @@ pub struct CreateUnit {
     pub closed_days: Vec<(NaiveDate, NaiveDate, String)>,
     /// Item type (`None` is every type) and what is joined for it.
     pub membership: Vec<(Option<String>, Joined)>,
-    /// Code, name and return policy.
-    pub collections: Vec<(String, String, ReturnPolicy)>,
+    /// Code, name and return policy (`None`: as the unit).
+    pub collections: Vec<(String, String, Option<ReturnPolicy>)>,
 }
 
 /// Creates a unit.
@@ -104,6 +106,10 @@ fn check(command: &CreateUnit, network: &Network, id: UnitId) -> Result<Checked>
     check_code(command, network, &mut wrong);
     check_place(command.latitude, command.longitude, &mut wrong);
     check_collections(command, &mut wrong);
+    if command.kind != UnitKind::Point.code() && command.mobile {
+        wrong.say("mobile", "goes with the kind point only");
+    }
+    check_mobile(command.mobile, command.always_open, &mut wrong);
     let stands = stands_under(command, network, &mut wrong);
     let hours = week_of(command.hours.clone(), &mut wrong);
     let closed = closed(command, &mut wrong);
@@ -125,6 +131,9 @@ fn check(command: &CreateUnit, network: &Network, id: UnitId) -> Result<Checked>
         always_open: command.always_open,
         hours,
         closed,
+        return_policy: None,
+        mobile: command.mobile,
+        stops: Vec::new(),
     };
     Ok(Checked {
         unit,
@@ -179,6 +188,13 @@ pub(super) fn check_place(latitude: Option<f64>, longitude: Option<f64>, wrong: 
         (Some(_), None) => wrong.say("longitude", "is needed with latitude"),
         (None, Some(_)) => wrong.say("latitude", "is needed with longitude"),
         _ => {}
+    }
+}
+
+/// A machine is always open where it is; a vehicle where it stands.
+pub(super) fn check_mobile(mobile: bool, always_open: bool, wrong: &mut Wrong) {
+    if mobile && always_open {
+        wrong.say("mobile", "does not go with always_open: a vehicle is open at its stops");
     }
 }
 

@@ -56,6 +56,11 @@ pub async fn move_item(
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MoveItem, mut ids: IdRun) -> Result<ItemView> {
     let network = tx.network()?;
     let item = lock(tx, caller, command.item, &network)?;
+    if item.facts.deposit.is_some() {
+        return Err(UseCaseError::State(
+            "the item is in a deposit: call that back, and move the item when it has come home".to_owned(),
+        ));
+    }
     let (home, collection) = destination(tx, caller, command, &network)?;
     let travel = decide(&item.facts, home, command.already_there)
         .map_err(|obstacle| UseCaseError::State(obstacle.to_string()))?;

@@ -27,7 +27,8 @@ pub struct SetCollection {
     pub unit_code: String,
     pub code: String,
     pub name: String,
-    pub return_policy: ReturnPolicy,
+    /// `None`: as its unit.
+    pub return_policy: Option<ReturnPolicy>,
 }
 
 /// A named part of a unit's stock.
@@ -37,7 +38,7 @@ pub struct CollectionView {
     #[schema(example = "general")]
     pub code: String,
     pub name: String,
-    /// `home`, `float`, `float_with_cap` or `restricted`.
+    /// `home`, `float`, `float_with_cap`, `restricted`, or `as_unit`: what its unit says.
     #[schema(example = "home")]
     pub return_policy: String,
     /// With `float_with_cap`: how many items may float at one unit.
@@ -46,7 +47,8 @@ pub struct CollectionView {
 
 impl CollectionView {
     /// Of a row of the store.
-    pub fn of((id, code, name, return_policy, float_cap): CollectionRow) -> Self {
+    pub fn of((id, code, name, return_policy, float_cap, as_unit): CollectionRow) -> Self {
+        let return_policy = if as_unit { "as_unit".to_owned() } else { return_policy };
         Self {
             id,
             code,

@@ -30,6 +30,9 @@ pub struct UnitView {
     pub adult_only: bool,
     /// A 24-hour machine: it uses its parent's calendar for due dates.
     pub always_open: bool,
+    /// A vehicle: open where it stops, see listStops.
+    #[serde(default)]
+    pub mobile: bool,
     /// Degrees, WGS 84.
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
@@ -46,6 +49,18 @@ pub struct UnitDetail {
     pub closed_days: Vec<ClosedDaysView>,
     /// What it has joined for each item type, inherited settings included.
     pub membership: Vec<MembershipView>,
+    /// What happens to its copies that come back elsewhere, where their collection does not say it: `home`, `float`,
+    /// `float_with_cap` or `restricted`.
+    #[serde(default)]
+    #[schema(example = "home")]
+    pub return_policy: String,
+    /// With `float_with_cap`: how many items may float at one unit.
+    #[serde(default)]
+    pub float_cap: Option<u32>,
+    /// The unit that says it: this one, or the nearest above; absent where nobody does.
+    #[serde(default)]
+    #[schema(example = "M1")]
+    pub return_policy_from_unit_code: Option<String>,
 }
 
 /// One stretch of opening, local time.
@@ -95,6 +110,7 @@ impl UnitView {
             pickup_point: unit.pickup_point,
             adult_only: unit.adult_only,
             always_open: unit.always_open,
+            mobile: unit.mobile,
             latitude: unit.latitude,
             longitude: unit.longitude,
         }
@@ -123,8 +139,13 @@ impl UnitDetail {
             last: range.last,
             reason: range.reason.clone(),
         });
+        let (from, policy) = network.unit_return_policy(unit.id);
+        let (return_policy, float_cap) = policy.code();
         Self {
             unit: UnitView::of(unit, network),
+            return_policy: return_policy.to_owned(),
+            float_cap,
+            return_policy_from_unit_code: from.map(|unit| unit_code(network, unit.get())),
             hours: unit.hours.as_ref().map(|hours| week(hours.days())),
             closed_days: closed.collect(),
             membership: membership.collect(),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::create_unit::check_place;
+use super::create_unit::{check_mobile, check_place};
 use super::named::Wrong;
 use super::once::once;
 use super::unit_view::UnitView;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
+use crate::domain::unit::UnitKind;
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
 use crate::store::tx::WriteTx;
@@ -27,6 +28,7 @@ pub struct UpdateUnit {
     pub pickup_point: Option<bool>,
     pub adult_only: Option<bool>,
     pub always_open: Option<bool>,
+    pub mobile: Option<bool>,
     /// Degrees, WGS 84; both or none.
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
@@ -58,6 +60,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateUnit, mut ids: I
     if before.parent.is_none() && command.active == Some(false) {
         wrong.say("active", "the root of the network stays active");
     }
+    let mobile = command.mobile.unwrap_or(before.mobile);
+    if mobile && before.kind != UnitKind::Point {
+        wrong.say("mobile", "goes with the kind point only");
+    }
+    check_mobile(mobile, command.always_open.unwrap_or(before.always_open), &mut wrong);
     wrong.check()?;
     let mut unit = before.clone();
     unit.name = command.name.clone().unwrap_or(unit.name);
@@ -66,6 +73,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateUnit, mut ids: I
     unit.pickup_point = command.pickup_point.unwrap_or(unit.pickup_point);
     unit.adult_only = command.adult_only.unwrap_or(unit.adult_only);
     unit.always_open = command.always_open.unwrap_or(unit.always_open);
+    unit.mobile = command.mobile.unwrap_or(unit.mobile);
     unit.latitude = command.latitude.or(unit.latitude);
     unit.longitude = command.longitude.or(unit.longitude);
     tx.update_unit(&unit)?;
@@ -73,7 +81,8 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateUnit, mut ids: I
         .by(caller.staff(), caller.device())
         .detail(
             json!({"changed": "unit", "active": unit.active, "lends": unit.lends, "pickup_point": unit.pickup_point,
-            "adult_only": unit.adult_only, "always_open": unit.always_open}),
+            "adult_only": unit.adult_only, "always_open": unit.always_open,
+            "mobile": unit.mobile}),
         );
     tx.append_event(ids.next(), &event)?;
     Ok(UnitView::of(&unit, &network))

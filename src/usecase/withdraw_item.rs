@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::deposit_copies::leave;
 use super::get_item::ItemView;
 use super::{Caller, IdempotencyKey, Result, UseCaseError, record};
 use crate::auth::Right;
+use crate::domain::deposit::CopyState;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{BibId, ItemId};
 use crate::domain::item::ItemStatus;
@@ -46,6 +48,9 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, id: ItemId, reason: &str, mut id
     let lent = tx.open_loan(id)?.is_some();
     let awaited = tx.holds_on_copy(id)?;
     decide(&item.facts, lent, awaited).map_err(|obstacle| UseCaseError::State(obstacle.to_string()))?;
+    if item.facts.deposit.is_some() {
+        leave(tx, &item.facts, CopyState::Withdrawn, record::now_for(tx, &item.facts))?;
+    }
     let change = ItemChange {
         status: Some(ItemStatus::Withdrawn.code().to_owned()),
         ..ItemChange::default()

@@ -260,6 +260,8 @@ fn ask(app: &TestApp, scene: &Scene, operation: &str, (method, path): &(String, 
         "updateRuleDraft",
         "discardRuleDraft",
         "publishRules",
+        "updateDeposit",
+        "setStops",
     ];
     if versioned.contains(&operation) {
         request = request.header("If-Match", "\"1\"");

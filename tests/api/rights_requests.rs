@@ -41,6 +41,7 @@ const GROUPS: &[Group] = &[
     transfers,
     network,
     calendars,
+    stock,
     accounts,
     rules,
 ];
@@ -392,6 +393,39 @@ fn calendars(operation: &str, about: &About<'_>) -> Option<Asked> {
             about.app.post(&about.scene.root_token, &path, &closed).expect(200);
             about.query(format!("?first={day}&last={day}"))
         }
+        _ => return None,
+    })
+}
+
+fn stock(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let unit = about.unit();
+    let deposit = || {
+        let body = json!({"from_unit_code": unit, "to_unit_code": "B3", "until": "2026-04-01", "reason": "轮换",
+            "item_ids": [about.new_item()]});
+        about
+            .app
+            .post(&about.scene.root_token, "/api/v1/deposits", &body)
+            .expect(201)
+            .id()
+    };
+    let vehicle = || {
+        let code = format!("P{}", about.app.next());
+        about.app.unit(&code, "point", unit, &json!({"mobile": true}));
+        code
+    };
+    Some(match operation {
+        "createDeposit" => about.body(
+            json!({"from_unit_code": unit, "to_unit_code": "B3", "until": "2026-04-01",
+            "reason": "轮换", "item_ids": [about.new_item()]}),
+        ),
+        "getDeposit" | "listDepositCopies" => about.id(deposit()),
+        "updateDeposit" => about.with(deposit(), json!({"until": "2026-05-01"})),
+        "recallDeposit" => about.with(deposit(), json!({"reason": "提前结束"})),
+        "listDeposits" => about.query(format!("?from_unit_code={unit}")),
+        "listStops" => about.id(0),
+        "nextStops" => about.query(format!("?unit_code={unit}")),
+        "setReturnPolicy" => about.body(json!({})),
+        "setStops" => about.named(&vehicle(), json!({"stops": []})),
         _ => return None,
     })
 }

@@ -84,6 +84,8 @@ impl Scene {
             app.unit(code, "main", "C1", &json!({}));
         }
         app.unit("B1", "branch", "M1", &json!({}));
+        // Where deposits go: under nobody who asks.
+        app.unit("B3", "branch", "C1", &json!({}));
         let desks = Place::ALL.map(|place| app.staff("librarian", place.code()));
         let places: Vec<Things> = Place::ALL.iter().map(|place| things(app, &desks, *place)).collect();
         let own = things(app, &desks, Place::Own);

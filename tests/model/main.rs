@@ -5,6 +5,7 @@ mod generate;
 mod holds;
 mod merge_bibs;
 mod outcomes;
+mod policies;
 mod refusals;
 mod rules;
 mod scene;

@@ -147,6 +147,9 @@ pub fn unit(id: UnitId, code: &str, kind: UnitKind, parent: &Unit) -> Unit {
         always_open: false,
         hours: None,
         closed: Vec::new(),
+        return_policy: None,
+        mobile: false,
+        stops: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod calendars;
 pub mod circulation;
 pub mod consent;
 pub mod crates;
+pub mod deposits;
 pub mod flows;
 pub mod hold_changes;
 pub mod holds;
@@ -29,6 +30,7 @@ pub mod sending;
 pub mod sessions;
 pub mod settings;
 pub mod staff;
+pub mod stops;
 pub mod transits;
 pub mod unit_changes;
 pub mod units;
@@ -45,6 +47,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(distribution_routes)
         .configure(ownership_routes)
         .configure(hold_routes)
+        .configure(stock_routes)
         .configure(catalogue_routes)
         .configure(network_routes)
         .configure(administration_routes)
@@ -124,6 +127,26 @@ fn hold_routes(config: &mut ServiceConfig) {
         .service(resource("/units/{code}/shelf-clearings").route(get().to(pulls::list_shelf_clearings)))
         .service(sending)
         .service(costs);
+}
+
+fn stock_routes(config: &mut ServiceConfig) {
+    let all = resource("/deposits")
+        .route(get().to(deposits::list_deposits))
+        .route(post().to(deposits::create_deposit));
+    let one = resource("/deposits/{id}")
+        .route(get().to(deposits::get_deposit))
+        .route(patch().to(deposits::update_deposit));
+    let stops = resource("/units/{code}/stops")
+        .route(get().to(stops::list_stops))
+        .route(put().to(stops::set_stops));
+    config
+        .service(all)
+        .service(one)
+        .service(resource("/deposits/{id}/copies").route(get().to(deposits::list_deposit_copies)))
+        .service(resource("/deposits/{id}/recall").route(post().to(deposits::recall_deposit)))
+        .service(resource("/stop-times").route(get().to(stops::next_stops)))
+        .service(stops)
+        .service(resource("/units/{code}/return-policy").route(put().to(unit_changes::set_return_policy)));
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -245,6 +268,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         pulls::Document::openapi(),
         sending::Document::openapi(),
         transits::Document::openapi(),
+        deposits::Document::openapi(),
+        stops::Document::openapi(),
         crates::Document::openapi(),
         routes::Document::openapi(),
         flows::Document::openapi(),

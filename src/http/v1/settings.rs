@@ -5,7 +5,7 @@ use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::units::{PolicyName, policy_of};
+use super::units::{CollectionPolicyName, collection_policy};
 use crate::app::App;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Anyone, Changing, ManagesUnits};
@@ -60,7 +60,7 @@ pub struct CollectionSettings {
     #[schema(value_type = String, max_length = 200)]
     name: Text<200>,
     /// Where its items go when they come back elsewhere.
-    return_policy: PolicyName,
+    return_policy: CollectionPolicyName,
     /// With `float_with_cap`: how many items may float at one unit.
     float_cap: Option<u32>,
 }
@@ -83,7 +83,7 @@ pub async fn set_collection(
         unit_code,
         code,
         name: request.body.name.into(),
-        return_policy: policy_of(request.body.return_policy, request.body.float_cap, "float_cap")?,
+        return_policy: collection_policy(request.body.return_policy, request.body.float_cap, "float_cap")?,
     };
     answer::done(&set_collection::set_collection(&app.store, &who.caller, command, request.key).await?)
 }

@@ -4,17 +4,21 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::units::{PolicyName, policy_of};
 use crate::app::App;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesUnits};
 use crate::http::input::{CodeText, Text, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
+use crate::usecase::UseCaseError;
 use crate::usecase::move_unit::{self, MoveUnit, UnitMoved};
+use crate::usecase::set_return_policy::{self, SetReturnPolicy};
+use crate::usecase::unit_view::UnitDetail;
 use crate::usecase::unit_view::UnitView;
 use crate::usecase::update_unit::{self, UpdateUnit};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(update_unit, move_unit))]
+#[openapi(paths(update_unit, move_unit, set_return_policy))]
 pub struct Document;
 
 /// What is to change of a unit; what is absent stays.
@@ -33,6 +37,8 @@ pub struct UnitChange {
     adult_only: Option<bool>,
     /// A 24-hour machine: it uses its parent's calendar, and its hold shelf is a locker.
     always_open: Option<bool>,
+    /// A vehicle: a point that lends at its stops (setStops).
+    mobile: Option<bool>,
     /// Degrees, WGS 84; both or none.
     #[schema(minimum = -90, maximum = 90)]
     latitude: Option<f64>,
@@ -61,6 +67,7 @@ pub async fn update_unit(
         pickup_point: change.pickup_point,
         adult_only: change.adult_only,
         always_open: change.always_open,
+        mobile: change.mobile,
         latitude: change.latitude,
         longitude: change.longitude,
     };
@@ -95,4 +102,44 @@ pub async fn move_unit(
         parent_code: request.body.parent_code.into(),
     };
     answer::done(&move_unit::move_unit(&app.store, &who.caller, command, request.key).await?)
+}
+
+/// What happens to a unit's copies that come back elsewhere, where their collection does not say it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnitReturnPolicy {
+    /// Absent: as the unit above; where nobody says anything, they travel home.
+    return_policy: Option<PolicyName>,
+    /// With `float_with_cap`: how many may float at one unit.
+    #[schema(maximum = 2_147_483_647)]
+    float_cap: Option<u32>,
+}
+
+/// Sets the return policy of a unit's copies without a policy of their own. Units below without one follow it.
+#[utoipa::path(put, path = "/api/v1/units/{code}/return-policy", operation_id = "setReturnPolicy", tag = "units",
+    params(("code" = String, Path, description = "The unit's code"), IdempotencyHeader), request_body = UnitReturnPolicy,
+    security(("bearer" = [])),
+    responses((status = 200, description = "The unit", body = UnitDetail), ChangeOneFailures))]
+pub async fn set_return_policy(
+    app: web::Data<App>,
+    who: ManagesUnits,
+    code: web::Path<String>,
+    request: Changing<UnitReturnPolicy>,
+) -> Answer {
+    let UnitReturnPolicy {
+        return_policy,
+        float_cap,
+    } = request.body;
+    let return_policy = match return_policy {
+        Some(name) => Some(policy_of(name, float_cap, "float_cap")?),
+        None if float_cap.is_some() => {
+            return Err(UseCaseError::field("float_cap", "goes with float_with_cap only").into());
+        }
+        None => None,
+    };
+    let command = SetReturnPolicy {
+        code: code.into_inner(),
+        return_policy,
+    };
+    answer::done(&set_return_policy::set_return_policy(&app.store, &who.caller, command, request.key).await?)
 }

@@ -96,6 +96,9 @@ pub struct NewUnit {
     /// A 24-hour machine: it uses its parent's calendar, and its hold shelf is a locker.
     #[serde(default)]
     always_open: bool,
+    /// A vehicle: a point that lends at its stops (setStops).
+    #[serde(default)]
+    mobile: bool,
     /// Degrees, WGS 84; both or none.
     #[schema(minimum = -90, maximum = 90)]
     latitude: Option<f64>,
@@ -152,7 +155,7 @@ pub struct NewCollection {
     #[schema(value_type = String, max_length = 200, example = "普通图书")]
     name: Text<200>,
     /// Where its items go when they come back elsewhere.
-    return_policy: PolicyName,
+    return_policy: CollectionPolicyName,
     /// With `float_with_cap`: how many may float at one unit.
     #[schema(maximum = 2_147_483_647)]
     float_cap: Option<u32>,
@@ -168,9 +171,39 @@ pub enum PolicyName {
     Restricted,
 }
 
+/// The same for a collection, which may leave it to its unit.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CollectionPolicyName {
+    Home,
+    Float,
+    FloatWithCap,
+    Restricted,
+    AsUnit,
+}
+
+/// A collection's policy with its cap; `None`: as its unit.
+pub(super) fn collection_policy(
+    name: CollectionPolicyName,
+    cap: Option<u32>,
+    field: &'static str,
+) -> Result<Option<ReturnPolicy>, Problem> {
+    let name = match name {
+        CollectionPolicyName::Home => PolicyName::Home,
+        CollectionPolicyName::Float => PolicyName::Float,
+        CollectionPolicyName::FloatWithCap => PolicyName::FloatWithCap,
+        CollectionPolicyName::Restricted => PolicyName::Restricted,
+        CollectionPolicyName::AsUnit if cap.is_none() => return Ok(None),
+        CollectionPolicyName::AsUnit => {
+            return Err(UseCaseError::field(field, "goes with float_with_cap only").into());
+        }
+    };
+    policy_of(name, cap, field).map(Some)
+}
+
 impl NewCollection {
-    fn parsed(self) -> Result<(String, String, ReturnPolicy), Problem> {
-        let policy = policy_of(self.return_policy, self.float_cap, "collections.float_cap")?;
+    fn parsed(self) -> Result<(String, String, Option<ReturnPolicy>), Problem> {
+        let policy = collection_policy(self.return_policy, self.float_cap, "collections.float_cap")?;
         Ok((self.code.into(), self.name.into(), policy))
     }
 }
@@ -236,6 +269,7 @@ impl TryFrom<NewUnit> for CreateUnit {
             pickup_point: unit.pickup_point,
             adult_only: unit.adult_only,
             always_open: unit.always_open,
+            mobile: unit.mobile,
             latitude: unit.latitude,
             longitude: unit.longitude,
             hours: unit.hours.map(week),

@@ -152,6 +152,22 @@ pub fn lock_daily_caps(conn: &mut AnyConnection) -> QueryResult<()> {
     Ok(())
 }
 
+/// One at a time counts what floats of a stock (a collection, or a home's copies without one) at a unit; held until the end of
+/// the transaction. SQLite has one writer.
+pub fn lock_floating(conn: &mut AnyConnection, unit: i64, stock: i64) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        // Two stocks that share a number only wait for each other.
+        let mixed = unit.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed()) ^ stock;
+        diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+            .bind::<diesel::sql_types::BigInt, _>(FLOATING | (mixed & 0x0000_ffff_ffff_ffff))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// The upper bits of those locks: a range nothing else uses.
+const FLOATING: i64 = 0x7a11 << 48;
+
 /// The upper bits of the hold shelves' advisory locks: a range nothing else uses. Unit ids stay below 2^53.
 const HOLD_SHELF_LOCKS: i64 = 0x2a40_0000_0000_0000;
 

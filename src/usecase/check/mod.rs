@@ -115,6 +115,7 @@ fn stock(tx: &mut ReadTx<'_>) -> Result<Finding> {
         }
     }
     finding.judge(tx, sql_rules::STOCK)?;
+    finding.judge(tx, sql_rules::DEPOSITS)?;
     let (summed, counted) = (finding.checked, tx.audit_size("items")?);
     if summed != counted {
         finding.add(

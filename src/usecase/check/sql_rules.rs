@@ -102,6 +102,38 @@ pub(super) const STOCK: &[SqlRule] = &[
     },
 ];
 
+pub(super) const DEPOSITS: &[SqlRule] = &[
+    SqlRule {
+        fault: "in more than one open deposit: item",
+        breaks: "SELECT item_id AS id FROM deposit_items WHERE state IN ('out', 'recalled') GROUP BY item_id HAVING count(*) > 1",
+    },
+    SqlRule {
+        fault: "belongs elsewhere for the time being, but is in no open deposit: item",
+        breaks: "SELECT i.id FROM items i WHERE i.deposit_unit_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deposit_items d \
+                 WHERE d.item_id = i.id AND d.state IN ('out', 'recalled'))",
+    },
+    SqlRule {
+        fault: "deposited at another unit than its deposit, or recalled to another than its home: item",
+        breaks: "SELECT i.id FROM deposit_items r JOIN deposits d ON d.id = r.deposit_id JOIN items i ON i.id = r.item_id \
+                 WHERE r.state IN ('out', 'recalled') AND (i.deposit_unit_id IS NULL \
+                 OR i.deposit_unit_id <> CASE r.state WHEN 'out' THEN d.to_unit_id ELSE i.home_unit_id END)",
+    },
+    SqlRule {
+        fault: "ended, but copies of it are out: deposit",
+        breaks: "SELECT DISTINCT d.id FROM deposits d JOIN deposit_items r ON r.deposit_id = d.id \
+                 WHERE d.status = 'ended' AND r.state IN ('pending', 'out', 'recalled')",
+    },
+    SqlRule {
+        fault: "has another home than its deposit is from: item",
+        breaks: "SELECT i.id FROM deposit_items r JOIN deposits d ON d.id = r.deposit_id JOIN items i ON i.id = r.item_id \
+                 WHERE r.state IN ('out', 'recalled') AND i.home_unit_id <> d.from_unit_id",
+    },
+    SqlRule {
+        fault: "has stops, but is no point: unit",
+        breaks: "SELECT DISTINCT u.id FROM units u JOIN mobile_stops s ON s.unit_id = u.id WHERE u.kind <> 'point'",
+    },
+];
+
 pub(super) const QUEUES: &[SqlRule] = &[
     SqlRule {
         fault: "places in the queue are not 1..n: bib",

@@ -178,6 +178,9 @@ fn unit_of(plan: &Plan, number: usize, parent: &Unit, id: UnitId) -> Unit {
         always_open: plan.machine,
         hours: hours_of(plan),
         closed: if plan.parent.is_none() { festivals() } else { Vec::new() },
+        return_policy: None,
+        mobile: false,
+        stops: Vec::new(),
     }
 }
 
@@ -226,7 +229,7 @@ fn place_of(tx: &mut WriteTx<'_>, plan: &Plan, unit: &Unit, owner: UnitId, ids: 
             unit: unit.id,
             code: code.to_owned(),
             name,
-            return_policy,
+            return_policy: Some(return_policy),
         })?;
         Ok(id)
     };

@@ -1,0 +1,12 @@
+DROP TABLE mobile_stop_cancellations;
+DROP TABLE mobile_stops;
+ALTER TABLE units DROP COLUMN stops_version;
+ALTER TABLE units DROP COLUMN mobile;
+DROP INDEX items_by_home;
+ALTER TABLE items DROP COLUMN deposit_unit_id;
+DROP TABLE deposit_items;
+DROP TABLE deposits;
+DROP INDEX items_floating_plain;
+ALTER TABLE collections DROP COLUMN as_unit;
+ALTER TABLE units DROP COLUMN float_cap;
+ALTER TABLE units DROP COLUMN return_policy;

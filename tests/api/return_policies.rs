@@ -1,0 +1,117 @@
+//! Return policies of units: who says what, what follows it, and the last place under a cap.
+
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+use crate::client::Request;
+
+on_both!(
+    a_units_word_is_inherited_until_a_nearer_one_is_said,
+    two_returns_at_once_share_the_last_place_under_a_cap,
+    a_policy_that_is_none_is_refused,
+);
+
+fn set(app: &TestApp, code: &str, body: &Value) -> Request {
+    let token = app.root_token();
+    let request = app.request("PUT", &format!("/api/v1/units/{code}/return-policy"));
+    request.bearer(&token).json(body)
+}
+
+/// What a check-in at a unit says to do.
+fn returned(app: &TestApp, desk: &str, barcode: &str) -> Value {
+    app.post(desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
+        .expect(200)
+        .body["next_step"]["kind"]
+        .clone()
+}
+
+fn a_units_word_is_inherited_until_a_nearer_one_is_said(app: &TestApp) {
+    app.small_network();
+    let collections = json!({"collections": [{"code": "any", "name": "普通", "return_policy": "as_unit"},
+        {"code": "own", "name": "地方文献", "return_policy": "home"}]});
+    app.unit("B3", "branch", "M1", &collections);
+    let desk = app.staff("librarian", "M1");
+    let copy = |extra: &Value| app.item(app.bib("三国演义", None), "B3", extra).1;
+    let plain = || copy(&json!({}));
+    assert_eq!(returned(app, &desk, &plain()), "crate", "nobody says anything: home");
+    set(app, "C1", &json!({"return_policy": "float"})).send().expect(200);
+    assert_eq!(returned(app, &desk, &plain()), "shelf_here");
+    assert_eq!(
+        returned(app, &desk, &copy(&json!({"collection_code": "any"}))),
+        "shelf_here"
+    );
+    assert_eq!(returned(app, &desk, &copy(&json!({"collection_code": "own"}))), "crate");
+    let shown = set(app, "M1", &json!({"return_policy": "home"}))
+        .send()
+        .expect(200)
+        .body;
+    assert_eq!(
+        (&shown["return_policy"], &shown["return_policy_from_unit_code"]),
+        (&json!("home"), &json!("M1"))
+    );
+    assert_eq!(returned(app, &desk, &plain()), "crate");
+    set(app, "M1", &json!({})).send().expect(200);
+    let shown = app.get(&app.root_token(), "/api/v1/units/B3").expect(200).body;
+    assert_eq!(
+        (&shown["return_policy"], &shown["return_policy_from_unit_code"]),
+        (&json!("float"), &json!("C1"))
+    );
+    assert_eq!(returned(app, &desk, &plain()), "shelf_here");
+    let listed = app
+        .get(&app.root_token(), "/api/v1/units/B3/collections")
+        .expect(200)
+        .body;
+    assert_eq!(listed["items"][0]["return_policy"], "as_unit");
+    app.assert_sound();
+}
+
+fn two_returns_at_once_share_the_last_place_under_a_cap(app: &TestApp) {
+    app.small_network();
+    let capped =
+        json!({"collections": [{"code": "f", "name": "漂流", "return_policy": "float_with_cap", "float_cap": 2}]});
+    app.unit("B3", "branch", "M1", &capped);
+    set(app, "B1", &json!({"return_policy": "float_with_cap", "float_cap": 1}))
+        .send()
+        .expect(200);
+    let desk = app.staff("librarian", "M1");
+    for (home, extra, cap) in [("B3", json!({"collection_code": "f"}), 2), ("B1", json!({}), 1)] {
+        // Copies of different bibs: nothing but the count is shared.
+        let copies: Vec<String> = (0..5).map(|_| app.item(app.bib("A", None), home, &extra).1).collect();
+        let kinds: Vec<Value> = std::thread::scope(|scope| {
+            let calls: Vec<_> = copies
+                .iter()
+                .map(|barcode| {
+                    let request = app.request("POST", "/api/v1/check-ins").bearer(&desk);
+                    let request = request.json(&json!({"item_barcode": barcode}));
+                    scope.spawn(|| request.send().expect(200).body["next_step"]["kind"].clone())
+                })
+                .collect();
+            calls.into_iter().map(|call| call.join().expect("no panic")).collect()
+        });
+        let stay = kinds.iter().filter(|kind| **kind == "shelf_here").count();
+        assert_eq!(stay, cap, "of {home}: {kinds:?}");
+    }
+    app.assert_sound();
+}
+
+fn a_policy_that_is_none_is_refused(app: &TestApp) {
+    app.small_network();
+    set(app, "B1", &json!({"return_policy": "away"}))
+        .send()
+        .expect_fields(400, &["return_policy"]);
+    set(app, "B1", &json!({"return_policy": "float_with_cap"}))
+        .send()
+        .expect_fields(422, &["float_cap"]);
+    set(app, "B1", &json!({"return_policy": "float", "float_cap": 1}))
+        .send()
+        .expect_fields(422, &["float_cap"]);
+    set(app, "B1", &json!({"float_cap": 1}))
+        .send()
+        .expect_fields(422, &["float_cap"]);
+    set(app, "B1", &json!({"return_policy": "as_unit"}))
+        .send()
+        .expect_fields(400, &["return_policy"]);
+    set(app, "B9", &json!({})).send().expect_problem(404, "not_found");
+    let shown = app.get(&app.root_token(), "/api/v1/units/B1").expect(200).body;
+    assert!(shown["return_policy_from_unit_code"].is_null(), "nothing was changed");
+}
