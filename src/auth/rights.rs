@@ -116,9 +116,10 @@ pub enum Right {
     PlaceHold,
     /// cancelHold
     CancelHold,
-    /// listTransits, listDeposits, getDeposit, listDepositCopies
+    /// listTransits, listIncoming, listCrates, getCrate, crateLabel, crateSlip, listRoutes, reportFlows, listTransfers, getTransfer,
+    /// listDeposits, getDeposit, listDepositCopies
     ReadTransits,
-    /// receiveTransit
+    /// receiveTransit, receiveCrate
     ReceiveTransit,
     /// Going on in spite of a refusal that staff may override, with a written reason.
     OverrideRefusal,

@@ -159,7 +159,9 @@ mod tests {
         assert!(page.starts_with(b"%PDF-"));
         assert!(has(&page, b"UniGB-UTF16-H") && has(&page, b"/STSong-Light"));
         let drawn = drawn(&slip());
-        assert!(has(&drawn, b"0100001234567") && has(&drawn, b"\\(0100\\)"));
+        assert!(has(&drawn, b"0100001234567"));
+        // A bracket in a barcode does not end the text: it is escaped, or all of it is written as hex.
+        assert!(has(&drawn, b"\\(0100\\)") || has(&drawn, b"((0100))") || has(&drawn, b"<283031303029>"));
         // 周 is U+5468, 转 U+8F6C: the first letters of the page.
         assert!(has(&drawn, &[0x54, 0x68, 0x8f, 0x6c]) || has(&drawn, b"54688F6C"));
         // Start B, X, code C, six pairs, check: eleven modules each of which about half are dark, and the stop.

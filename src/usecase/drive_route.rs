@@ -24,7 +24,7 @@ use crate::domain::transit::{CrateAct, CrateStatus};
 use crate::store::crates::{CrateChange, CrateRow};
 use crate::store::ids::IdRun;
 use crate::store::tx::{ReadTx, WriteTx};
-use crate::store::{Once, Store};
+use crate::store::{Once, Store, StoreError};
 
 /// Crates of one call.
 pub const MAX_CRATES: usize = 100;
@@ -58,7 +58,7 @@ pub enum StopAct {
 ///
 /// # Errors
 /// `Forbidden` for who drives no route, here; `Invalid` naming a unit, route or signer that is none. What one crate met
-/// stands in its answer.
+/// stands in its answer, but for a key that was used with another request.
 pub async fn at_stop(
     store: &Arc<Store>,
     caller: &Caller,
@@ -82,6 +82,9 @@ pub async fn at_stop(
         let answer = store
             .write_once(claim, move |tx| apply(tx, &who, &asked, &scanned, ids.clone()))
             .await;
+        if matches!(answer, Err(UseCaseError::Store(StoreError::KeyReused))) {
+            return Err(StoreError::KeyReused.into());
+        }
         answers.push(answer);
     }
     Ok(answers)

@@ -26,6 +26,7 @@ const MAX_CRATES: i64 = 500;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DayCrate {
     pub id: i64,
+    /// What the barcode of the crate says.
     #[schema(example = "X000000104276")]
     pub label: String,
     pub to_unit_code: String,
@@ -43,6 +44,7 @@ pub struct DayCrate {
 /// One stop of the day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DayStop {
+    /// The round it belongs to.
     #[schema(example = "R1")]
     pub route_code: String,
     /// Of the route, from 1.
@@ -50,6 +52,7 @@ pub struct DayStop {
     pub position: usize,
     #[schema(example = "M2")]
     pub unit_code: String,
+    /// In Chinese, as the unit is named.
     #[schema(example = "青山区图书馆")]
     pub unit_name: String,
     /// By the timetable (UTC).
@@ -57,7 +60,9 @@ pub struct DayStop {
     /// The unit is closed that day: drive on.
     #[schema(example = false)]
     pub skipped: bool,
+    /// Closed crates that get on soonest with this round.
     pub load: Vec<DayCrate>,
+    /// Crates that get off here: on the vehicle already, or loaded at an earlier stop.
     pub hand_over: Vec<DayCrate>,
 }
 

@@ -31,6 +31,7 @@ pub struct ListCrates {
 /// What a crate's slip says, for label printers and for the printed page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CrateSlip {
+    /// What the barcode of the crate says.
     #[schema(example = "X000000104276")]
     pub label: String,
     pub from_unit_code: String,

@@ -36,8 +36,10 @@ pub struct PackItem {
 /// The crate after a scan, and the item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PackOutcome {
+    /// The crate after the scan.
     #[serde(rename = "crate")]
     pub into: CrateView,
+    /// The item, with its journey.
     pub item: CrateItemView,
     /// It was in this crate already: nothing changed.
     pub repeated: bool,

@@ -67,6 +67,7 @@ pub struct TransferView {
     /// Why it was declined or withdrawn.
     #[schema(example = "三册缺页")]
     pub answer: Option<String>,
+    /// When it was proposed (UTC).
     pub proposed_at: DateTime<Utc>,
     /// When it was accepted, declined or withdrawn (UTC).
     pub settled_at: Option<DateTime<Utc>>,
@@ -209,7 +210,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ProposeTransfer, mut i
     }
     if !(1..=MAX_ITEMS).contains(&command.item_ids.len()) {
         wrong.say("item_ids", format!("must be 1 to {MAX_ITEMS}"));
-    } else if let Some(to) = to {
+    } else if let Some(to) = to.filter(|to| to.id != from) {
         judge_items(tx, command, (from, to.id), &mut wrong)?;
     }
     wrong.check()?;

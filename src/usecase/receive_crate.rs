@@ -49,12 +49,14 @@ pub struct ReceivedItem {
     pub result: String,
     /// What to do with it.
     pub check_in: Option<CheckInOutcome>,
+    /// Why it was refused.
     pub refusals: Vec<RefusalView>,
 }
 
 /// What came out of a crate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CrateReceipt {
+    /// The crate after that.
     #[serde(rename = "crate")]
     pub of: CrateView,
     /// Each with its next step.
@@ -75,8 +77,6 @@ struct Begun {
     unit: UnitId,
     /// What was in it and has not been received.
     expected: Vec<(String, (ItemId, BibId))>,
-    /// Nobody said that it left.
-    unsent: bool,
 }
 
 /// Unpacks a crate at the caller's unit.
@@ -92,12 +92,9 @@ pub async fn receive_crate(
 ) -> Result<Once<CrateReceipt>> {
     caller.require_somewhere(Right::ReceiveTransit)?;
     let unit = caller.working_unit()?;
-    let begun = begin(store, caller, &command, unit, key.is_some()).await?;
+    let begun = begin(store, caller, &command, unit, key.clone()).await?;
     let mut items = Vec::new();
     if let Some(begun) = &begun {
-        if begun.unsent {
-            set_out(store, caller, command.crate_id).await?;
-        }
         for (barcode, known) in scans(&command, begun) {
             let key = key.as_ref().map(|key| row_key(key, &barcode, known));
             items.push(take_in(store, caller, begun.unit, barcode, known, key).await?);
@@ -111,44 +108,40 @@ pub async fn receive_crate(
         .await
 }
 
-/// Looks whether the crate may be unpacked here. `None`: it has been, and the stored answer will be told.
+/// Looks whether the crate may be unpacked here. `None`: this very call has done it, and the stored answer will be told. A
+/// crate that is here has left where it was packed, though nobody said so.
 async fn begin(
     store: &Arc<Store>,
     caller: &Caller,
     command: &ReceiveCrate,
     unit: UnitId,
-    keyed: bool,
+    key: Option<IdempotencyKey>,
 ) -> Result<Option<Begun>> {
     let (who, command) = (caller.clone(), command.clone());
+    let claim = key.map(|key| key.claim(caller));
+    let ids = store.take_ids::<UseCaseError>(IDS).await?;
     store
-        .read(move |tx| {
+        .write(move |tx| {
             let network = tx.network()?;
             who.require(Right::ReceiveTransit, unit, &network)?;
-            let row = tx.crate_row(command.crate_id)?.ok_or(UseCaseError::NotFound("crate"))?;
-            if keyed && row.state()? == CrateStatus::Received {
+            if let Some(claim) = &claim
+                && tx.outcome_of(claim)?.is_some()
+            {
                 return Ok(None);
             }
+            let row = tx.crate_row(command.crate_id)?.ok_or(UseCaseError::NotFound("crate"))?;
             may_unpack(&who, &row, &command.consent, unit, &network)?;
+            if row.state()? == CrateStatus::Closed {
+                let departure = Departure::at(tx.now());
+                depart(tx, &who, command.crate_id, &departure, &mut ids.clone())?;
+            }
             let contents = tx.crate_items(command.crate_id)?;
             let expected = contents.into_iter().filter(is_outstanding);
             let expected = expected.map(|item| (item.barcode, (ItemId::new(item.item_id), BibId::new(item.bib_id))));
             Ok(Some(Begun {
                 unit,
                 expected: expected.collect(),
-                unsent: row.state()? == CrateStatus::Closed,
             }))
-        })
-        .await
-}
-
-/// A crate that is here has left where it was packed, though nobody said so.
-async fn set_out(store: &Arc<Store>, caller: &Caller, id: CrateId) -> Result<()> {
-    let ids = store.take_ids::<UseCaseError>(IDS).await?;
-    let who = caller.clone();
-    store
-        .write(move |tx| {
-            let departure = Departure::at(tx.now());
-            depart(tx, &who, id, &departure, &mut ids.clone()).map(drop)
         })
         .await
 }

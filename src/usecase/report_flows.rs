@@ -24,11 +24,13 @@ pub struct Flow {
     /// The main or central library whose subtree sent them.
     #[schema(example = "M1")]
     pub from_unit_code: String,
+    /// In Chinese, as the unit is named.
     #[schema(example = "江汉区图书馆")]
     pub from_unit_name: String,
     /// The main or central library whose subtree they went to.
     #[schema(example = "M2")]
     pub to_unit_code: String,
+    /// In Chinese, as the unit is named.
     #[schema(example = "青山区图书馆")]
     pub to_unit_name: String,
     /// Why they travelled.

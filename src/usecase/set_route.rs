@@ -35,7 +35,7 @@ pub struct StopView {
     #[schema(max_length = 32, example = "M1")]
     pub unit_code: String,
     /// When it is served, in the network's zone.
-    #[schema(value_type = String, example = "08:30:00")]
+    #[schema(value_type = String, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]:00$", example = "08:30:00")]
     pub time: NaiveTime,
 }
 

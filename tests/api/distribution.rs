@@ -6,6 +6,7 @@ use tongjie::usecase::progress::Silent;
 
 use crate::app::{ROOT, TestApp};
 use crate::client::Answer;
+use crate::database::Engine;
 
 on_both!(
     a_crate_is_packed_sent_and_unpacked_with_its_differences,
@@ -16,6 +17,9 @@ on_both!(
     unpacking_that_was_cut_short_goes_on_where_it_ended,
     a_crate_has_a_slip_and_a_label_and_is_found_by_it,
     what_is_out_of_turn_is_refused_and_changes_nothing,
+    a_cancelled_hold_lets_a_packed_copy_travel_and_its_arrival_decide,
+    the_audit_finds_crates_that_contradict_their_journeys,
+    a_database_of_before_keeps_its_journeys_both_ways,
 );
 
 /// The districts `M1` and `M2` with a branch each, all of which lend and take back each other's items.
@@ -348,6 +352,18 @@ fn unpacking_that_was_cut_short_goes_on_where_it_ended(app: &TestApp) {
         (second.body, app.database.outside().number(events)),
         (first.body, before)
     );
+    // The key of one crate is not good for another, and nothing comes out of that one.
+    let (other, barcode) = returned(app, "M2", "M1");
+    let second = sent(app, "M1", "M2", &[&barcode]);
+    let reused = app
+        .request("POST", &format!("{second}/receive"))
+        .bearer(&desk)
+        .key("unpack-1");
+    reused
+        .json(&json!({"all": true}))
+        .send()
+        .expect_problem(422, "idempotency_key_reused");
+    assert_eq!(item_status(app, other), "in_transit");
     // Without the key it is simply over.
     app.post(&desk, &format!("{address}/receive"), &json!({"all": true}))
         .expect_problem(409, "wrong_state");
@@ -423,4 +439,119 @@ fn what_is_out_of_turn_is_refused_and_changes_nothing(app: &TestApp) {
     new(json!({"from_unit_code": "M2", "to_unit_code": "M1"})).expect_problem(403, "forbidden");
     step(app, "/api/v1/crates/1", "close").expect_problem(404, "not_found");
     sound(app);
+}
+
+fn a_cancelled_hold_lets_a_packed_copy_travel_and_its_arrival_decide(app: &TestApp) {
+    network(app);
+    let bib = app.bib("西游记", None);
+    let (item, barcode) = app.item(bib, "M1", &json!({}));
+    let (_, borrower) = app.reader("adult", "M1");
+    let (_, holder) = app.reader("adult", "M2");
+    let (desk, there) = (app.staff("librarian", "M1"), app.staff("librarian", "M2"));
+    let out = json!({"item_barcode": barcode, "card_number": borrower});
+    app.post(&desk, "/api/v1/check-outs", &out).expect(201);
+    let hold = json!({"bib_id": bib, "pickup_unit_code": "M2", "card_number": holder});
+    let hold = app.post(&there, "/api/v1/holds", &hold).expect(201).body["hold"]["id"].clone();
+    scan(app, &desk, &barcode).expect(200);
+    let address = open(app, "M1", "M2");
+    pack(app, &address, &barcode).expect(200);
+    let path = format!("/api/v1/holds/{hold}");
+    app.request("DELETE", &path).bearer(&there).send().expect(200);
+    assert_eq!(look(app, &address)["contents"][0]["status"], "packed");
+    step(app, &address, "close").expect(200);
+    step(app, &address, "send").expect(200);
+    sound(app);
+    let receipt = app
+        .post(&there, &format!("{address}/receive"), &json!({"all": true}))
+        .expect(200)
+        .body;
+    assert_eq!(receipt["items"][0]["check_in"]["next_step"]["to_unit_code"], "M1");
+    assert_eq!(item_status(app, item), "awaiting_dispatch");
+    sound(app);
+}
+
+fn the_audit_finds_crates_that_contradict_their_journeys(app: &TestApp) {
+    network(app);
+    let (_, travelling) = returned(app, "M2", "M1");
+    let (_, packed) = returned(app, "M2", "M1");
+    let gone = sent(app, "M1", "M2", &[&travelling]);
+    let here = open(app, "M1", "M2");
+    pack(app, &here, &packed).expect(200);
+    let id = |address: &str| address.rsplit('/').next().expect("an id").to_owned();
+    let damage = [
+        (
+            format!(
+                "UPDATE crates SET status = 'open', sent_at = NULL WHERE id = {}",
+                id(&gone)
+            ),
+            "has not left",
+        ),
+        (
+            format!(
+                "UPDATE crates SET status = 'sent', sent_at = 1 WHERE id = {}",
+                id(&here)
+            ),
+            "is not being packed",
+        ),
+    ];
+    for (sql, words) in damage {
+        app.database.outside().run(&sql);
+        let findings = app.block_on(check(&app.app.store, &Silent)).expect("audited");
+        let told = findings.iter().flat_map(|finding| &finding.examples);
+        assert!(told.clone().any(|line| line.contains(words)), "{sql}: {findings:?}");
+    }
+}
+
+/// The statements of a migration, one by one.
+fn statements(sql: &str) -> Vec<String> {
+    let code = sql.lines().map(|line| line.split("--").next().unwrap_or_default());
+    let code: Vec<&str> = code.collect();
+    let parts = code.join("\n");
+    parts
+        .split(';')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn a_database_of_before_keeps_its_journeys_both_ways(app: &TestApp) {
+    let (down, up) = match app.database.engine {
+        Engine::Sqlite => (
+            include_str!("../../migrations/sqlite/2026-11-22-000012_distribution/down.sql"),
+            include_str!("../../migrations/sqlite/2026-11-22-000012_distribution/up.sql"),
+        ),
+        Engine::Postgres => (
+            include_str!("../../migrations/postgres/2026-11-22-000012_distribution/down.sql"),
+            include_str!("../../migrations/postgres/2026-11-22-000012_distribution/up.sql"),
+        ),
+    };
+    network(app);
+    let (waits, _) = returned(app, "M2", "M1");
+    let (travels, travelling) = returned(app, "M2", "M1");
+    let (packed, boxed) = returned(app, "M2", "M1");
+    let (arrived, there) = returned(app, "M2", "M1");
+    sent(app, "M1", "M2", &[&travelling]);
+    pack(app, &open(app, "M1", "M2"), &boxed).expect(200);
+    scan(app, &app.staff("librarian", "M2"), &there).expect(200);
+    let mut outside = app.database.outside();
+    let mut run = |sql: &str| statements(sql).iter().for_each(|one| outside.run(one));
+    run(down);
+    run(up);
+    for (item, status) in [
+        (waits, "awaiting_dispatch"),
+        (travels, "sent"),
+        (packed, "awaiting_dispatch"),
+        (arrived, "received"),
+    ] {
+        let found = format!("SELECT count(*) AS n FROM transits WHERE item_id = {item} AND status = '{status}'");
+        assert_eq!(app.database.outside().number(&found), 1, "{status}");
+    }
+    sound(app);
+    // And the program goes on with it.
+    let home = app.staff("librarian", "M2");
+    assert_eq!(
+        scan(app, &home, &travelling).expect(200).body["next_step"]["kind"],
+        "shelf_here"
+    );
 }

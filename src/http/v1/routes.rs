@@ -115,6 +115,7 @@ pub async fn get_my_day(app: web::Data<App>, who: Staff, asked: Parameters<DayPa
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScannedCrate {
+    /// What its barcode says.
     #[schema(value_type = String, max_length = 32, example = "X000000104276")]
     label: CodeText,
     /// When it was scanned, if the device had no network then; now if absent.
@@ -132,6 +133,7 @@ pub struct Loading {
     /// The route that is driven; by default the caller's own that stops here.
     #[schema(value_type = Option<String>, max_length = 32, example = "R1")]
     route_code: Option<CodeText>,
+    /// What was scanned.
     #[schema(min_items = 1, max_items = 100)]
     crates: Vec<ScannedCrate>,
 }
@@ -146,6 +148,7 @@ pub struct HandingOver {
     /// Number of the member of staff of the unit who signs for them.
     #[schema(example = 1042)]
     signed_by_staff_id: i64,
+    /// What was scanned.
     #[schema(min_items = 1, max_items = 100)]
     crates: Vec<ScannedCrate>,
     /// `crate_for_elsewhere`, to leave crates here that go elsewhere.
