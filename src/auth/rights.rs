@@ -116,8 +116,10 @@ pub enum Right {
     PlaceHold,
     /// cancelHold
     CancelHold,
-    /// listTransits, listDeposits, getDeposit, listDepositCopies
+    /// listBibHolds, reorderHold, listPullList, refusePull, listHoldShelf, listShelfClearings
     ManageHolds,
+    /// listTransits, listIncoming, listShipments, getShipment, getShipmentLabel, getShipmentSlip, listRoutes, reportFlows, listTransfers,
+    /// getTransfer, listDeposits, getDeposit, listDepositCopies
     ReadTransits,
     /// receiveTransit, receiveShipment
     ReceiveTransit,

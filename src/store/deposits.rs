@@ -32,7 +32,7 @@ pub struct Deposit {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// Which deposits; `near` names units one end must be at.
+/// Which deposits.
 #[derive(Debug, Clone, Default)]
 pub struct DepositFilter {
     pub from: Option<UnitId>,

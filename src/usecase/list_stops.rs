@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{Days, NaiveDate, NaiveDateTime};
 
 use super::set_stops::vehicle;
-use super::stop_view::{StopTimeView, StopView};
+use super::stop_view::{StopTimeView, VehicleStopView};
 use super::{Caller, Result, UseCaseError, record};
 use crate::auth::Right;
 use crate::domain::calendar::local_time;
@@ -23,14 +23,14 @@ const USUAL_DAYS: u64 = 14;
 ///
 /// # Errors
 /// `NotFound`; a failure of the store.
-pub async fn list_stops(store: &Arc<Store>, caller: &Caller, code: String) -> Result<(Vec<StopView>, i64)> {
+pub async fn list_stops(store: &Arc<Store>, caller: &Caller, code: String) -> Result<(Vec<VehicleStopView>, i64)> {
     caller.require_somewhere(Right::ReadUnits)?;
     store
         .read(move |tx| {
             let network = tx.network()?;
             let unit = vehicle(&code, &network)?;
             let version = tx.stops_version(unit.id)?;
-            Ok((unit.stops.iter().map(StopView::of).collect(), version))
+            Ok((unit.stops.iter().map(VehicleStopView::of).collect(), version))
         })
         .await
 }

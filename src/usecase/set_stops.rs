@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::due_moves::{AffectedLoan, move_due_dates_of};
 use super::once::once;
-use super::stop_view::StopView;
+use super::stop_view::VehicleStopView;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
@@ -37,7 +37,7 @@ pub struct SetStops {
 pub struct StopsSet {
     #[schema(example = "M1-CAR")]
     pub unit_code: String,
-    pub stops: Vec<StopView>,
+    pub stops: Vec<VehicleStopView>,
     /// Open loans that were due on a day without a stop: they moved to the next open day.
     #[schema(example = 1)]
     pub moved_loans: u64,
@@ -91,7 +91,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetStops, mut ids: IdR
     let changed = after.unit(unit.id).ok_or(UseCaseError::NotFound("unit"))?;
     Ok(StopsSet {
         unit_code: changed.code.clone(),
-        stops: changed.stops.iter().map(StopView::of).collect(),
+        stops: changed.stops.iter().map(VehicleStopView::of).collect(),
         moved_loans: affected.count,
         loans: affected.loans,
         version,

@@ -8,7 +8,7 @@ use crate::domain::stops::Stop;
 
 /// One place of a vehicle, and when it is there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct StopView {
+pub struct VehicleStopView {
     #[schema(example = "江汉路步行街南口")]
     pub place: String,
     /// Degrees, WGS 84.
@@ -29,7 +29,7 @@ pub struct StopView {
     pub cancelled: Vec<NaiveDate>,
 }
 
-impl StopView {
+impl VehicleStopView {
     /// A stop of the snapshot.
     pub fn of(stop: &Stop) -> Self {
         Self {

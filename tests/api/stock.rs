@@ -361,26 +361,23 @@ fn the_day_is_put_off_by_who_saw_the_present_one(app: &TestApp) {
     let (_, copy) = scene.copy();
     let id = scene.deposit(&[&copy]);
     let path = format!("/api/v1/deposits/{id}");
-    let put_off = |tag: &str, until: &str| {
-        let request = app
-            .request("PATCH", &path)
-            .bearer(&scene.manager)
-            .header("If-Match", tag);
+    let put_off = |token: &str, tag: &str, until: &str| {
+        let request = app.request("PATCH", &path).bearer(token).header("If-Match", tag);
         request.json(&json!({"until": until})).send()
     };
     let seen = app.get(&scene.branch, &path).expect(200);
     let tag = seen.header("etag").expect("a tag").to_owned();
-    put_off(&tag, "2026-02-01").expect_fields(422, &["until"]);
-    put_off(&tag, "2036-02-01").expect_fields(422, &["until"]);
-    let changed = put_off(&tag, "2026-09-01").expect(200);
+    put_off(&scene.manager, &tag, "2026-02-01").expect_fields(422, &["until"]);
+    put_off(&scene.manager, &tag, "2036-02-01").expect_fields(422, &["until"]);
+    let changed = put_off(&scene.manager, &tag, "2026-09-01").expect(200);
     assert_eq!(changed.body["until"], "2026-09-01");
-    put_off(&tag, "2026-10-01").expect_problem(412, "precondition_failed");
+    put_off(&scene.manager, &tag, "2026-10-01").expect_problem(412, "precondition_failed");
     scene.on("2026-06-02");
     scene.job();
     assert_eq!(scene.get(id)["status"], "open");
     scene.recall(id).expect(200);
     let tag = format!("\"{}\"", scene.get(id)["version"]);
-    put_off(&tag, "2026-10-01").expect_problem(409, "wrong_state");
+    put_off(&scene.manager, &tag, "2026-10-01").expect_problem(409, "wrong_state");
     let foreign = app.staff("unit_manager", "M2");
     app.get(&foreign, &path).expect_problem(403, "forbidden");
     app.assert_sound();

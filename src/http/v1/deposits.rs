@@ -48,6 +48,7 @@ pub struct NewDeposit {
     until: Day,
     #[schema(value_type = String, max_length = 500, example = "2026 年第二季度轮换")]
     reason: Text<500>,
+    /// Of several owners' copies with one barcode, the one whose home the deposit is from.
     #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 1000, example = json!(["0100001234567"]))]
     item_barcodes: Option<List<Barcode, 1, 1000>>,
     /// Numbers of items.

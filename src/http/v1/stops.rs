@@ -17,7 +17,7 @@ use crate::http::query::Parameters;
 use crate::usecase::UseCaseError;
 use crate::usecase::list_stops::{self, NextStops};
 use crate::usecase::set_stops::{self, SetStops, StopsSet};
-use crate::usecase::stop_view::{StopTimeView, StopView, weekday_of};
+use crate::usecase::stop_view::{StopTimeView, VehicleStopView, weekday_of};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(list_stops, set_stops, next_stops))]
@@ -25,23 +25,23 @@ pub struct Document;
 
 /// The stops of a vehicle.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct StopList {
-    items: Vec<StopView>,
+pub struct VehicleStopList {
+    items: Vec<VehicleStopView>,
 }
 
 /// Lists the stops of a vehicle, in the order in which they were set; none for a unit that is no vehicle.
 #[utoipa::path(get, path = "/api/v1/units/{code}/stops", operation_id = "listStops", tag = "units",
     params(("code" = String, Path, description = "The unit's code")), security(("bearer" = [])),
-    responses((status = 200, description = "The stops", body = StopList), LookFailures))]
+    responses((status = 200, description = "The stops", body = VehicleStopList), LookFailures))]
 pub async fn list_stops(app: web::Data<App>, who: Anyone, code: web::Path<String>) -> Answer {
     let (items, version) = list_stops::list_stops(&app.store, &who.caller, code.into_inner()).await?;
-    precondition::tagged(answer::ok(&StopList { items }), version)
+    precondition::tagged(answer::ok(&VehicleStopList { items }), version)
 }
 
 /// One place of a vehicle, and when it is there.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewStop {
+pub struct NewVehicleStop {
     #[schema(value_type = String, max_length = 200, example = "江汉路步行街南口")]
     place: Text<200>,
     /// Degrees, WGS 84; both or none.
@@ -74,8 +74,8 @@ pub struct NewStop {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewStops {
-    #[schema(value_type = Vec<NewStop>, max_items = 100)]
-    stops: List<NewStop, 0, 100>,
+    #[schema(value_type = Vec<NewVehicleStop>, max_items = 100)]
+    stops: List<NewVehicleStop, 0, 100>,
 }
 
 /// Whole minutes, or the last second of the day.
@@ -83,7 +83,7 @@ fn whole(time: NaiveTime) -> bool {
     time.nanosecond() == 0 && (time.second() == 0 || time.num_seconds_from_midnight() == 86_399)
 }
 
-impl NewStop {
+impl NewVehicleStop {
     fn parsed(self, index: usize) -> Result<Stop, Problem> {
         let wrong = |member: &str, reason: &str| UseCaseError::field(format!("stops[{index}].{member}"), reason);
         let weekday = weekday_of(self.weekday);
