@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use crate::auth::{KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
+use crate::auth::{ConsentSeal, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
 use crate::http::rate_limit::RateLimits;
@@ -21,6 +21,8 @@ pub struct App {
     pub store: Arc<Store>,
     pub config: Config,
     pub tokens: Arc<TokenService>,
+    /// Binds what staff say to refusals to what they were told.
+    pub consents: Arc<ConsentSeal>,
     pub passwords: PasswordService,
     pub limits: RateLimits,
     /// As it was last read.
@@ -65,10 +67,12 @@ impl App {
         let store = Store::open(store_options(&config, clock))?;
         bootstrap::bootstrap(&store).await.map_err(AppError::Bootstrap)?;
         let limits = RateLimits::new(&config.rates);
+        let consent_life = config.circulation.consent_life();
         Ok(Arc::new(Self {
             store,
             limits,
             config,
+            consents: Arc::new(ConsentSeal::new(Arc::clone(&tokens), consent_life)),
             tokens,
             passwords,
             ring: Mutex::new(ring),

@@ -15,11 +15,13 @@ use chrono_tz::Tz;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
+mod circulation;
 mod layers;
 pub(crate) mod limits;
 mod protection;
 mod transport;
 
+pub use circulation::CirculationConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
 pub use protection::RatesConfig;
@@ -111,6 +113,7 @@ pub struct Config {
     pub auth: AuthConfig,
     pub log: LogConfig,
     pub network: NetworkConfig,
+    pub circulation: CirculationConfig,
     pub jobs: JobsConfig,
     pub rates: RatesConfig,
 }
@@ -300,6 +303,7 @@ impl Config {
             auth,
             log,
             network: _,
+            circulation,
             jobs,
             rates,
         } = self;
@@ -326,6 +330,7 @@ impl Config {
             return bad(missing, "TLS needs both a certificate and a key");
         }
         limits.check(http)?;
+        circulation.check()?;
         metrics.check(http)?;
         if http.bind == sip2.bind && http.bind.port() != 0 {
             return bad("sip2.bind", "the same address as http.bind");

@@ -101,7 +101,7 @@ pub enum Right {
     ReadBorrowing,
     /// searchBibs, getBib, listBibItems, getItem; of staff also listBibVersions and getBibVersion, which say who changed a record
     ReadCatalogue,
-    /// createBib, updateBib, addItem, updateItem, moveItem, withdrawItem: cataloguers' work.
+    /// createBib, updateBib, addItem, updateItem, moveItem, withdrawItem, reinstateItem: cataloguers' work.
     ManageItems,
     /// checkOut
     CheckOut,
@@ -125,10 +125,16 @@ pub enum Right {
     ExplainRule,
     /// listJobs
     ReadJobs,
+    /// reportMissing, reportDamaged, startProcessing, finishProcessing, finishRepair, where the item is
+    MindItems,
+    /// reportClaimedReturned
+    ClaimReturned,
+    /// rejectClaim, declareLost, recallItem
+    SettleLoan,
 }
 
 impl Right {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -148,6 +154,9 @@ impl Right {
         Self::OverrideRefusal,
         Self::ExplainRule,
         Self::ReadJobs,
+        Self::MindItems,
+        Self::ClaimReturned,
+        Self::SettleLoan,
     ];
 }
 
@@ -178,6 +187,9 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::OverrideRefusal => [Y, Y, Y, N, N, N, N, N],
         Right::ExplainRule     => [Y, Y, Y, Y, N, Y, Y, Y],
         Right::ReadJobs        => [Y, Y, N, N, N, N, Y, N],
+        Right::MindItems       => [Y, Y, Y, Y, N, N, N, N],
+        Right::ClaimReturned   => [Y, Y, Y, N, N, N, N, N],
+        Right::SettleLoan      => [Y, Y, Y, N, N, N, N, N],
     };
     row[role as usize]
 }
@@ -192,7 +204,8 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReadBorrowing
         | Right::Renew
         | Right::PlaceHold
-        | Right::CancelHold => true,
+        | Right::CancelHold
+        | Right::ClaimReturned => true,
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
@@ -204,7 +217,9 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReceiveTransit
         | Right::OverrideRefusal
         | Right::ExplainRule
-        | Right::ReadJobs => false,
+        | Right::ReadJobs
+        | Right::MindItems
+        | Right::SettleLoan => false,
     }
 }
 
@@ -227,7 +242,10 @@ pub const fn device_may(right: Right) -> bool {
         | Right::ReceiveTransit
         | Right::OverrideRefusal
         | Right::ExplainRule
-        | Right::ReadJobs => false,
+        | Right::ReadJobs
+        | Right::MindItems
+        | Right::ClaimReturned
+        | Right::SettleLoan => false,
     }
 }
 
@@ -274,6 +292,9 @@ ReceiveTransit       x            x         x          -       x       -       -
 OverrideRefusal      x            x         x          -       -       -       -         - |      -      -
 ExplainRule          x            x         x          x       -       x       x         x |      -      -
 ReadJobs             x            x         -          -       -       -       x         - |      -      -
+MindItems            x            x         x          x       -       -       -         - |      -      -
+ClaimReturned        x            x         x          -       -       -       -         - |      x      -
+SettleLoan           x            x         x          -       -       -       -         - |      -      -
 ";
 
     #[test]

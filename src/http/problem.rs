@@ -6,11 +6,13 @@ use std::fmt;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError, web};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem_help::help;
 use super::security_headers::of_every_answer;
+use crate::usecase::consent::{Fault, Offer};
 use crate::usecase::error::{FieldError, OwnerChoice};
 use crate::usecase::view::{RefusalView, refusal_views};
 use crate::usecase::{StoreError, UseCaseError};
@@ -62,6 +64,9 @@ codes! {
     NoSuchRoute = "no_such_route" 404, "No such address", "无此地址";
     MethodNotAllowed = "method_not_allowed" 405, "This address does not know that method", "此地址不支持该方法";
     Refused = "refused" 409, "The rules say no", "按规则不能办理";
+    ConsentRequired = "consent_required" 409, "Look at the refusals before passing them", "须先查看拒绝原因";
+    ConsentExpired = "consent_expired" 409, "The refusals were told too long ago", "拒绝原因的确认已过期";
+    ConsentDoesNotFit = "consent_does_not_fit" 409, "Something else was told than what is found now", "确认与当前情况不符";
     AmbiguousBarcode = "ambiguous_barcode" 409, "The barcode belongs to several owners", "条码对应多个产权馆";
     WrongState = "wrong_state" 409, "Not possible in this state", "当前状态不能办理";
     Conflict = "conflict" 409, "Somebody else was first", "与其他操作冲突";
@@ -81,6 +86,15 @@ codes! {
 }
 
 impl Code {
+    /// What is said of a consent that does not count.
+    const fn of_fault(fault: Fault) -> Self {
+        match fault {
+            Fault::Missing => Self::ConsentRequired,
+            Fault::Expired => Self::ConsentExpired,
+            Fault::DoesNotFit => Self::ConsentDoesNotFit,
+        }
+    }
+
     /// Seconds after which another try makes sense.
     pub(super) const fn retry_after(self) -> Option<&'static str> {
         match self {
@@ -140,6 +154,13 @@ pub struct ProblemBody<'a> {
     /// Every reason to say no, at once; with `refused`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub refusals: &'a [RefusalView],
+    /// With `refused` and the `consent_…` problems, where the caller may pass every refusal: sent back with `overrides` and
+    /// `confirm`, it makes them count for this very case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent_token: Option<&'a str>,
+    /// Until when the token is good (UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent_expires_at: Option<DateTime<Utc>>,
     /// With `ambiguous_barcode`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub owners: &'a [OwnerView],
@@ -156,6 +177,7 @@ struct Inner {
     errors: Vec<FieldProblem>,
     refusals: Vec<RefusalView>,
     owners: Vec<OwnerView>,
+    offer: Option<Offer>,
     request_id: Option<String>,
     allow: Option<String>,
     retry_after_s: Option<u32>,
@@ -172,6 +194,7 @@ impl Problem {
             errors: Vec::new(),
             refusals: Vec::new(),
             owners: Vec::new(),
+            offer: None,
             request_id: None,
             allow: None,
             retry_after_s: None,
@@ -275,6 +298,7 @@ impl Problem {
             errors,
             refusals,
             owners,
+            offer,
             request_id,
             ..
         } = &*self.0;
@@ -289,6 +313,8 @@ impl Problem {
             errors,
             refusals,
             owners,
+            consent_token: offer.as_ref().map(|offer| offer.token.as_str()),
+            consent_expires_at: offer.as_ref().map(|offer| offer.expires_at),
         }
     }
 }
@@ -335,6 +361,12 @@ impl From<UseCaseError> for Problem {
             UseCaseError::Refused(refusals) => {
                 let mut problem = Self::of(Code::Refused);
                 problem.0.refusals = refusal_views(&refusals.0);
+                problem
+            }
+            UseCaseError::Passable { fault, refusals, offer } => {
+                let mut problem = Self::of(fault.map_or(Code::Refused, Code::of_fault));
+                problem.0.refusals = refusal_views(&refusals.0);
+                problem.0.offer = Some(offer);
                 problem
             }
             UseCaseError::Invalid(errors) => Self::of_fields(Code::InvalidFields, errors),

@@ -11,7 +11,7 @@ use super::schema::{holds, items, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::hold::{CopyFacts, HoldCandidate, Target, Wish, may_fill};
 use crate::domain::ids::{BibId, CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, UnitId};
-use crate::domain::item::ItemStatus;
+use crate::domain::item::{ItemStatus, Lending};
 use crate::domain::network::Network;
 
 /// Waiting holds read at a time while one is sought that a copy may fill.
@@ -35,7 +35,19 @@ struct WaitingRow {
     barred: bool,
 }
 
-type CopyRow = (i64, i64, i64, i64, i64, String, bool, bool, Option<i32>);
+type CopyRow = (
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    String,
+    bool,
+    bool,
+    Option<i32>,
+    String,
+    Option<i64>,
+);
 
 impl ReadTx<'_> {
     /// What decides about every copy of a bib that is not withdrawn.
@@ -62,6 +74,8 @@ impl ReadTx<'_> {
                     items::not_for_loan,
                     items::for_children,
                     items::min_age_years,
+                    items::lending,
+                    items::bound_into_item_id,
                 ),
                 holds::id.nullable(),
             ))
@@ -69,7 +83,10 @@ impl ReadTx<'_> {
             .load(self.conn)?;
         rows.into_iter()
             .map(
-                |((id, owner, home, current, item_type, status, not_for_loan, for_children, min_age), hold)| {
+                |(
+                    (id, owner, home, current, item_type, status, not_for_loan, for_children, min_age, lending, bound),
+                    hold,
+                )| {
                     Ok(CopyFacts {
                         item: ItemId::new(id),
                         bib,
@@ -79,7 +96,7 @@ impl ReadTx<'_> {
                         item_type: ItemTypeId::new(item_type),
                         status: ItemStatus::from_code(&status)
                             .ok_or_else(|| StoreError::Corrupt(format!("item {id} has the unknown status {status}")))?,
-                        not_for_loan,
+                        not_for_loan: not_for_loan || lending != Lending::Normal.code() || bound.is_some(),
                         for_children,
                         min_age_years: min_age.and_then(|years| u8::try_from(years).ok()),
                         captured: hold.is_some(),

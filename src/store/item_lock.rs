@@ -12,7 +12,7 @@ use super::tx::WriteTx;
 use crate::clock::from_millis;
 use crate::domain::ids::{BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, ReaderId, TransitId, UnitId};
 use crate::domain::item::{
-    CapturedHold, ItemFacts, ItemStatus, OpenLoanOfItem, OpenTransit, ReturnPolicy, TransitReason,
+    CapturedHold, ItemFacts, ItemStatus, Lending, OpenLoanOfItem, OpenTransit, ReturnPolicy, TransitReason,
 };
 use crate::domain::network::Network;
 
@@ -36,6 +36,8 @@ struct ItemRow {
     alert_note: Option<String>,
     parts: i32,
     last_event_at: i64,
+    lending: String,
+    bound_into: Option<i64>,
 }
 
 #[derive(Debug, Clone, Queryable)]
@@ -63,6 +65,8 @@ macro_rules! item_columns {
             items::alert_note,
             items::parts,
             items::last_event_at,
+            items::lending,
+            items::bound_into_item_id,
         )
     };
 }
@@ -179,6 +183,8 @@ impl WriteTx<'_> {
     ) -> Result<LoadedItem, StoreError> {
         let status = ItemStatus::from_code(&row.status)
             .ok_or_else(|| StoreError::Corrupt(format!("item {} has the unknown status {}", row.id, row.status)))?;
+        let lending = Lending::from_code(&row.lending)
+            .ok_or_else(|| StoreError::Corrupt(format!("item {} has the unknown lending {}", row.id, row.lending)))?;
         let may_be_lent = matches!(
             status,
             ItemStatus::OnLoan | ItemStatus::ClaimedReturned | ItemStatus::Lost
@@ -214,6 +220,8 @@ impl WriteTx<'_> {
             floating_here,
             item_type: ItemTypeId::new(row.item_type),
             status,
+            lending,
+            bound_into: row.bound_into.map(ItemId::new),
             not_for_loan: row.not_for_loan,
             min_age_years: row.min_age_years.and_then(|years| u8::try_from(years).ok()),
             for_children: row.for_children,
@@ -227,6 +235,7 @@ impl WriteTx<'_> {
                 loaned_at: loaded.loan.loaned_at,
                 due_at: loaded.loan.due_at,
                 unit: loaded.loan.unit,
+                recalled_at: loaded.loan.recalled_at,
             }),
             captured_for,
             transit,

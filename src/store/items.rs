@@ -28,6 +28,8 @@ pub struct ItemView {
     pub status: String,
     pub not_for_loan: bool,
     pub last_event_at: i64,
+    pub lending: String,
+    pub bound_into_item_id: Option<i64>,
 }
 
 macro_rules! view_columns {
@@ -48,6 +50,8 @@ macro_rules! view_columns {
             items::status,
             items::not_for_loan,
             items::last_event_at,
+            items::lending,
+            items::bound_into_item_id,
         )
     };
 }

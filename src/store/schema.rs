@@ -173,6 +173,8 @@ diesel::table! {
         parts -> Integer,
         last_event_at -> BigInt,
         created_at -> BigInt,
+        lending -> Text,
+        bound_into_item_id -> Nullable<BigInt>,
     }
 }
 
@@ -288,6 +290,8 @@ diesel::table! {
         closed_at -> Nullable<BigInt>,
         closed_how -> Nullable<Text>,
         return_unit_id -> Nullable<BigInt>,
+        claimed_returned_at -> Nullable<BigInt>,
+        recalled_at -> Nullable<BigInt>,
         overdue_since -> Nullable<BigInt>,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::once::once;
-use super::record::{self, Consent, IDS_PER_VERB, Ledger};
+use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::view::{HoldOutcome, HoldView, NextStepView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -14,6 +14,7 @@ use crate::domain::event::EventKind;
 use crate::domain::hold::HoldStatus;
 use crate::domain::ids::{HoldId, ReaderId, UnitId};
 use crate::domain::network::Network;
+use crate::domain::refusal::Verb;
 use crate::store::events::Event;
 use crate::store::holds::{HoldEnd, LoadedHold};
 use crate::store::ids::IdRun;
@@ -73,7 +74,16 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: I
         next_hold: next_hold.as_ref(),
         next_shelf_number,
     };
-    let plan = cancel_hold::decide(&facts, now)?;
+    let about = About {
+        caller,
+        verb: Verb::CancelHold,
+        reader: Some(hold.facts.reader),
+        bib: Some(hold.bib),
+        item: hold.captured_item,
+    };
+    let plan = settle(&command.consent, &about, &act, now, |act| {
+        cancel_hold::decide(&Facts { act, ..facts }, now)
+    })?;
     tx.close_hold(hold.facts.id, hold.bib, hold.facts.reader, HoldEnd::Cancelled, now)?;
     let mut event = Event::new(EventKind::HoldCancelled, now, unit, act.channel.code())
         .of_reader(reader.id, reader.category, record::age_band(&reader, &network, now))

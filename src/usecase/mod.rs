@@ -2,6 +2,7 @@
 //! appends the events. Adapters (HTTP, SIP2, devices, commands) call these and nothing below them.
 
 pub mod caller;
+pub mod consent;
 pub mod due_moves;
 pub mod error;
 pub mod explain_view;
@@ -26,9 +27,11 @@ pub mod cancel_hold;
 pub mod check;
 pub mod check_in;
 pub mod check_out;
+pub mod claim_returned;
 pub mod create_bib;
 pub mod create_staff;
 pub mod create_unit;
+pub mod declare_lost;
 pub mod expire_keys;
 pub mod explain_rule;
 pub mod get_bib;
@@ -53,12 +56,15 @@ pub mod mark_overdue;
 pub mod move_item;
 pub mod place_hold;
 pub mod readiness;
+pub mod ready_item;
+pub mod recall_item;
 pub mod receive_transit;
 pub mod refresh_token;
 pub mod register_device;
 pub mod register_reader;
 pub mod remove_closed_days;
 pub mod renew_loan;
+pub mod report_item;
 pub mod restore;
 pub mod run_job;
 pub mod seal_events;

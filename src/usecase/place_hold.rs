@@ -6,7 +6,7 @@ use chrono::{NaiveDate, NaiveTime, TimeZone, Utc};
 use serde_json::json;
 
 use super::once::once;
-use super::record::{self, Consent, IDS_PER_VERB};
+use super::record::{self, About, Consent, IDS_PER_VERB, settle};
 use super::view::{HoldOutcome, HoldView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -18,6 +18,7 @@ use crate::domain::ids::{BibId, HoldId, ItemId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::place_hold::{self, Existing, Facts, Plan};
 use crate::domain::reader::ReaderFacts;
+use crate::domain::refusal::Verb;
 use crate::store::events::Event;
 use crate::store::holds::NewHold;
 use crate::store::ids::IdRun;
@@ -74,7 +75,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
     }
     let reader = lock_reader(tx, caller, command, &network)?;
     let act = record::act_of(caller, unit, &network, &command.consent, None);
-    let plan = decide(tx, command, &network, &act, &reader, &copies, pickup)?;
+    let plan = decide(tx, caller, command, &network, &act, &reader, &copies, pickup)?;
     let id = HoldId::new(ids.next());
     insert(tx, caller, &act, command, &reader, &plan, (id, ids.next()), &network)?;
     let row = tx.hold_view(id)?.ok_or(UseCaseError::NotFound("hold"))?;
@@ -103,8 +104,13 @@ fn lock_reader(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, netwo
     found.ok_or_else(|| UseCaseError::field("card_number", "no reader holds this card"))
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call site; a struct would only rename them"
+)]
 fn decide(
     tx: &mut WriteTx<'_>,
+    caller: &Caller,
     command: &PlaceHold,
     network: &Network,
     act: &Act,
@@ -137,7 +143,16 @@ fn decide(
         not_before: command.not_before,
         wanted_until: command.wanted_until,
     };
-    Ok(place_hold::decide(&facts, now)?)
+    let about = About {
+        caller,
+        verb: Verb::PlaceHold,
+        reader: Some(reader.id),
+        bib: Some(command.bib),
+        item: command.item,
+    };
+    settle(&command.consent, &about, act, now, |act| {
+        place_hold::decide(&Facts { act, ..facts }, now)
+    })
 }
 
 #[expect(
@@ -172,7 +187,8 @@ fn insert(
         .detail(
             json!({"hold_id": id, "pickup_unit_id": plan.pickup, "rule_id": plan.rule,
             "rules_version": plan.rules_version, "consent": record::consent_detail(&plan.passed)}),
-        );
+        )
+        .personal(record::consent_reason(&plan.passed, &command.consent));
     event.bib = Some(command.bib);
     event.item = command.item;
     Ok(tx.append_event(event_id, &event)?)
