@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod cancel_hold;
 pub mod check_in;
 pub mod check_out;
+pub mod conditions;
 pub mod event;
 #[doc(hidden)]
 pub mod example;
@@ -42,6 +43,7 @@ pub mod unit;
 pub mod void_loan;
 pub mod withdraw_item;
 
+mod conditions_table;
 mod judge_item;
 mod judge_reader;
 mod refusal_table;

@@ -50,7 +50,7 @@ impl Outcome {
 }
 
 /// A decision; the same fact may weigh differently in another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Verb {
     CheckOut,
     CheckIn,
@@ -58,6 +58,30 @@ pub enum Verb {
     PlaceHold,
     CancelHold,
     VoidLoan,
+}
+
+impl Verb {
+    /// Every decision, in the order of the printed table.
+    pub const ALL: [Self; 6] = [
+        Self::CheckOut,
+        Self::CheckIn,
+        Self::Renew,
+        Self::PlaceHold,
+        Self::CancelHold,
+        Self::VoidLoan,
+    ];
+
+    /// The operation.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::CheckOut => "checkOut",
+            Self::CheckIn => "checkIn",
+            Self::Renew => "renewLoan",
+            Self::PlaceHold => "placeHold",
+            Self::CancelHold => "cancelHold",
+            Self::VoidLoan => "voidLoan",
+        }
+    }
 }
 
 /// One declared row of the table.

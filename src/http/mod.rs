@@ -9,6 +9,7 @@ pub mod answer;
 pub mod boundary;
 pub mod bounds;
 pub mod client_address;
+pub mod conditions;
 pub mod described;
 pub mod extract;
 pub mod glossary;
@@ -43,6 +44,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as Router, HttpResponse, HttpServer, web};
 use utoipa_swagger_ui::{Config as PageConfig, SwaggerUi};
 
+pub use self::conditions::conditions;
 pub use self::described::document;
 use self::measure::HttpFigures;
 pub use self::openapi::openapi;

@@ -68,7 +68,12 @@ impl<'a> About<'a> {
         let (reader, bib) = (self.reader.map(ReaderId::get), self.bib.map(BibId::get));
         let ids = [Some(act.unit.get()), reader, bib, self.item.map(ItemId::get)].map(number);
         let due_at = number(act.due_by_hand.map(|at| at.timestamp_millis()));
-        format!("{:?} {} {} {due_at}", self.verb, self.caller.client(), ids.join(" "))
+        format!(
+            "{} {} {} {due_at}",
+            self.verb.code(),
+            self.caller.client(),
+            ids.join(" ")
+        )
     }
 }
 

@@ -24,9 +24,10 @@ pub struct Asked {
 
 type Group = fn(&str, &About<'_>) -> Option<Asked>;
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     sessions,
     circulation,
+    lives,
     looking,
     records,
     copies,
@@ -116,6 +117,19 @@ fn circulation(operation: &str, about: &About<'_>) -> Option<Asked> {
         "renewLoan" => about.id(things.loan),
         "voidLoan" => about.with(things.loan, json!({"reason": "门没有打开"})),
         "receiveTransit" => about.id(things.transit),
+        _ => return None,
+    })
+}
+
+/// Where the thing cannot be in the right state for everybody in turn, its state refuses (409).
+fn lives(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let (things, reason) = (about.things, json!({"reason": "读者告知"}));
+    Some(match operation {
+        "reportMissing" | "reportDamaged" | "startProcessing" | "finishProcessing" | "finishRepair"
+        | "reinstateItem" => about.id(about.new_item()),
+        "recallItem" | "declareLost" => about.with(things.item, reason),
+        "reportClaimedReturned" => about.id(things.loan),
+        "rejectClaim" => about.with(things.loan, reason),
         _ => return None,
     })
 }
