@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 
 use super::problem_help::help;
 use super::security_headers::of_every_answer;
+use crate::usecase::UseCaseError;
 use crate::usecase::consent::{Fault, Offer};
 use crate::usecase::error::{FieldError, OwnerChoice};
 use crate::usecase::view::{RefusalView, refusal_views};
-use crate::usecase::{StoreError, UseCaseError};
 
 /// Errors listed; more would make an answer many times as long as the request.
 const ERRORS_SHOWN: usize = 1_000;
@@ -385,34 +385,6 @@ impl From<UseCaseError> for Problem {
     }
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        match &error {
-            StoreError::KeyReused => Self::of(Code::IdempotencyKeyReused),
-            StoreError::Conflict(_) => {
-                Self::of(Code::Conflict).detail("the same was done at the same time; look again")
-            }
-            StoreError::Busy => Self::of(Code::Busy),
-            StoreError::Unavailable { .. } | StoreError::Retry(_) => Self::of(Code::Unavailable)
-                .detail("the database cannot be used just now")
-                .cause(chain(&error)),
-            _ => Self::of(Code::Internal).cause(chain(&error)),
-        }
-    }
-}
-
-/// An error and what was behind it, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(behind) = source {
-        text.push_str(": ");
-        text.push_str(&behind.to_string());
-        source = behind.source();
-    }
-    text
-}
-
 /// `GET /problems/{code}`: what a problem's type URL leads to.
 pub async fn explain(code: web::Path<String>) -> Result<HttpResponse, Problem> {
     let found = Code::ALL.iter().find(|known| known.code() == code.as_str());
@@ -427,6 +399,7 @@ pub async fn explain(code: web::Path<String>) -> Result<HttpResponse, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::usecase::StoreError;
 
     #[test]
     fn codes_are_unique_and_have_both_titles() {

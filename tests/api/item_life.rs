@@ -48,6 +48,12 @@ pub fn world(app: &TestApp) -> World {
 }
 
 impl World {
+    /// Whoever is at the desk then has logged in anew.
+    fn days_later(&mut self, app: &TestApp, days: i64) {
+        app.clock.set(app.clock.now() + TimeDelta::days(days));
+        self.desk = app.staff("librarian", "B1");
+    }
+
     pub fn act(&self, app: &TestApp, act: &str, body: &Value) -> Answer {
         app.post(&self.desk, &format!("/api/v1/items/{}/{act}", self.item), body)
     }
@@ -195,9 +201,9 @@ fn a_copy_is_processed_withdrawn_and_stock_again(app: &TestApp) {
 }
 
 fn a_claim_leaves_the_loan_open_until_the_item_is_found(app: &TestApp) {
-    let world = world(app);
+    let mut world = world(app);
     let loan = world.lend(app, &world.card);
-    app.clock.set(app.clock.now() + TimeDelta::days(10));
+    world.days_later(app, 10);
     let claims = format!("/api/v1/loans/{loan}/claims");
     let said = json!({"returned_at": "2026-03-10T01:00:00Z", "note": "投入还书箱"});
     let (_, other) = app.reader("adult", "B1");
@@ -236,10 +242,11 @@ fn a_claim_leaves_the_loan_open_until_the_item_is_found(app: &TestApp) {
 }
 
 fn a_rejected_claim_leaves_the_loan_as_it_was(app: &TestApp) {
-    let world = world(app);
+    let mut world = world(app);
     let loan = world.lend(app, &world.card);
     let claims = format!("/api/v1/loans/{loan}/claims");
-    let reject = |body: &Value| app.post(&world.desk, &format!("{claims}/rejection"), body);
+    let desk = world.desk.clone();
+    let reject = |body: &Value| app.post(&desk, &format!("{claims}/rejection"), body);
     reject(&json!({"reason": "x"})).expect_problem(409, "wrong_state");
     app.post(&world.desk, &claims, &json!({})).expect(200);
     reject(&json!({})).expect_fields(400, &["reason"]);
@@ -251,7 +258,7 @@ fn a_rejected_claim_leaves_the_loan_as_it_was(app: &TestApp) {
         .expect(200);
     // The reader brings it only now: the true time is given.
     app.post(&world.desk, &claims, &json!({})).expect(200);
-    app.clock.set(app.clock.now() + TimeDelta::days(1));
+    world.days_later(app, 1);
     let now = app.clock.now();
     let said = json!({"confirm": ["claim_unresolved"], "returned_at": now});
     let back = world.check_in(app, &said).expect(200);
@@ -291,7 +298,7 @@ fn a_lost_item_ends_its_loan_and_may_turn_up(app: &TestApp) {
 }
 
 fn a_recall_brings_the_due_date_forward_and_ends_renewing(app: &TestApp) {
-    let world = world(app);
+    let mut world = world(app);
     let why = json!({"reason": "教学急需"});
     world.act(app, "recall", &why).expect_problem(409, "wrong_state");
     let loan = world.lend(app, &world.card);
@@ -318,12 +325,12 @@ fn a_recall_brings_the_due_date_forward_and_ends_renewing(app: &TestApp) {
     );
     // Late in the loan the notice counts, and a date that is near already stays.
     world.lend(app, &world.card);
-    app.clock.set(app.clock.now() + TimeDelta::days(10));
+    world.days_later(app, 10);
     let recalled = world.act(app, "recall", &why).expect(200);
     assert_eq!(recalled.body["loan"]["due_at"], "2026-03-21T15:59:59Z");
     world.check_in(app, &json!({})).expect(200);
     world.lend(app, &world.card);
-    app.clock.set(app.clock.now() + TimeDelta::days(28));
+    world.days_later(app, 28);
     let due = world.loan(app)["due_at"].clone();
     assert_eq!(world.act(app, "recall", &why).expect(200).body["loan"]["due_at"], due);
     app.assert_sound();

@@ -804,7 +804,7 @@ const RENEW: &[Case] = &[
     ),
     (
         "the card ends before the usual date",
-        |s| s.reader.card.expires_on = day("2026-04-20"),
+        |s| s.reader.card.expires_on = day("2026-04-06"),
         &[CardExpiresBeforeDue],
     ),
     (
