@@ -183,8 +183,6 @@ impl WriteTx<'_> {
     ) -> Result<LoadedItem, StoreError> {
         let status = ItemStatus::from_code(&row.status)
             .ok_or_else(|| StoreError::Corrupt(format!("item {} has the unknown status {}", row.id, row.status)))?;
-        let lending = Lending::from_code(&row.lending)
-            .ok_or_else(|| StoreError::Corrupt(format!("item {} has the unknown lending {}", row.id, row.lending)))?;
         let may_be_lent = matches!(
             status,
             ItemStatus::OnLoan | ItemStatus::ClaimedReturned | ItemStatus::Lost
@@ -220,7 +218,7 @@ impl WriteTx<'_> {
             floating_here,
             item_type: ItemTypeId::new(row.item_type),
             status,
-            lending,
+            lending: lending_of(row.id, &row.lending)?,
             bound_into: row.bound_into.map(ItemId::new),
             not_for_loan: row.not_for_loan,
             min_age_years: row.min_age_years.and_then(|years| u8::try_from(years).ok()),
@@ -289,6 +287,10 @@ impl WriteTx<'_> {
             .get_result(self.conn)?;
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
     }
+}
+
+fn lending_of(item: i64, code: &str) -> Result<Lending, StoreError> {
+    Lending::from_code(code).ok_or_else(|| StoreError::Corrupt(format!("item {item} has the unknown lending {code}")))
 }
 
 type CapturedRow = (
