@@ -191,13 +191,12 @@ impl WriteTx<'_> {
             status,
             ItemStatus::AwaitingDispatch | ItemStatus::InTransit | ItemStatus::Missing
         );
-        let may_be_captured = bib.open_holds > 0;
         let collection = row.collection.and_then(|id| network.collection(CollectionId::new(id)));
         let return_policy = collection.map_or(ReturnPolicy::Home, |collection| collection.return_policy);
         let id = ItemId::new(row.id);
         let loan = if may_be_lent { self.open_loan(id)? } else { None };
         let transit = if may_travel { self.open_transit_of(id)? } else { None };
-        let captured_for = if may_be_captured {
+        let captured_for = if bib.open_holds > 0 {
             self.captured_hold_of(id)?
         } else {
             None
