@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use crate::auth::{KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
+use crate::auth::{ConsentSeal, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
 use crate::http::rate_limit::RateLimits;
@@ -23,6 +23,8 @@ pub struct App {
     pub store: Arc<Store>,
     pub config: Config,
     pub tokens: Arc<TokenService>,
+    /// Binds what staff say to refusals to what they were told.
+    pub consents: Arc<ConsentSeal>,
     pub passwords: PasswordService,
     pub limits: RateLimits,
     /// `None` where no collector is configured.
@@ -74,12 +76,14 @@ impl App {
         let limits = RateLimits::new(&config.rates);
         let traces = Traces::start(&config.telemetry).map_err(AppError::Traces)?;
         let batches = Batches::new(config.limits.batches);
+        let consent_life = config.circulation.consent_life();
         Ok(Arc::new(Self {
             store,
             limits,
             batches,
             traces,
             config,
+            consents: Arc::new(ConsentSeal::new(Arc::clone(&tokens), consent_life)),
             tokens,
             passwords,
             ring: Mutex::new(ring),

@@ -15,12 +15,14 @@ use chrono_tz::Tz;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
+mod circulation;
 mod layers;
 pub(crate) mod limits;
 mod protection;
 mod telemetry;
 mod transport;
 
+pub use circulation::CirculationConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
 pub use protection::RatesConfig;
@@ -114,6 +116,7 @@ pub struct Config {
     pub auth: AuthConfig,
     pub log: LogConfig,
     pub network: NetworkConfig,
+    pub circulation: CirculationConfig,
     pub jobs: JobsConfig,
     pub rates: RatesConfig,
 }
@@ -306,6 +309,7 @@ impl Config {
             auth,
             log,
             network: _,
+            circulation,
             jobs,
             rates,
         } = self;
@@ -324,6 +328,7 @@ impl Config {
             return bad(missing, "TLS needs both a certificate and a key");
         }
         limits.check(http)?;
+        circulation.check()?;
         metrics.check(http)?;
         telemetry.check()?;
         if http.bind == sip2.bind && http.bind.port() != 0 {

@@ -6,12 +6,14 @@
 //! Not here: sessions and grants themselves (rows of the store), and the unit tree that decides how far a grant
 //! reaches: it is asked for as a closure.
 
+pub mod consent;
 pub mod key_ring;
 pub mod passwords;
 pub mod rights;
 pub mod signing_key;
 pub mod tokens;
 
+pub use consent::ConsentSeal;
 pub use key_ring::{KeyRing, KeyRingError};
 pub use passwords::{PasswordError, PasswordService, PolicyViolation};
 pub use rights::{Grant, Right, Role};

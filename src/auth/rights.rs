@@ -101,7 +101,7 @@ pub enum Right {
     ReadBorrowing,
     /// searchBibs, getBib, listBibItems, getItem; of staff also listBibVersions and getBibVersion, which say who changed a record
     ReadCatalogue,
-    /// createBib, updateBib, addItem, updateItem, moveItem, withdrawItem: cataloguers' work; createDeposit, updateDeposit, recallDeposit for the
+    /// createBib, updateBib, addItem, updateItem, moveItem, withdrawItem, reinstateItem: cataloguers' work.
     /// stock of the unit they are from
     ManageItems,
     /// checkOut
@@ -142,10 +142,16 @@ pub enum Right {
     DraftRules,
     /// publishRules, rollBackRules, withdrawRuleSet: there, too
     PublishRules,
+    /// reportMissing, reportDamaged, startProcessing, finishProcessing, finishRepair, where the item is
+    MindItems,
+    /// reportClaimedReturned
+    ClaimReturned,
+    /// rejectClaim, declareLost, recallItem
+    SettleLoan,
 }
 
 impl Right {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -172,6 +178,9 @@ impl Right {
         Self::TransferItems,
         Self::DraftRules,
         Self::PublishRules,
+        Self::MindItems,
+        Self::ClaimReturned,
+        Self::SettleLoan,
     ];
 }
 
@@ -209,6 +218,9 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::TransferItems   => [Y, Y, N, N, N, N, N, N],
         Right::DraftRules      => [Y, Y, Y, N, N, N, N, N],
         Right::PublishRules    => [Y, Y, N, N, N, N, N, N],
+        Right::MindItems       => [Y, Y, Y, Y, N, N, N, N],
+        Right::ClaimReturned   => [Y, Y, Y, N, N, N, N, N],
+        Right::SettleLoan      => [Y, Y, Y, N, N, N, N, N],
     };
     row[role as usize]
 }
@@ -224,7 +236,7 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::Renew
         | Right::PlaceHold
         | Right::CancelHold
-        | Right::ExplainRule => true,
+        | Right::ClaimReturned => true,
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
@@ -242,7 +254,10 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ManageRoutes
         | Right::TransferItems
         | Right::DraftRules
-        | Right::PublishRules => false,
+        | Right::PublishRules
+        | Right::ExplainRule
+        | Right::MindItems
+        | Right::SettleLoan => false,
     }
 }
 
@@ -272,7 +287,10 @@ pub const fn device_may(right: Right) -> bool {
         | Right::ManageRoutes
         | Right::TransferItems
         | Right::DraftRules
-        | Right::PublishRules => false,
+        | Right::PublishRules
+        | Right::MindItems
+        | Right::ClaimReturned
+        | Right::SettleLoan => false,
     }
 }
 
@@ -326,6 +344,9 @@ ManageRoutes         x            x         -          -       -       -       -
 TransferItems        x            x         -          -       -       -       -         - |      -      -
 DraftRules           x            x         x          -       -       -       -         - |      -      -
 PublishRules         x            x         -          -       -       -       -         - |      -      -
+MindItems            x            x         x          x       -       -       -         - |      -      -
+ClaimReturned        x            x         x          -       -       -       -         - |      x      -
+SettleLoan           x            x         x          -       -       -       -         - |      -      -
 ";
 
     #[test]

@@ -7,6 +7,7 @@ use super::act::{Act, Findings, Passed};
 use super::hold::HoldCandidate;
 use super::ids::{HoldId, LoanId, TransitId, UnitId};
 use super::item::{ItemFacts, ItemStatus, ReturnPolicy, TransitReason};
+use super::judge_item::judge_bound;
 use super::judge_reader::{moment, unit_name};
 use super::loan::OpenLoan;
 use super::network::Network;
@@ -153,6 +154,9 @@ fn closes_loan(found: &mut Findings, facts: &Facts<'_>, now: DateTime<Utc>) -> O
     if loan.reader_status == ReaderStatus::Suspended {
         found.add(Code::ReaderSuspended);
     }
+    if loan.recalled_at.is_some() {
+        found.add(Code::RecallMatched);
+    }
     Some(ClosesLoan {
         loan: loan.id,
         returned_at,
@@ -177,8 +181,14 @@ fn judge_item(found: &mut Findings, facts: &Facts<'_>) {
             .add(Code::NotReturnableHere)
             .with("home", unit_name(network, item.home));
     }
+    judge_bound(found, item);
+    if item.status == ItemStatus::ClaimedReturned {
+        let refusal = found.add(Code::ClaimUnresolved);
+        if let Some(at) = facts.loan.and_then(|loan| loan.claimed_returned_at) {
+            refusal.with("claimed_at", moment(network, at));
+        }
+    }
     let looked_at = match item.status {
-        ItemStatus::ClaimedReturned => Some(Code::ClaimUnresolved),
         ItemStatus::Lost => Some(Code::LostFound),
         // Lost on the road and back again is told, and no more: nobody on the spot can know what became of it.
         ItemStatus::Missing if item.transit.is_some() => None,
@@ -191,6 +201,7 @@ fn judge_item(found: &mut Findings, facts: &Facts<'_>) {
         | ItemStatus::AwaitingDispatch
         | ItemStatus::InTransit
         | ItemStatus::OnHoldShelf
+        | ItemStatus::ClaimedReturned
         | ItemStatus::Withdrawn => None,
     };
     if let Some(code) = looked_at {

@@ -9,6 +9,7 @@ use super::check_in::is_returnable;
 use super::event::age_years;
 use super::ids::{HoldId, ItemId, LoanId, RuleId, TransitId, UnitId};
 use super::item::{ItemFacts, ItemStatus};
+use super::judge_item::{judge_binding, judge_reading_room};
 use super::judge_reader::{judge_account, judge_limits, judge_unit, moment, tell_reader, unit_name};
 use super::limit::{LimitKind, Usage};
 use super::network::Network;
@@ -111,6 +112,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     judge_account(&mut found, network, reader, now);
     tell_reader(&mut found, network, reader, now);
     judge_state(&mut found, facts, now);
+    judge_binding(&mut found, item);
     judge_keepers(&mut found, facts);
     let effect = if reader.reading_only {
         Effect::LocalUse { at: act.unit }
@@ -236,6 +238,9 @@ fn judge_keepers(found: &mut Findings, facts: &Facts<'_>) {
         } else {
             found.add(Code::OnLoanToOther);
         }
+        if let Some(since) = loan.recalled_at.filter(|_| loan.reader != reader.id) {
+            found.add(Code::Recalled).with("since", moment(network, since));
+        }
         if demand.waiting_for_bib > 0 {
             found.add(Code::WantedByOthers).with("count", demand.waiting_for_bib);
         }
@@ -276,6 +281,7 @@ fn judge_lending(found: &mut Findings, facts: &Facts<'_>, row: &TermsRow, now: D
     if item.not_for_loan {
         found.add(Code::ItemNotForLoan);
     }
+    judge_reading_room(found, item);
     if network.item_types().get(item.item_type).is_none() {
         found.add(Code::ItemTypeUnknown).with("item_type", item.item_type.get());
     }

@@ -41,6 +41,14 @@ coded! {
     LoanOverdue = "loan_overdue",
     /// Undone, not returned: it does not count in statistics.
     LoanVoided = "loan_voided",
+    /// The reader says that it was given back.
+    LoanClaimedReturned = "loan_claimed_returned",
+    /// Staff do not believe it: the loan goes on.
+    ClaimRejected = "claim_rejected",
+    /// Wanted back before its time.
+    LoanRecalled = "loan_recalled",
+    /// The item will not come back from its reader.
+    LoanLost = "loan_lost",
     /// Used in the unit without a loan.
     LocalUse = "local_use",
     HoldPlaced = "hold_placed",
@@ -95,6 +103,19 @@ coded! {
     ItemChanged = "item_changed",
     /// Taken into custody, but somebody must look at it.
     ItemNeedsAttention = "item_needs_attention",
+    ItemMissing = "item_missing",
+    /// Was missing or lost and turned up.
+    ItemFound = "item_found",
+    ItemLost = "item_lost",
+    ItemDamaged = "item_damaged",
+    ItemRepaired = "item_repaired",
+    /// To be bound, labelled or mended by the cataloguers.
+    ItemInProcessing = "item_in_processing",
+    ItemProcessed = "item_processed",
+    /// Withdrawn by mistake: it is stock again.
+    ItemReinstated = "item_reinstated",
+    /// Staff passed over refusals of an act that has no event of its own for it.
+    RefusalsPassed = "refusals_passed",
     BibCreated = "bib_created",
     BibChanged = "bib_changed",
     BibMerged = "bib_merged",

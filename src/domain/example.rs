@@ -7,7 +7,7 @@ use super::act::Act;
 use super::calendar::{ClosedRange, OpenSpan, WeeklyHours};
 use super::hold::{HoldFacts, HoldStatus, Target};
 use super::ids::{BibId, CardId, CategoryId, HoldId, ItemId, ItemTypeId, LoanId, ReaderId, UnitId};
-use super::item::{ItemFacts, ItemStatus, OpenLoanOfItem, ReturnPolicy};
+use super::item::{ItemFacts, ItemStatus, Lending, OpenLoanOfItem, ReturnPolicy};
 use super::item_type::ItemType;
 use super::loan::OpenLoan;
 use super::network::{Category, Network, NetworkParts};
@@ -272,6 +272,8 @@ impl World {
             floating_here: 0,
             item_type: self.item_type("book"),
             status: ItemStatus::OnShelf,
+            lending: Lending::Normal,
+            bound_into: None,
             not_for_loan: false,
             min_age_years: None,
             for_children: false,
@@ -300,6 +302,8 @@ impl World {
             loaned_at: self.now,
             due_at: super::calendar::end_of_day(self.network.zone(), self.network.local_day(self.now + Days::new(30))),
             renewals: 0,
+            claimed_returned_at: None,
+            recalled_at: None,
         }
     }
 
@@ -311,6 +315,7 @@ impl World {
             loaned_at: loan.loaned_at,
             due_at: loan.due_at,
             unit: loan.unit,
+            recalled_at: loan.recalled_at,
         };
         ItemFacts {
             status: ItemStatus::OnLoan,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::age_years;
 use super::ids::{BibId, CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, UnitId};
-use super::item::{ItemFacts, ItemStatus};
+use super::item::{ItemFacts, ItemStatus, Lending};
 use super::network::Network;
 use super::policy::Situation;
 use super::reader::{Channel, CreditBand};
@@ -163,7 +163,7 @@ impl CopyFacts {
             current: item.current,
             item_type: item.item_type,
             status: item.status,
-            not_for_loan: item.not_for_loan,
+            not_for_loan: item.not_for_loan || !matches!(item.lending, Lending::Normal) || item.bound_into.is_some(),
             for_children: item.for_children,
             min_age_years: item.min_age_years,
             captured: item.captured_for.is_some(),

@@ -106,6 +106,37 @@ impl ReturnPolicy {
     }
 }
 
+/// How far a copy may go, whatever its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lending {
+    #[default]
+    Normal,
+    /// It is read in the unit.
+    ReadingRoom,
+    /// It is shown by staff and never handed out.
+    Restricted,
+}
+
+impl Lending {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Normal, Self::ReadingRoom, Self::Restricted];
+
+    /// The word used in the database and the API.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::ReadingRoom => "reading_room",
+            Self::Restricted => "restricted",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|lending| lending.code() == code)
+    }
+}
+
 /// The facts about one copy, read under its lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemFacts {
@@ -129,6 +160,9 @@ pub struct ItemFacts {
     pub floating_here: u32,
     pub item_type: ItemTypeId,
     pub status: ItemStatus,
+    pub lending: Lending,
+    /// The item this one is bound into: only that one is lent.
+    pub bound_into: Option<ItemId>,
     /// Set by staff: this copy is not lent whatever the rules say.
     pub not_for_loan: bool,
     /// Lowest age in whole years that may borrow it, if restricted.
@@ -194,6 +228,8 @@ pub struct OpenLoanOfItem {
     pub loaned_at: DateTime<Utc>,
     pub due_at: DateTime<Utc>,
     pub unit: UnitId,
+    /// Since when somebody wants it back before its time.
+    pub recalled_at: Option<DateTime<Utc>>,
 }
 
 /// The hold an item is captured for.

@@ -23,4 +23,8 @@ pub struct OpenLoan {
     pub due_at: DateTime<Utc>,
     /// How many times it was renewed, whoever did it.
     pub renewals: u16,
+    /// When the reader says that it was given back.
+    pub claimed_returned_at: Option<DateTime<Utc>>,
+    /// Since when somebody wants it back before its time.
+    pub recalled_at: Option<DateTime<Utc>>,
 }

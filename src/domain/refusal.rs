@@ -50,7 +50,7 @@ impl Outcome {
 }
 
 /// A decision; the same fact may weigh differently in another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Verb {
     CheckOut,
     CheckIn,
@@ -61,6 +61,36 @@ pub enum Verb {
     VoidLoan,
     PackItem,
     HandOver,
+}
+
+impl Verb {
+    /// Every decision, in the order of the printed table.
+    pub const ALL: [Self; 9] = [
+        Self::CheckOut,
+        Self::CheckIn,
+        Self::Renew,
+        Self::PlaceHold,
+        Self::CancelHold,
+        Self::ChangeHold,
+        Self::VoidLoan,
+        Self::PackItem,
+        Self::HandOver,
+    ];
+
+    /// The operation.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::CheckOut => "checkOut",
+            Self::CheckIn => "checkIn",
+            Self::Renew => "renewLoan",
+            Self::PlaceHold => "placeHold",
+            Self::CancelHold => "cancelHold",
+            Self::ChangeHold => "moveHold, suspendHold, reorderHold",
+            Self::VoidLoan => "voidLoan",
+            Self::PackItem => "packItem",
+            Self::HandOver => "handOverShipments, receiveShipment",
+        }
+    }
 }
 
 /// One declared row of the table.

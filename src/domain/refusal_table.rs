@@ -271,6 +271,9 @@ codes! {
     WantedByOthers = "wanted_by_others": O unstaffed B,
         "另有{count}位读者在预约等候", "请归还后由预约读者借阅",
         "{count} other readers wait for it", "Return it so that the next reader gets it";
+    Recalled = "recalled": O unstaffed B,
+        "该册已于{since}被催还,另有读者需要", "请按期归还,由需要者借阅",
+        "The item was recalled on {since}: somebody else needs it", "Return it by its due date";
     OthersWaiting = "others_waiting": I,
         "另有{count}位读者在预约等候此文献", "请按时归还",
         "{count} other readers wait for this bib", "Please return it on time";
@@ -283,14 +286,24 @@ codes! {
     OwnHoldElsewhere = "own_hold_elsewhere": I,
         "读者对此文献的预约已有另一册等候领取", "如不再需要,请取消该预约",
         "Another copy waits for this reader's hold on the bib", "Cancel the hold if it is no longer needed";
+    ItemRestricted = "item_restricted": B,
+        "该册为限制文献,不外借", "请向馆员申请在馆内查看",
+        "The item is restricted: it is never handed out", "Ask staff to be shown it in the unit";
+    ReadingRoomOnly = "reading_room_only": O [Renew: B],
+        "该册仅供馆内阅览", "请在阅览室阅读,或选择其他复本",
+        "The item is for the reading room only", "Read it in the unit, or choose another copy";
+    PartOfBoundSet = "part_of_bound_set": B,
+        "该册已装订入{host}", "请办理整册{host}",
+        "The item is bound into {host}", "Use {host}, the whole volume";
 
     // Check-in
     NotReturnableHere = "not_returnable_here": B,
         "该册不能在此归还", "请到{home}归还",
         "The item cannot be returned here", "Please return it at {home}";
-    ClaimUnresolved = "claim_unresolved": B,
-        "读者曾声称该册已还,尚未处理", "请先处理该声明,再办理归还",
-        "A claim that this item was returned is open", "Settle the claim, then check the item in";
+    ClaimUnresolved = "claim_unresolved": C,
+        "读者声称该册已于{claimed_at}归还", "确认则按该时间归还;如系读者刚刚交来,请填写实际归还时间",
+        "The reader says that it was given back on {claimed_at}",
+        "Confirming closes the loan as of then; give the true time if the reader brought it only now";
     LostFound = "lost_found": O,
         "登记为丢失的文献已找到", "请办理找回手续",
         "An item recorded as lost has turned up", "Record that it was found";
@@ -321,6 +334,9 @@ codes! {
     TransitFound = "transit_found": I,
         "运送途中下落不明的文献已找到", "请按提示放置",
         "An item that had gone missing on its way has turned up", "Follow the next step";
+    RecallMatched = "recall_matched": I,
+        "催还的文献已归还", "请优先交给需要的读者",
+        "A recalled item has come back", "Let whoever needs it have it first";
 
     // Renewal
     LoanOfAnother = "loan_of_another": B,

@@ -8,6 +8,7 @@ use super::calendar::due;
 use super::check_out::judge_due_by_hand;
 use super::ids::{LoanId, RuleId};
 use super::item::{ItemFacts, ItemStatus};
+use super::judge_item::judge_reading_room;
 use super::judge_reader::{judge_account, judge_limits, moment};
 use super::limit::{LimitKind, Usage};
 use super::loan::OpenLoan;
@@ -136,6 +137,10 @@ fn judge_loan(found: &mut Findings, facts: &Facts<'_>, loan: &OpenLoan, row: &Te
             found.add(Code::ItemLost);
         }
         _ => {}
+    }
+    judge_reading_room(found, facts.item);
+    if let Some(since) = loan.recalled_at {
+        found.add(Code::Recalled).with("since", moment(network, since));
     }
     if !terms.renewable {
         found.add(Code::NotRenewable).by(row.id);

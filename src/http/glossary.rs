@@ -71,7 +71,13 @@ pub static TERMS: &[Term] = &[
         "When the block ends by itself (UTC)",
         r#""2026-04-01T16:00:00Z""#,
     ),
+    term_of(
+        "bound_into_item_id",
+        "The item this one is bound into: only that one is lent",
+        "null",
+    ),
     term_of("call_number", "What the spine label says", r#""I242.4/12""#),
+    term_of("cancelled_transit_id", "Number of the journey that ended", "null"),
     term_of(
         "card_expires_on",
         "The last day the card is good for, in the network's zone",
@@ -93,6 +99,11 @@ pub static TERMS: &[Term] = &[
         "channel",
         "`desk`, `kiosk`, `locker`, `drop`, `portal` or `mobile`",
         r#""desk""#,
+    ),
+    term_of(
+        "claimed_returned_at",
+        "When the reader says that it was given back (UTC)",
+        "null",
     ),
     term_of("clc_class", "Chinese Library Classification", r#""I242.4""#),
     term_of("closed_at", "When it was closed (UTC); absent while it is open", "null"),
@@ -116,6 +127,16 @@ pub static TERMS: &[Term] = &[
         r#""unit""#,
     ),
     term_of("confirm", "Codes of refusals that staff confirm", r#"["item_alert"]"#),
+    term_of(
+        "consent_expires_at",
+        "Until when the consent token is good (UTC)",
+        r#""2026-03-04T04:05:00Z""#,
+    ),
+    term_of(
+        "consent_token",
+        "Binds what staff say to the refusals they were told of; opaque",
+        r#""MTc3MjU5NzEwMDAwMCBpdGVtX2FsZXJ0.9jX4k0V5""#,
+    ),
     term_of(
         "control_number",
         "The record's own number, where it came from (MARC 001)",
@@ -224,6 +245,7 @@ pub static TERMS: &[Term] = &[
         "ISBN with 10 or 13 digits, hyphens or not",
         r#""9787503717444""#,
     ),
+    term_of("item", "The item", "null"),
     term_of(
         "item_barcode",
         "Barcode of the item: visible ASCII, unique per owner",
@@ -251,12 +273,14 @@ pub static TERMS: &[Term] = &[
         "Its items may be lent at other units, and others' items here",
         "true",
     ),
+    term_of("lending", "`normal`, `reading_room` or `restricted`", r#""normal""#),
     term_of("limit", "Rows of a page; 50 by default", "50"),
     term_of("loan", "The loan", "null"),
     term_of("loan_days", "Calendar days of a loan", "30"),
     term_of("loan_id", "Number of the loan", "1088"),
     term_of("loaned_at", "When it was lent (UTC)", r#""2026-03-04T04:00:00Z""#),
     term_of("longitude", "Degrees east, WGS 84; both or none", "114.29"),
+    term_of("lost_loan_id", "Number of the loan that ended as lost", "null"),
     term_of("made_at", "When it was made (UTC)", r#""2026-03-04T04:00:00Z""#),
     term_of("max", "The highest count that is still allowed", "10"),
     term_of("membership", "What the unit has joined, for each item type", "[]"),
@@ -351,7 +375,7 @@ pub static TERMS: &[Term] = &[
     term_of("reason", "Why", r#""春节""#),
     term_of(
         "recalled_at",
-        "When it was called back (UTC)",
+        "When it was called back, or since when somebody wants it back before its time (UTC)",
         r#""2026-06-01T01:00:00Z""#,
     ),
     term_of("refresh_expires_in", "Life of the refresh token in seconds", "2592000"),
@@ -361,6 +385,7 @@ pub static TERMS: &[Term] = &[
         "When the reader was registered (UTC)",
         r#""2026-03-04T04:00:00Z""#,
     ),
+    term_of("released_hold_id", "Number of the hold that waits again", "1047"),
     term_of(
         "remedy_en",
         "What can be done about it, in English",

@@ -6,15 +6,17 @@ use std::fmt;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError, web};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use super::problem_codes::Code;
 use super::problem_help::help;
 use super::security_headers::of_every_answer;
+use crate::usecase::UseCaseError;
+use crate::usecase::consent::Offer;
 use crate::usecase::error::{FieldError, OwnerChoice};
 use crate::usecase::view::{RefusalView, refusal_views};
-use crate::usecase::{StoreError, UseCaseError};
 
 /// Errors listed; more would make an answer many times as long as the request.
 const ERRORS_SHOWN: usize = 1_000;
@@ -71,6 +73,13 @@ pub struct ProblemBody<'a> {
     /// Every reason to say no, at once; with `refused`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub refusals: &'a [RefusalView],
+    /// With `refused` and the `consent_…` problems, where the caller may pass every refusal: sent back with `overrides` and
+    /// `confirm`, it makes them count for this very case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent_token: Option<&'a str>,
+    /// Until when the token is good (UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent_expires_at: Option<DateTime<Utc>>,
     /// With `ambiguous_barcode`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub owners: &'a [OwnerView],
@@ -92,6 +101,7 @@ struct Inner {
     refusals: Vec<RefusalView>,
     owners: Vec<OwnerView>,
     merged_into: Option<i64>,
+    offer: Option<Offer>,
     request_id: Option<String>,
     allow: Option<String>,
     retry_after_s: Option<u32>,
@@ -111,6 +121,7 @@ impl Problem {
             refusals: Vec::new(),
             owners: Vec::new(),
             merged_into: None,
+            offer: None,
             request_id: None,
             allow: None,
             retry_after_s: None,
@@ -222,6 +233,7 @@ impl Problem {
             errors,
             refusals,
             owners,
+            offer,
             request_id,
             ..
         } = &*self.0;
@@ -237,6 +249,8 @@ impl Problem {
             refusals,
             owners,
             merged_into: self.0.merged_into,
+            consent_token: offer.as_ref().map(|offer| offer.token.as_str()),
+            consent_expires_at: offer.as_ref().map(|offer| offer.expires_at),
         }
     }
 }
@@ -288,6 +302,12 @@ impl From<UseCaseError> for Problem {
                 problem.0.refusals = refusal_views(&refusals.0);
                 problem
             }
+            UseCaseError::Passable { fault, refusals, offer } => {
+                let mut problem = Self::of(fault.map_or(Code::Refused, Code::of_fault));
+                problem.0.refusals = refusal_views(&refusals.0);
+                problem.0.offer = Some(offer);
+                problem
+            }
             UseCaseError::Invalid(errors) => Self::of_fields(Code::InvalidFields, errors),
             UseCaseError::NotFound(what) => Self::of(Code::NotFound).detail(format!("there is no such {what}")),
             UseCaseError::Ambiguous { field, choices } => Self::of_owners(field, choices),
@@ -309,34 +329,6 @@ impl From<UseCaseError> for Problem {
     }
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        match &error {
-            StoreError::KeyReused => Self::of(Code::IdempotencyKeyReused),
-            StoreError::Conflict(_) => {
-                Self::of(Code::Conflict).detail("the same was done at the same time; look again")
-            }
-            StoreError::Busy => Self::of(Code::Busy),
-            StoreError::Unavailable { .. } | StoreError::Retry(_) => Self::of(Code::Unavailable)
-                .detail("the database cannot be used just now")
-                .cause(chain(&error)),
-            _ => Self::of(Code::Internal).cause(chain(&error)),
-        }
-    }
-}
-
-/// An error and what was behind it, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(behind) = source {
-        text.push_str(": ");
-        text.push_str(&behind.to_string());
-        source = behind.source();
-    }
-    text
-}
-
 /// `GET /problems/{code}`: what a problem's type URL leads to.
 pub async fn explain(code: web::Path<String>) -> Result<HttpResponse, Problem> {
     let found = Code::ALL.iter().find(|known| known.code() == code.as_str());
@@ -351,6 +343,7 @@ pub async fn explain(code: web::Path<String>) -> Result<HttpResponse, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::usecase::StoreError;
 
     #[test]
     fn codes_are_unique_and_have_both_titles() {

@@ -1,5 +1,7 @@
 //! The table of problem codes: one row per code, with its status and its titles in both languages.
 
+use crate::usecase::consent::Fault;
+
 macro_rules! codes {
     ($($variant:ident = $code:literal $status:literal, $en:literal, $zh:literal;)*) => {
         /// A kind of problem.
@@ -41,6 +43,9 @@ codes! {
     NoSuchRoute = "no_such_route" 404, "No such address", "无此地址";
     MethodNotAllowed = "method_not_allowed" 405, "This address does not know that method", "此地址不支持该方法";
     Refused = "refused" 409, "The rules say no", "按规则不能办理";
+    ConsentRequired = "consent_required" 409, "Look at the refusals before passing them", "须先查看拒绝原因";
+    ConsentExpired = "consent_expired" 409, "The refusals were told too long ago", "拒绝原因的确认已过期";
+    ConsentDoesNotFit = "consent_does_not_fit" 409, "Something else was told than what is found now", "确认与当前情况不符";
     AmbiguousBarcode = "ambiguous_barcode" 409, "The barcode belongs to several owners", "条码对应多个产权馆";
     WrongState = "wrong_state" 409, "Not possible in this state", "当前状态不能办理";
     BibMerged = "bib_merged" 409, "The bib was merged into another one", "书目已合并";
@@ -61,6 +66,15 @@ codes! {
 }
 
 impl Code {
+    /// What is said of a consent that does not count.
+    pub(super) const fn of_fault(fault: Fault) -> Self {
+        match fault {
+            Fault::Missing => Self::ConsentRequired,
+            Fault::Expired => Self::ConsentExpired,
+            Fault::DoesNotFit => Self::ConsentDoesNotFit,
+        }
+    }
+
     /// Seconds after which another try makes sense.
     pub(super) const fn retry_after(self) -> Option<&'static str> {
         match self {

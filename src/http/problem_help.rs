@@ -44,8 +44,23 @@ static ROWS: &[(Code, &str, &str)] = &[
     (
         Code::Refused,
         "The rules say no. `refusals` lists every reason at once, with its outcome, its texts and the rule that said so.",
-        "Show the remedies. Staff may send `overrides` for the outcome `override` and `confirm` for `confirm`; \
-             `blocked` stays.",
+        "Show the remedies. Staff may send `overrides` for the outcome `override` and `confirm` for `confirm`, together with \
+             the `consent_token` of this answer; without a token, or with `blocked` among them, it stays.",
+    ),
+    (
+        Code::ConsentRequired,
+        "Overrides or confirmations came without the token that binds them to what was told.",
+        "Show `refusals` to the person, then send the same with the new `consent_token`.",
+    ),
+    (
+        Code::ConsentExpired,
+        "The token is older than `circulation.consent_minutes`; `refusals` is what is found now.",
+        "Show `refusals` again, then send the same with the new `consent_token`.",
+    ),
+    (
+        Code::ConsentDoesNotFit,
+        "The token was given to somebody else, for another act, reader or item, or does not cover what is found now.",
+        "Show `refusals`, which is the whole set, then send the same with the new `consent_token`.",
     ),
     (
         Code::AmbiguousBarcode,

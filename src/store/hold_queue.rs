@@ -13,7 +13,7 @@ use super::schema::{holds, items, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::hold::{CopyFacts, HoldCandidate, Wish, may_fill};
 use crate::domain::ids::{BibId, CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, UnitId};
-use crate::domain::item::ItemStatus;
+use crate::domain::item::{ItemStatus, Lending};
 use crate::domain::network::Network;
 
 diesel::define_sql_function! {
@@ -57,6 +57,8 @@ type CopyRow = (
     bool,
     bool,
     Option<i32>,
+    String,
+    Option<i64>,
 );
 
 macro_rules! waiting_columns {
@@ -138,6 +140,8 @@ impl ReadTx<'_> {
                     items::not_for_loan,
                     items::for_children,
                     items::min_age_years,
+                    items::lending,
+                    items::bound_into_item_id,
                 ),
                 holds::id.nullable(),
             ))
@@ -155,7 +159,8 @@ impl ReadTx<'_> {
 }
 
 fn copy_of(row: CopyRow, captured: bool) -> Result<CopyFacts, StoreError> {
-    let (id, bib, volume, owner, home, current, item_type, status, not_for_loan, for_children, min_age) = row;
+    let (id, bib, volume, owner, home, current, item_type, status, not_for_loan, for_children, min_age, lending, bound) =
+        row;
     Ok(CopyFacts {
         item: ItemId::new(id),
         bib: BibId::new(bib),
@@ -166,7 +171,7 @@ fn copy_of(row: CopyRow, captured: bool) -> Result<CopyFacts, StoreError> {
         item_type: ItemTypeId::new(item_type),
         status: ItemStatus::from_code(&status)
             .ok_or_else(|| StoreError::Corrupt(format!("item {id} has the unknown status {status}")))?,
-        not_for_loan,
+        not_for_loan: not_for_loan || lending != Lending::Normal.code() || bound.is_some(),
         for_children,
         min_age_years: min_age.and_then(|years| u8::try_from(years).ok()),
         captured,

@@ -27,6 +27,8 @@ pub struct ItemChange {
     pub for_children: Option<bool>,
     pub alert_note: Option<Option<String>>,
     pub parts: Option<i32>,
+    pub lending: Option<String>,
+    pub bound_into_item_id: Option<Option<i64>>,
     pub last_event_at: Option<i64>,
     pub volume: Option<Option<String>>,
     /// Set by [`WriteTx::change_item`].
@@ -51,6 +53,12 @@ impl WriteTx<'_> {
             .set(changed)
             .execute(self.conn)?;
         Ok(())
+    }
+
+    /// Whether other items are bound into this one.
+    pub fn is_host(&mut self, item: ItemId) -> Result<bool, StoreError> {
+        let bound = items::table.filter(items::bound_into_item_id.eq(item.get()));
+        Ok(diesel::select(diesel::dsl::exists(bound)).get_result(self.conn)?)
     }
 
     /// Open holds that wait for this very copy. Read under the lock of its bib.

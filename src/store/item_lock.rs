@@ -13,7 +13,7 @@ use super::tx::WriteTx;
 use crate::clock::from_millis;
 use crate::domain::ids::{BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, ReaderId, TransitId, UnitId};
 use crate::domain::item::{
-    CapturedHold, ItemFacts, ItemStatus, OpenLoanOfItem, OpenTransit, ReturnPolicy, TransitReason, Unscanned,
+    CapturedHold, ItemFacts, ItemStatus, Lending, OpenLoanOfItem, OpenTransit, ReturnPolicy, TransitReason, Unscanned,
 };
 use crate::domain::network::Network;
 use crate::domain::transit::TransitStatus;
@@ -42,6 +42,8 @@ struct ItemRow {
     clear_number: Option<i32>,
     clear_since: Option<i64>,
     deposit_unit_id: Option<i64>,
+    lending: String,
+    bound_into: Option<i64>,
 }
 
 #[derive(Debug, Clone, Queryable)]
@@ -73,6 +75,8 @@ macro_rules! item_columns {
             items::clear_number,
             items::clear_since,
             items::deposit_unit_id,
+            items::lending,
+            items::bound_into_item_id,
         )
     };
 }
@@ -203,12 +207,11 @@ impl WriteTx<'_> {
             status,
             ItemStatus::AwaitingDispatch | ItemStatus::InTransit | ItemStatus::Missing
         );
-        let may_be_captured = bib.open_holds > 0;
         let return_policy = network.return_policy(row.collection.map(CollectionId::new), UnitId::new(row.home));
         let id = ItemId::new(row.id);
         let loan = if may_be_lent { self.open_loan(id)? } else { None };
         let transit = if may_travel { self.open_transit_of(id)? } else { None };
-        let captured_for = if may_be_captured {
+        let captured_for = if bib.open_holds > 0 {
             self.captured_hold_of(id)?
         } else {
             None
@@ -232,6 +235,8 @@ impl WriteTx<'_> {
             floating_here,
             item_type: ItemTypeId::new(row.item_type),
             status,
+            lending: lending_of(row.id, &row.lending)?,
+            bound_into: row.bound_into.map(ItemId::new),
             not_for_loan: row.not_for_loan,
             min_age_years: row.min_age_years.and_then(|years| u8::try_from(years).ok()),
             for_children: row.for_children,
@@ -247,6 +252,7 @@ impl WriteTx<'_> {
                 loaned_at: loaded.loan.loaned_at,
                 due_at: loaded.loan.due_at,
                 unit: loaded.loan.unit,
+                recalled_at: loaded.loan.recalled_at,
             }),
             captured_for,
             transit,
@@ -320,6 +326,10 @@ fn unscanned(number: Option<i32>) -> Unscanned {
     Unscanned {
         number: number.and_then(|number| u32::try_from(number).ok()),
     }
+}
+
+fn lending_of(item: i64, code: &str) -> Result<Lending, StoreError> {
+    Lending::from_code(code).ok_or_else(|| StoreError::Corrupt(format!("item {item} has the unknown lending {code}")))
 }
 
 type CapturedRow = (

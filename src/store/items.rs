@@ -30,6 +30,8 @@ pub struct ItemView {
     pub not_for_loan: bool,
     pub last_event_at: i64,
     pub volume: Option<String>,
+    pub lending: String,
+    pub bound_into_item_id: Option<i64>,
 }
 
 macro_rules! view_columns {
@@ -51,6 +53,8 @@ macro_rules! view_columns {
             items::not_for_loan,
             items::last_event_at,
             items::volume,
+            items::lending,
+            items::bound_into_item_id,
         )
     };
 }

@@ -71,6 +71,8 @@ pub enum LoanEnd {
     Returned,
     /// Undone: it fills no hold and counts nowhere.
     Voided,
+    /// The item will not come back.
+    Lost,
 }
 
 impl LoanEnd {
@@ -78,6 +80,7 @@ impl LoanEnd {
         match self {
             Self::Returned => "returned",
             Self::Voided => "voided",
+            Self::Lost => "lost",
         }
     }
 }
@@ -111,6 +114,8 @@ pub struct LoanView {
     pub renewals: i32,
     pub closed_at: Option<i64>,
     pub closed_how: Option<String>,
+    pub claimed_returned_at: Option<i64>,
+    pub recalled_at: Option<i64>,
 }
 
 macro_rules! view_columns {
@@ -131,6 +136,8 @@ macro_rules! view_columns {
             loans::renewals,
             loans::closed_at,
             loans::closed_how,
+            loans::claimed_returned_at,
+            loans::recalled_at,
         )
     };
 }
@@ -148,6 +155,8 @@ type LoanRow = (
     i64,
     i64,
     i32,
+    Option<i64>,
+    Option<i64>,
     Option<i64>,
 );
 
@@ -218,6 +227,8 @@ impl WriteTx<'_> {
                     loans::due_at,
                     loans::renewals,
                     loans::filled_hold_id,
+                    loans::claimed_returned_at,
+                    loans::recalled_at,
                 ),
                 readers::status,
             ));
@@ -243,22 +254,67 @@ impl WriteTx<'_> {
         })
     }
 
-    /// Gives a loan a later due date and counts the renewal.
+    /// Gives a loan a later due date and counts the renewal; a recall that staff passed over ends.
     pub fn renew_loan(&mut self, id: LoanId, due_at: DateTime<Utc>, by_hand: bool) -> Result<(), StoreError> {
         diesel::update(loans::table.find(id.get()))
             .set((
                 loans::due_at.eq(due_at.timestamp_millis()),
                 loans::due_by_hand.eq(by_hand),
                 loans::renewals.eq(loans::renewals + 1),
+                loans::recalled_at.eq(None::<i64>),
             ))
             .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// The reader says that it was given back at that moment; `None`: nobody says so any more.
+    pub fn claim_returned(&mut self, id: LoanId, at: Option<DateTime<Utc>>) -> Result<(), StoreError> {
+        diesel::update(loans::table.find(id.get()))
+            .set(loans::claimed_returned_at.eq(at.map(|at| at.timestamp_millis())))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Calls a loan back; with an earlier due date, set by rule, if there is one.
+    pub fn recall_loan(
+        &mut self,
+        id: LoanId,
+        due_at: Option<DateTime<Utc>>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        diesel::update(loans::table.find(id.get()))
+            .set(loans::recalled_at.eq(at.timestamp_millis()))
+            .execute(self.conn)?;
+        if let Some(due_at) = due_at {
+            diesel::update(loans::table.find(id.get()))
+                .set((
+                    loans::due_at.eq(due_at.timestamp_millis()),
+                    loans::due_by_hand.eq(false),
+                ))
+                .execute(self.conn)?;
+        }
         Ok(())
     }
 }
 
 fn loaded_loan(row: LoanRow, status: &str) -> Result<LoadedLoan, StoreError> {
-    let (id, item, bib, reader, card, category, unit, channel, age_band, loaned_at, due_at, renewals, filled_hold) =
-        row;
+    let (
+        id,
+        item,
+        bib,
+        reader,
+        card,
+        category,
+        unit,
+        channel,
+        age_band,
+        loaned_at,
+        due_at,
+        renewals,
+        filled_hold,
+        claimed,
+        recalled,
+    ) = row;
     let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open loan {id} without a reader")))?;
     Ok(LoadedLoan {
         loan: OpenLoan {
@@ -273,6 +329,8 @@ fn loaded_loan(row: LoanRow, status: &str) -> Result<LoadedLoan, StoreError> {
             loaned_at: from_millis(loaned_at),
             due_at: from_millis(due_at),
             renewals: u16::try_from(renewals).unwrap_or(u16::MAX),
+            claimed_returned_at: claimed.map(from_millis),
+            recalled_at: recalled.map(from_millis),
         },
         bib: BibId::new(bib),
         age_band,

@@ -199,6 +199,8 @@ diesel::table! {
         clear_number -> Nullable<Integer>,
         clear_since -> Nullable<BigInt>,
         deposit_unit_id -> Nullable<BigInt>,
+        lending -> Text,
+        bound_into_item_id -> Nullable<BigInt>,
     }
 }
 
@@ -314,6 +316,8 @@ diesel::table! {
         closed_at -> Nullable<BigInt>,
         closed_how -> Nullable<Text>,
         return_unit_id -> Nullable<BigInt>,
+        claimed_returned_at -> Nullable<BigInt>,
+        recalled_at -> Nullable<BigInt>,
         overdue_since -> Nullable<BigInt>,
     }
 }

@@ -46,6 +46,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: I
     let ending = Ending {
         caller,
         act: &act,
+        consent: &command.consent,
         network: &network,
         hold: &hold,
         how: HoldEnd::Cancelled,

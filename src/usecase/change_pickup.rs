@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::end_hold::{find_hold, set_aside};
 use super::once::once;
-use super::record::{self, Consent, IDS_PER_VERB, Ledger};
+use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::target_holds::{PULLS_PER_VERB, serve_bib};
 use super::view::{HoldOutcome, NextStepView};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -18,6 +18,7 @@ use crate::domain::hold::{HoldStatus, Wish};
 use crate::domain::ids::{HoldId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::reader::ReaderFacts;
+use crate::domain::refusal::Verb;
 use crate::store::events::Event;
 use crate::store::holds::LoadedHold;
 use crate::store::ids::IdRun;
@@ -62,6 +63,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ChangePickup, mut ids:
     let change = Redirect {
         caller,
         act: &act,
+        consent: &command.consent,
         network: &network,
         hold: &hold,
         item: item.as_ref(),
@@ -80,6 +82,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ChangePickup, mut ids:
 struct Redirect<'a> {
     caller: &'a Caller,
     act: &'a Act,
+    consent: &'a Consent,
     network: &'a Network,
     hold: &'a LoadedHold,
     item: Option<&'a LoadedItem>,
@@ -111,7 +114,10 @@ impl Redirect<'_> {
             copies: &copies,
             item: self.item.map(|item| &item.facts),
         };
-        Ok(change_pickup::decide(&facts, tx.now())?)
+        let (about, now) = (About::hold(self.caller, Verb::ChangeHold, self.hold), tx.now());
+        settle(self.consent, &about, self.act, now, |act| {
+            change_pickup::decide(&Facts { act, ..facts }, now)
+        })
     }
 
     fn carry_out(&self, tx: &mut WriteTx<'_>, plan: &Plan, ids: &mut IdRun) -> Result<()> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::deposit_copies::came_home;
-use super::record::{self, Consent, IDS_PER_VERB, Ledger};
+use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::view::{CheckInOutcome, ClosedLoan, NextStepView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -15,7 +15,9 @@ use crate::domain::barcode::Barcode;
 use crate::domain::check_in::{self, Facts, Plan, TransitEffect};
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{TransitId, UnitId};
+use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
+use crate::domain::refusal::Verb;
 use crate::domain::route::NextStep;
 use crate::store::ids::IdRun;
 use crate::store::item_lock::{Candidate, LoadedItem};
@@ -61,6 +63,7 @@ pub async fn check_in(
                 caller: &who,
                 act: &act,
                 network: &network,
+                consent: &command.consent,
                 returned_at: command.returned_at,
             };
             take_back(tx, &arrival, candidate, ids.clone())
@@ -73,6 +76,7 @@ pub(super) struct Arrival<'a> {
     pub caller: &'a Caller,
     pub act: &'a Act,
     pub network: &'a Network,
+    pub consent: &'a Consent,
     pub returned_at: Option<DateTime<Utc>>,
 }
 
@@ -89,7 +93,7 @@ pub(super) fn take_back(
         .ok_or(UseCaseError::NotFound("item"))?;
     let loan = item.loan.as_ref();
     let now = record::now_for(tx, &item.facts);
-    let returned_at = returned_at(arrival.returned_at, loan, now)?;
+    let returned_at = returned_at(arrival, loan, now)?;
     let next_hold = record::next_hold(tx, network, &item, now)?;
     let next_shelf_number = record::shelf_number(tx, &item, next_hold.as_ref(), act.unit)?;
     let facts = Facts {
@@ -101,7 +105,11 @@ pub(super) fn take_back(
         next_shelf_number,
         returned_at,
     };
-    let plan = check_in::decide(&facts, now)?;
+    let reader = loan.map(|loaded| loaded.loan.reader);
+    let about = About::item(arrival.caller, Verb::CheckIn, reader, &item.facts);
+    let plan = settle(arrival.consent, &about, act, now, |act| {
+        check_in::decide(&Facts { act, ..facts }, now)
+    })?;
     let transit = if plan.repeated {
         // The same scan again: nothing changes.
         item.facts.transit.as_ref().map(|transit| transit.id)
@@ -114,6 +122,7 @@ pub(super) fn take_back(
             now,
             ids: &mut ids,
         };
+        ledger.append_passed(&plan.passed, arrival.consent)?;
         let transit = carry_out(&mut ledger, &plan, loan)?;
         if plan.capture.is_some() && next_hold.as_ref().is_some_and(|hold| hold.pulled) {
             tx.close_found_pull(item.facts.id, now)?;
@@ -124,8 +133,12 @@ pub(super) fn take_back(
 }
 
 /// The true return time: given, but neither in the future nor before the loan.
-fn returned_at(given: Option<DateTime<Utc>>, loan: Option<&LoadedLoan>, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
-    let Some(given) = given else { return Ok(now) };
+/// An item found in the house that its reader says was given back was given back then; what a machine takes in comes now.
+fn returned_at(arrival: &Arrival<'_>, loan: Option<&LoadedLoan>, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    let Some(given) = arrival.returned_at else {
+        let claimed = loan.and_then(|loaded| loaded.loan.claimed_returned_at);
+        return Ok(claimed.filter(|_| arrival.act.channel.is_staffed()).unwrap_or(now));
+    };
     if given > now {
         return Err(UseCaseError::field("returned_at", "lies in the future"));
     }
@@ -155,6 +168,9 @@ fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loan: Option<&LoadedLoan>
         }
         TransitEffect::Keeps(id) => Some(id),
     };
+    if matches!(ledger.item.status, ItemStatus::Missing | ItemStatus::Lost) {
+        ledger.append(EventKind::ItemFound, json!({"was": ledger.item.status.code()}))?;
+    }
     if plan.local_use {
         ledger.append(EventKind::LocalUse, serde_json::Value::Null)?;
     }

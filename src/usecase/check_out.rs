@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::once::{once, rehearsed};
-use super::record::{self, Consent, IDS_PER_VERB, Ledger};
+use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::view::{CheckOutOutcome, LoanView, refusal_views};
 use super::{Caller, FieldError, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -20,6 +20,7 @@ use crate::domain::ids::{LoanId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
 use crate::domain::reader::ReaderFacts;
+use crate::domain::refusal::Verb;
 use crate::store::holds::HoldEnd;
 use crate::store::ids::IdRun;
 use crate::store::item_lock::{Candidate, LoadedItem};
@@ -88,7 +89,10 @@ fn apply(
         item: &item.facts,
         demand,
     };
-    let plan = check_out::decide(&facts, now)?;
+    let about = About::item(caller, Verb::CheckOut, Some(reader.id), &item.facts);
+    let plan = settle(&command.consent, &about, &act, now, |act| {
+        check_out::decide(&Facts { act, ..facts }, now)
+    })?;
     let loan = LoanId::new(ids.next());
     let mut ledger = Ledger {
         tx,
@@ -294,5 +298,7 @@ fn view(lending: &Lending<'_>, item: &LoadedItem, act: &Act, now: DateTime<Utc>)
         closed_at: None,
         rule_id: lending.plan.rule.get(),
         rules_version: lending.plan.rules_version,
+        claimed_returned_at: None,
+        recalled_at: None,
     }
 }

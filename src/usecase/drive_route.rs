@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::crate_view::{CrateView, change, shown, step};
 use super::error::FieldError;
-use super::record::{self, Consent, unit_by_code};
+use super::record::{self, About, Consent, settle, unit_by_code};
 use super::send_crate::{Departure, IDS, depart};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -19,6 +19,7 @@ use crate::domain::event::EventKind;
 use crate::domain::hand_over::{self, Facts};
 use crate::domain::ids::{CrateId, StaffId, UnitId};
 use crate::domain::network::Network;
+use crate::domain::refusal::Verb;
 use crate::domain::timetable::{Connection, Route, connections};
 use crate::domain::transit::{CrateAct, CrateStatus};
 use crate::store::crates::{CrateChange, CrateRow};
@@ -35,6 +36,8 @@ pub struct Scanned {
     pub label: String,
     /// When, if the device had no network then.
     pub at: Option<DateTime<Utc>>,
+    /// From the answer that told what is wrong with it.
+    pub consent_token: Option<String>,
 }
 
 /// What is asked for at a stop.
@@ -155,7 +158,11 @@ fn apply(
     match &asked.act {
         StopAct::Load { .. } => load(tx, caller, &here, (id, at), &network, &mut ids)?,
         StopAct::HandOver { signed_by, consent } => {
-            hand_over(tx, caller, &here, (id, at), (*signed_by, consent), &mut ids)?;
+            let consent = Consent {
+                token: scanned.consent_token.clone(),
+                ..consent.clone()
+            };
+            hand_over(tx, caller, &here, (id, at), (*signed_by, &consent), &mut ids)?;
         }
     }
     shown(tx, id, &network)
@@ -221,7 +228,10 @@ fn hand_over(
         to: UnitId::new(row.to_unit_id),
         leg_to: row.leg_to_unit_id.map(UnitId::new),
     };
-    hand_over::decide(&facts)?;
+    let about = About::crate_of(caller, Verb::HandOver, id);
+    settle(consent, &about, &act, tx.now(), |act| {
+        hand_over::decide(&Facts { act, ..facts })
+    })?;
     let row = if row.state()? == CrateStatus::Closed {
         // It was loaded without a scan: it is here.
         let departure = Departure {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::record::{self, Ledger};
+use super::record::{self, About, Consent, Ledger, settle};
 use super::{Caller, Result, UseCaseError};
 use crate::domain::act::Act;
 use crate::domain::cancel_hold::{self, Facts, Plan};
@@ -11,6 +11,7 @@ use crate::domain::event::EventKind;
 use crate::domain::hold::HoldStatus;
 use crate::domain::ids::{HoldId, ReaderId, UnitId};
 use crate::domain::network::Network;
+use crate::domain::refusal::Verb;
 use crate::store::events::Event;
 use crate::store::holds::{HoldEnd, LoadedHold};
 use crate::store::ids::IdRun;
@@ -21,6 +22,7 @@ use crate::store::tx::WriteTx;
 pub(super) struct Ending<'a> {
     pub caller: &'a Caller,
     pub act: &'a Act,
+    pub consent: &'a Consent,
     pub network: &'a Network,
     pub hold: &'a LoadedHold,
     pub how: HoldEnd,
@@ -53,6 +55,7 @@ pub(super) fn end_hold(tx: &mut WriteTx<'_>, ending: &Ending<'_>, ids: &mut IdRu
     let Ending {
         caller,
         act,
+        consent,
         network,
         hold,
         how,
@@ -76,7 +79,10 @@ pub(super) fn end_hold(tx: &mut WriteTx<'_>, ending: &Ending<'_>, ids: &mut IdRu
         item: item.as_ref().map(|item| &item.facts),
         next_hold: next_hold.as_ref(),
     };
-    let plan = cancel_hold::decide(&facts, now)?;
+    let about = About::hold(caller, Verb::CancelHold, hold);
+    let plan = settle(consent, &about, act, now, |act| {
+        cancel_hold::decide(&Facts { act, ..facts }, now)
+    })?;
     tx.close_hold(hold.facts.id, hold.bib, hold.facts.reader, how, now)?;
     let (kind, detail) = told(how, hold, &plan);
     let mut event = Event::new(kind, now, act.unit, caller.event_channel(act))

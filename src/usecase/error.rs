@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::consent::{Fault, Offer};
 use crate::domain::refusal::Refusals;
 use crate::store::StoreError;
 use crate::store::job::FromStore;
@@ -38,6 +39,14 @@ pub enum UseCaseError {
     /// The rules say no; every reason at once.
     #[error("refused: {}", .0.codes().iter().map(|code| code.code()).collect::<Vec<_>>().join(", "))]
     Refused(Refusals),
+    /// The rules say no, but this caller may pass all of it: with the token, when they have looked at it.
+    #[error("refused: {}; it may be passed", .refusals.codes().iter().map(|code| code.code()).collect::<Vec<_>>().join(", "))]
+    Passable {
+        /// Why what staff said does not count; `None` if they said nothing, or not enough.
+        fault: Option<Fault>,
+        refusals: Refusals,
+        offer: Offer,
+    },
     /// A field of the request names nothing, or cannot be what it says.
     #[error("the request is not valid")]
     Invalid(Vec<FieldError>),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::end_hold::{Ending, end_hold, find_hold};
-use super::record::IDS_PER_VERB;
+use super::record::{Consent, IDS_PER_VERB};
 use super::{Caller, Result, UseCaseError};
 use crate::domain::act::Act;
 use crate::domain::hold::HoldStatus;
@@ -56,9 +56,11 @@ fn expire(tx: &mut WriteTx<'_>, id: HoldId, mut ids: IdRun) -> Result<bool> {
         return Ok(false);
     }
     let act = Act::at(hold.facts.pickup, Channel::Desk);
+    let consent = Consent::default();
     let ending = Ending {
         caller: &caller,
         act: &act,
+        consent: &consent,
         network: &network,
         hold: &hold,
         how: HoldEnd::Expired,

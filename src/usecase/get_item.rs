@@ -46,6 +46,13 @@ pub struct ItemView {
     pub status: String,
     /// This copy is not lent whatever the rules say.
     pub not_for_loan: bool,
+    /// `normal`, `reading_room` (used in the unit only) or `restricted` (shown by staff, never handed out).
+    #[serde(default)]
+    #[schema(example = "normal")]
+    pub lending: String,
+    /// The item this one is bound into: only that one is lent.
+    #[serde(default)]
+    pub bound_into_item_id: Option<i64>,
     /// When something last happened to it.
     pub last_event_at: DateTime<Utc>,
 }
@@ -73,6 +80,8 @@ impl ItemView {
             price_fen: row.price_fen,
             status: row.status,
             not_for_loan: row.not_for_loan,
+            lending: row.lending,
+            bound_into_item_id: row.bound_into_item_id,
             last_event_at: from_millis(row.last_event_at),
         }
     }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::crate_view::{CrateItemView, CrateView, shown, step};
 use super::once::once;
-use super::record::{self, Consent, Ledger};
+use super::record::{self, About, Consent, Ledger, settle};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::barcode::Barcode;
@@ -16,6 +16,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{CrateId, TransitId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::pack_item::{CrateFacts, Facts, decide};
+use crate::domain::refusal::Verb;
 use crate::domain::transit::{CrateAct, TransitAct};
 use crate::store::crates::CrateRow;
 use crate::store::idempotency::Outcome;
@@ -87,7 +88,10 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PackItem, mut ids: IdR
         into: &into,
         lies_in: lies_in.as_ref(),
     };
-    let plan = decide(&facts)?;
+    let about = About::item(caller, Verb::PackItem, None, &item.facts);
+    let plan = settle(&Consent::default(), &about, &act, tx.now(), |act| {
+        decide(&Facts { act, ..facts })
+    })?;
     if !plan.repeated {
         let now = record::now_for(tx, &item.facts);
         let mut ledger = Ledger {

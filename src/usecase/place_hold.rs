@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::merge_bibs;
 use super::once::once;
-use super::record::{self, Consent, IDS_PER_VERB};
+use super::record::{self, About, Consent, IDS_PER_VERB, settle};
 use super::target_holds::{PULLS_PER_VERB, serve_bib};
 use super::view::{HoldOutcome, HoldView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -20,6 +20,7 @@ use crate::domain::ids::{BibId, HoldId, ItemId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::place_hold::{self, Existing, Facts, Plan};
 use crate::domain::reader::ReaderFacts;
+use crate::domain::refusal::Verb;
 use crate::domain::volume::Volume;
 use crate::store::events::Event;
 use crate::store::holds::NewHold;
@@ -86,7 +87,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
     let now = tx.now();
     let network = tx.as_of(network, now)?;
     let act = record::act_of(caller, unit, &network, &command.consent, None);
-    let plan = decide(tx, command, &network, &act, &reader, &copies, pickup)?;
+    let plan = decide(tx, caller, command, &network, &act, &reader, &copies, pickup)?;
     let id = HoldId::new(ids.next());
     insert(tx, caller, &act, command, &reader, &plan, (id, ids.next()), &network)?;
     serve_bib(tx, &network, command.bib, &mut ids)?;
@@ -117,8 +118,13 @@ fn lock_reader(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, netwo
     found.ok_or_else(|| UseCaseError::field("card_number", "no reader holds this card"))
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call site; a struct would only rename them"
+)]
 fn decide(
     tx: &mut WriteTx<'_>,
+    caller: &Caller,
     command: &PlaceHold,
     network: &Network,
     act: &Act,
@@ -155,7 +161,17 @@ fn decide(
         not_before: command.not_before,
         wanted_until: command.wanted_until,
     };
-    Ok(place_hold::decide(&facts, now)?)
+    let about = About {
+        caller,
+        verb: Verb::PlaceHold,
+        reader: Some(reader.id),
+        bib: Some(command.bib),
+        item: command.item,
+        crate_id: None,
+    };
+    settle(&command.consent, &about, act, now, |act| {
+        place_hold::decide(&Facts { act, ..facts }, now)
+    })
 }
 
 #[expect(
@@ -193,7 +209,8 @@ fn insert(
         .detail(
             json!({"hold_id": id, "pickup_unit_id": plan.pickup, "rule_id": plan.rule,
             "rules_version": plan.rules_version, "consent": record::consent_detail(&plan.passed)}),
-        );
+        )
+        .personal(record::consent_reason(&plan.passed, &command.consent));
     event.bib = Some(command.bib);
     event.item = command.item;
     Ok(tx.append_event(event_id, &event)?)

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
 use super::check_in::{Arrival, take_back};
 use super::crate_view::{CrateView, change, shown, step};
-use super::record::{self, Consent, IDS_PER_VERB};
+use super::record::{self, About, Consent, IDS_PER_VERB, settle};
 use super::send_crate::{Departure, IDS, depart};
 use super::view::{CheckInOutcome, RefusalView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -19,6 +20,7 @@ use crate::domain::event::EventKind;
 use crate::domain::hand_over::{self, Facts};
 use crate::domain::ids::{BibId, CrateId, ItemId, UnitId};
 use crate::domain::network::Network;
+use crate::domain::refusal::Verb;
 use crate::domain::transit::{CrateAct, CrateStatus};
 use crate::store::crates::{CrateChange, CrateItem, CrateRow};
 use crate::store::idempotency::Outcome;
@@ -130,7 +132,7 @@ async fn begin(
                 return Ok(None);
             }
             let row = tx.crate_row(command.crate_id)?.ok_or(UseCaseError::NotFound("crate"))?;
-            may_unpack(&who, &row, &command.consent, unit, &network)?;
+            may_unpack(&who, &row, &command.consent, unit, &network, tx.now())?;
             if row.state()? == CrateStatus::Closed {
                 let departure = Departure::at(tx.now());
                 depart(tx, &who, command.crate_id, &departure, &mut ids.clone())?;
@@ -150,7 +152,14 @@ fn is_outstanding(item: &CrateItem) -> bool {
     matches!(item.status.as_str(), "packed" | "sent" | "missing")
 }
 
-fn may_unpack(caller: &Caller, row: &CrateRow, consent: &Consent, unit: UnitId, network: &Network) -> Result<()> {
+fn may_unpack(
+    caller: &Caller,
+    row: &CrateRow,
+    consent: &Consent,
+    unit: UnitId,
+    network: &Network,
+    now: DateTime<Utc>,
+) -> Result<()> {
     step(row, CrateAct::Receive)?;
     if row.state()? == CrateStatus::Closed && row.at_unit_id == unit.get() {
         let reason = format!("crate {} has not left; take out of it what you need", row.label);
@@ -165,7 +174,11 @@ fn may_unpack(caller: &Caller, row: &CrateRow, consent: &Consent, unit: UnitId, 
         to: UnitId::new(row.to_unit_id),
         leg_to: stays.then_some(unit),
     };
-    hand_over::decide(&facts)?;
+    let id = CrateId::new(row.id);
+    let about = About::crate_of(caller, Verb::HandOver, id);
+    settle(consent, &about, &act, now, |act| {
+        hand_over::decide(&Facts { act, ..facts })
+    })?;
     Ok(())
 }
 
@@ -227,6 +240,7 @@ async fn take_in(
                 caller: &who,
                 act: &act,
                 network: &network,
+                consent: &Consent::default(),
                 returned_at: None,
             };
             take_back(tx, &arrival, candidate, ids.clone())
@@ -259,7 +273,7 @@ fn finish(
     caller.require(Right::ReceiveTransit, unit, &network)?;
     let id = command.crate_id;
     let row = tx.lock_crate(id)?.ok_or(UseCaseError::NotFound("crate"))?;
-    may_unpack(caller, &row, &command.consent, unit, &network)?;
+    may_unpack(caller, &row, &command.consent, unit, &network, tx.now())?;
     let outstanding: Vec<String> = tx
         .crate_items(id)?
         .into_iter()

@@ -59,6 +59,7 @@ pub async fn receive_transit(
                 caller: &who,
                 act: &act,
                 network: &network,
+                consent: &command.consent,
                 returned_at: None,
             };
             take_back(tx, &arrival, candidate, ids.clone())

@@ -1,24 +1,22 @@
 //! What the circulation verbs share: finding and locking the item, the circumstances of an act, and carrying out what a
 //! plan says about an item's way. Not for: deciding.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::error::OwnerChoice;
 use super::{Caller, Result, UseCaseError};
 use crate::auth::Right;
-use crate::domain::act::{Act, Overrides, Passed};
+use crate::domain::act::{Act, Passed};
 use crate::domain::barcode::Barcode;
 use crate::domain::cancel_hold::ItemMoves;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::hold::{CopyFacts, HoldCandidate};
 use crate::domain::ids::{TransitId, UnitId};
 use crate::domain::item::{ItemFacts, ItemStatus};
+use crate::domain::item_life::may_become;
 use crate::domain::network::Network;
 use crate::domain::reader::ReaderFacts;
-use crate::domain::refusal::Code;
 use crate::domain::route::{Capture, NextStep};
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
@@ -29,12 +27,7 @@ use crate::store::tx::WriteTx;
 /// Ids a circulation verb may use up: a loan or hold, a transit, and the events.
 pub const IDS_PER_VERB: i64 = 12;
 
-/// What staff said to refusals they had been told of. Bound to the reader and item of the same request.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Consent {
-    pub overrides: Overrides,
-    pub confirmed: BTreeSet<Code>,
-}
+pub use super::consent::{About, Consent, settle};
 
 /// The circumstances of an act of this caller at a unit.
 pub fn act_of(
@@ -156,6 +149,14 @@ pub fn consent_detail(passed: &Passed) -> Value {
     json!({"overridden": codes(&passed.overridden), "confirmed": codes(&passed.confirmed)})
 }
 
+/// What staff wrote when they overrode something: beside the codes, where it can be erased.
+pub fn consent_reason(passed: &Passed, consent: &Consent) -> Value {
+    if passed.overridden.is_empty() {
+        return Value::Null;
+    }
+    json!({"override_reason": consent.overrides.reason})
+}
+
 /// The overridden codes, for the answer.
 pub fn overridden_codes(passed: &Passed) -> Vec<String> {
     passed
@@ -258,8 +259,24 @@ impl<'a> Ledger<'a, '_> {
         Ok(Some(id))
     }
 
-    /// Where the item is now.
+    /// What an act passed over that has no event of its own to say so.
+    pub fn append_passed(&mut self, passed: &Passed, consent: &Consent) -> Result<()> {
+        if passed.overridden.is_empty() && passed.confirmed.is_empty() {
+            return Ok(());
+        }
+        let event = self.event(EventKind::RefusalsPassed).detail(consent_detail(passed));
+        let event = event.personal(consent_reason(passed, consent));
+        self.append_event(&event)
+    }
+
+    /// Where the item is now. The table of its life has the last word.
     pub fn place(&mut self, status: ItemStatus, current: UnitId) -> Result<()> {
+        if !may_become(self.item.status, status) {
+            let (from, to) = (self.item.status.code(), status.code());
+            return Err(UseCaseError::Internal(format!(
+                "no act leads an item from {from} to {to}"
+            )));
+        }
         Ok(self.tx.set_item_state(self.item.id, status, current, self.now)?)
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::once::once;
-use super::record::{self, Consent, IDS_PER_VERB, Ledger};
+use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::view::{LoanOutcome, LoanView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -15,6 +15,7 @@ use crate::domain::hold::{CopyFacts, QUEUE_COUNTED};
 use crate::domain::ids::{BibId, ItemId, LoanId, ReaderId};
 use crate::domain::network::Network;
 use crate::domain::reader::ReaderFacts;
+use crate::domain::refusal::Verb;
 use crate::domain::renew::{self, Demand, Facts, Plan};
 use crate::store::ids::IdRun;
 use crate::store::item_lock::{Candidate, LoadedItem};
@@ -68,7 +69,10 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RenewLoan, mut ids: Id
         loan: loaded.as_ref().map(|loaded| &loaded.loan),
         demand,
     };
-    let plan = renew::decide(&facts, now)?;
+    let about = About::item(caller, Verb::Renew, Some(reader.id), &item.facts);
+    let plan = settle(&command.consent, &about, &act, now, |act| {
+        renew::decide(&Facts { act, ..facts }, now)
+    })?;
     tx.renew_loan(plan.loan, plan.due_at, plan.due_by_hand)?;
     let mut ledger = Ledger {
         tx,
@@ -78,7 +82,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RenewLoan, mut ids: Id
         now,
         ids: &mut ids,
     };
-    append(&mut ledger, &plan, &reader, &network)?;
+    append(&mut ledger, &plan, &reader, &network, &command.consent)?;
     let row = tx.loan_view(plan.loan)?.ok_or(UseCaseError::NotFound("loan"))?;
     Ok(LoanOutcome {
         loan: LoanView::of(row, &network),
@@ -140,7 +144,13 @@ fn demand(
     Ok(Demand { waiting, other_copies })
 }
 
-fn append(ledger: &mut Ledger<'_, '_>, plan: &Plan, reader: &ReaderFacts, network: &Network) -> Result<()> {
+fn append(
+    ledger: &mut Ledger<'_, '_>,
+    plan: &Plan,
+    reader: &ReaderFacts,
+    network: &Network,
+    consent: &Consent,
+) -> Result<()> {
     let band: AgeBand = record::age_band(reader, network, ledger.now);
     let event = ledger
         .event(EventKind::LoanRenewed)
@@ -149,6 +159,7 @@ fn append(ledger: &mut Ledger<'_, '_>, plan: &Plan, reader: &ReaderFacts, networ
             json!({"loan_id": plan.loan, "due_at": plan.due_at.timestamp_millis(), "renewals": plan.renewals,
             "rule_id": plan.rule, "rules_version": plan.rules_version,
             "consent": record::consent_detail(&plan.passed)}),
-        );
+        )
+        .personal(record::consent_reason(&plan.passed, consent));
     ledger.append_event(&event)
 }

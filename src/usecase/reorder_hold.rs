@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::end_hold::find_hold;
 use super::once::once;
-use super::record::{self, Consent};
+use super::record::{self, About, Consent, settle};
 use super::view::HoldOutcome;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
 use crate::domain::ids::HoldId;
+use crate::domain::refusal::Verb;
 use crate::domain::reorder_hold;
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
@@ -51,7 +52,10 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ReorderHold, mut ids: 
     let queue = tx.queue_keys(hold.bib)?;
     let place = usize::try_from(command.place).unwrap_or(usize::MAX);
     let act = record::act_of(caller, unit, &network, &Consent::default(), None);
-    let plan = reorder_hold::decide(&act, &hold.facts, &queue, place)?;
+    let (consent, about) = (Consent::default(), About::hold(caller, Verb::ChangeHold, &hold));
+    let plan = settle(&consent, &about, &act, tx.now(), |act| {
+        reorder_hold::decide(act, &hold.facts, &queue, place)
+    })?;
     if !(1..=queue.len()).contains(&place) {
         let reason = format!("the queue has the places 1 to {}", queue.len());
         return Err(UseCaseError::field("place", reason));

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::end_hold::find_hold;
 use super::once::once;
-use super::record::{self, Consent, IDS_PER_VERB};
+use super::record::{self, About, Consent, IDS_PER_VERB, settle};
 use super::target_holds::{PULLS_PER_VERB, serve_bib};
 use super::view::HoldOutcome;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -15,6 +15,7 @@ use crate::domain::act::{Act, Passed};
 use crate::domain::event::EventKind;
 use crate::domain::ids::HoldId;
 use crate::domain::network::Network;
+use crate::domain::refusal::Verb;
 use crate::domain::suspend_hold::{self, Facts, Sleep};
 use crate::store::events::Event;
 use crate::store::holds::LoadedHold;
@@ -59,7 +60,10 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SuspendHold, mut ids: 
         wanted_until: hold.wanted_until,
         sleep: command.sleep,
     };
-    let passed = suspend_hold::decide(&facts, now)?;
+    let about = About::hold(caller, Verb::ChangeHold, &hold);
+    let passed = settle(&command.consent, &about, &act, now, |act| {
+        suspend_hold::decide(&Facts { act, ..facts }, now)
+    })?;
     tx.set_sleep(hold.facts.id, command.sleep)?;
     if command.sleep != Sleep::NotAtAll {
         tx.withdraw_pull(hold.facts.id, now)?;

@@ -11,6 +11,7 @@ use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::{ItemId, ItemTypeId};
+use crate::domain::item::Lending;
 use crate::domain::network::Network;
 use crate::domain::volume::Volume;
 use crate::store::ids::IdRun;
@@ -34,6 +35,8 @@ pub struct ItemPatch {
     pub alert_note: Option<Option<String>>,
     pub parts: Option<u16>,
     pub volume: Option<Option<Volume>>,
+    pub lending: Option<Lending>,
+    pub bound_into_item: Option<Option<ItemId>>,
 }
 
 /// Corrects an item, in whatever state it is: open loans keep the terms they were made under.
@@ -93,6 +96,11 @@ fn change(tx: &mut WriteTx<'_>, patch: &ItemPatch, item: &LoadedItem, network: &
     if patch.volume.is_some() && item.facts.captured_for.is_some() {
         wrong.say("volume", "cannot change while the copy is set aside for a hold");
     }
+    if let Some(Some(host)) = patch.bound_into_item
+        && let Some(reason) = unfit_host(tx, host, item)?
+    {
+        wrong.say("bound_into_item_id", reason);
+    }
     wrong.check()?;
     Ok(ItemChange {
         barcode,
@@ -107,7 +115,22 @@ fn change(tx: &mut WriteTx<'_>, patch: &ItemPatch, item: &LoadedItem, network: &
         alert_note: patch.alert_note.clone(),
         parts: patch.parts.map(i32::from),
         volume: patch.volume.map(|volume| volume.map(|volume| volume.to_string())),
+        lending: patch.lending.map(|lending| lending.code().to_owned()),
+        bound_into_item_id: patch.bound_into_item.map(|host| host.map(ItemId::get)),
         ..ItemChange::default()
+    })
+}
+
+/// Why nothing can be bound into an item; one volume is not bound into a second.
+fn unfit_host(tx: &mut WriteTx<'_>, host: ItemId, item: &LoadedItem) -> Result<Option<&'static str>> {
+    let found = tx.item_view(host)?;
+    Ok(match found {
+        None => Some("there is no such item"),
+        Some(_) if host == item.facts.id => Some("is the item itself"),
+        Some(host) if host.owner_unit_id != item.facts.owner.get() => Some("belongs to another owner"),
+        Some(host) if host.bound_into_item_id.is_some() => Some("is bound into an item itself"),
+        Some(_) if tx.is_host(item.facts.id)? => Some("other items are bound into this one"),
+        Some(_) => None,
     })
 }
 
@@ -126,6 +149,8 @@ fn names(patch: &ItemPatch) -> Vec<&'static str> {
         ("alert_note", patch.alert_note.is_some()),
         ("parts", patch.parts.is_some()),
         ("volume", patch.volume.is_some()),
+        ("lending", patch.lending.is_some()),
+        ("bound_into_item_id", patch.bound_into_item.is_some()),
     ];
     given.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect()
 }

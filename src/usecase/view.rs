@@ -83,6 +83,12 @@ pub struct LoanView {
     /// The row of terms that won, within `rules_version`.
     pub rule_id: i64,
     pub rules_version: i64,
+    /// When the reader says that it was given back; the claim is open as long as the item is `claimed_returned`.
+    #[serde(default)]
+    pub claimed_returned_at: Option<DateTime<Utc>>,
+    /// Since when somebody wants it back before its time.
+    #[serde(default)]
+    pub recalled_at: Option<DateTime<Utc>>,
 }
 
 impl LoanView {
@@ -104,6 +110,8 @@ impl LoanView {
             closed_at: row.closed_at.map(from_millis),
             rule_id: row.rule_id,
             rules_version: row.rules_version,
+            claimed_returned_at: row.claimed_returned_at.map(from_millis),
+            recalled_at: row.recalled_at.map(from_millis),
         }
     }
 }

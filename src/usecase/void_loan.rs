@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::once::once;
-use super::record::{self, Consent, IDS_PER_VERB, Ledger};
+use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::renew_loan::find;
 use super::view::{LoanOutcome, LoanView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::LoanId;
+use crate::domain::refusal::Verb;
 use crate::domain::void_loan::{self, Facts, FilledHold, Plan, RestoresHold};
 use crate::store::ids::IdRun;
 use crate::store::loans::{LoadedLoan, LoanEnd};
@@ -63,7 +64,10 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdR
         loan: loaded.as_ref().map(|loaded| &loaded.loan),
         filled_hold: filled.as_ref(),
     };
-    let plan = void_loan::decide(&facts, now)?;
+    let about = About::item(caller, Verb::VoidLoan, Some(reader), &item.facts);
+    let plan = settle(&command.consent, &about, &act, now, |act| {
+        void_loan::decide(&Facts { act, ..facts }, now)
+    })?;
     let loaded = loaded.ok_or(UseCaseError::NotFound("loan"))?;
     let mut ledger = Ledger {
         tx,
@@ -113,11 +117,16 @@ fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loaded: &LoadedLoan, comm
     let loan_day = ledger.tx.day_of(loan.loaned_at).to_string();
     // The statistics take the loan back where it was counted: see `store::seals`.
     let detail = json!({"loan_id": loan.id, "loan_day": loan_day, "loan_unit_id": loan.unit,
-        "loan_channel": loan.channel.code()});
+        "loan_channel": loan.channel.code(), "consent": record::consent_detail(&plan.passed)});
     let band = AgeBand::from_code(&loaded.age_band).unwrap_or(AgeBand::Unknown);
     let event = ledger
         .event(EventKind::LoanVoided)
         .of_reader(loan.reader, loan.category, band);
-    let event = event.detail(detail).personal(json!({"reason": command.reason}));
+    let event = event
+        .detail(detail)
+        .personal(match record::consent_reason(&plan.passed, &command.consent) {
+            serde_json::Value::Null => json!({"reason": command.reason}),
+            passed => json!({"reason": command.reason, "override_reason": passed["override_reason"]}),
+        });
     ledger.append_event(&event)
 }

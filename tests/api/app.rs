@@ -132,6 +132,17 @@ impl TestApp {
         self.request("POST", path).bearer(token).json(body).send()
     }
 
+    /// As staff do it: ask, look at the refusals, then say the same with the token that was given with them.
+    pub fn post_consenting(&self, token: &str, path: &str, body: &Value) -> Answer {
+        let told = self.post(token, path, body);
+        let Some(consent) = told.body["consent_token"].as_str() else {
+            return told;
+        };
+        let mut body = body.clone();
+        body["consent_token"] = consent.into();
+        self.post(token, path, &body)
+    }
+
     /// A log-in's answer.
     pub fn log_in(&self, body: &Value) -> Answer {
         self.request("POST", "/api/v1/sessions").json(body).send()

@@ -8,6 +8,7 @@ use crate::database::Engine;
 
 const SNAPSHOT: &str = include_str!("openapi.snap.json");
 const REFERENCE: &str = include_str!("../../docs/API.md");
+const CONDITIONS: &str = include_str!("../../docs/CIRCULATION.md");
 
 fn document() -> Value {
     tongjie::http::document()
@@ -271,4 +272,12 @@ fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
         send("7.0").expect_fields(422, &["owner_unit_code"]);
         send("7.5").expect_fields(400, &["bib_id"]);
     });
+}
+
+#[test]
+fn the_printed_page_of_conditions_is_the_codes() {
+    assert!(
+        CONDITIONS == tongjie::http::conditions(),
+        "docs/CIRCULATION.md is not what the code says:\n  cargo run -- openapi --conditions > docs/CIRCULATION.md"
+    );
 }

@@ -89,10 +89,17 @@ fn load(app: &TestApp, token: &str, unit: &str, label: &str) -> Value {
 }
 
 fn hand(app: &TestApp, token: &str, unit: &str, signed_by: i64, label: &str, confirm: &[&str]) -> Value {
-    let body = json!({"unit_code": unit, "signed_by_staff_id": signed_by, "crates": [{"label": label}],
-        "confirm": confirm});
-    let answer = app.post(token, "/api/v1/courier/hand-overs", &body).expect(200);
-    answer.body["rows"][0].clone()
+    let with = |consent: Option<&Value>| {
+        let body = json!({"unit_code": unit, "signed_by_staff_id": signed_by,
+            "crates": [{"label": label, "consent_token": consent}], "confirm": confirm});
+        let answer = app.post(token, "/api/v1/courier/hand-overs", &body).expect(200);
+        answer.body["rows"][0].clone()
+    };
+    let told = with(None);
+    match told["problem"].get("consent_token") {
+        Some(consent) if !confirm.is_empty() => with(Some(consent)),
+        _ => told,
+    }
 }
 
 fn a_courier_loads_hands_over_and_has_it_signed_for(app: &TestApp) {

@@ -258,7 +258,9 @@ fn a_crate_unpacked_elsewhere_is_redirected_item_by_item(app: &TestApp) {
     let receive = |body: Value| app.post(&desk, &format!("{address}/receive"), &body);
     assert_eq!(refused(receive(json!({"all": true}))), ["crate_for_elsewhere"]);
     assert_eq!(item_status(app, id), "in_transit");
-    let receipt = receive(json!({"all": true, "confirm": ["crate_for_elsewhere"]}))
+    let confirmed = json!({"all": true, "confirm": ["crate_for_elsewhere"]});
+    let receipt = app
+        .post_consenting(&desk, &format!("{address}/receive"), &confirmed)
         .expect(200)
         .body;
     let step = &receipt["items"][0]["check_in"]["next_step"];

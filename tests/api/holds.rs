@@ -215,7 +215,7 @@ fn a_volume_is_held_apart_from_the_other_volumes(app: &TestApp) {
     let out = |volume: &str| {
         let (id, barcode) = app.item(bib, "B1", &json!({"volume": volume}));
         let body = json!({"item_barcode": barcode, "card_number": other, "confirm": ["bib_already_on_loan"]});
-        app.post(&desk(app), "/api/v1/check-outs", &body).expect(201);
+        app.post_consenting(&desk(app), "/api/v1/check-outs", &body).expect(201);
         (id, barcode)
     };
     let ((_, one), (id, two)) = (out("第1卷"), out(" 第2卷  "));

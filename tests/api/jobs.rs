@@ -72,7 +72,7 @@ fn a_loan_is_told_overdue_once_for_each_due_date(app: &TestApp) {
     let body =
         json!({"due_at": due, "overrides": {"codes": ["loan_overdue", "overdue_items"], "reason": "reader is ill"}});
     let desk = app.staff("librarian", "M1");
-    app.post(&desk, &format!("/api/v1/loans/{}/renewals", lent.loan), &body)
+    app.post_consenting(&desk, &format!("/api/v1/loans/{}/renewals", lent.loan), &body)
         .expect(200);
     days_later(app, 1);
     assert_eq!(mark(app, "a"), finished(1, 0), "in time again");

@@ -32,6 +32,7 @@ const GROUPS: &[Group] = &[
     sessions,
     circulation,
     holds,
+    lives,
     looking,
     records,
     copies,
@@ -191,6 +192,19 @@ fn holds(operation: &str, about: &About<'_>) -> Option<Asked> {
         "listPulls" | "listShelfClearings" | "getUnitSending" | "listTransportCosts" => about.id(0),
         "setUnitSending" => about.body(json!({})),
         "setTransportCost" => about.body(json!({"to_unit_code": "C1"})),
+        _ => return None,
+    })
+}
+
+/// Where the thing cannot be in the right state for everybody in turn, its state refuses (409).
+fn lives(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let (things, reason) = (about.things, json!({"reason": "读者告知"}));
+    Some(match operation {
+        "reportMissing" | "reportDamaged" | "startProcessing" | "finishProcessing" | "finishRepair"
+        | "reinstateItem" => about.id(about.new_item()),
+        "recallItem" | "declareLost" => about.with(things.item, reason),
+        "reportClaimedReturned" => about.id(things.loan),
+        "rejectClaim" => about.with(things.loan, reason),
         _ => return None,
     })
 }

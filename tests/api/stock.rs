@@ -309,7 +309,8 @@ fn a_copy_is_in_one_deposit_however_many_ask_at_once(app: &TestApp) {
         for barcode in &barcodes[..5] {
             let (_, card) = app.reader("adult", "M1");
             let body = json!({"item_barcode": barcode, "card_number": card, "confirm": ["item_in_transit"]});
-            app.post(&scene.main, "/api/v1/check-outs", &body).expect(201);
+            app.post_consenting(&scene.main, "/api/v1/check-outs", &body)
+                .expect(201);
         }
         calls.into_iter().map(|call| call.join().expect("no panic")).collect()
     });

@@ -24,7 +24,7 @@ struct Filled {
 fn place(app: &TestApp, desk: &str, card: &str, bib: i64) -> i64 {
     let body = json!({"card_number": card, "bib_id": bib, "pickup_unit_code": "B1",
         "overrides": {"codes": ["bib_already_on_loan"], "reason": "wanted again"}});
-    let placed = app.post(desk, "/api/v1/holds", &body).expect(201).body;
+    let placed = app.post_consenting(desk, "/api/v1/holds", &body).expect(201).body;
     placed["hold"]["id"].as_i64().expect("an id")
 }
 

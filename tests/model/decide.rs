@@ -11,6 +11,7 @@ use tongjie::domain::check_out::Effect;
 use tongjie::domain::example::{BRANCH, BRANCH_2, CENTRAL, LOCKER, MAIN, OTHER_MAIN, ROOT};
 use tongjie::domain::ids::{ItemTypeId, LoanId, RuleId, UnitId};
 use tongjie::domain::item::ItemStatus;
+use tongjie::domain::item_life::{ItemAct, leads_to};
 use tongjie::domain::network::Network;
 use tongjie::domain::policy::{RuleKey, Situation, TermsRow};
 use tongjie::domain::reader::{Channel, CreditBand, LoanOfReader};
@@ -124,6 +125,25 @@ proptest! {
         let mut scene = scene;
         scene.act.channel = channel;
         prop_assert!(scene.check_in().is_ok());
+    }
+
+    #[test]
+    fn every_new_state_of_an_item_stands_in_the_table_of_its_life(scene in scene()) {
+        let from = scene.item.status;
+        for scene in [at_desk(&scene, true), scene] {
+            if let Ok(plan) = scene.check_in() {
+                prop_assert!(leads_to(from, ItemAct::CheckIn).contains(&plan.item_status));
+            }
+            if let Ok(plan) = scene.check_out() && matches!(plan.effect, Effect::Loan { .. }) {
+                prop_assert!(leads_to(from, ItemAct::CheckOut).contains(&ItemStatus::OnLoan));
+            }
+            if let Ok(plan) = scene.cancel_hold() && let Some(moves) = plan.item_moves {
+                prop_assert!(leads_to(from, ItemAct::MoveOn).contains(&moves.item_status));
+            }
+            if let Ok(plan) = scene.void_loan() && matches!(from, ItemStatus::OnLoan | ItemStatus::ClaimedReturned) {
+                prop_assert!(leads_to(from, ItemAct::Void).contains(&plan.item_status));
+            }
+        }
     }
 
     #[test]

@@ -1,19 +1,20 @@
 //! One table per verb: a change to the ordinary scene, and everything the decision says then. Together the tables
 //! reach every code.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, TimeDelta};
 use tongjie::domain::act::{Act, Passed};
 use tongjie::domain::check_out::OwnHold;
+use tongjie::domain::conditions::{PENDING, found_at};
 use tongjie::domain::example::{BRANCH, BRANCH_2, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN};
 use tongjie::domain::hold::{CopyFacts, HoldStatus};
 use tongjie::domain::ids::{CategoryId, CrateId, HoldId, ItemId, ItemTypeId, ReaderId, RuleId, UnitId};
-use tongjie::domain::item::{ItemStatus, ReturnPolicy, TransitReason};
+use tongjie::domain::item::{ItemStatus, Lending, ReturnPolicy, TransitReason};
 use tongjie::domain::limit::{CountIn, LimitKind, LimitRow, LimitWhen};
 use tongjie::domain::membership::{Joined, Membership};
 use tongjie::domain::reader::{CardStatus, Channel, CreditBand, ManualBlock, ReaderStatus};
-use tongjie::domain::refusal::{Code, Code::*, Lang, Refusals};
+use tongjie::domain::refusal::{Code, Code::*, Lang, Refusals, Verb};
 use tongjie::domain::suspend_hold::Sleep;
 use tongjie::domain::transit::TransitStatus;
 
@@ -86,6 +87,78 @@ fn hold_ready(scene: &mut Scene) {
 fn recopy(scene: &mut Scene) {
     scene.copies = vec![CopyFacts::of(&scene.item)];
 }
+
+/// Somebody wants it back before its time.
+fn recall(scene: &mut Scene) {
+    let since = scene.now;
+    scene.loan = scene.loan.take().map(|mut loan| {
+        loan.recalled_at = Some(since);
+        loan
+    });
+}
+
+/// Only this copy will do, and it is in a state.
+fn wish_for(scene: &mut Scene, status: ItemStatus) {
+    scene.item.status = status;
+    scene.hold_item = Some(ItemId::new(1));
+    recopy(scene);
+}
+
+/// What is wrong with a reader or a card is the same for a loan, a renewal and a hold.
+const ACCOUNT: &[Case] = &[
+    (
+        "reader inactive",
+        |s| s.reader.status = ReaderStatus::Inactive,
+        &[ReaderInactive],
+    ),
+    (
+        "reader suspended",
+        |s| s.reader.status = ReaderStatus::Suspended,
+        &[ReaderSuspended],
+    ),
+    ("card lost", |s| s.reader.card.status = CardStatus::Lost, &[CardLost]),
+    (
+        "card replaced",
+        |s| s.reader.card.status = CardStatus::Replaced,
+        &[CardReplaced],
+    ),
+    (
+        "card cancelled",
+        |s| s.reader.card.status = CardStatus::Cancelled,
+        &[CardCancelled],
+    ),
+    (
+        "card expired",
+        |s| s.reader.card.status = CardStatus::Expired,
+        &[CardExpired],
+    ),
+    ("barred", |s| s.reader.barred = true, &[Barred]),
+    (
+        "blocked",
+        |s| {
+            s.reader.block = Some(ManualBlock {
+                reason: "noise".into(),
+                until: None,
+            });
+        },
+        &[ManualBlock],
+    ),
+    ("credit frozen", |s| s.reader.band = CreditBand::Frozen, &[CreditFrozen]),
+    (
+        "category unknown",
+        |s| s.reader.category = CategoryId::new(99),
+        &[CategoryUnknown],
+    ),
+    (
+        "too many overdue",
+        |s| {
+            limit(s, LimitKind::OverdueLoans, CountIn::Network, 1);
+            s.add_loan(other_loan(s, 11, "book", -1));
+            s.add_loan(other_loan(s, 12, "book", -1));
+        },
+        &[TooManyOverdue],
+    ),
+];
 
 const CHECK_OUT: &[Case] = &[
     ("an ordinary loan", |_| {}, &[]),
@@ -498,6 +571,33 @@ const CHECK_OUT: &[Case] = &[
         ],
     ),
     (
+        "recalled, and wanted by this reader",
+        |s| {
+            s.lend_to_other();
+            let since = s.now;
+            s.item.open_loan = s.item.open_loan.take().map(|mut loan| {
+                loan.recalled_at = Some(since);
+                loan
+            });
+        },
+        &[OnLoanToOther, Recalled],
+    ),
+    (
+        "restricted",
+        |s| s.item.lending = Lending::Restricted,
+        &[ItemRestricted],
+    ),
+    (
+        "for the reading room",
+        |s| s.item.lending = Lending::ReadingRoom,
+        &[ReadingRoomOnly],
+    ),
+    (
+        "bound into another",
+        |s| s.item.bound_into = Some(ItemId::new(2)),
+        &[PartOfBoundSet],
+    ),
+    (
         "reading only: no limit, no terms",
         |s| {
             in_category(s, "reading_only");
@@ -533,8 +633,28 @@ const CHECK_IN: &[Case] = &[
         |s| {
             s.lend();
             s.item.status = ItemStatus::ClaimedReturned;
+            s.loan = s.loan.take().map(|mut loan| {
+                loan.claimed_returned_at = Some(loan.loaned_at);
+                loan
+            });
         },
         &[ClaimUnresolved],
+    ),
+    (
+        "recalled",
+        |s| {
+            s.lend();
+            recall(s);
+        },
+        &[RecallMatched],
+    ),
+    (
+        "bound into another",
+        |s| {
+            s.lend();
+            s.item.bound_into = Some(ItemId::new(2));
+        },
+        &[PartOfBoundSet],
     ),
     ("lost, now found", |s| s.item.status = ItemStatus::Lost, &[LostFound]),
     (
@@ -682,6 +802,25 @@ const RENEW: &[Case] = &[
         "another item overdue",
         |s| s.add_loan(other_loan(s, 5, "book", -1)),
         &[OverdueItems],
+    ),
+    ("recalled", recall, &[Recalled]),
+    (
+        "for the reading room",
+        |s| s.item.lending = Lending::ReadingRoom,
+        &[ReadingRoomOnly],
+    ),
+    (
+        "the card ends before the usual date",
+        |s| s.reader.card.expires_on = day("2026-04-06"),
+        &[CardExpiresBeforeDue],
+    ),
+    (
+        "due by hand in the past",
+        |s| {
+            s.act.may_set_due = true;
+            s.act.due_by_hand = Some(s.now - TimeDelta::days(3));
+        },
+        &[DueInPast],
     ),
     ("others wait", |s| s.waiting = 1, &[WantedByOthers]),
     (
@@ -841,6 +980,47 @@ const PLACE_HOLD: &[Case] = &[
             recopy(s);
         },
         &[ItemLost],
+    ),
+    (
+        "the copy wished for is damaged",
+        |s| wish_for(s, ItemStatus::Damaged),
+        &[ItemDamaged],
+    ),
+    (
+        "the copy wished for needs attention",
+        |s| wish_for(s, ItemStatus::NeedsAttention),
+        &[ItemNeedsAttention],
+    ),
+    (
+        "the copy wished for is missing",
+        |s| wish_for(s, ItemStatus::Missing),
+        &[ItemMissing],
+    ),
+    (
+        "the copy wished for is claimed returned",
+        |s| wish_for(s, ItemStatus::ClaimedReturned),
+        &[ItemClaimedReturned],
+    ),
+    (
+        "the copy wished for is withdrawn",
+        |s| wish_for(s, ItemStatus::Withdrawn),
+        &[ItemWithdrawn],
+    ),
+    (
+        "any debt, where the policy says so",
+        |s| {
+            limit(s, LimitKind::DebtFen, CountIn::Network, 0);
+            s.reader.debt_fen = 1;
+        },
+        &[HasDebt],
+    ),
+    (
+        "restricted",
+        |s| {
+            s.item.lending = Lending::Restricted;
+            recopy(s);
+        },
+        &[ItemNotForLoan],
     ),
     (
         "not for loan",
@@ -1071,6 +1251,21 @@ const TABLES: [(&str, Change, Decide, &[Case]); 11] = [
     ("hand-over", |_| {}, Scene::hand_over, HAND_OVER),
 ];
 
+/// The decision each of the tables is of.
+const VERBS: [Verb; 11] = [
+    Verb::CheckOut,
+    Verb::CheckIn,
+    Verb::Renew,
+    Verb::PlaceHold,
+    Verb::CancelHold,
+    Verb::ChangeHold,
+    Verb::ChangeHold,
+    Verb::ChangeHold,
+    Verb::VoidLoan,
+    Verb::PackItem,
+    Verb::HandOver,
+];
+
 fn scene(ordinary: Change, change: Change) -> Scene {
     let mut scene = Scene::new();
     ordinary(&mut scene);
@@ -1102,6 +1297,53 @@ fn every_code_is_reached() {
     }
     let missed: Vec<&Code> = Code::ALL.iter().filter(|code| !reached.contains(code)).collect();
     assert!(missed.is_empty(), "no case reaches {missed:?}");
+}
+
+/// Which codes each decision was seen to find.
+fn found() -> BTreeMap<Verb, BTreeSet<Code>> {
+    let mut found: BTreeMap<Verb, BTreeSet<Code>> = BTreeMap::new();
+    for ((_, ordinary, decide, cases), verb) in TABLES.into_iter().zip(VERBS) {
+        let shared = if matches!(verb, Verb::CheckOut | Verb::Renew | Verb::PlaceHold) {
+            ACCOUNT
+        } else {
+            &[]
+        };
+        for (name, change, codes) in cases.iter().chain(shared) {
+            let said = said(decide(&scene(ordinary, *change)));
+            assert!(
+                codes.iter().all(|code| said.contains(code)),
+                "{verb:?}, {name}: {said:?}"
+            );
+            found.entry(verb).or_default().extend(said);
+        }
+    }
+    found
+}
+
+#[test]
+fn each_code_is_found_where_the_printed_table_says_and_nowhere_else() {
+    let found = found();
+    let mut wrong = Vec::new();
+    for verb in Verb::ALL {
+        for code in Code::ALL {
+            let (declared, seen) = (found_at(*code).contains(&verb), found[&verb].contains(code));
+            if declared != seen {
+                wrong.push(format!("{code} at {}: declared {declared}, found {seen}", verb.code()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_pending_is_no_code_yet_and_speaks_both_languages() {
+    for one in PENDING {
+        assert_eq!(Code::from_code(one.code), None, "{} is not pending any more", one.code);
+        assert!(!one.at.is_empty() && !one.waits_for.is_empty(), "{}", one.code);
+        for text in [one.zh, one.en].concat() {
+            assert!(!text.trim().is_empty(), "{} has an empty text", one.code);
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::consent::{OverridesRequest, consent};
+use super::consent::{ConsentText, OverridesRequest, consent};
 use crate::app::App;
 use crate::domain::barcode::{Barcode, CardNumber};
 use crate::http::answer::{self, Answer};
@@ -37,6 +37,9 @@ pub struct CheckOutRequest {
     overrides: Option<OverridesRequest>,
     /// Codes of refusals with the outcome `confirm`.
     confirm: Option<Vec<String>>,
+    /// `consent_token` of the answer that told the refusals.
+    #[schema(value_type = Option<String>, max_length = 4000)]
+    consent_token: Option<ConsentText>,
     /// Decide only; change nothing.
     #[serde(default)]
     dry_run: bool,
@@ -57,6 +60,7 @@ pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckO
         due_at,
         overrides,
         confirm,
+        consent_token,
         dry_run,
     } = request.body;
     let command = CheckOut {
@@ -64,7 +68,7 @@ pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckO
         owner_unit_code: text(owner_unit_code),
         card_number,
         due_at: due_at.map(|at| at.0),
-        consent: consent(overrides, confirm)?,
+        consent: consent(&app, overrides, confirm, consent_token)?,
         dry_run,
     };
     let outcome = check_out::check_out(&app.store, &who.caller, command, request.key).await?;
@@ -92,6 +96,9 @@ pub struct CheckInRequest {
     overrides: Option<OverridesRequest>,
     /// Codes of refusals with the outcome `confirm`.
     confirm: Option<Vec<String>>,
+    /// `consent_token` of the answer that told the refusals.
+    #[schema(value_type = Option<String>, max_length = 4000)]
+    consent_token: Option<ConsentText>,
 }
 
 /// Takes an item back and says the one thing to do with it.
@@ -105,12 +112,13 @@ pub async fn check_in(app: web::Data<App>, who: TakesBack, request: Changing<Che
         returned_at,
         overrides,
         confirm,
+        consent_token,
     } = request.body;
     let command = CheckIn {
         item_barcode,
         owner_unit_code: text(owner_unit_code),
         returned_at: returned_at.map(|at| at.0),
-        consent: consent(overrides, confirm)?,
+        consent: consent(&app, overrides, confirm, consent_token)?,
     };
     answer::done(&check_in::check_in(&app.store, &who.caller, command, request.key).await?)
 }

@@ -1,16 +1,21 @@
 //! What staff say to refusals they were told of, as requests carry it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::app::App;
 use crate::domain::act::Overrides;
 use crate::domain::refusal::Code;
 use crate::http::input::{Text, text};
 use crate::http::problem::Problem;
 use crate::usecase::UseCaseError;
 use crate::usecase::record::Consent;
+
+/// `consent_token` of a refused answer.
+pub type ConsentText = Text<4000>;
 
 /// Refusals that staff override, with the reason.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -24,11 +29,16 @@ pub struct OverridesRequest {
     reason: Text<500>,
 }
 
-/// The consent of a request: `overrides` and `confirm`.
+/// The consent of a request: `overrides`, `confirm`, and the token of the answer they speak of.
 ///
 /// # Errors
 /// 422 naming the field with an unknown code.
-pub fn consent(overrides: Option<OverridesRequest>, confirm: Option<Vec<String>>) -> Result<Consent, Problem> {
+pub fn consent(
+    app: &App,
+    overrides: Option<OverridesRequest>,
+    confirm: Option<Vec<String>>,
+    token: Option<ConsentText>,
+) -> Result<Consent, Problem> {
     let overrides = match overrides {
         None => Overrides::default(),
         Some(OverridesRequest { codes, reason }) => Overrides {
@@ -37,7 +47,12 @@ pub fn consent(overrides: Option<OverridesRequest>, confirm: Option<Vec<String>>
         },
     };
     let confirmed = known("confirm", &confirm.unwrap_or_default())?;
-    Ok(Consent { overrides, confirmed })
+    Ok(Consent {
+        overrides,
+        confirmed,
+        token: text(token),
+        seal: Some(Arc::clone(&app.consents)),
+    })
 }
 
 /// The same from parameters, where lists are separated by commas.
@@ -45,9 +60,11 @@ pub fn consent(overrides: Option<OverridesRequest>, confirm: Option<Vec<String>>
 /// # Errors
 /// 422 naming the parameter with an unknown code, or the reason that overrides lack.
 pub fn consent_of_parameters(
+    app: &App,
     overrides: Option<Text<500>>,
     reason: Option<Text<500>>,
     confirm: Option<Text<500>>,
+    token: Option<ConsentText>,
 ) -> Result<Consent, Problem> {
     let list = |codes: Option<Text<500>>| -> Vec<String> {
         text(codes)
@@ -65,6 +82,8 @@ pub fn consent_of_parameters(
     Ok(Consent {
         overrides,
         confirmed: known("confirm", &list(confirm))?,
+        token: text(token),
+        seal: Some(Arc::clone(&app.consents)),
     })
 }
 

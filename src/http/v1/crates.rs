@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::consent::consent;
+use super::consent::{ConsentText, consent};
 use crate::app::App;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::CrateId;
@@ -241,6 +241,9 @@ pub struct Unpacking {
     /// `crate_for_elsewhere`, to unpack a crate here that goes elsewhere.
     #[schema(example = json!(["crate_for_elsewhere"]))]
     confirm: Option<Vec<String>>,
+    /// `consent_token` of the answer that told the refusals.
+    #[schema(value_type = Option<String>, max_length = 4000)]
+    consent_token: Option<ConsentText>,
 }
 
 const fn yes() -> bool {
@@ -266,7 +269,7 @@ pub async fn receive_crate(
         all: asked.all,
         item_barcodes: asked.item_barcodes,
         finish: asked.finish,
-        consent: consent(None, asked.confirm)?,
+        consent: consent(&app, None, asked.confirm, asked.consent_token)?,
     };
     answer::done(&receive_crate::receive_crate(&app.store, &who.caller, command, request.key).await?)
 }

@@ -4,7 +4,7 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::consent::{OverridesRequest, consent};
+use super::consent::{ConsentText, OverridesRequest, consent};
 use crate::app::App;
 use crate::domain::ids::{BibId, HoldId};
 use crate::domain::suspend_hold::Sleep;
@@ -115,6 +115,9 @@ pub struct NewPickup {
     overrides: Option<OverridesRequest>,
     /// Codes of refusals with the outcome `confirm`.
     confirm: Option<Vec<String>>,
+    /// `consent_token` of the answer that told the refusals.
+    #[schema(value_type = Option<String>, max_length = 4000)]
+    consent_token: Option<ConsentText>,
 }
 
 /// Changes where a hold is picked up. A copy on the hold shelf or in a crate that was not sent is redirected (`next_step`); one on the
@@ -132,11 +135,12 @@ pub async fn change_hold_pickup(
         pickup_unit_code,
         overrides,
         confirm,
+        consent_token,
     } = request.body;
     let command = ChangePickup {
         hold: HoldId::new(*id),
         pickup_unit_code: pickup_unit_code.into(),
-        consent: consent(overrides, confirm)?,
+        consent: consent(&app, overrides, confirm, consent_token)?,
     };
     answer::done(&change_pickup::change_pickup(&app.store, &who.caller, command, request.key).await?)
 }

@@ -4,7 +4,7 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::consent::{OverridesRequest, consent, consent_of_parameters};
+use super::consent::{ConsentText, OverridesRequest, consent, consent_of_parameters};
 use crate::app::App;
 use crate::domain::barcode::CardNumber;
 use crate::domain::ids::{BibId, HoldId, ItemId};
@@ -46,6 +46,9 @@ pub struct NewHold {
     overrides: Option<OverridesRequest>,
     /// Codes of refusals with the outcome `confirm`.
     confirm: Option<Vec<String>>,
+    /// `consent_token` of the answer that told the refusals.
+    #[schema(value_type = Option<String>, max_length = 4000)]
+    consent_token: Option<ConsentText>,
 }
 
 /// Places a hold.
@@ -62,7 +65,7 @@ pub async fn place_hold(app: web::Data<App>, who: PlacesHolds, request: Changing
         pickup_unit_code: hold.pickup_unit_code.into(),
         not_before: hold.not_before.map(|day| day.0),
         wanted_until: hold.wanted_until.map(|day| day.0),
-        consent: consent(hold.overrides, hold.confirm)?,
+        consent: consent(&app, hold.overrides, hold.confirm, hold.consent_token)?,
     };
     let placed = place_hold::place_hold(&app.store, &who.caller, command, request.key).await?;
     answer::created(&placed, None)
@@ -82,6 +85,9 @@ pub struct CancelConsent {
     /// Codes to confirm, separated by commas.
     #[param(value_type = Option<String>, max_length = 500)]
     confirm: Option<Text<500>>,
+    /// `consent_token` of the answer that told the refusals.
+    #[param(value_type = Option<String>, max_length = 4000)]
+    consent_token: Option<ConsentText>,
 }
 
 /// Cancels a hold. Readers cancel their own. `next_step` says where a copy goes that had been set aside.
@@ -99,8 +105,9 @@ pub async fn cancel_hold(
         overrides,
         override_reason,
         confirm,
+        consent_token,
     } = said.0;
-    let consent = consent_of_parameters(overrides, override_reason, confirm)?;
+    let consent = consent_of_parameters(&app, overrides, override_reason, confirm, consent_token)?;
     let command = CancelHold {
         hold: HoldId::new(*id),
         consent,

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::ItemId;
+use crate::domain::item::Lending;
 use crate::domain::volume::Volume;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesItems};
@@ -67,6 +68,13 @@ pub struct ItemCorrection {
     /// Loose parts to count (discs, maps); 1: the item alone.
     #[schema(minimum = 1, maximum = 65535)]
     parts: Option<u16>,
+    /// `normal`, `reading_room` (used in the unit only) or `restricted` (shown by staff, never handed out).
+    #[schema(value_type = Option<String>, example = "reading_room")]
+    lending: Option<Lending>,
+    /// The item this one is bound into: only that one is lent. Of the same owner.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>)]
+    bound_into_item_id: Option<Option<i64>>,
 }
 
 impl From<ItemCorrection> for ItemPatch {
@@ -84,6 +92,8 @@ impl From<ItemCorrection> for ItemPatch {
             alert_note: item.alert_note.map(text),
             parts: item.parts,
             volume: item.volume,
+            lending: item.lending,
+            bound_into_item: item.bound_into_item_id.map(|id| id.map(ItemId::new)),
         }
     }
 }

@@ -4,7 +4,7 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::consent::{OverridesRequest, consent};
+use super::consent::{ConsentText, OverridesRequest, consent};
 use crate::app::App;
 use crate::domain::ids::LoanId;
 use crate::http::answer::{self, Answer};
@@ -29,6 +29,9 @@ pub struct RenewalRequest {
     overrides: Option<OverridesRequest>,
     /// Codes of refusals with the outcome `confirm`.
     confirm: Option<Vec<String>>,
+    /// `consent_token` of the answer that told the refusals.
+    #[schema(value_type = Option<String>, max_length = 4000)]
+    consent_token: Option<ConsentText>,
 }
 
 /// Gives a loan a later due date. Readers renew their own.
@@ -45,8 +48,9 @@ pub async fn renew_loan(
         due_at,
         overrides,
         confirm,
+        consent_token,
     } = request.body;
-    let consent = consent(overrides, confirm)?;
+    let consent = consent(&app, overrides, confirm, consent_token)?;
     let command = RenewLoan {
         loan: LoanId::new(*id),
         due_at: due_at.map(|at| at.0),
@@ -64,6 +68,9 @@ pub struct VoidRequest {
     overrides: Option<OverridesRequest>,
     /// Codes of refusals with the outcome `confirm`.
     confirm: Option<Vec<String>>,
+    /// `consent_token` of the answer that told the refusals.
+    #[schema(value_type = Option<String>, max_length = 4000)]
+    consent_token: Option<ConsentText>,
 }
 
 /// Undoes a loan that never happened. Not a return: it fills no hold and counts nowhere.
@@ -75,8 +82,9 @@ pub async fn void_loan(app: web::Data<App>, who: Voids, id: web::Path<i64>, requ
         reason,
         overrides,
         confirm,
+        consent_token,
     } = request.body;
-    let consent = consent(overrides, confirm)?;
+    let consent = consent(&app, overrides, confirm, consent_token)?;
     let command = VoidLoan {
         loan: LoanId::new(*id),
         reason: reason.into(),

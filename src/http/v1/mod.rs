@@ -6,6 +6,7 @@ pub mod bib_records;
 pub mod bibs;
 pub mod calendars;
 pub mod circulation;
+pub mod claims;
 pub mod consent;
 pub mod crates;
 pub mod deposits;
@@ -14,6 +15,7 @@ pub mod hold_changes;
 pub mod holds;
 pub mod item_batches;
 pub mod item_changes;
+pub mod item_life;
 pub mod items;
 pub mod jobs;
 pub mod loans;
@@ -49,6 +51,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(hold_routes)
         .configure(stock_routes)
         .configure(catalogue_routes)
+        .configure(life_routes)
         .configure(network_routes)
         .configure(administration_routes)
         .configure(rules_routes);
@@ -147,6 +150,20 @@ fn stock_routes(config: &mut ServiceConfig) {
         .service(resource("/stop-times").route(get().to(stops::next_stops)))
         .service(stops)
         .service(resource("/units/{code}/return-policy").route(put().to(unit_changes::set_return_policy)));
+}
+
+fn life_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/items/{id}/missing").route(post().to(item_life::report_missing)))
+        .service(resource("/items/{id}/damage").route(post().to(item_life::report_damaged)))
+        .service(resource("/items/{id}/repair").route(post().to(item_life::finish_repair)))
+        .service(resource("/items/{id}/processing").route(post().to(item_life::start_processing)))
+        .service(resource("/items/{id}/processing/end").route(post().to(item_life::finish_processing)))
+        .service(resource("/items/{id}/loss").route(post().to(item_life::declare_lost)))
+        .service(resource("/items/{id}/recall").route(post().to(item_life::recall_item)))
+        .service(resource("/items/{id}/reinstatement").route(post().to(item_life::reinstate_item)))
+        .service(resource("/loans/{id}/claims").route(post().to(claims::report_claimed_returned)))
+        .service(resource("/loans/{id}/claims/rejection").route(post().to(claims::reject_claim)));
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -260,9 +277,11 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         bib_merges::Document::openapi(),
         items::Document::openapi(),
         item_changes::Document::openapi(),
+        item_life::Document::openapi(),
         item_batches::Document::openapi(),
         circulation::Document::openapi(),
         loans::Document::openapi(),
+        claims::Document::openapi(),
         holds::Document::openapi(),
         hold_changes::Document::openapi(),
         pulls::Document::openapi(),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::consent::consent;
+use super::consent::{ConsentText, consent};
 use crate::app::App;
 use crate::domain::ids::StaffId;
 use crate::http::answer::{self, Answer};
@@ -121,6 +121,9 @@ pub struct ScannedCrate {
     /// When it was scanned, if the device had no network then; now if absent.
     #[schema(value_type = Option<chrono::DateTime<chrono::Utc>>)]
     scanned_at: Option<Moment>,
+    /// `consent_token` of the answer that told that this crate goes elsewhere; with `confirm`.
+    #[schema(value_type = Option<String>, max_length = 4000)]
+    consent_token: Option<ConsentText>,
 }
 
 /// Crates that go onto the vehicle at a stop.
@@ -210,7 +213,7 @@ pub async fn hand_over_crates(app: web::Data<App>, who: Staff, request: Changing
     let asked = request.body;
     let act = StopAct::HandOver {
         signed_by: StaffId::new(asked.signed_by_staff_id),
-        consent: consent(None, asked.confirm)?,
+        consent: consent(&app, None, asked.confirm, None)?,
     };
     at_stop(&app, &who, (asked.unit_code, asked.crates, act), request.key).await
 }
@@ -240,6 +243,7 @@ fn scanned(one: ScannedCrate) -> Scanned {
     Scanned {
         label: one.label.into(),
         at: one.scanned_at.map(|at| at.0),
+        consent_token: text(one.consent_token),
     }
 }
 

@@ -4,7 +4,7 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::consent::{OverridesRequest, consent};
+use super::consent::{ConsentText, OverridesRequest, consent};
 use crate::app::App;
 use crate::domain::ids::TransitId;
 use crate::http::answer::{self, Answer};
@@ -65,6 +65,9 @@ pub struct ReceiveRequest {
     overrides: Option<OverridesRequest>,
     /// Codes of refusals with the outcome `confirm`.
     confirm: Option<Vec<String>>,
+    /// `consent_token` of the answer that told the refusals.
+    #[schema(value_type = Option<String>, max_length = 4000)]
+    consent_token: Option<ConsentText>,
 }
 
 /// Takes an item out of the crate at the caller's unit and says the one thing to do with it.
@@ -77,10 +80,14 @@ pub async fn receive_transit(
     id: web::Path<i64>,
     request: Changing<ReceiveRequest>,
 ) -> Answer {
-    let ReceiveRequest { overrides, confirm } = request.body;
+    let ReceiveRequest {
+        overrides,
+        confirm,
+        consent_token,
+    } = request.body;
     let command = ReceiveTransit {
         transit: TransitId::new(*id),
-        consent: consent(overrides, confirm)?,
+        consent: consent(&app, overrides, confirm, consent_token)?,
     };
     answer::done(&receive_transit::receive_transit(&app.store, &who.caller, command, request.key).await?)
 }

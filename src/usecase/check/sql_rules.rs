@@ -77,6 +77,22 @@ pub(super) const ITEM_STATES: &[SqlRule] = &[
                  WHERE i.outcome = 'pending' AND o.status IN ('declined', 'withdrawn')",
     },
     SqlRule {
+        fault: "claimed returned without a claim, or the other way round: open loan",
+        breaks: "SELECT l.id FROM loans l JOIN items i ON i.id = l.item_id WHERE l.closed_at IS NULL \
+                 AND i.status IN ('on_loan', 'claimed_returned') \
+                 AND (i.status = 'claimed_returned') <> (l.claimed_returned_at IS NOT NULL)",
+    },
+    SqlRule {
+        fault: "claimed returned or recalled before it was made: loan",
+        breaks: "SELECT id FROM loans WHERE claimed_returned_at < loaned_at OR recalled_at < loaned_at",
+    },
+    SqlRule {
+        fault: "bound into no item, itself, another owner's, or one that is bound in turn: item",
+        breaks: "SELECT i.id FROM items i LEFT JOIN items h ON h.id = i.bound_into_item_id \
+                 WHERE i.bound_into_item_id IS NOT NULL AND (h.id IS NULL OR h.id = i.id \
+                 OR h.owner_unit_id <> i.owner_unit_id OR h.bound_into_item_id IS NOT NULL)",
+    },
+    SqlRule {
         fault: "ends before it begins: loan",
         breaks: "SELECT id FROM loans WHERE closed_at < loaned_at AND closed_how = 'returned'",
     },
