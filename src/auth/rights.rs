@@ -88,7 +88,7 @@ pub struct Grant {
 pub enum Right {
     /// listUnits, getUnit, listCollections, listItemTypes, listReaderCategories
     ReadUnits,
-    /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
+    /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection, setPacking; at the root:
     /// setItemType, setReaderCategory
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
@@ -111,7 +111,7 @@ pub enum Right {
     Renew,
     /// voidLoan
     VoidLoan,
-    /// placeHold
+    /// placeHold, requestDelivery, announceReturn
     PlaceHold,
     /// cancelHold
     CancelHold,
@@ -125,10 +125,12 @@ pub enum Right {
     ExplainRule,
     /// listJobs
     ReadJobs,
+    /// listPackingList, packParcel, dispatchParcel, listParcels, getParcel, receiveParcel
+    HandleParcels,
 }
 
 impl Right {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -148,6 +150,7 @@ impl Right {
         Self::OverrideRefusal,
         Self::ExplainRule,
         Self::ReadJobs,
+        Self::HandleParcels,
     ];
 }
 
@@ -178,6 +181,7 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::OverrideRefusal => [Y, Y, Y, N, N, N, N, N],
         Right::ExplainRule     => [Y, Y, Y, Y, N, Y, Y, Y],
         Right::ReadJobs        => [Y, Y, N, N, N, N, Y, N],
+        Right::HandleParcels   => [Y, Y, Y, N, N, N, N, N],
     };
     row[role as usize]
 }
@@ -204,7 +208,8 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReceiveTransit
         | Right::OverrideRefusal
         | Right::ExplainRule
-        | Right::ReadJobs => false,
+        | Right::ReadJobs
+        | Right::HandleParcels => false,
     }
 }
 
@@ -227,7 +232,8 @@ pub const fn device_may(right: Right) -> bool {
         | Right::ReceiveTransit
         | Right::OverrideRefusal
         | Right::ExplainRule
-        | Right::ReadJobs => false,
+        | Right::ReadJobs
+        | Right::HandleParcels => false,
     }
 }
 
@@ -274,6 +280,7 @@ ReceiveTransit       x            x         x          -       x       -       -
 OverrideRefusal      x            x         x          -       -       -       -         - |      -      -
 ExplainRule          x            x         x          x       -       x       x         x |      -      -
 ReadJobs             x            x         -          -       -       -       x         - |      -      -
+HandleParcels        x            x         x          -       -       -       -         - |      -      -
 ";
 
     #[test]

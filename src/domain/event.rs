@@ -50,6 +50,15 @@ coded! {
     HoldFilled = "hold_filled",
     HoldCancelled = "hold_cancelled",
     HoldExpired = "hold_expired",
+    DeliveryRequested = "delivery_requested",
+    ParcelPacked = "parcel_packed",
+    ParcelDispatched = "parcel_dispatched",
+    /// What the carrier reported.
+    ParcelReported = "parcel_reported",
+    /// A reader sends items back by parcel.
+    ReturnAnnounced = "return_announced",
+    /// A parcel came to a unit and everything in it was checked in.
+    ParcelReceived = "parcel_received",
     TransitOpened = "transit_opened",
     TransitReceived = "transit_received",
     /// Turned up where it was not expected, or is no longer needed.

@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod cancel_hold;
 pub mod check_in;
 pub mod check_out;
+pub mod delivery;
 pub mod event;
 #[doc(hidden)]
 pub mod example;
@@ -26,6 +27,7 @@ pub mod membership;
 pub mod merge_bibs;
 pub mod money;
 pub mod network;
+pub mod parcel;
 pub mod place_hold;
 pub mod policy;
 pub mod reader;

@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::act::{Act, Findings, Passed};
+use super::delivery::{Delivery, Online};
 use super::hold::{CopyFacts, Target, Unfit, Wish, may_fill, pickup_channel, wish_situation};
 use super::ids::{BibId, HoldId, ItemId, ItemTypeId, RuleId, UnitId};
 use super::item::ItemStatus;
@@ -35,6 +36,8 @@ pub struct Facts<'a> {
     pub not_before: Option<NaiveDate>,
     /// The last local day the reader still wants it.
     pub wanted_until: Option<NaiveDate>,
+    /// Asked for online, to be delivered; `None` for a hold of its own.
+    pub online: Option<Online>,
 }
 
 /// Open holds of the same reader.
@@ -80,7 +83,7 @@ pub struct Plan {
 /// let facts = Facts {
 ///     act: &act, network: &world.network, reader: &reader, bib: copies[0].bib, item: None, copies: &copies,
 ///     pickup: act.unit, existing: Existing::default(), holds_today: 0, queue_length: 4,
-///     not_before: None, wanted_until: None,
+///     not_before: None, wanted_until: None, online: None,
 /// };
 /// // The third hold is an adult's last.
 /// assert_eq!(decide(&facts, world.now)?.position, 5);
@@ -100,6 +103,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     judge_existing(&mut found, facts);
     let best = judge_copies(&mut found, facts, now);
     let situation = situation(facts, best);
+    judge_delivery(&mut found, facts, &situation);
     let usage = Usage {
         loans: &reader.loans,
         except_loan: None,
@@ -172,13 +176,30 @@ fn judge_pickup(found: &mut Findings, facts: &Facts<'_>) {
             if !unit.active {
                 found.add(Code::UnitInactive).with("unit", unit.name.as_str());
             }
-            if !unit.pickup_point {
+            if !unit.pickup_point && facts.online.is_none_or(|online| online.delivery != Delivery::Parcel) {
                 found.add(Code::NotAPickupPoint).with("unit", unit.name.as_str());
             }
             if facts.reader.child && unit.adult_only {
                 found.add(Code::AdultOnlyUnit).with("unit", unit.name.as_str());
             }
         }
+    }
+}
+
+/// An online request is delivered as the terms allow; a parcel is packed by a unit that does that.
+fn judge_delivery(found: &mut Findings, facts: &Facts<'_>, situation: &Situation) {
+    let Some(online) = facts.online else { return };
+    if online.delivery == Delivery::Parcel && !online.packs {
+        found
+            .add(Code::NotAPackingUnit)
+            .with("unit", unit_name(facts.network, facts.pickup));
+    }
+    let row = facts.network.winner(situation);
+    if !row.terms.delivery.allow(online.delivery) {
+        found
+            .add(Code::DeliveryNotAllowed)
+            .with("delivery", online.delivery.code())
+            .by(row.id);
     }
 }
 
@@ -221,7 +242,7 @@ fn judge_copies<'a>(found: &mut Findings, facts: &Facts<'a>, now: DateTime<Utc>)
     }
     // A hold placed online may take a copy from the shelf; a walk-in reader can.
     let here = |copy: &&CopyFacts| copy.is_on_shelf() && copy.current == facts.act.unit;
-    if facts.act.channel != Channel::Portal && fit().any(|copy| here(&copy)) {
+    if facts.act.channel != Channel::Portal && facts.online.is_none() && fit().any(|copy| here(&copy)) {
         found
             .add(Code::CopyOnShelfHere)
             .with("unit", unit_name(network, facts.act.unit));

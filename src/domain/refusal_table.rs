@@ -373,6 +373,12 @@ codes! {
     HoldOfAnother = "hold_of_another": B,
         "这不是您的预约", "请核对",
         "This is somebody else's hold", "Check the hold";
+    NotAPackingUnit = "not_a_packing_unit": B,
+        "{unit}不办理图书寄送", "请选择办理寄送的馆点,或改为到馆取书",
+        "{unit} does not pack parcels", "Choose a unit that packs, or pick up at a desk";
+    DeliveryNotAllowed = "delivery_not_allowed": B,
+        "按规则此文献不能以{delivery}方式送取", "请改选其他取书方式",
+        "By rule this cannot be delivered by {delivery}", "Choose another way of delivery";
 
     // Void
     VoidTooLate = "void_too_late": O,

@@ -202,6 +202,7 @@ impl Faults<'_> {
                 u16::from(terms.high_demand_holds > 0),
                 MAX_LOAN_DAYS,
             ),
+            ("delivery.parcel_days", terms.delivery.parcel_days, 0, MAX_SHELF_DAYS),
         ];
         for (field, value, min, max) in fields {
             self.range(rule, field, i64::from(value), i64::from(min), i64::from(max));

@@ -48,25 +48,39 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: I
     let hold = find(tx, caller, command.hold)?;
     let unit = caller.unit.unwrap_or(hold.facts.pickup);
     caller.require(Right::CancelHold, unit, &network)?;
-    let item = set_aside(tx, &hold, unit, &network)?;
+    let plan = end(tx, caller, &network, unit, &hold, &command.consent, &mut ids)?;
+    outcome(tx, &plan, &hold, &network)
+}
+
+/// Ends a hold that was found under the lock of its bib, and moves the copy on that was set aside for it.
+pub(super) fn end(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    network: &Network,
+    unit: UnitId,
+    hold: &LoadedHold,
+    consent: &Consent,
+    ids: &mut IdRun,
+) -> Result<Plan> {
+    let item = set_aside(tx, hold, unit, network)?;
     let reader = tx
-        .lock_reader(hold.facts.reader, &network)?
+        .lock_reader(hold.facts.reader, network)?
         .ok_or(UseCaseError::NotFound("reader"))?;
     let now = item
         .as_ref()
         .map_or_else(|| tx.now(), |item| record::now_for(tx, &item.facts));
     let next_hold = match &item {
-        Some(item) => record::next_hold(tx, &network, item, now)?,
+        Some(item) => record::next_hold(tx, network, item, now)?,
         None => None,
     };
     let next_shelf_number = match &item {
         Some(item) => record::shelf_number(tx, item, next_hold.as_ref(), item.facts.current)?,
         None => 1,
     };
-    let act = record::act_of(caller, unit, &network, &command.consent, None);
+    let act = record::act_of(caller, unit, network, consent, None);
     let facts = Facts {
         act: &act,
-        network: &network,
+        network,
         hold: Some(&hold.facts),
         by_reader: caller.reader(),
         item: item.as_ref().map(|item| &item.facts),
@@ -76,7 +90,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: I
     let plan = cancel_hold::decide(&facts, now)?;
     tx.close_hold(hold.facts.id, hold.bib, hold.facts.reader, HoldEnd::Cancelled, now)?;
     let mut event = Event::new(EventKind::HoldCancelled, now, unit, act.channel.code())
-        .of_reader(reader.id, reader.category, record::age_band(&reader, &network, now))
+        .of_reader(reader.id, reader.category, record::age_band(&reader, network, now))
         .by(caller.staff(), caller.device())
         .detail(json!({"hold_id": hold.facts.id, "consent": record::consent_detail(&plan.passed)}));
     event.bib = Some(hold.bib);
@@ -88,11 +102,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CancelHold, mut ids: I
             act: &act,
             item: &item.facts,
             now,
-            ids: &mut ids,
+            ids,
         };
         move_on(&mut ledger, moves)?;
     }
-    outcome(tx, &plan, &hold, &network)
+    Ok(plan)
 }
 
 /// Locks the bib and reads the hold. Another reader's hold is not there for a reader.

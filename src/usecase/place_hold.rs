@@ -72,7 +72,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
             "the bib has no such item in circulation",
         ));
     }
-    let reader = lock_reader(tx, caller, command, &network)?;
+    let reader = record::lock_whose(tx, caller, command.card_number.as_ref(), &network)?;
     let act = record::act_of(caller, unit, &network, &command.consent, None);
     let plan = decide(tx, command, &network, &act, &reader, &copies, pickup)?;
     let id = HoldId::new(ids.next());
@@ -84,23 +84,6 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
         overridden: record::overridden_codes(&plan.passed),
         next_step: None,
     })
-}
-
-fn lock_reader(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, network: &Network) -> Result<ReaderFacts> {
-    if let Some(own) = caller.reader() {
-        if command.card_number.is_some() {
-            return Err(UseCaseError::field(
-                "card_number",
-                "a reader places holds for itself only",
-            ));
-        }
-        return tx.lock_reader(own, network)?.ok_or(UseCaseError::NotFound("reader"));
-    }
-    let Some(card) = &command.card_number else {
-        return Err(UseCaseError::field("card_number", "must say whose hold it is"));
-    };
-    let found = tx.lock_reader_of_card(card.as_str(), network)?;
-    found.ok_or_else(|| UseCaseError::field("card_number", "no reader holds this card"))
 }
 
 fn decide(
@@ -136,6 +119,7 @@ fn decide(
         queue_length: tx.queue_length(command.bib)?,
         not_before: command.not_before,
         wanted_until: command.wanted_until,
+        online: None,
     };
     Ok(place_hold::decide(&facts, now)?)
 }

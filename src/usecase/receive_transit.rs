@@ -60,6 +60,7 @@ pub async fn receive_transit(
                 act: &act,
                 network: &network,
                 returned_at: None,
+                parcel: None,
             };
             take_back(tx, &arrival, candidate, ids.clone())
         })

@@ -39,6 +39,7 @@ pub struct Scene {
     pub copies: Vec<CopyFacts>,
     pub pickup: UnitId,
     pub existing: place_hold::Existing,
+    pub online: Option<tongjie::domain::delivery::Online>,
     pub holds_today: u32,
     pub not_before: Option<NaiveDate>,
     pub wanted_until: Option<NaiveDate>,
@@ -66,6 +67,7 @@ impl Scene {
             copies: Vec::new(),
             pickup: BRANCH,
             existing: place_hold::Existing::default(),
+            online: None,
             holds_today: 0,
             not_before: None,
             wanted_until: None,
@@ -241,6 +243,7 @@ impl Scene {
             queue_length: self.waiting,
             not_before: self.not_before,
             wanted_until: self.wanted_until,
+            online: self.online,
         };
         place_hold::decide(&facts, self.now)
     }
