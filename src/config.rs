@@ -15,12 +15,14 @@ use chrono_tz::Tz;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
+mod delivery;
 mod layers;
 pub(crate) mod limits;
 mod protection;
 mod telemetry;
 mod transport;
 
+pub use delivery::DeliveryConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
 pub use protection::RatesConfig;
@@ -116,6 +118,7 @@ pub struct Config {
     pub network: NetworkConfig,
     pub jobs: JobsConfig,
     pub rates: RatesConfig,
+    pub delivery: DeliveryConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -307,6 +310,7 @@ impl Config {
             network: _,
             jobs,
             rates,
+            delivery,
         } = self;
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
@@ -348,6 +352,7 @@ impl Config {
         within("jobs.idempotency_days", jobs.idempotency_days, 1..=90)?;
         check_origins(&http.cors_origins)?;
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
+        delivery.check()?;
         rates.check()
     }
 }

@@ -114,7 +114,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Changing<T> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = if bytes.is_empty() { b"{}" } else { bytes };
     // serde would read an array as an object without names.
     if text.trim_ascii_start().first() == Some(&b'[') {
@@ -149,7 +149,7 @@ fn body_limit(request: &HttpRequest) -> usize {
     }
 }
 
-async fn collect(request: &HttpRequest, payload: Payload) -> Result<web::Bytes, Problem> {
+pub(super) async fn collect(request: &HttpRequest, payload: Payload) -> Result<web::Bytes, Problem> {
     let headers = request.headers();
     let limit = body_limit(request);
     let too_large =

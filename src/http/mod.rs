@@ -28,6 +28,7 @@ pub mod rate_limit;
 pub mod reference;
 pub mod request_id;
 pub mod security_headers;
+pub mod signed;
 pub mod tls;
 pub mod v1;
 pub mod whole_numbers;

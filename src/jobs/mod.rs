@@ -11,8 +11,12 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::auth::KeyRingError;
-use crate::domain::schedule::{Job, OVERDUE_MARKING};
+use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
+use crate::domain::schedule::{ADDRESS_ERASURE, CARRIER_OUTBOX, Job, OVERDUE_MARKING};
 use crate::usecase::UseCaseError;
+use crate::usecase::book_carrier::BookCarrier;
+use crate::usecase::deliver_outbox::DeliverOutbox;
+use crate::usecase::erase_addresses::EraseAddresses;
 use crate::usecase::expire_keys::expire_keys;
 use crate::usecase::mark_overdue::MarkOverdue;
 use crate::usecase::run_job::{Pass, Ran, run_job};
@@ -79,7 +83,16 @@ impl Jobs {
 /// The jobs of the list: of several nodes, one runs each.
 fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let node: Arc<str> = node_name().into();
-    vec![pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped)]
+    let mut tasks = vec![
+        pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped),
+        pass(app, &node, ADDRESS_ERASURE, EraseAddresses, stopped),
+    ];
+    // Without a carrier nothing is written for one.
+    if let Some(carrier) = HttpCarrier::of(&app.config.delivery) {
+        let told = DeliverOutbox(BookCarrier(SharedCarrier(carrier)));
+        tasks.push(pass(app, &node, CARRIER_OUTBOX, told, stopped));
+    }
+    tasks
 }
 
 fn pass<P: Pass + 'static>(
@@ -94,7 +107,9 @@ fn pass<P: Pass + 'static>(
         let (app, node, pass, stop) = (Arc::clone(&app), Arc::clone(&node), Arc::clone(&pass), stop.clone());
         async move {
             let ran = run_job(&app.store, &node, job, &pass, || *stop.borrow()).await?;
-            if let Ran::Finished { looked_at, changed } = ran {
+            if let Ran::Finished { looked_at, changed } = ran
+                && looked_at > 0
+            {
                 tracing::info!(job = job.name, looked_at, changed, "a job has run");
             }
             Ok(())

@@ -7,6 +7,7 @@ pub mod bibs;
 pub mod calendars;
 pub mod circulation;
 pub mod consent;
+pub mod deliveries;
 pub mod holds;
 pub mod item_batches;
 pub mod item_changes;
@@ -14,6 +15,7 @@ pub mod items;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
+pub mod parcels;
 pub mod readers;
 pub mod rules;
 pub mod sessions;
@@ -32,6 +34,7 @@ use super::{extract, openapi};
 pub fn routes(config: &mut ServiceConfig) {
     config
         .configure(circulation_routes)
+        .configure(delivery_routes)
         .configure(catalogue_routes)
         .configure(network_routes)
         .configure(administration_routes);
@@ -49,6 +52,20 @@ fn circulation_routes(config: &mut ServiceConfig) {
         .service(resource("/transits").route(get().to(transits::list_transits)))
         .service(resource("/transits/{id}/receive").route(post().to(transits::receive_transit)))
         .service(resource("/rules/explain").route(get().to(rules::explain_rule)));
+}
+
+fn delivery_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/delivery-requests").route(post().to(deliveries::request_delivery)))
+        .service(resource("/delivery-requests/{id}/parcels").route(post().to(parcels::pack_parcel)))
+        .service(resource("/return-parcels").route(post().to(deliveries::announce_return)))
+        .service(resource("/units/{code}/packing").route(put().to(deliveries::set_packing)))
+        .service(resource("/packing-list").route(get().to(parcels::list_packing_list)))
+        .service(resource("/parcels").route(get().to(parcels::list_parcels)))
+        .service(resource("/parcels/{id}").route(get().to(parcels::get_parcel)))
+        .service(resource("/parcels/{id}/dispatch").route(post().to(parcels::dispatch_parcel)))
+        .service(resource("/parcels/{id}/receipts").route(post().to(parcels::receive_parcel)))
+        .service(resource("/parcel-reports").route(post().to(parcels::report_parcel)));
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -142,6 +159,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         loans::Document::openapi(),
         holds::Document::openapi(),
         transits::Document::openapi(),
+        deliveries::Document::openapi(),
+        parcels::Document::openapi(),
         rules::Document::openapi(),
         unit_changes::Document::openapi(),
         calendars::Document::openapi(),
