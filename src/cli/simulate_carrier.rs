@@ -34,7 +34,8 @@ pub(super) fn run(config: &Config, args: SimulateCarrierArgs) -> Result<(), CliE
         source,
     };
     let secret = config.delivery.report_secret.as_ref();
-    let secret = secret.ok_or_else(|| CliError::Usage("delivery.report_secret is needed to sign reports".to_owned()))?;
+    let secret =
+        secret.ok_or_else(|| CliError::Usage("delivery.report_secret is needed to sign reports".to_owned()))?;
     let behaviour = Behaviour {
         report_to: Some(args.report_to.trim_end_matches('/').to_owned()),
         secret: secret.expose_secret().to_owned(),

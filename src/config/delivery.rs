@@ -28,7 +28,10 @@ impl DeliveryConfig {
             rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()))
         };
         if !self.carrier_url.as_ref().is_none_or(is_url) {
-            return bad("delivery.carrier_url", "expected http://HOST:PORT or https://HOST, or with a path");
+            return bad(
+                "delivery.carrier_url",
+                "expected http://HOST:PORT or https://HOST, or with a path",
+            );
         }
         let long = |secret: &SecretString| secret.expose_secret().len() >= SECRET_BYTES;
         if !self.report_secret.as_ref().is_none_or(long) {

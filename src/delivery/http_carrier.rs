@@ -97,7 +97,9 @@ impl Carrier for SharedCarrier {
         let (carrier, key) = (Arc::clone(&self.0), key.to_owned());
         let sent = tokio::task::spawn_blocking(move || carrier.post(&key, &booking)).await;
         let booked = sent.unwrap_or_else(|_| Err(Fault::Later("the attempt ended by a panic".to_owned())));
-        self.0.breaker.note(!matches!(booked, Err(Fault::Later(_))), Instant::now());
+        self.0
+            .breaker
+            .note(!matches!(booked, Err(Fault::Later(_))), Instant::now());
         booked
     }
 

@@ -51,16 +51,23 @@ pub fn serve(listener: TcpListener, behaviour: Behaviour) -> std::io::Result<(Se
         behaviour,
         taken: Mutex::default(),
     });
-    let server = HttpServer::new(move || App::new().app_data(books.clone()).route("/bookings", web::post().to(book)))
-        .workers(1)
-        .listen(listener)?
-        .run();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(books.clone())
+            .route("/bookings", web::post().to(book))
+    })
+    .workers(1)
+    .listen(listener)?
+    .run();
     Ok((server, address))
 }
 
 /// Books a parcel; a key that is known gets the same number again.
 async fn book(books: web::Data<Books>, request: HttpRequest, booking: web::Json<Taken>) -> HttpResponse {
-    let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok());
+    let key = request
+        .headers()
+        .get("idempotency-key")
+        .and_then(|key| key.to_str().ok());
     let Some(key) = key else {
         return HttpResponse::BadRequest().json(json!({"error": "an Idempotency-Key is needed"}));
     };
@@ -80,16 +87,24 @@ async fn book(books: web::Data<Books>, request: HttpRequest, booking: web::Json<
         true => &["picked_up", "in_transit", "refused", "returned"],
         false => &["picked_up", "in_transit", "delivered"],
     };
-    actix_web::rt::spawn(report(Arc::new(books.behaviour.clone()), booking.parcel_id, number.clone(), way));
+    actix_web::rt::spawn(report(
+        Arc::new(books.behaviour.clone()),
+        booking.parcel_id,
+        number.clone(),
+        way,
+    ));
     HttpResponse::Created().json(json!({"tracking_number": number}))
 }
 
 async fn report(behaviour: Arc<Behaviour>, parcel: i64, number: String, way: &'static [&'static str]) {
-    let Some(node) = behaviour.report_to.clone() else { return };
+    let Some(node) = behaviour.report_to.clone() else {
+        return;
+    };
     for (at, step) in way.iter().enumerate() {
         tokio::time::sleep(behaviour.pace).await;
         let now = Clock::System.now();
-        let body = json!({"report_id": format!("{number}-{at}"), "parcel_id": parcel, "step": step, "occurred_at": now});
+        let body =
+            json!({"report_id": format!("{number}-{at}"), "parcel_id": parcel, "step": step, "occurred_at": now});
         let (url, secret) = (format!("{node}/api/v1/parcel-reports"), behaviour.secret.clone());
         let sent = tokio::task::spawn_blocking(move || {
             let bytes = body.to_string().into_bytes();

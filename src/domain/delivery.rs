@@ -143,7 +143,8 @@ impl Phone {
             _ => national,
         };
         let joined = national.replace('-', "");
-        let mobile = joined.len() == 11 && joined.starts_with('1') && matches!(joined.as_bytes().get(1), Some(b'3'..=b'9'));
+        let mobile =
+            joined.len() == 11 && joined.starts_with('1') && matches!(joined.as_bytes().get(1), Some(b'3'..=b'9'));
         if mobile && digits(&joined) {
             return Ok(Self(format!("+86{joined}")));
         }
@@ -158,7 +159,11 @@ impl Phone {
         let extended = extension.is_none_or(|more| digits(more) && more.len() <= 6);
         match number {
             Some(number)
-                if fits(number) && digits(&area) && area.starts_with('0') && matches!(area.len(), 3 | 4) && extended =>
+                if fits(number)
+                    && digits(&area)
+                    && area.starts_with('0')
+                    && matches!(area.len(), 3 | 4)
+                    && extended =>
             {
                 let tail = extension.map(|more| format!("-{more}")).unwrap_or_default();
                 Ok(Self(format!("+86{}{number}{tail}", &area[1..])))
@@ -223,8 +228,22 @@ mod tests {
     #[test]
     fn what_is_no_number_is_refused() {
         for text in [
-            "", "110", "12800138000", "1380013800", "138001380001", "８６13800138000", "1380013800a", "+0123456789", "+12345",
-            "+1234567890123456", "87654321", "027-876543", "027-87654321-1234567", "+", "--", "027--87654321",
+            "",
+            "110",
+            "12800138000",
+            "1380013800",
+            "138001380001",
+            "８６13800138000",
+            "1380013800a",
+            "+0123456789",
+            "+12345",
+            "+1234567890123456",
+            "87654321",
+            "027-876543",
+            "027-87654321-1234567",
+            "+",
+            "--",
+            "027--87654321",
         ] {
             assert!(Phone::parse(text).is_err(), "{text}");
         }
@@ -233,8 +252,16 @@ mod tests {
     #[test]
     fn nothing_personal_is_printed_by_accident() {
         let phone = Phone::parse("13800138000").expect("a number");
-        let address = Address { name: "李读者".into(), phone, region: "江城".into(), street: "江汉路 1 号".into() };
+        let address = Address {
+            name: "李读者".into(),
+            phone,
+            region: "江城".into(),
+            street: "江汉路 1 号".into(),
+        };
         let shown = format!("{address:?} {:?}", address.phone);
-        assert!(!shown.contains("138") && !shown.contains('李') && !shown.contains("江"), "{shown}");
+        assert!(
+            !shown.contains("138") && !shown.contains('李') && !shown.contains("江"),
+            "{shown}"
+        );
     }
 }

@@ -127,7 +127,9 @@ pub const fn next(direction: Direction, state: ParcelState, step: Step) -> Optio
         (Direction::Out, P::Packed, Step::Dispatch) => Some(P::Dispatched),
         (Direction::Out, P::Packed, Step::Cancel) | (Direction::Back, P::Announced, Step::Cancel) => Some(P::Cancelled),
         (Direction::Out, P::Dispatched | P::InTransit | P::Lost, Step::PickedUp | Step::OnTheWay)
-        | (Direction::Back, P::Announced | P::InTransit | P::Lost, Step::PickedUp | Step::OnTheWay) => Some(P::InTransit),
+        | (Direction::Back, P::Announced | P::InTransit | P::Lost, Step::PickedUp | Step::OnTheWay) => {
+            Some(P::InTransit)
+        }
         (Direction::Out, P::Dispatched | P::InTransit | P::Lost | P::Refused, Step::Deliver)
         | (Direction::Back, P::Announced | P::InTransit | P::Lost, Step::Deliver) => Some(P::Delivered),
         (Direction::Out, P::Dispatched | P::InTransit | P::Lost, Step::Refuse) => Some(P::Refused),
@@ -151,9 +153,11 @@ pub fn table(direction: Direction) -> String {
     text.push('\n');
     for state in ParcelState::ALL {
         let row: Vec<_> = Step::ALL.iter().map(|step| next(direction, *state, *step)).collect();
-        let reached = ParcelState::ALL
-            .iter()
-            .any(|from| Step::ALL.iter().any(|step| next(direction, *from, *step) == Some(*state)));
+        let reached = ParcelState::ALL.iter().any(|from| {
+            Step::ALL
+                .iter()
+                .any(|step| next(direction, *from, *step) == Some(*state))
+        });
         if !reached && row.iter().all(Option::is_none) {
             continue;
         }
@@ -193,9 +197,15 @@ mod tests {
     #[test]
     fn a_report_said_twice_changes_nothing_the_second_time() {
         for direction in [Direction::Out, Direction::Back] {
-            for (state, step) in ParcelState::ALL.iter().flat_map(|s| Step::ALL.iter().map(move |t| (s, t))) {
+            for (state, step) in ParcelState::ALL
+                .iter()
+                .flat_map(|s| Step::ALL.iter().map(move |t| (s, t)))
+            {
                 if let Some(after) = next(direction, *state, *step) {
-                    assert!([None, Some(after)].contains(&next(direction, after, *step)), "{state:?} {step:?}");
+                    assert!(
+                        [None, Some(after)].contains(&next(direction, after, *step)),
+                        "{state:?} {step:?}"
+                    );
                 }
             }
         }

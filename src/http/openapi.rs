@@ -54,7 +54,8 @@ impl Modify for Bearer {
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-        let description = "`sha256=` and the HMAC-SHA256 of `Tongjie-Timestamp`, a full stop and the body, in hexadecimal digits";
+        let description =
+            "`sha256=` and the HMAC-SHA256 of `Tongjie-Timestamp`, a full stop and the body, in hexadecimal digits";
         let signature = ApiKeyValue::with_description("Tongjie-Signature", description);
         components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Header(signature)));
     }

@@ -75,13 +75,18 @@ fn mac(secret: &[u8], timestamp: &str, body: &[u8]) -> Option<Hmac<Sha256>> {
 /// The header's value for a body that is signed at a moment (seconds since 1970).
 pub fn signature(secret: &[u8], timestamp: i64, body: &[u8]) -> String {
     let signed = mac(secret, &timestamp.to_string(), body);
-    let bytes = signed.map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
+    let bytes = signed
+        .map(|mac| mac.finalize().into_bytes().to_vec())
+        .unwrap_or_default();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256={hex}")
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect();
     let digits = digits.filter(|digits| digits.len() == 64)?;
     Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

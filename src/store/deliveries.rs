@@ -52,7 +52,10 @@ impl RequestLine {
 
     /// The copy that lies at the unit, ready to be packed.
     pub fn ready(&self) -> Option<(ItemId, &str)> {
-        let barcode = self.barcode.as_deref().filter(|_| self.is_open() && self.shelf_number.is_some())?;
+        let barcode = self
+            .barcode
+            .as_deref()
+            .filter(|_| self.is_open() && self.shelf_number.is_some())?;
         self.captured_item_id.map(|item| (ItemId::new(item), barcode))
     }
 }
@@ -103,7 +106,11 @@ impl ReadTx<'_> {
             .filter(diesel::dsl::not(diesel::dsl::exists(packed)));
         Ok(delivery_requests::table
             .filter(delivery_requests::unit_id.eq(unit.get()))
-            .filter(delivery_requests::delivery.eq("parcel").and(delivery_requests::id.gt(after)))
+            .filter(
+                delivery_requests::delivery
+                    .eq("parcel")
+                    .and(delivery_requests::id.gt(after)),
+            )
             .filter(diesel::dsl::exists(ready))
             .order(delivery_requests::id)
             .limit(limit)
@@ -123,8 +130,9 @@ impl ReadTx<'_> {
             .first(self.conn)
             .optional()?;
         row.map(|(name, phone, region, street)| {
-            let phone = Phone::stored(phone)
-                .ok_or_else(|| StoreError::Corrupt(format!("the address of request {request} has no telephone number")))?;
+            let phone = Phone::stored(phone).ok_or_else(|| {
+                StoreError::Corrupt(format!("the address of request {request} has no telephone number"))
+            })?;
             Ok(Address {
                 name,
                 phone,
@@ -157,7 +165,11 @@ impl ReadTx<'_> {
             .filter(holds::delivery_request_id.eq(delivery_requests::id.nullable()))
             .filter(holds::closed_at.is_null().or(holds::closed_at.gt(before)));
         let ended = delivery_requests::table
-            .filter(delivery_requests::id.eq_any(&some).and(delivery_requests::asked_at.le(before)))
+            .filter(
+                delivery_requests::id
+                    .eq_any(&some)
+                    .and(delivery_requests::asked_at.le(before)),
+            )
             .filter(diesel::dsl::not(diesel::dsl::exists(young)))
             .filter(diesel::dsl::not(diesel::dsl::exists(open)))
             .order(delivery_requests::id)
@@ -210,13 +222,18 @@ impl WriteTx<'_> {
 
     /// Erases addresses; answers how many there were.
     pub fn erase_addresses(&mut self, requests: &[i64]) -> Result<usize, StoreError> {
-        Ok(diesel::delete(delivery_addresses::table.filter(delivery_addresses::request_id.eq_any(requests)))
-            .execute(self.conn)?)
+        Ok(
+            diesel::delete(delivery_addresses::table.filter(delivery_addresses::request_id.eq_any(requests)))
+                .execute(self.conn)?,
+        )
     }
 
     /// The reader of a request, as an id.
     pub fn reader_of_request(&mut self, request: i64) -> Result<Option<ReaderId>, StoreError> {
-        Ok(self.delivery_request(request)?.and_then(|row| row.reader_id).map(ReaderId::new))
+        Ok(self
+            .delivery_request(request)?
+            .and_then(|row| row.reader_id)
+            .map(ReaderId::new))
     }
 
     /// Until when a captured copy waits on the hold shelf, set anew.

@@ -46,7 +46,11 @@ impl ReadTx<'_> {
     ) -> Result<Vec<OutboxRow>, StoreError> {
         Ok(outbox::table
             .filter(outbox::consumer.eq(consumer).and(outbox::id.gt(after)))
-            .filter(outbox::next_at.is_not_null().and(outbox::next_at.le(now.timestamp_millis())))
+            .filter(
+                outbox::next_at
+                    .is_not_null()
+                    .and(outbox::next_at.le(now.timestamp_millis())),
+            )
             .order(outbox::id)
             .limit(limit)
             .load(self.conn)?)

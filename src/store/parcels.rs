@@ -128,8 +128,13 @@ type ParcelRow = (
 );
 
 fn parcel(row: ParcelRow) -> Result<Parcel, StoreError> {
-    let (id, request, reader, unit, direction, state, opened_at, dispatch_by, posted_at, ended_at, closed_at, tracking) = row;
-    let broken = || StoreError::Corrupt(format!("parcel {id} has the unknown direction or state {direction} {state}"));
+    let (id, request, reader, unit, direction, state, opened_at, dispatch_by, posted_at, ended_at, closed_at, tracking) =
+        row;
+    let broken = || {
+        StoreError::Corrupt(format!(
+            "parcel {id} has the unknown direction or state {direction} {state}"
+        ))
+    };
     Ok(Parcel {
         id,
         request,
@@ -222,7 +227,11 @@ impl ReadTx<'_> {
         }
         if let Some(since) = which.silent_since.map(|at| at.timestamp_millis()) {
             let posted_long_ago = parcels::posted_at.lt(since).assume_not_null();
-            query = query.filter(parcels::opened_at.lt(since).and(parcels::posted_at.is_null().or(posted_long_ago)));
+            query = query.filter(
+                parcels::opened_at
+                    .lt(since)
+                    .and(parcels::posted_at.is_null().or(posted_long_ago)),
+            );
         }
         let rows: Vec<ParcelRow> = query.load(self.conn)?;
         rows.into_iter().map(parcel).collect()
@@ -240,7 +249,11 @@ impl ReadTx<'_> {
     /// The open parcel in which a loan's copy lies.
     pub fn parcel_with(&mut self, item: ItemId, loan: LoanId) -> Result<Option<i64>, StoreError> {
         Ok(parcel_lines::table
-            .filter(parcel_lines::item_id.eq(item.get()).and(parcel_lines::closed_at.is_null()))
+            .filter(
+                parcel_lines::item_id
+                    .eq(item.get())
+                    .and(parcel_lines::closed_at.is_null()),
+            )
             .filter(parcel_lines::loan_id.eq(loan.get()))
             .select(parcel_lines::parcel_id)
             .first(self.conn)
@@ -300,9 +313,15 @@ impl WriteTx<'_> {
         loan: Option<LoanId>,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        diesel::update(parcel_lines::table.filter(parcel_lines::item_id.eq(item.get()).and(parcel_lines::closed_at.is_null())))
-            .set(parcel_lines::closed_at.eq(at.timestamp_millis()))
-            .execute(self.conn)?;
+        diesel::update(
+            parcel_lines::table.filter(
+                parcel_lines::item_id
+                    .eq(item.get())
+                    .and(parcel_lines::closed_at.is_null()),
+            ),
+        )
+        .set(parcel_lines::closed_at.eq(at.timestamp_millis()))
+        .execute(self.conn)?;
         diesel::insert_into(parcel_lines::table)
             .values((
                 parcel_lines::id.eq(id),
@@ -327,7 +346,12 @@ impl WriteTx<'_> {
     }
 
     /// The copy is in the parcel no more; `set_aside` says why it never went with it.
-    pub fn close_parcel_line(&mut self, line: i64, set_aside: Option<&str>, at: DateTime<Utc>) -> Result<(), StoreError> {
+    pub fn close_parcel_line(
+        &mut self,
+        line: i64,
+        set_aside: Option<&str>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         diesel::update(parcel_lines::table.find(line))
             .set((
                 parcel_lines::set_aside.eq(set_aside),

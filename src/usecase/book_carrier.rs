@@ -4,10 +4,10 @@ use std::future::Future;
 
 use serde::Serialize;
 
-use super::delivery_view::AddressView;
-use super::deliver_outbox::{Consumer, Fault};
-use super::view::unit_code;
 use super::Result;
+use super::deliver_outbox::{Consumer, Fault};
+use super::delivery_view::AddressView;
+use super::view::unit_code;
 use crate::domain::ids::UnitId;
 use crate::domain::parcel::{Direction, ParcelState};
 use crate::store::outbox::OutboxRow;

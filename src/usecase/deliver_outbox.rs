@@ -143,7 +143,13 @@ impl<C: Consumer> DeliverOutbox<C> {
 }
 
 async fn fail(store: &Arc<Store>, row: &OutboxRow, error: &str, for_good: bool) -> Result<bool> {
-    tracing::warn!(consumer = row.consumer, row = row.id, error, for_good, "could not be told");
+    tracing::warn!(
+        consumer = row.consumer,
+        row = row.id,
+        error,
+        for_good,
+        "could not be told"
+    );
     let (row, error) = (row.clone(), error.to_owned());
     store
         .write(move |tx| {

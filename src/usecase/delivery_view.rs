@@ -243,7 +243,11 @@ fn line_view(line: ParcelLine, parcel: ParcelState) -> ParcelLineView {
         hold_id: line.hold_id,
         loan_id: line.loan_id,
         state: state.to_owned(),
-        set_aside: set_aside.split(',').filter(|code| !code.is_empty()).map(str::to_owned).collect(),
+        set_aside: set_aside
+            .split(',')
+            .filter(|code| !code.is_empty())
+            .map(str::to_owned)
+            .collect(),
         item_barcode: line.barcode,
         title: line.title,
     }
@@ -256,7 +260,10 @@ pub(super) fn slip(parcel: &ParcelView, network: &Network) -> Vec<String> {
         format!("包裹 / Parcel: {}", parcel.id),
         format!("发件馆 / From: {}", unit.map_or("", |unit| unit.name.as_str())),
     ];
-    let inside = parcel.lines.iter().filter(|line| matches!(line.state.as_str(), "packed" | "lent"));
+    let inside = parcel
+        .lines
+        .iter()
+        .filter(|line| matches!(line.state.as_str(), "packed" | "lent"));
     lines.extend(inside.map(|line| format!("{}  {}", line.item_barcode, line.title)));
     lines
 }

@@ -17,8 +17,8 @@ use crate::auth::Right;
 use crate::domain::delivery::LoanClock;
 use crate::domain::event::EventKind;
 use crate::domain::ids::ReaderId;
-use crate::domain::parcel::{ParcelState, Step, next};
 use crate::domain::network::Network;
+use crate::domain::parcel::{ParcelState, Step, next};
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
 use crate::store::item_lock::Candidate;
@@ -103,7 +103,10 @@ fn lend(
     ids: &mut IdRun,
 ) -> Result<Vec<RefusedCopy>> {
     let now = tx.now();
-    let reader = parcel.reader.map(ReaderId::new).ok_or(UseCaseError::NotFound("reader"))?;
+    let reader = parcel
+        .reader
+        .map(ReaderId::new)
+        .ok_or(UseCaseError::NotFound("reader"))?;
     let desk = Desk {
         caller,
         unit: parcel.unit,
@@ -119,7 +122,9 @@ fn lend(
         }
         let item = tx.lock_item(Candidate::known(line.item(), line.bib()), parcel.unit, network)?;
         let item = item.ok_or(UseCaseError::NotFound("item"))?;
-        let facts = tx.lock_reader(reader, network)?.ok_or(UseCaseError::NotFound("reader"))?;
+        let facts = tx
+            .lock_reader(reader, network)?
+            .ok_or(UseCaseError::NotFound("reader"))?;
         let clock = delivery_terms(network, parcel.unit, &facts, &item.facts).clock;
         match hand_over(tx, &desk, &item, &facts, ids) {
             Ok(lent) => match lent.loan {

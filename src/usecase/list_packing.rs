@@ -81,7 +81,10 @@ pub async fn list_packing(
                     asked_at: from_millis(row.asked_at),
                     rest: row.rest,
                     ready,
-                    waiting: lines.iter().filter(|line| line.is_open() && line.ready().is_none()).count(),
+                    waiting: lines
+                        .iter()
+                        .filter(|line| line.is_open() && line.ready().is_none())
+                        .count(),
                 });
             }
             Ok(Page { items, next: rows.next })

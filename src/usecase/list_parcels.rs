@@ -42,8 +42,18 @@ pub async fn list_parcels(store: &Arc<Store>, caller: &Caller, query: ListParcel
             let days = query.older_than_days.map(|days| TimeDelta::days(i64::from(days)));
             let filter = ParcelFilter {
                 unit,
-                direction: read(query.direction.as_deref(), Direction::from_code, "direction", "must be out or back")?,
-                state: read(query.state.as_deref(), ParcelState::from_code, "state", "is no state of a parcel")?,
+                direction: read(
+                    query.direction.as_deref(),
+                    Direction::from_code,
+                    "direction",
+                    "must be out or back",
+                )?,
+                state: read(
+                    query.state.as_deref(),
+                    ParcelState::from_code,
+                    "state",
+                    "is no state of a parcel",
+                )?,
                 silent_since: days.map(|days| tx.now() - days),
             };
             let page = query.page;

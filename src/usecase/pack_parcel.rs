@@ -91,8 +91,10 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PackParcel, mut ids: I
     };
     let event = Event::new(EventKind::ParcelPacked, tx.now(), unit, caller.channel().code())
         .by(caller.staff(), caller.device())
-        .detail(json!({"parcel_id": parcel, "request_id": request.id, "items": chosen.len(),
-            "cancelled": cancelled.len()}));
+        .detail(
+            json!({"parcel_id": parcel, "request_id": request.id, "items": chosen.len(),
+            "cancelled": cancelled.len()}),
+        );
     tx.append_event(ids.next(), &event)?;
     let row = tx.parcel(parcel)?.ok_or(UseCaseError::NotFound("parcel"))?;
     let view = parcel_view(tx, row, &network)?;
@@ -130,7 +132,9 @@ fn choose(tx: &mut WriteTx<'_>, lines: &[RequestLine], scanned: &[Barcode]) -> R
         .collect();
     let (mut chosen, mut faults, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (at, barcode) in scanned.iter().enumerate() {
-        let found = open.iter().find(|(line, _)| line.ready().is_some_and(|(_, known)| known == barcode.as_str()));
+        let found = open
+            .iter()
+            .find(|(line, _)| line.ready().is_some_and(|(_, known)| known == barcode.as_str()));
         let wrong = match found {
             _ if !seen.insert(barcode.as_str()) => "was scanned twice".to_owned(),
             Some((line, None)) => {
@@ -139,11 +143,18 @@ fn choose(tx: &mut WriteTx<'_>, lines: &[RequestLine], scanned: &[Barcode]) -> R
             }
             Some((_, Some(parcel))) => format!("lies in parcel {parcel} already"),
             None if right.is_empty() => "is not of this request; nothing of it lies ready here".to_owned(),
-            None => format!("is not of this request, or not here yet; ready to be packed: {}", right.join(", ")),
+            None => format!(
+                "is not of this request, or not here yet; ready to be packed: {}",
+                right.join(", ")
+            ),
         };
         faults.push(FieldError::new(format!("item_barcodes[{at}]"), wrong));
     }
-    if faults.is_empty() { Ok(chosen) } else { Err(UseCaseError::Invalid(faults)) }
+    if faults.is_empty() {
+        Ok(chosen)
+    } else {
+        Err(UseCaseError::Invalid(faults))
+    }
 }
 
 /// Who packs what for whom.
@@ -167,8 +178,10 @@ impl Packing<'_> {
     ) -> Result<Vec<RefusedCopy>> {
         let mut reader = self.lock_reader(tx)?;
         let now = tx.now();
-        let terms: Vec<DeliveryTerms> =
-            items.iter().map(|item| delivery_terms(self.network, self.unit, &reader, &item.facts)).collect();
+        let terms: Vec<DeliveryTerms> = items
+            .iter()
+            .map(|item| delivery_terms(self.network, self.unit, &reader, &item.facts))
+            .collect();
         let days = terms.iter().map(|terms| terms.parcel_days).min().unwrap_or_default();
         let calendar = self.network.calendar(self.unit);
         let dispatch_by = calendar.nth_open_day_after(self.network.local_day(now), days);
@@ -229,7 +242,8 @@ impl Packing<'_> {
     }
 
     fn lock_reader(&self, tx: &mut WriteTx<'_>) -> Result<ReaderFacts> {
-        tx.lock_reader(self.reader, self.network)?.ok_or(UseCaseError::NotFound("reader"))
+        tx.lock_reader(self.reader, self.network)?
+            .ok_or(UseCaseError::NotFound("reader"))
     }
 
     fn desk(&self) -> Desk<'_> {
@@ -255,4 +269,3 @@ pub(super) fn delivery_terms(network: &Network, unit: UnitId, reader: &ReaderFac
     };
     network.winner(&situation).terms.delivery
 }
-

@@ -111,7 +111,9 @@ fn returned_at(tx: &mut WriteTx<'_>, parcel: &Parcel, line: &ParcelLine) -> Resu
         Direction::Back => parcel.posted_at,
     };
     let loan = line.loan_id.filter(|_| line.is_lent());
-    let (Some(at), Some(loan)) = (at, loan) else { return Ok(None) };
+    let (Some(at), Some(loan)) = (at, loan) else {
+        return Ok(None);
+    };
     let loan = tx.loan_view(LoanId::new(loan))?.ok_or(UseCaseError::NotFound("loan"))?;
     Ok(Some(from_millis(at.max(loan.loaned_at))))
 }

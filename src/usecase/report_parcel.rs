@@ -59,15 +59,11 @@ pub struct ReportOutcome {
 /// for another report; a failure of the store.
 pub async fn report_parcel(store: &Arc<Store>, report: ReportParcel) -> Result<ReportOutcome> {
     let ids = store.take_ids::<UseCaseError>(1).await?;
-    store
-        .write(move |tx| apply(tx, &report, ids.clone().next()))
-        .await
+    store.write(move |tx| apply(tx, &report, ids.clone().next())).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, report: &ReportParcel, event_id: i64) -> Result<ReportOutcome> {
-    let (parcel, lines) = tx
-        .lock_parcel(report.parcel)?
-        .ok_or(UseCaseError::NotFound("parcel"))?;
+    let (parcel, lines) = tx.lock_parcel(report.parcel)?.ok_or(UseCaseError::NotFound("parcel"))?;
     if let Some(known) = tx.parcel_report(&report.report_id)? {
         let same = known.parcel_id == parcel.id
             && known.step == report.step.code()
@@ -75,7 +71,9 @@ fn apply(tx: &mut WriteTx<'_>, report: &ReportParcel, event_id: i64) -> Result<R
         return if same {
             Ok(outcome(&parcel, parcel.state, known.applied, true))
         } else {
-            Err(UseCaseError::State("the report's id was used for another report".into()))
+            Err(UseCaseError::State(
+                "the report's id was used for another report".into(),
+            ))
         };
     }
     let now = tx.now();
@@ -99,7 +97,8 @@ fn apply(tx: &mut WriteTx<'_>, report: &ReportParcel, event_id: i64) -> Result<R
         let network = tx.network()?;
         hand_to_reader(tx, &network, &parcel, &lines, at)?;
     }
-    let event = Event::new(EventKind::ParcelReported, now, parcel.unit, "portal").detail(json!({"parcel_id": parcel.id,
+    let event = Event::new(EventKind::ParcelReported, now, parcel.unit, "portal")
+        .detail(json!({"parcel_id": parcel.id,
         "step": report.step.code(), "state": to.code(), "occurred_at": at.timestamp_millis()}));
     tx.append_event(event_id, &event)?;
     Ok(outcome(&parcel, to, true, false))
@@ -158,7 +157,14 @@ fn hand_to_reader(
         let days = (network.local_day(due_at) - network.local_day(loaned_at)).num_days();
         let card_end = card_end.and_then(|day| day.parse().ok());
         let calendar = network.calendar(parcel.unit);
-        let later = due(&calendar, network.zone(), at, u16::try_from(days).unwrap_or(0), card_end, at);
+        let later = due(
+            &calendar,
+            network.zone(),
+            at,
+            u16::try_from(days).unwrap_or(0),
+            card_end,
+            at,
+        );
         if later.at > due_at {
             tx.postpone_due(LoanId::new(loan), later.at)?;
         }

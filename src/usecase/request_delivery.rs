@@ -103,7 +103,14 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RequestDelivery, mut i
         match ask(tx, &asking, *line, &reader) {
             Ok(plan) => {
                 let hold = HoldId::new(ids.next());
-                place(tx, caller, &asking, (*line, &plan), (&request, &reader), (hold, ids.next()))?;
+                place(
+                    tx,
+                    caller,
+                    &asking,
+                    (*line, &plan),
+                    (&request, &reader),
+                    (hold, ids.next()),
+                )?;
                 reader.open_holds += 1;
                 answers.push(accepted(tx, *line, hold, &plan, &network)?);
             }
@@ -125,8 +132,10 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RequestDelivery, mut i
     let event = Event::new(EventKind::DeliveryRequested, now, unit, asking.act.channel.code())
         .of_reader(reader.id, reader.category, record::age_band(&reader, &network, now))
         .by(caller.staff(), caller.device())
-        .detail(json!({"request_id": request.id, "delivery": command.delivery, "unit_id": pickup,
-            "lines": answers.len(), "accepted": accepted}));
+        .detail(
+            json!({"request_id": request.id, "delivery": command.delivery, "unit_id": pickup,
+            "lines": answers.len(), "accepted": accepted}),
+        );
     tx.append_event(ids.next(), &event)?;
     Ok(DeliveryOutcome {
         id: request.id,
@@ -153,7 +162,11 @@ fn check_request(command: &RequestDelivery) -> Result<()> {
             faults.push(FieldError::new(format!("lines[{at}]"), "is asked for twice"));
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(UseCaseError::Invalid(faults)) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(UseCaseError::Invalid(faults))
+    }
 }
 
 /// Locks all bibs at once, ascending; each must be there and stand for itself.
@@ -169,7 +182,11 @@ fn lock_bibs(tx: &mut WriteTx<'_>, lines: &[Line]) -> Result<()> {
     let faults: Vec<FieldError> = missing
         .map(|(at, _)| FieldError::new(format!("lines[{at}].bib_id"), "there is no such bib"))
         .collect();
-    if faults.is_empty() { Ok(()) } else { Err(UseCaseError::Invalid(faults)) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(UseCaseError::Invalid(faults))
+    }
 }
 
 /// What all lines of a request share.
@@ -233,7 +250,11 @@ fn place(
     })?;
     tx.join_request(hold, request.id)?;
     let mut event = Event::new(EventKind::HoldPlaced, now, asking.act.unit, asking.act.channel.code())
-        .of_reader(reader.id, reader.category, record::age_band(reader, asking.network, now))
+        .of_reader(
+            reader.id,
+            reader.category,
+            record::age_band(reader, asking.network, now),
+        )
         .by(caller.staff(), caller.device())
         .detail(
             json!({"hold_id": hold, "pickup_unit_id": asking.pickup, "rule_id": plan.rule, "request_id": request.id,

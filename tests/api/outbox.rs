@@ -45,7 +45,11 @@ with_carrier!(
 const OK: &str = r#"{"tracking_number": "SF42"}"#;
 
 fn with_carrier(engine: Engine, scenario: fn(&TestApp)) {
-    run_with(engine, |config| config.delivery.carrier_url = Some("http://127.0.0.1:9".into()), scenario);
+    run_with(
+        engine,
+        |config| config.delivery.carrier_url = Some("http://127.0.0.1:9".into()),
+        scenario,
+    );
 }
 
 /// A carrier that answers each booking with the next of these: status and body. Status 0: it says nothing at all.
@@ -68,7 +72,10 @@ fn scripted(answers: Vec<(u16, &'static str)>) -> (String, Receiver<String>) {
                 silent.push(stream);
                 continue;
             }
-            let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
             stream.write_all((head + body).as_bytes()).expect("answered");
         }
     });
@@ -95,7 +102,9 @@ fn later(app: &TestApp, seconds: i64) {
 fn dispatched(app: &TestApp) -> (Shop, i64) {
     let shop = Shop::open(app);
     let (request, barcodes) = shop.asked(app, 1, "follow");
-    let parcel = shop.packed(app, request, &barcodes).body["parcel"]["id"].as_i64().expect("an id");
+    let parcel = shop.packed(app, request, &barcodes).body["parcel"]["id"]
+        .as_i64()
+        .expect("an id");
     let sent = shop.dispatch(app, parcel, json!({})).expect(200);
     assert_eq!(sent.body["parcel"]["booking"], "waiting");
     (shop, parcel)
@@ -111,7 +120,13 @@ fn a_carrier_that_is_down_or_talks_nonsense_is_asked_again_under_the_same_key(ap
     let down = carrier(app, "http://127.0.0.1:1");
     tell(app, &down);
     assert_eq!(shown(app, id)["booking"], "retrying");
-    let answers = vec![(503, "busy"), (0, ""), (200, "<html>"), (200, r#"{"tracking_number": "a b"}"#), (201, OK)];
+    let answers = vec![
+        (503, "busy"),
+        (0, ""),
+        (200, "<html>"),
+        (200, r#"{"tracking_number": "a b"}"#),
+        (201, OK),
+    ];
     let (url, requests) = scripted(answers);
     let pass = carrier(app, &url);
     let mut keys = Vec::new();
@@ -119,22 +134,41 @@ fn a_carrier_that_is_down_or_talks_nonsense_is_asked_again_under_the_same_key(ap
         later(app, 4_000);
         tell(app, &pass);
         let request = requests.recv_timeout(Duration::from_secs(20)).expect("asked");
-        let key = request.lines().find(|line| line.to_ascii_lowercase().starts_with("idempotency-key"));
+        let key = request
+            .lines()
+            .find(|line| line.to_ascii_lowercase().starts_with("idempotency-key"));
         keys.push(key.expect("a key").to_ascii_lowercase());
         if turn < 4 {
             let parcel = shown(app, id);
-            assert_eq!((&parcel["booking"], &parcel["tracking_number"]), (&json!("retrying"), &Value::Null), "{turn}");
+            assert_eq!(
+                (&parcel["booking"], &parcel["tracking_number"]),
+                (&json!("retrying"), &Value::Null),
+                "{turn}"
+            );
             assert!(!parcel["booking_error"].to_string().contains("江汉路"));
         } else {
-            assert!(request.contains("江汉路 1 号") && request.contains("+8613800138000"), "{request}");
+            assert!(
+                request.contains("江汉路 1 号") && request.contains("+8613800138000"),
+                "{request}"
+            );
         }
     }
     keys.dedup();
     assert_eq!(keys, [format!("idempotency-key: parcel-{id}")]);
     let parcel = shown(app, id);
-    assert_eq!((&parcel["booking"], &parcel["tracking_number"]), (&json!("done"), &json!("SF42")));
+    assert_eq!(
+        (&parcel["booking"], &parcel["tracking_number"]),
+        (&json!("done"), &json!("SF42"))
+    );
     later(app, 4_000);
-    assert_eq!(tell(app, &pass), Ran::Finished { looked_at: 0, changed: 0 }, "told once");
+    assert_eq!(
+        tell(app, &pass),
+        Ran::Finished {
+            looked_at: 0,
+            changed: 0
+        },
+        "told once"
+    );
     app.assert_sound();
 }
 
@@ -145,11 +179,22 @@ fn a_carrier_that_says_no_is_not_asked_again_until_staff_say_so(app: &TestApp) {
     tell(app, &pass);
     requests.recv_timeout(Duration::from_secs(20)).expect("asked");
     let parcel = shown(app, id);
-    assert_eq!((&parcel["booking"], &parcel["booking_error"]), (&json!("failed"), &json!("the carrier answered 422")));
+    assert_eq!(
+        (&parcel["booking"], &parcel["booking_error"]),
+        (&json!("failed"), &json!("the carrier answered 422"))
+    );
     later(app, 100_000);
-    assert_eq!(tell(app, &pass), Ran::Finished { looked_at: 0, changed: 0 });
+    assert_eq!(
+        tell(app, &pass),
+        Ran::Finished {
+            looked_at: 0,
+            changed: 0
+        }
+    );
     let desk = app.staff("librarian", "M1");
-    let again = app.post(&desk, &format!("/api/v1/parcels/{id}/dispatch"), &json!({})).expect(200);
+    let again = app
+        .post(&desk, &format!("/api/v1/parcels/{id}/dispatch"), &json!({}))
+        .expect(200);
     assert_eq!(again.body["parcel"]["booking"], "waiting");
     later(app, 10);
     tell(app, &pass);
@@ -168,9 +213,22 @@ fn a_node_that_died_while_it_sent_leaves_a_row_that_is_tried_again(app: &TestApp
     assert!(claimed.expect("written"));
     let (url, requests) = scripted(vec![(200, OK)]);
     let pass = carrier(app, &url);
-    assert_eq!(tell(app, &pass), Ran::Finished { looked_at: 0, changed: 0 }, "it might still be sending");
+    assert_eq!(
+        tell(app, &pass),
+        Ran::Finished {
+            looked_at: 0,
+            changed: 0
+        },
+        "it might still be sending"
+    );
     later(app, 31);
-    assert_eq!(tell(app, &pass), Ran::Finished { looked_at: 1, changed: 1 });
+    assert_eq!(
+        tell(app, &pass),
+        Ran::Finished {
+            looked_at: 1,
+            changed: 1
+        }
+    );
     let request = requests.recv_timeout(Duration::from_secs(20)).expect("asked");
     assert!(request.contains(&format!("parcel-{id}")));
     assert_eq!(shown(app, id)["booking"], "done");
@@ -182,7 +240,11 @@ fn two_nodes_tell_a_row_once(app: &TestApp) {
         app.app.store.write(move |tx| {
             // Both have seen the row as it was.
             let row = tx.outbox_of(CARRIER, id)?.expect("a row");
-            let seen = tongjie::store::outbox::OutboxRow { attempts: 0, next_at: Some(row.created_at), ..row };
+            let seen = tongjie::store::outbox::OutboxRow {
+                attempts: 0,
+                next_at: Some(row.created_at),
+                ..row
+            };
             let again_at = tx.now() + TimeDelta::seconds(30);
             tx.claim_outbox(&seen, again_at).map_err(UseCaseError::from)
         })
@@ -224,16 +286,34 @@ fn addresses_go_thirty_days_after_the_end(app: &TestApp) {
     let (shop, id) = dispatched(app);
     let (waiting, _) = shop.asked(app, 1, "follow");
     let erase = || {
-        let run = run_job(&app.app.store, "a", ADDRESS_ERASURE, &Arc::new(EraseAddresses), || false);
+        let run = run_job(&app.app.store, "a", ADDRESS_ERASURE, &Arc::new(EraseAddresses), || {
+            false
+        });
         app.block_on(run).expect("runs")
     };
     app.tick();
     reported(app, "d", id, "delivered").expect(200);
     later(app, 29 * 86_400);
-    assert_eq!(erase(), Ran::Finished { looked_at: 2, changed: 0 });
+    assert_eq!(
+        erase(),
+        Ran::Finished {
+            looked_at: 2,
+            changed: 0
+        }
+    );
     later(app, 2 * 86_400);
-    assert_eq!(erase(), Ran::Finished { looked_at: 2, changed: 1 });
-    let left = app.block_on(app.app.store.read(move |tx| tx.delivery_address(waiting).map_err(UseCaseError::from)));
+    assert_eq!(
+        erase(),
+        Ran::Finished {
+            looked_at: 2,
+            changed: 1
+        }
+    );
+    let left = app.block_on(
+        app.app
+            .store
+            .read(move |tx| tx.delivery_address(waiting).map_err(UseCaseError::from)),
+    );
     assert!(left.expect("read").is_some(), "its copies still wait to be packed");
     app.assert_sound();
 }

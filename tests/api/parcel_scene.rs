@@ -58,7 +58,9 @@ impl Shop {
         let asked = app.post(&self.desk, "/api/v1/delivery-requests", &body).expect(201);
         let barcodes: Vec<String> = books.into_iter().map(|(_, _, barcode)| barcode).collect();
         for barcode in &barcodes {
-            let step = app.post(&self.desk, "/api/v1/check-ins", &json!({"item_barcode": barcode})).expect(200);
+            let step = app
+                .post(&self.desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
+                .expect(200);
             assert_eq!(step.body["next_step"]["kind"], "hold_shelf");
         }
         (asked.id(), barcodes)
@@ -66,7 +68,8 @@ impl Shop {
 
     pub fn packed(&self, app: &TestApp, request: i64, barcodes: &[String]) -> Answer {
         let path = format!("/api/v1/delivery-requests/{request}/parcels");
-        app.post(&self.desk, &path, &json!({"item_barcodes": barcodes})).expect(201)
+        app.post(&self.desk, &path, &json!({"item_barcodes": barcodes}))
+            .expect(201)
     }
 
     pub fn dispatch(&self, app: &TestApp, parcel: i64, body: Value) -> Answer {
@@ -76,8 +79,11 @@ impl Shop {
     /// A parcel on its way, and what is in it.
     pub fn sent(&self, app: &TestApp, books: usize) -> (i64, Vec<String>) {
         let (request, barcodes) = self.asked(app, books, "follow");
-        let parcel = self.packed(app, request, &barcodes).body["parcel"]["id"].as_i64().expect("an id");
-        self.dispatch(app, parcel, json!({"tracking_number": "SF1234567890"})).expect(200);
+        let parcel = self.packed(app, request, &barcodes).body["parcel"]["id"]
+            .as_i64()
+            .expect("an id");
+        self.dispatch(app, parcel, json!({"tracking_number": "SF1234567890"}))
+            .expect(200);
         (parcel, barcodes)
     }
 

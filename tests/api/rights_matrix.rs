@@ -131,7 +131,7 @@ fn cells<'s>(scene: &'s Scene, row: &Row<'_>) -> Vec<Cell<'s>> {
     let mut all = staff_cells(scene, row);
     all.extend(other_cells(scene, row));
     // What nobody of the table may do, somebody may.
-    if row.cells.iter().all(|marks| !marks.contains('y')) {
+    if row.cells.iter().all(|marks| !marks.contains('y')) && row.cells.iter().any(|marks| marks.contains('n')) {
         let things = scene.at(Place::Own);
         all.push(cell(
             "system at the root".to_owned(),

@@ -24,9 +24,10 @@ pub struct Asked {
 
 type Group = fn(&str, &About<'_>) -> Option<Asked>;
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     sessions,
     circulation,
+    deliveries,
     looking,
     records,
     copies,
@@ -118,6 +119,72 @@ fn circulation(operation: &str, about: &About<'_>) -> Option<Asked> {
         "receiveTransit" => about.id(things.transit),
         _ => return None,
     })
+}
+
+/// Parcels of their own each time: a reader sends a book back.
+fn deliveries(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let (app, unit, root) = (about.app, about.unit(), &about.scene.root_token);
+    let online = |card: &str| {
+        let bib = app.bib("聊斋志异", None);
+        app.item(bib, unit, &json!({}));
+        json!({"card_number": card, "delivery": "desk", "unit_code": unit, "lines": [{"bib_id": bib}]})
+    };
+    let without_card = |mut body: Value| {
+        if about.itself {
+            body.as_object_mut().expect("an object").remove("card_number");
+        }
+        body
+    };
+    Some(match operation {
+        "requestDelivery" if about.itself => about.body(without_card(online("itself"))),
+        "requestDelivery" => about.body(online(&app.reader("adult", unit).1)),
+        "announceReturn" => about.body(without_card(lent(about).0)),
+        "setPacking" => about.body(json!({"packs": true})),
+        "listPackingList" | "listParcels" => about.query(format!("?unit_code={unit}")),
+        // A request for a desk: whoever may pack is told that.
+        "packParcel" => {
+            let request = online(&app.reader("adult", unit).1);
+            let made = app.post(root, "/api/v1/delivery-requests", &request).expect(201);
+            about.with(made.id(), json!({"item_barcodes": ["x"]}))
+        }
+        "dispatchParcel" | "getParcel" | "receiveParcel" => {
+            let (body, barcode) = lent(about);
+            let parcel = app.post(root, "/api/v1/return-parcels", &body).expect(201).id();
+            match operation {
+                "receiveParcel" => about.with(parcel, json!({"item_barcode": barcode})),
+                "dispatchParcel" => about.with(parcel, json!({"tracking_number": "SF1"})),
+                _ => about.id(parcel),
+            }
+        }
+        "reportParcel" => about.body(json!({})),
+        _ => return None,
+    })
+}
+
+/// A reader of the unit has a book: what announces its return, and the book's barcode.
+fn lent(about: &About<'_>) -> (Value, String) {
+    let (app, unit) = (about.app, about.unit());
+    let packing = app.request("PUT", &format!("/api/v1/units/{unit}/packing"));
+    packing
+        .bearer(&about.scene.root_token)
+        .json(&json!({"packs": true}))
+        .send()
+        .expect(200);
+    let card = if about.itself {
+        about.things.card.clone()
+    } else {
+        app.reader("adult", unit).1
+    };
+    let (_, barcode) = app.item(app.bib("聊斋志异", None), unit, &json!({}));
+    let out = json!({"item_barcode": barcode, "card_number": card});
+    let lent = app
+        .post(&app.staff("librarian", unit), "/api/v1/check-outs", &out)
+        .expect(201);
+    let loan = &lent.body["loan"]["id"];
+    (
+        json!({"card_number": card, "loan_ids": [loan], "unit_code": unit}),
+        barcode,
+    )
 }
 
 fn looking(operation: &str, about: &About<'_>) -> Option<Asked> {
