@@ -39,6 +39,7 @@ pub mod network;
 pub mod options;
 pub mod outbox;
 pub mod overdue;
+pub mod parcel_reports;
 pub mod parcels;
 mod pools;
 mod postgres;

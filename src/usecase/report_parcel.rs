@@ -17,7 +17,8 @@ use crate::domain::parcel::{Direction, ParcelState, Step, next};
 use crate::store::Store;
 use crate::store::events::Event;
 use crate::store::item_lock::Candidate;
-use crate::store::parcels::{Parcel, ParcelLine, ReportRow};
+use crate::store::parcel_reports::ReportRow;
+use crate::store::parcels::{Parcel, ParcelLine};
 use crate::store::tx::WriteTx;
 
 /// How far a carrier's clock may be ahead.

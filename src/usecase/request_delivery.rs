@@ -127,16 +127,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RequestDelivery, mut i
     if !refused.is_empty() && (command.all_or_nothing || answers.iter().all(|line| line.hold.is_none())) {
         return Err(UseCaseError::Refused(Refusals(refused)));
     }
-    let accepted = answers.iter().filter(|line| line.hold.is_some()).count();
-    let now = tx.now();
-    let event = Event::new(EventKind::DeliveryRequested, now, unit, asking.act.channel.code())
-        .of_reader(reader.id, reader.category, record::age_band(&reader, &network, now))
-        .by(caller.staff(), caller.device())
-        .detail(
-            json!({"request_id": request.id, "delivery": command.delivery, "unit_id": pickup,
-            "lines": answers.len(), "accepted": accepted}),
-        );
-    tx.append_event(ids.next(), &event)?;
+    append_request(tx, caller, &asking, (&request, &reader), &answers, ids.next())?;
     Ok(DeliveryOutcome {
         id: request.id,
         reader_id: request.reader_id,
@@ -146,6 +137,36 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RequestDelivery, mut i
         fee_pending: command.delivery == Delivery::Parcel,
         lines: answers,
     })
+}
+
+/// The event of the request as a whole; each hold has its own.
+fn append_request(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    asking: &Asking<'_>,
+    (request, reader): (&RequestRow, &ReaderFacts),
+    answers: &[DeliveryLineView],
+    event_id: i64,
+) -> Result<()> {
+    let now = tx.now();
+    let accepted = answers.iter().filter(|line| line.hold.is_some()).count();
+    let event = Event::new(
+        EventKind::DeliveryRequested,
+        now,
+        asking.act.unit,
+        asking.act.channel.code(),
+    )
+    .of_reader(
+        reader.id,
+        reader.category,
+        record::age_band(reader, asking.network, now),
+    )
+    .by(caller.staff(), caller.device())
+    .detail(
+        json!({"request_id": request.id, "delivery": asking.online.delivery, "unit_id": asking.pickup,
+            "lines": answers.len(), "accepted": accepted}),
+    );
+    Ok(tx.append_event(event_id, &event)?)
 }
 
 /// An address for a parcel and for nothing else; no line twice.
