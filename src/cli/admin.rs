@@ -7,9 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{CliError, close, open};
 use crate::app::App;
 use crate::auth::{KeyRing, tokens};
-use crate::clock::Clock;
 use crate::config::Config;
-use crate::usecase::administer::{add_staff, add_system, set_password};
+use crate::usecase::administer::{add_staff, add_system, note_rotated_key, set_password};
 use crate::usecase::create_staff::CreateStaff;
 use crate::usecase::register_device::register_device;
 
@@ -75,15 +74,24 @@ pub(super) async fn run(config: Config, what: AdminCommand) -> Result<(), CliErr
     match what {
         AdminCommand::Staff(what) => for_staff(config, what).await,
         AdminCommand::CreateDevice { code, kind, unit } => create_device(config, code, unit, kind).await,
-        AdminCommand::RotateKey => rotate_key(&config),
+        AdminCommand::RotateKey => rotate_key(config).await,
     }
 }
 
-fn rotate_key(config: &Config) -> Result<(), CliError> {
-    let rotated = KeyRing::rotate(config, Clock::System.now());
+/// The database is opened first: a key is not replaced where that could not be recorded.
+async fn rotate_key(config: Config) -> Result<(), CliError> {
+    let app = open(config).await?;
+    let done = rotate(&app).await;
+    close(&app).await;
+    done
+}
+
+async fn rotate(app: &App) -> Result<(), CliError> {
+    let rotated = KeyRing::rotate(&app.config, app.store.clock().now());
     let ring = rotated.map_err(|error| CliError::Failed(error.to_string()))?;
-    println!("the signing key is now {}", ring.current.id());
-    Ok(())
+    let id = ring.current.id().to_string();
+    println!("the signing key is now {id}");
+    Ok(note_rotated_key(&app.store, id).await?)
 }
 
 async fn for_staff(config: Config, what: StaffCommand) -> Result<(), CliError> {

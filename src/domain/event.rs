@@ -76,6 +76,8 @@ coded! {
     StaffCreated = "staff_created",
     StaffChanged = "staff_changed",
     DeviceRegistered = "device_registered",
+    /// By `tongjie admin rotate-key`.
+    SigningKeyRotated = "signing_key_rotated",
     UnitCreated = "unit_created",
     UnitChanged = "unit_changed",
     RulesChanged = "rules_changed",

@@ -26,6 +26,7 @@ pub mod log_in_guard;
 pub mod membership;
 pub mod merge_bibs;
 pub mod money;
+pub mod move_item;
 pub mod network;
 pub mod parcel;
 pub mod place_hold;

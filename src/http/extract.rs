@@ -15,23 +15,32 @@ use super::json_fault;
 use super::problem::{Code, Problem};
 use super::whole_numbers::written_short;
 use crate::app::App;
-use crate::auth::{Audience, Claims};
+use crate::auth::{Audience, Claims, Right};
 use crate::usecase::{Caller, IdempotencyKey};
 
 const KEY_HEADER: &str = "idempotency-key";
 pub(super) const KEY_MAX: usize = 255;
 
-/// Which kinds of callers an operation is for.
+/// Which kinds of callers an operation is for, and the right they must have somewhere. Both are asked before the body is
+/// looked at: whoever may not do a thing learns nothing about how it is asked for.
 pub trait Audiences {
     const SET: &'static [Audience];
+    /// The right that changing operations need at some unit; at which, the use case asks.
+    const RIGHT: Option<Right> = None;
+
+    /// Whether this caller may go on to the body.
+    fn admits(caller: &Caller, _: &HttpRequest) -> bool {
+        Self::RIGHT.is_none_or(|right| caller.may_somewhere(right))
+    }
 }
 
 macro_rules! audiences {
-    ($($(#[$doc:meta])* $set:ident $alias:ident = $($audience:ident),+;)*) => {$(
+    ($($(#[$doc:meta])* $set:ident $alias:ident = $($audience:ident),+ $(with $right:ident)?;)*) => {$(
         #[doc(hidden)]
         pub struct $set;
         impl Audiences for $set {
             const SET: &'static [Audience] = &[$(Audience::$audience),+];
+            $(const RIGHT: Option<Right> = Some(Right::$right);)?
         }
         $(#[$doc])*
         pub type $alias = Authenticated<$set>;
@@ -47,7 +56,59 @@ audiences! {
     DesksSet Desks = Staff, Device;
     /// Whoever is logged in.
     AnyoneSet Anyone = Staff, Reader, Device;
+    /// Staff who manage items.
+    ItemsSet ManagesItems = Staff with ManageItems;
+    /// Staff who manage units.
+    UnitsSet ManagesUnits = Staff with ManageUnits;
+    /// Staff who manage staff.
+    StaffsSet ManagesStaff = Staff with ManageStaff;
+    /// Staff who register readers.
+    ReadersSet RegistersReaders = Staff with RegisterReader;
+    /// Desks and machines that lend.
+    LendingSet Lends = Staff, Device with CheckOut;
+    /// Desks and machines that take back.
+    TakingBackSet TakesBack = Staff, Device with CheckIn;
+    /// Whoever renews.
+    RenewingSet Renews = Staff, Reader, Device with Renew;
+    /// Desks and machines that undo a loan.
+    VoidingSet Voids = Staff, Device with VoidLoan;
+    /// Desks and readers that place holds.
+    HoldingSet PlacesHolds = Staff, Reader with PlaceHold;
+    /// Desks and readers that cancel holds.
+    CancellingSet CancelsHolds = Staff, Reader with CancelHold;
+    /// Staff who take in what was on its way.
+    ReceivingSet ReceivesTransits = Staff with ReceiveTransit;
 }
+
+#[doc(hidden)]
+pub struct PinSet;
+
+impl Audiences for PinSet {
+    const SET: &'static [Audience] = &[Audience::Staff, Audience::Reader];
+
+    fn admits(caller: &Caller, _: &HttpRequest) -> bool {
+        caller.reader().is_some() || caller.may_somewhere(Right::RegisterReader)
+    }
+}
+
+/// Readers, who set their own PIN, and staff who register readers.
+pub type SetsPins = Authenticated<PinSet>;
+
+#[doc(hidden)]
+pub struct PasswordSet;
+
+impl Audiences for PasswordSet {
+    const SET: &'static [Audience] = &[Audience::Staff];
+
+    fn admits(caller: &Caller, request: &HttpRequest) -> bool {
+        let id = request.match_info().get("id").and_then(|id| id.parse().ok());
+        let own = id.is_some_and(|id: i64| caller.staff().is_some_and(|staff| staff.get() == id));
+        own || caller.may_somewhere(Right::ManageStaff)
+    }
+}
+
+/// Staff, who set their own password, and those who manage staff.
+pub type SetsPasswords = Authenticated<PasswordSet>;
 
 /// The caller behind a bearer token that counts for this operation.
 pub struct Authenticated<S> {
@@ -60,19 +121,49 @@ impl<S: Audiences> FromRequest for Authenticated<S> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticate(request).and_then(admit::<S>))
+        ready(authenticate(request).and_then(|claims| admit::<S>(&claims, request)))
     }
 }
 
 /// A genuine token of a kind this operation is not for is forbidden: another log-in of the same caller changes nothing.
-fn admit<S: Audiences>(claims: Arc<Claims>) -> Result<Authenticated<S>, Problem> {
+fn admit<S: Audiences>(claims: &Claims, request: &HttpRequest) -> Result<Authenticated<S>, Problem> {
     if !S::SET.contains(&claims.aud) {
         return Err(Problem::of(Code::Forbidden));
     }
+    let caller = Caller::of(claims);
+    if !S::admits(&caller, request) {
+        if !has_body(request) {
+            return Err(Problem::of(Code::Forbidden));
+        }
+        // The connection of a client that is still sending would be held until it is given up: `Changing` takes the body in
+        // and answers.
+        request.extensions_mut().insert(NoRight);
+    }
     Ok(Authenticated {
-        caller: Caller::of(&claims),
+        caller,
         set: PhantomData,
     })
+}
+
+/// The caller has not the right that the operation needs, whatever the body says.
+#[derive(Debug, Clone, Copy)]
+struct NoRight;
+
+/// For whatever is read of a request after its caller.
+///
+/// # Errors
+/// `Forbidden` for a caller without the right.
+pub(super) fn right_first(request: &HttpRequest) -> Result<(), Problem> {
+    if request.extensions().contains::<NoRight>() {
+        return Err(Problem::of(Code::Forbidden));
+    }
+    Ok(())
+}
+
+fn has_body(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let length = headers.get(header::CONTENT_LENGTH);
+    headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
 }
 
 /// The claims of a genuine token. `rate_limit` looked at it and counted the request before it came here.
@@ -104,7 +195,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Changing<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = collect(&request, payload).await?;
+            let bytes = collect(&request, payload).await;
+            right_first(&request)?;
+            let bytes = bytes?;
             let key = idempotency_key(&request, &bytes)?;
             Ok(Self {
                 body: parse(&bytes)?,

@@ -15,6 +15,7 @@ use tracing::{Instrument, Span};
 use super::operations::Operations;
 use super::problem::{Code, Problem};
 use super::request_id::{HEADER, RequestId, RequestIds};
+use super::security_headers;
 use crate::app::App;
 use crate::config::LimitsConfig;
 use crate::telemetry::histogram::Histogram;
@@ -217,6 +218,7 @@ fn head_bytes(request: &ServiceRequest) -> usize {
 /// The connection is closed, too: it is one too many, or its client does not know when to stop.
 fn refused(request: ServiceRequest, problem: &Problem) -> ServiceResponse<BoxBody> {
     let mut response = problem.error_response();
+    security_headers::of_request(&request, response.headers_mut());
     response.head_mut().set_connection_type(ConnectionType::Close);
     request.into_response(response)
 }

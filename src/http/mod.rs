@@ -22,6 +22,7 @@ pub mod openapi;
 pub mod operations;
 pub mod precondition;
 pub mod problem;
+mod problem_codes;
 pub mod problem_help;
 pub mod query;
 pub mod rate_limit;

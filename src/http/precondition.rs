@@ -8,6 +8,7 @@ use actix_web::{FromRequest, HttpRequest};
 use utoipa::IntoParams;
 
 use super::answer::Answer;
+use super::extract::right_first;
 use super::problem::{Code, Problem};
 
 /// The version a change was made from.
@@ -18,7 +19,7 @@ impl FromRequest for IfMatch {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(seen(request.headers().get(header::IF_MATCH)))
+        ready(right_first(request).and_then(|()| seen(request.headers().get(header::IF_MATCH))))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Problems (RFC 9457): one table of codes with status and titles in both languages, and how use case errors become them.
-//! Not for: the texts of refusals, which are the domain's.
+//! Problems (RFC 9457): how use case errors become them, and how they are rendered.
+//! Not for: the codes (see `problem_codes`), or the texts of refusals, which are the domain's.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, ResponseError, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use super::problem_codes::Code;
 use super::problem_help::help;
 use super::security_headers::of_every_answer;
 use crate::usecase::error::{FieldError, OwnerChoice};
@@ -20,77 +21,6 @@ const ERRORS_SHOWN: usize = 1_000;
 
 /// The media type of every problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
-
-macro_rules! codes {
-    ($($variant:ident = $code:literal $status:literal, $en:literal, $zh:literal;)*) => {
-        /// A kind of problem.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Code {$(#[doc = $en] $variant),*}
-
-        impl Code {
-            /// Every code, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The stable word.
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code),* }
-            }
-
-            /// The HTTP status.
-            pub const fn status(self) -> u16 {
-                match self { $(Self::$variant => $status),* }
-            }
-
-            /// The title in English.
-            pub const fn title(self) -> &'static str {
-                match self { $(Self::$variant => $en),* }
-            }
-
-            /// The title in Chinese.
-            pub const fn title_zh(self) -> &'static str {
-                match self { $(Self::$variant => $zh),* }
-            }
-        }
-    };
-}
-
-codes! {
-    MalformedRequest = "malformed_request" 400, "The request cannot be read", "请求格式有误";
-    Unauthenticated = "unauthenticated" 401, "Not authenticated", "未通过身份验证";
-    Forbidden = "forbidden" 403, "Not allowed here", "无此权限";
-    NotFound = "not_found" 404, "No such thing", "未找到";
-    NoSuchRoute = "no_such_route" 404, "No such address", "无此地址";
-    MethodNotAllowed = "method_not_allowed" 405, "This address does not know that method", "此地址不支持该方法";
-    Refused = "refused" 409, "The rules say no", "按规则不能办理";
-    AmbiguousBarcode = "ambiguous_barcode" 409, "The barcode belongs to several owners", "条码对应多个产权馆";
-    WrongState = "wrong_state" 409, "Not possible in this state", "当前状态不能办理";
-    BibMerged = "bib_merged" 409, "The bib was merged into another one", "书目已合并";
-    Conflict = "conflict" 409, "Somebody else was first", "与其他操作冲突";
-    PreconditionFailed = "precondition_failed" 412, "It was changed meanwhile", "内容已被他人修改";
-    BodyTooLarge = "body_too_large" 413, "The request body is too large", "请求内容过大";
-    HeadersTooLarge = "headers_too_large" 431, "The request line and headers are too large", "请求头过大";
-    UnsupportedMediaType = "unsupported_media_type" 415, "The body must be JSON", "请求内容须为 JSON";
-    InvalidFields = "invalid_fields" 422, "Some fields are not valid", "部分字段无效";
-    IdempotencyKeyReused = "idempotency_key_reused" 422, "The idempotency key was used with another request", "幂等键已用于其他请求";
-    PreconditionRequired = "precondition_required" 428, "Say which version you saw", "须注明所见版本";
-    TooManyLogIns = "too_many_log_ins" 429, "Too many log-ins failed", "登录失败次数过多";
-    TooManyRequests = "too_many_requests" 429, "Too many requests", "请求过于频繁";
-    Internal = "internal" 500, "Something broke", "系统内部错误";
-    Busy = "busy" 503, "Too much work is waiting", "系统繁忙";
-    Unavailable = "unavailable" 503, "A part is not available", "服务暂不可用";
-    TimedOut = "timed_out" 503, "It took too long", "处理超时";
-}
-
-impl Code {
-    /// Seconds after which another try makes sense.
-    pub(super) const fn retry_after(self) -> Option<&'static str> {
-        match self {
-            Self::Busy | Self::TooManyRequests => Some("1"),
-            Self::Unavailable | Self::TimedOut => Some("2"),
-            _ => None,
-        }
-    }
-}
 
 /// One wrong field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -167,6 +97,8 @@ struct Inner {
     retry_after_s: Option<u32>,
     /// For the log, never for the client.
     cause: Option<String>,
+    /// Of the answer, beside those of every problem.
+    headers: header::HeaderMap,
 }
 
 impl Problem {
@@ -183,6 +115,7 @@ impl Problem {
             allow: None,
             retry_after_s: None,
             cause: None,
+            headers: header::HeaderMap::new(),
         }))
     }
 
@@ -232,6 +165,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// More headers for the answer.
+    #[must_use]
+    pub fn headers(mut self, headers: header::HeaderMap) -> Self {
+        self.0.headers = headers;
         self
     }
 
@@ -333,6 +273,9 @@ impl ResponseError for Problem {
         }
         let mut response = response.body(serde_json::to_string(&self.body()).unwrap_or_default());
         of_every_answer(response.headers_mut());
+        for (name, value) in &self.0.headers {
+            response.headers_mut().append(name.clone(), value.clone());
+        }
         response
     }
 }

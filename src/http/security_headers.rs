@@ -10,6 +10,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
+use super::problem::Problem;
 use crate::app::App;
 use crate::config::HttpConfig;
 
@@ -26,7 +27,8 @@ const EXPOSED_HEADERS: &str = "location, retry-after, idempotency-replayed, etag
 /// How long a browser may remember the answer to a preflight, in seconds.
 const PREFLIGHT_S: &str = "600";
 
-/// The middleware, outside the boundary. What breaks there answers with the same headers (`Problem::error_response`).
+/// The middleware, outside the boundary. What breaks there (a panic, the time limit) is an error whose answer is made only
+/// later, by the server: its problem is given the same headers to take along.
 ///
 /// # Errors
 /// As the service behind it.
@@ -36,10 +38,14 @@ pub async fn add(request: ServiceRequest, next: Next<BoxBody>) -> Result<Service
     let origin = app
         .as_ref()
         .and_then(|app| allowed_origin(&app.config.http, request.headers()));
-    let mut response = if origin.is_some() && is_preflight(&request) {
-        request.into_response(preflight())
+    let answered = if origin.is_some() && is_preflight(&request) {
+        Ok(request.into_response(preflight()))
     } else {
-        next.call(request).await?
+        next.call(request).await
+    };
+    let mut response = match (answered, &app) {
+        (Err(error), Some(app)) => return Err(broken(error, &app.config.http, origin)),
+        (answered, _) => answered?,
     };
     let headers = response.headers_mut();
     of_every_answer(headers);
@@ -53,6 +59,24 @@ pub async fn add(request: ServiceRequest, next: Next<BoxBody>) -> Result<Service
         of_node(&app.config.http, origin, headers);
     }
     Ok(response)
+}
+
+/// A problem with what the configuration of this node adds; `Problem::error_response` adds the rest.
+fn broken(error: Error, config: &HttpConfig, origin: Option<HeaderValue>) -> Error {
+    let mut headers = HeaderMap::new();
+    of_node(config, origin, &mut headers);
+    match error.as_error::<Problem>() {
+        Some(problem) => problem.clone().headers(headers).into(),
+        None => error,
+    }
+}
+
+/// What an answer from outside this middleware lacks.
+pub fn of_request(request: &ServiceRequest, headers: &mut HeaderMap) {
+    if let Some(app) = request.app_data::<web::Data<App>>() {
+        let http = &app.config.http;
+        of_node(http, allowed_origin(http, request.headers()), headers);
+    }
 }
 
 /// What no answer goes without.
@@ -107,4 +131,49 @@ fn preflight() -> HttpResponse {
         .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS))
         .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_S))
         .finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::middleware::from_fn;
+    use actix_web::test;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::http::boundary::boundary;
+
+    fn panicking() -> HttpResponse {
+        panic!("on purpose")
+    }
+
+    #[actix_web::test]
+    async fn an_answer_after_a_panic_has_them_too() {
+        let dir = std::env::temp_dir().join(format!("tongjie_headers_{}", std::process::id()));
+        let mut config = Config::for_tests(&dir, &format!("sqlite:{}", dir.join("t.db").display()));
+        config.http.cors_origins = "https://opac.example".into();
+        config.http.hsts_seconds = 60;
+        let app = App::build(config, Clock::System).await.expect("built");
+        let service = test::init_service(
+            actix_web::App::new()
+                .app_data(web::Data::from(app))
+                .wrap(from_fn(boundary))
+                .wrap(from_fn(add))
+                .route("/panic", web::get().to(|| async { panicking() })),
+        )
+        .await;
+        let request = test::TestRequest::get().uri("/panic");
+        let request = request.insert_header((header::ORIGIN, "https://opac.example"));
+        let error = test::try_call_service(&service, request.to_request()).await;
+        let response = error.expect_err("a problem").error_response();
+        let header = |name: header::HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(response.status(), 500);
+        assert_eq!(
+            header(header::ACCESS_CONTROL_ALLOW_ORIGIN),
+            Some("https://opac.example")
+        );
+        assert_eq!(header(header::STRICT_TRANSPORT_SECURITY), Some("max-age=60"));
+        assert_eq!(header(header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"));
+        drop(std::fs::remove_dir_all(&dir));
+    }
 }

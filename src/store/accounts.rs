@@ -55,6 +55,15 @@ impl ReadTx<'_> {
         Ok(found.into_iter().find(|row| row.id == id.get()))
     }
 
+    /// The hash a member's password is compared with.
+    pub fn password_of_staff(&mut self, id: StaffId) -> Result<Option<String>, StoreError> {
+        Ok(staff::table
+            .find(id.get())
+            .select(staff::password_hash)
+            .first(self.conn)
+            .optional()?)
+    }
+
     /// The hash a reader's PIN is compared with; the outer `None` when there is no such reader.
     pub fn pin_of_reader(&mut self, id: ReaderId) -> Result<Option<Option<String>>, StoreError> {
         Ok(readers::table
@@ -84,15 +93,26 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Ends every session of somebody: no refresh token of theirs counts any more.
-    pub fn end_sessions_of(&mut self, audience: &str, subject: i64, at_millis: i64) -> Result<(), StoreError> {
-        let theirs = refresh_tokens::table
-            .filter(refresh_tokens::audience.eq(audience))
-            .filter(refresh_tokens::subject_id.eq(subject))
-            .filter(refresh_tokens::revoked_at.is_null());
-        diesel::update(theirs)
+    /// Ends every session of somebody but the one `kept`: no refresh token of theirs counts any more.
+    pub fn end_sessions_of(
+        &mut self,
+        audience: &str,
+        subject: i64,
+        kept: Option<i64>,
+        at_millis: i64,
+    ) -> Result<(), StoreError> {
+        // No family has the number 0.
+        let theirs = refresh_tokens::subject_id
+            .eq(subject)
+            .and(refresh_tokens::audience.eq(audience))
+            .and(refresh_tokens::family.ne(kept.unwrap_or(0)))
+            .and(refresh_tokens::revoked_at.is_null());
+        // As in `revoke_family`: look until none is left.
+        while diesel::update(refresh_tokens::table.filter(theirs))
             .set(refresh_tokens::revoked_at.eq(at_millis))
-            .execute(self.conn)?;
+            .execute(self.conn)?
+            > 0
+        {}
         Ok(())
     }
 }

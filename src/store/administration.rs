@@ -15,6 +15,9 @@ use crate::domain::item_type::ItemType;
 use crate::domain::network::{Category, Collection};
 use crate::domain::unit::Unit;
 
+/// Loans moved by one statement.
+const MOVED_AT_ONCE: usize = 1_000;
+
 /// An open loan and when it is due.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct DueLoan {
@@ -120,13 +123,14 @@ impl WriteTx<'_> {
         Ok(deleted)
     }
 
-    /// Moves a due date by hand, unless the loan has ended or moved meanwhile.
-    pub fn move_due(&mut self, loan: &DueLoan, to: DateTime<Utc>) -> Result<bool, StoreError> {
-        let row = loans::table.find(loan.id).filter(loans::closed_at.is_null());
-        let moved = diesel::update(row.filter(loans::due_at.eq(loan.due_at)))
-            .set((loans::due_at.eq(to.timestamp_millis()), loans::due_by_hand.eq(true)))
-            .execute(self.conn)?;
-        Ok(moved == 1)
+    /// Moves the due dates of open loans by hand. After `hold_calendars` they are as they were read.
+    pub fn move_due(&mut self, ids: &[i64], to: DateTime<Utc>) -> Result<(), StoreError> {
+        for some in ids.chunks(MOVED_AT_ONCE) {
+            diesel::update(loans::table.filter(loans::id.eq_any(some.to_vec())))
+                .set((loans::due_at.eq(to.timestamp_millis()), loans::due_by_hand.eq(true)))
+                .execute(self.conn)?;
+        }
+        Ok(())
     }
 
     /// Writes name and policy of a collection.

@@ -16,8 +16,10 @@ use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{BibId, CategoryId, DeviceId, ItemId, ItemTypeId, ReaderId, StaffId, UnitId};
 use crate::domain::item::ItemFacts;
 
-/// The channel of what nobody asked for: jobs, imports, commands.
+/// The channel of what nobody asked for: jobs and imports.
 pub const SYSTEM_CHANNEL: &str = "system";
+/// The channel of what an operator did at the command line of the machine, where nobody is logged in (`tongjie admin`).
+pub const COMMAND_CHANNEL: &str = "command";
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -257,7 +259,7 @@ impl EventRow {
 }
 
 impl WriteTx<'_> {
-    /// Appends an event: one statement, two when somebody took part in it. `id` is used up on PostgreSQL only.
+    /// Appends an event: one statement, two when it has a personal side. `id` is used up on PostgreSQL only.
     pub fn append_event(&mut self, id: i64, event: &Event<'_>) -> Result<(), StoreError> {
         let seq = self.next_event_seq(id)?;
         let day = self.day_of(event.at);
@@ -325,9 +327,9 @@ pub(super) struct SideRow {
 }
 
 impl SideRow {
-    /// The erasable side of an event, if anybody took part in it.
+    /// The erasable side of an event, if anybody took part in it or it is about somebody.
     pub(super) fn of(seq: i64, event: &Event<'_>) -> Result<Option<Self>, StoreError> {
-        if event.reader.is_none() && event.staff.is_none() {
+        if event.reader.is_none() && event.staff.is_none() && event.personal.is_null() {
             return Ok(None);
         }
         Ok(Some(Self {

@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::connection::sidecar;
+use super::connection::{Target, sidecar};
 use super::error::StoreError;
 
 const USERS: &str = "-users";
@@ -41,6 +41,20 @@ impl FileClaim {
     /// As [`FileClaim::share`].
     pub fn serve(database: &Path) -> Result<Option<Self>, StoreError> {
         take(database, SERVER, File::try_lock)
+    }
+}
+
+/// Our share of a SQLite file.
+pub(super) fn claimed(target: &Target) -> Result<Option<FileClaim>, StoreError> {
+    let Target::Sqlite(path) = target else {
+        return Ok(None);
+    };
+    match FileClaim::share(path)? {
+        Some(claim) => Ok(Some(claim)),
+        None => Err(StoreError::Unavailable {
+            reason: "being restored",
+            source: None,
+        }),
     }
 }
 

@@ -118,7 +118,7 @@ impl Store {
     /// `Unavailable` when it cannot be reached, `Mismatch` when it is newer than this program or not ours.
     pub fn open(options: StoreOptions) -> Result<Arc<Self>, StoreError> {
         let opener = Opener::of(&options);
-        let claim = claimed(&options.target)?;
+        let claim = file_claim::claimed(&options.target)?;
         migrate::run(&opener)?;
         let shared = Arc::new(Shared::new(options.clock.clone(), options.zone));
         let stats = Arc::new(WriterStats::counting_slow(opener.slow_counts.clone()));
@@ -381,20 +381,6 @@ fn may_be_our_own_doing<E: FromStore>(tx: &mut WriteTx<'_>, claim: &Claim, error
 /// It broke; a refusal is something else.
 fn has_failed<T, E: FromStore>(answer: &Result<T, E>) -> bool {
     answer.as_ref().is_err_and(|error| error.store_error().is_some())
-}
-
-/// Our share of a SQLite file.
-fn claimed(target: &Target) -> Result<Option<file_claim::FileClaim>, StoreError> {
-    let Target::Sqlite(path) = target else {
-        return Ok(None);
-    };
-    match file_claim::FileClaim::share(path)? {
-        Some(claim) => Ok(Some(claim)),
-        None => Err(StoreError::Unavailable {
-            reason: "being restored",
-            source: None,
-        }),
-    }
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {

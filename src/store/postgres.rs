@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::r2d2::Pool;
 
 use super::connection::{AnyConnection, PoolManager, Pooled};
@@ -20,6 +20,10 @@ type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
 
 /// How often a transaction is run again after a deadlock, a serialisation failure or a lost connection.
 const ATTEMPTS: u32 = 8;
+
+/// The advisory lock every write holds shared from its first moment, and a change of calendars holds alone: see
+/// `WriteTx::hold_calendars`.
+const CALENDARS: i64 = 0x0074_6a63_616c;
 
 /// How one attempt ended.
 enum Attempt {
@@ -69,7 +73,8 @@ fn run_once(pooled: &mut Pooled, shared: &Shared, stats: &WriterStats, job: &mut
     let Pooled { connection, watch, .. } = pooled;
     watch.reset();
     if let Err(error) = begin(connection) {
-        // Nothing was sent yet: a connection that died in the pool is simply replaced.
+        // Nothing was done yet: a connection that died in the pool, or that waited too long here, is simply replaced.
+        discard(connection);
         return Attempt::Again(error);
     }
     let before = watch.statements();
@@ -116,10 +121,28 @@ fn commit(connection: &mut AnyConnection, stats: &WriterStats) -> Result<(), Sto
 fn begin(connection: &mut AnyConnection) -> Result<(), StoreError> {
     match connection {
         AnyConnection::Postgres(inner) => {
-            AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN ISOLATION LEVEL READ COMMITTED")?;
+            // One round trip for both. What the transaction reads next, it reads after having waited.
+            let begin =
+                format!("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({CALENDARS})");
+            AnsiTransactionManager::begin_transaction_sql(inner, &begin)?;
             Ok(())
         }
         AnyConnection::Sqlite(_) => Err(StoreError::Mismatch("the worker threads are PostgreSQL's".into())),
+    }
+}
+
+impl WriteTx<'_> {
+    /// Waits until no other write is under way, and lets none begin before this one has ended. A change of calendars calls it
+    /// before its first change: a loan is then either made by the calendars after it or found when due dates move. On
+    /// SQLite writes never meet.
+    ///
+    /// # Errors
+    /// A failure of the store; `Retry` when two such changes met.
+    pub fn hold_calendars(&mut self) -> Result<(), StoreError> {
+        if let AnyConnection::Postgres(inner) = &mut *self.conn {
+            inner.batch_execute(&format!("SELECT pg_advisory_xact_lock({CALENDARS})"))?;
+        }
+        Ok(())
     }
 }
 

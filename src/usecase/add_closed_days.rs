@@ -26,12 +26,17 @@ use crate::store::{Once, Store};
 /// Most ranges a unit may have at once.
 const MOST: usize = 2_000;
 
+/// First day, last day, reason.
+pub type Closed = (NaiveDate, NaiveDate, String);
+
+/// The days to close: read already, or why a file could not be read, which only somebody with the right is told.
+pub type Closures = std::result::Result<Vec<Closed>, String>;
+
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct AddClosedDays {
     pub code: String,
-    /// First day, last day, reason.
-    pub days: Vec<(NaiveDate, NaiveDate, String)>,
+    pub days: Closures,
     /// Leave out what lies behind, instead of refusing it: files cover whole years.
     pub skip_past: bool,
     pub dry_run: bool,
@@ -69,19 +74,25 @@ pub async fn add_closed_days(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<ClosedDaysAdded>> {
     caller.require_somewhere(Right::ManageUnits)?;
-    let count = 1 + i64::try_from(command.days.len()).unwrap_or(i64::MAX - 1);
+    let days = command.days.as_ref().map_or(0, Vec::len);
+    let count = 1 + i64::try_from(days).unwrap_or(i64::MAX - 1);
     once(store, caller, key, count, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &AddClosedDays, mut ids: IdRun) -> Result<ClosedDaysAdded> {
+    if !command.dry_run {
+        tx.hold_calendars()?;
+    }
     let network = tx.network()?;
     let unit = network
         .units()
         .by_code(&command.code)
         .ok_or(UseCaseError::NotFound("unit"))?;
     caller.require(Right::ManageUnits, unit.id, &network)?;
+    let days = command.days.as_ref();
+    let days = days.map_err(|reason| UseCaseError::field("text", reason.clone()))?;
     let today = network.local_day(tx.now());
-    let (new, mut outcome) = sort_out(command, unit, today)?;
+    let (new, mut outcome) = sort_out(command, days, unit, today)?;
     let within = |day: NaiveDate| new.iter().any(|range| (range.first..=range.last).contains(&day));
     let affected = if command.dry_run || new.is_empty() {
         due_on(tx, unit.id, &network, &within)?
@@ -102,11 +113,16 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &AddClosedDays, mut ids
 }
 
 /// What is new, what is there, and what lies behind.
-fn sort_out(command: &AddClosedDays, unit: &Unit, today: NaiveDate) -> Result<(Vec<ClosedRange>, ClosedDaysAdded)> {
+fn sort_out(
+    command: &AddClosedDays,
+    days: &[Closed],
+    unit: &Unit,
+    today: NaiveDate,
+) -> Result<(Vec<ClosedRange>, ClosedDaysAdded)> {
     let mut wrong = Wrong::default();
     let mut new: Vec<ClosedRange> = Vec::new();
     let (mut already_there, mut past) = (0, 0);
-    for (first, last, reason) in &command.days {
+    for (first, last, reason) in days {
         let same = |range: &ClosedRange| range.first == *first && range.last == *last;
         if last < first {
             wrong.say("closed_days", format!("{first} to {last} ends before it begins"));

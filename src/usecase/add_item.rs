@@ -57,7 +57,7 @@ struct Placed {
 /// Adds an item.
 ///
 /// # Errors
-/// `Invalid` naming every wrong field; `Forbidden` outside the caller's subtree; a failure of the store.
+/// `Forbidden` when owner or home lies outside the caller's subtree; `Invalid` naming every wrong field; a failure of the store.
 pub async fn add_item(
     store: &Arc<Store>,
     caller: &Caller,
@@ -70,8 +70,7 @@ pub async fn add_item(
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &AddItem, mut ids: IdRun) -> Result<ItemView> {
     let network = tx.network()?;
-    let placed = place(tx, command, &network)?;
-    caller.require(Right::ManageItems, placed.owner, &network)?;
+    let placed = place(tx, caller, command, &network)?;
     let bib = check_row(tx, command, &placed)?;
     let (id, now) = (ItemId::new(ids.next()), tx.now());
     tx.insert_item(&row(command, &placed, id, now.timestamp_millis()))?;
@@ -90,7 +89,8 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &AddItem, mut ids: IdRu
     Ok(ItemView::of(stored, &network))
 }
 
-fn place(tx: &mut WriteTx<'_>, command: &AddItem, network: &Network) -> Result<Placed> {
+/// Whoever may not manage the items of the owner, or of the shelf the copy is to stand on, is told nothing else.
+fn place(tx: &mut WriteTx<'_>, caller: &Caller, command: &AddItem, network: &Network) -> Result<Placed> {
     let mut wrong = Wrong::default();
     let owner = wrong
         .unit(network, "owner_unit_code", &command.owner_unit_code)
@@ -99,6 +99,9 @@ fn place(tx: &mut WriteTx<'_>, command: &AddItem, network: &Network) -> Result<P
         None => owner,
         Some(code) => wrong.unit(network, "home_unit_code", code).map(|unit| unit.id),
     };
+    for unit in [owner, home].into_iter().flatten() {
+        caller.require(Right::ManageItems, unit, network)?;
+    }
     let item_type = wrong
         .item_type(network, "item_type", &command.item_type)
         .map(|found| found.id);

@@ -1,45 +1,39 @@
-//! What an operator does at the command line of the machine itself: the first administrator, other staff, passwords.
-//! Whoever can read the database's files needs no right inside it; the events say that it was nobody's log-in.
+//! What an operator does at the command line of the machine itself: the first administrator, other staff, passwords,
+//! the signing key. Whoever can read the database's files needs no right inside it; the events name no member of staff and the
+//! channel `command`.
 
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::create_staff::{CreateStaff, StaffView, create_staff};
-use super::{Caller, Result, UseCaseError, Who};
+use super::create_staff::{Author, CreateStaff, StaffView, insert};
+use super::session::audience_code;
+use super::{Result, UseCaseError};
 use crate::auth::passwords::check_staff_password;
-use crate::auth::{Grant, PasswordService, Role};
+use crate::auth::{Audience, PasswordService, Role};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{StaffId, UnitId};
+use crate::domain::ids::UnitId;
 use crate::store::Store;
-use crate::store::events::{Event, SYSTEM_CHANNEL};
-
-/// No row of staff has this id.
-const OPERATOR: StaffId = StaffId::new(0);
+use crate::store::events::{COMMAND_CHANNEL, Event};
 
 /// Creates a member of staff.
 ///
 /// # Errors
-/// As [`create_staff`].
+/// As [`create_staff`](super::create_staff::create_staff), but for the right.
 pub async fn add_staff(store: &Arc<Store>, passwords: &PasswordService, command: CreateStaff) -> Result<StaffView> {
-    let root = root(store).await?;
-    let grants = vec![Grant {
-        role: Role::System,
-        unit: root.get(),
-    }];
-    let operator = Caller {
-        who: Who::Staff { id: OPERATOR, grants },
-        unit: Some(root),
-        session: 0,
+    let operator = Author {
+        at: root(store).await?,
+        channel: COMMAND_CHANNEL,
+        staff: None,
     };
-    Ok(create_staff(store, passwords, &operator, command, None).await?.value)
+    Ok(insert(store, passwords, operator, command, None).await?.value)
 }
 
 /// Creates the first administrator, for the whole network.
 ///
 /// # Errors
-/// As [`create_staff`].
+/// As [`add_staff`].
 pub async fn add_system(
     store: &Arc<Store>,
     passwords: &PasswordService,
@@ -64,7 +58,7 @@ pub async fn add_system(
     .await
 }
 
-/// Gives a member of staff another password.
+/// Gives a member of staff another password and ends all of their sessions.
 ///
 /// # Errors
 /// `Invalid` for a password that is not good enough; `NotFound` for an unknown user name; `Busy`.
@@ -85,10 +79,32 @@ pub async fn set_password(
                 .staff_by_username(&username)?
                 .ok_or(UseCaseError::NotFound("user name"))?;
             tx.set_password_hash(&username, &hash)?;
-            let event = Event::new(EventKind::StaffChanged, tx.now(), root, SYSTEM_CHANNEL)
+            let now = tx.now();
+            tx.end_sessions_of(
+                audience_code(Audience::Staff),
+                member.id.get(),
+                None,
+                now.timestamp_millis(),
+            )?;
+            let event = Event::new(EventKind::StaffChanged, now, root, COMMAND_CHANNEL)
                 .detail(json!({"changed": "password"}))
-                .personal(json!({"changed_staff_id": member.id}))
-                .by(Some(OPERATOR), None);
+                .personal(json!({"changed_staff_id": member.id}));
+            Ok(tx.append_event(ids.clone().next(), &event)?)
+        })
+        .await
+}
+
+/// Says that the key in the data directory was replaced by this one.
+///
+/// # Errors
+/// A failure of the store.
+pub async fn note_rotated_key(store: &Arc<Store>, key_id: String) -> Result<()> {
+    let root = root(store).await?;
+    let ids = store.take_ids::<UseCaseError>(1).await?;
+    store
+        .write(move |tx| -> Result<()> {
+            let event = Event::new(EventKind::SigningKeyRotated, tx.now(), root, COMMAND_CHANNEL)
+                .detail(json!({"key_id": key_id}));
             Ok(tx.append_event(ids.clone().next(), &event)?)
         })
         .await

@@ -16,7 +16,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{StaffId, UnitId};
 use crate::domain::network::Network;
 use crate::store::events::Event;
-use crate::store::idempotency::Outcome;
+use crate::store::idempotency::{Claim, Outcome};
 use crate::store::ids::IdRun;
 use crate::store::staff::NewStaff;
 use crate::store::tx::WriteTx;
@@ -64,22 +64,58 @@ pub async fn create_staff(
 ) -> Result<Once<StaffView>> {
     caller.require_somewhere(Right::ManageStaff)?;
     let network = store.read(|tx| tx.network().map_err(UseCaseError::from)).await?;
-    let roles = check(&command, &network)?;
+    let (roles, wrong) = check(&command, &network);
     for (role, unit) in &roles {
         require_grantable(caller, *role, *unit, &network)?;
     }
+    wrong.check()?;
+    let claim = key.map(|key| key.claim(caller));
+    insert(store, passwords, Author::of(caller)?, command, claim).await
+}
+
+/// Who creates an account, as its event says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Author {
+    pub at: UnitId,
+    pub channel: &'static str,
+    /// Nobody at the command line.
+    pub staff: Option<StaffId>,
+}
+
+impl Author {
+    fn of(caller: &Caller) -> Result<Self> {
+        Ok(Self {
+            at: caller.working_unit()?,
+            channel: caller.channel().code(),
+            staff: caller.staff(),
+        })
+    }
+}
+
+/// Creates a member of staff, whoever `author` is: their right was asked for before.
+///
+/// # Errors
+/// `Invalid` naming every wrong field; `Busy`.
+pub(super) async fn insert(
+    store: &Arc<Store>,
+    passwords: &PasswordService,
+    author: Author,
+    command: CreateStaff,
+    claim: Option<Claim>,
+) -> Result<Once<StaffView>> {
+    let network = store.read(|tx| tx.network().map_err(UseCaseError::from)).await?;
+    let (roles, wrong) = check(&command, &network);
+    wrong.check()?;
     // Slow on purpose, so outside the transaction.
     let password_hash = passwords.hash(command.password.clone()).await?;
     let ids = store.take_ids::<UseCaseError>(2).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    let work = move |tx: &mut WriteTx<'_>| apply(tx, &who, &command, &roles, &password_hash, ids.clone());
+    let work = move |tx: &mut WriteTx<'_>| apply(tx, author, &command, &roles, &password_hash, ids.clone());
     store.write_once(claim, work).await
 }
 
 fn apply(
     tx: &mut WriteTx<'_>,
-    caller: &Caller,
+    author: Author,
     command: &CreateStaff,
     roles: &[(Role, UnitId)],
     password_hash: &str,
@@ -105,9 +141,8 @@ fn apply(
         .iter()
         .map(|(role, unit)| json!({"role": role, "unit_id": unit}))
         .collect();
-    let at = caller.working_unit()?;
-    let event = Event::new(EventKind::StaffCreated, now, at, caller.channel().code())
-        .by(caller.staff(), caller.device())
+    let event = Event::new(EventKind::StaffCreated, now, author.at, author.channel)
+        .by(author.staff, None)
         .detail(json!({"roles": given}))
         .personal(json!({"created_staff_id": id}));
     tx.append_event(ids.next(), &event)?;
@@ -126,7 +161,8 @@ fn view(id: StaffId, command: &CreateStaff) -> StaffView {
     }
 }
 
-fn check(command: &CreateStaff, network: &Network) -> Result<Vec<(Role, UnitId)>> {
+/// The roles, and everything that is wrong.
+fn check(command: &CreateStaff, network: &Network) -> (Vec<(Role, UnitId)>, Wrong) {
     let mut wrong = Wrong::default();
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
     if command.username.is_empty() || !command.username.chars().all(fits) {
@@ -136,8 +172,7 @@ fn check(command: &CreateStaff, network: &Network) -> Result<Vec<(Role, UnitId)>
         wrong.say("password", violation.to_string());
     }
     let roles = check_roles(&command.roles, network, &mut wrong);
-    wrong.check()?;
-    Ok(roles)
+    (roles, wrong)
 }
 
 /// Roles with the codes of their units, all of which must be there and none twice.

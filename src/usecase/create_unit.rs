@@ -67,8 +67,10 @@ pub async fn create_unit(
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &CreateUnit, mut ids: IdRun) -> Result<UnitView> {
     let network = tx.lock_network()?;
     let id = UnitId::new(ids.next());
+    if let Some(parent) = network.units().by_code(&command.parent_code) {
+        caller.require(Right::ManageUnits, parent.id, &network)?;
+    }
     let Checked { unit, parent } = check(command, &network, id)?;
-    caller.require(Right::ManageUnits, parent, &network)?;
     let memberships = memberships(command, &network, id)?;
     tx.insert_unit(&unit, &mut || ids.next())?;
     for membership in &memberships {

@@ -1,7 +1,9 @@
 //! What a change of calendars does to open loans: a loan due on a day that has become closed is due on the next open day.
 //! Never earlier, and never for a due date that lies behind. A date that moved counts as set by hand.
 
-use chrono::NaiveDate;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -67,7 +69,7 @@ pub(super) fn due_on(
 }
 
 /// Moves the due dates that rules set and that fall on a day closed by now, for a unit and everything below it; `network` is the
-/// one after the change.
+/// one after the change, which began with `hold_calendars`.
 pub(super) fn move_due_dates(tx: &mut WriteTx<'_>, unit: UnitId, network: &Network) -> Result<Affected> {
     move_due_dates_of(tx, &below(unit, network), network)
 }
@@ -79,6 +81,7 @@ pub(super) fn move_due_dates_of(tx: &mut WriteTx<'_>, units: &[UnitId], network:
         return Ok(affected);
     }
     let now = tx.now();
+    let mut moves: BTreeMap<DateTime<Utc>, Vec<i64>> = BTreeMap::new();
     for loan in tx
         .open_loans_due(units, now)?
         .into_iter()
@@ -92,9 +95,11 @@ pub(super) fn move_due_dates_of(tx: &mut WriteTx<'_>, units: &[UnitId], network:
         let Some(next) = calendar.open_on_or_after(day) else {
             continue;
         };
-        if tx.move_due(&loan, end_of_day(network.zone(), next))? {
-            affected.add(&loan, day, network);
-        }
+        moves.entry(end_of_day(network.zone(), next)).or_default().push(loan.id);
+        affected.add(&loan, day, network);
+    }
+    for (to, loans) in &moves {
+        tx.move_due(loans, *to)?;
     }
     Ok(affected)
 }

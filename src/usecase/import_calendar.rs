@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use chrono::{Datelike, Days, NaiveDate};
 
-use super::add_closed_days::{AddClosedDays, ClosedDaysAdded, add_closed_days};
-use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use super::add_closed_days::{AddClosedDays, Closed, ClosedDaysAdded, Closures, add_closed_days};
+use super::{Caller, IdempotencyKey, Result};
+use crate::auth::Right;
 use crate::store::{Once, Store};
 
 /// Most days of one file.
@@ -15,9 +16,6 @@ const MOST: usize = 1_000;
 const YEARS: std::ops::RangeInclusive<i32> = 1800..=2200;
 /// The longest reason kept, in characters.
 const REASON: usize = 100;
-
-/// First day, last day, reason.
-type Closed = (NaiveDate, NaiveDate, String);
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -38,29 +36,29 @@ pub async fn import_calendar(
     command: ImportCalendar,
     key: Option<IdempotencyKey>,
 ) -> Result<Once<ClosedDaysAdded>> {
-    let text = command.text.trim_start_matches('\u{feff}');
-    let days = if text.trim_start().to_ascii_uppercase().starts_with("BEGIN:VCALENDAR") {
-        events(text)
-    } else {
-        rows(text)
-    };
-    let days = days.map_err(|reason| UseCaseError::field("text", reason))?;
-    if days.is_empty() {
-        return Err(UseCaseError::field("text", "lists no closed day"));
-    }
-    if days.len() > MOST {
-        return Err(UseCaseError::field(
-            "text",
-            format!("lists more than {MOST} ranges of days"),
-        ));
-    }
+    caller.require_somewhere(Right::ManageUnits)?;
     let add = AddClosedDays {
         code: command.code,
-        days,
+        days: days_of(&command.text),
         skip_past: true,
         dry_run: command.dry_run,
     };
     add_closed_days(store, caller, add, key).await
+}
+
+/// The closed days a text lists.
+fn days_of(text: &str) -> Closures {
+    let text = text.trim_start_matches('\u{feff}');
+    let days = if text.trim_start().to_ascii_uppercase().starts_with("BEGIN:VCALENDAR") {
+        events(text)?
+    } else {
+        rows(text)?
+    };
+    match days.len() {
+        0 => Err("lists no closed day".to_owned()),
+        1..=MOST => Ok(days),
+        _ => Err(format!("lists more than {MOST} ranges of days")),
+    }
 }
 
 /// The all-day events of an iCalendar text (RFC 5545): DTEND is the day after the last.

@@ -62,6 +62,7 @@ pub async fn move_unit(
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MoveUnit, mut ids: IdRun) -> Result<UnitMoved> {
+    tx.hold_calendars()?;
     let network = tx.lock_network()?;
     let units = network.units();
     let unit = units.by_code(&command.code).ok_or(UseCaseError::NotFound("unit"))?;

@@ -10,7 +10,7 @@ use super::{Result, Store, UseCaseError};
 use crate::auth::tokens;
 use crate::domain::event::EventKind;
 use crate::domain::ids::UnitId;
-use crate::store::events::{Event, SYSTEM_CHANNEL};
+use crate::store::events::{COMMAND_CHANNEL, Event};
 use crate::store::staff::NewDevice;
 
 /// The kinds the database knows.
@@ -54,7 +54,7 @@ pub async fn register_device(store: &Arc<Store>, code: String, unit_code: String
                 secret_hash: secret_hash.clone(),
                 active: true,
             })?;
-            let event = Event::new(EventKind::DeviceRegistered, tx.now(), unit, SYSTEM_CHANNEL)
+            let event = Event::new(EventKind::DeviceRegistered, tx.now(), unit, COMMAND_CHANNEL)
                 .detail(json!({"device_id": id, "kind": kind}));
             Ok(tx.append_event(ids.next(), &event)?)
         })

@@ -56,6 +56,7 @@ pub async fn set_unit_hours(
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetUnitHours, mut ids: IdRun) -> Result<HoursSet> {
+    tx.hold_calendars()?;
     let network = tx.network()?;
     let unit = network
         .units()

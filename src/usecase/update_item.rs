@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::get_item::ItemView;
 use super::named::Wrong;
-use super::withdraw_item::{carry_out, lock};
+use super::withdraw_item::{carry_out, lock, show};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::barcode::Barcode;
@@ -54,11 +54,19 @@ pub async fn update_item(
         .await
 }
 
-fn apply(tx: &mut WriteTx<'_>, caller: &Caller, id: ItemId, patch: &ItemPatch, ids: IdRun) -> Result<ItemView> {
+fn apply(tx: &mut WriteTx<'_>, caller: &Caller, id: ItemId, patch: &ItemPatch, mut ids: IdRun) -> Result<ItemView> {
     let network = tx.network()?;
     let item = lock(tx, caller, id, &network)?;
     let change = change(tx, patch, &item, &network)?;
-    carry_out(tx, caller, &item, change, json!({"corrected": names(patch)}), ids)
+    carry_out(
+        tx,
+        caller,
+        &item,
+        change,
+        json!({"corrected": names(patch)}),
+        ids.next(),
+    )?;
+    show(tx, id)
 }
 
 fn change(tx: &mut WriteTx<'_>, patch: &ItemPatch, item: &LoadedItem, network: &Network) -> Result<ItemChange> {

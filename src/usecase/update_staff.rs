@@ -1,9 +1,8 @@
-//! Who works where: listing members of staff, changing name, state and roles, and giving another password. Nobody touches
-//! an account that stands above their own or has a role outside their subtree.
+//! Who works where: listing members of staff, changing name, state and roles. Nobody touches an account that stands
+//! above their own or has a role outside their subtree.
 
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -15,8 +14,7 @@ use super::page::{Page, PageRequest};
 use super::session::audience_code;
 use super::view::unit_code;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
-use crate::auth::passwords::check_staff_password;
-use crate::auth::{Audience, PasswordService, Right};
+use crate::auth::{Audience, Right};
 use crate::domain::event::EventKind;
 use crate::domain::ids::StaffId;
 use crate::domain::network::Network;
@@ -24,7 +22,7 @@ use crate::store::accounts::StaffRow;
 use crate::store::events::Event;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
-use crate::store::tx::WriteTx;
+use crate::store::tx::{ReadTx, WriteTx};
 use crate::store::{Once, Store};
 
 /// A member of staff, whole.
@@ -49,15 +47,8 @@ pub struct UpdateStaff {
     pub roles: Option<Vec<(String, String)>>,
 }
 
-/// Another password for a member of staff.
-#[derive(Debug, Clone)]
-pub struct SetStaffPassword {
-    pub id: StaffId,
-    pub password: SecretString,
-}
-
 impl StaffMember {
-    fn of(row: StaffRow, network: &Network) -> Self {
+    pub(super) fn of(row: StaffRow, network: &Network) -> Self {
         let role = |(role, unit): (String, crate::domain::ids::UnitId)| RoleView {
             role,
             unit_code: unit_code(network, unit.get()),
@@ -72,7 +63,8 @@ impl StaffMember {
     }
 }
 
-/// Lists members of staff with a role in the caller's subtree, in the order of their ids. A page may be short.
+/// Lists members of staff with a role in the caller's subtree, each with those roles only, in the order of their ids. A page
+/// may be short.
 ///
 /// # Errors
 /// `Forbidden`; a failure of the store.
@@ -84,11 +76,11 @@ pub async fn list_staff(store: &Arc<Store>, caller: &Caller, page: PageRequest) 
             let network = tx.network()?;
             let rows = tx.staff_after(page.after_id(), page.fetch())?;
             let mut page = page.cut(rows, |row| row.id);
-            let seen = |row: &StaffRow| {
-                let mut units = row.roles.iter().map(|(_, unit)| *unit);
-                units.any(|unit| who.may(Right::ManageStaff, unit, &network))
-            };
-            page.items.retain(seen);
+            let below = |unit| who.may(Right::ManageStaff, unit, &network);
+            page.items.retain_mut(|row| {
+                row.roles.retain(|(_, unit)| below(*unit));
+                !row.roles.is_empty()
+            });
             Ok(page.map(|row| StaffMember::of(row, &network)))
         })
         .await
@@ -134,7 +126,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateStaff, mut ids: 
     tx.update_staff(&row)?;
     let now = tx.now();
     if !row.active || command.roles.is_some() {
-        tx.end_sessions_of(audience_code(Audience::Staff), row.id, now.timestamp_millis())?;
+        tx.end_sessions_of(audience_code(Audience::Staff), row.id, None, now.timestamp_millis())?;
     }
     let detail = json!({"changed": "staff", "active": row.active, "roles": row.roles.iter()
         .map(|(role, unit)| json!({"role": role, "unit_id": unit})).collect::<Vec<_>>()});
@@ -152,48 +144,13 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateStaff, mut ids: 
 }
 
 /// The account, if the caller could have given every role it has.
-fn manageable(tx: &mut WriteTx<'_>, caller: &Caller, id: StaffId, network: &Network) -> Result<StaffRow> {
+pub(super) fn manageable(tx: &mut ReadTx<'_>, caller: &Caller, id: StaffId, network: &Network) -> Result<StaffRow> {
     let row = tx.staff_member(id)?.ok_or(UseCaseError::NotFound("member of staff"))?;
     for (role, unit) in &row.roles {
         let role = role.parse().map_err(|_| UseCaseError::Forbidden)?;
         require_grantable(caller, role, *unit, network)?;
     }
     Ok(row)
-}
-
-/// Gives a member of staff another password and logs them out everywhere.
-///
-/// # Errors
-/// `NotFound`; `Forbidden` for an account above the caller's; `Invalid` for a password that is not good enough; `Busy`.
-pub async fn set_staff_password(
-    store: &Arc<Store>,
-    passwords: &PasswordService,
-    caller: &Caller,
-    command: SetStaffPassword,
-    key: Option<IdempotencyKey>,
-) -> Result<Once<StaffMember>> {
-    caller.require_somewhere(Right::ManageStaff)?;
-    check_staff_password(command.password.expose_secret())
-        .map_err(|violation| UseCaseError::field("password", violation.to_string()))?;
-    let hash = passwords.hash(command.password.clone()).await?;
-    let ids = store.take_ids::<UseCaseError>(1).await?;
-    let who = caller.clone();
-    let claim = key.map(|key| key.claim(caller));
-    store
-        .write_once(claim, move |tx| {
-            let network = tx.network()?;
-            let row = manageable(tx, &who, command.id, &network)?;
-            let now = tx.now();
-            tx.set_password_hash(&row.username, &hash)?;
-            tx.end_sessions_of(audience_code(Audience::Staff), row.id, now.timestamp_millis())?;
-            let event = Event::new(EventKind::StaffChanged, now, who.working_unit()?, who.channel().code())
-                .by(who.staff(), who.device())
-                .detail(json!({"changed": "password"}))
-                .personal(json!({"changed_staff_id": row.id}));
-            tx.append_event(ids.clone().next(), &event)?;
-            Ok(StaffMember::of(row, &network))
-        })
-        .await
 }
 
 impl Outcome for StaffMember {}

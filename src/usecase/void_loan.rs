@@ -39,9 +39,6 @@ pub async fn void_loan(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<LoanOutcome>> {
     caller.require_somewhere(Right::VoidLoan)?;
-    if command.reason.trim().is_empty() {
-        return Err(UseCaseError::field("reason", "must say why the loan is undone"));
-    }
     once(store, caller, key, IDS_PER_VERB, command, apply).await
 }
 
@@ -49,6 +46,9 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdR
     let network = tx.network()?;
     let unit = caller.working_unit()?;
     caller.require(Right::VoidLoan, unit, &network)?;
+    if command.reason.trim().is_empty() {
+        return Err(UseCaseError::field("reason", "must say why the loan is undone"));
+    }
     let (item, loaded, reader) = find(tx, caller, command.loan, &network)?;
     tx.lock_readers(&[reader])?;
     let filled = match &loaded {

@@ -40,7 +40,7 @@ pub async fn withdraw_item(
         .await
 }
 
-fn apply(tx: &mut WriteTx<'_>, caller: &Caller, id: ItemId, reason: &str, ids: IdRun) -> Result<ItemView> {
+fn apply(tx: &mut WriteTx<'_>, caller: &Caller, id: ItemId, reason: &str, mut ids: IdRun) -> Result<ItemView> {
     let network = tx.network()?;
     let item = lock(tx, caller, id, &network)?;
     let lent = tx.open_loan(id)?.is_some();
@@ -50,7 +50,8 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, id: ItemId, reason: &str, ids: I
         status: Some(ItemStatus::Withdrawn.code().to_owned()),
         ..ItemChange::default()
     };
-    carry_out(tx, caller, &item, change, json!({"withdrawn": reason}), ids)
+    carry_out(tx, caller, &item, change, json!({"withdrawn": reason}), ids.next())?;
+    show(tx, id)
 }
 
 /// Locks an item, after its bib, for a change by somebody who may manage its owner's items.
@@ -70,9 +71,8 @@ pub(super) fn carry_out(
     item: &LoadedItem,
     mut change: ItemChange,
     detail: Value,
-    mut ids: IdRun,
-) -> Result<ItemView> {
-    let network = tx.network()?;
+    event_id: i64,
+) -> Result<()> {
     let now = record::now_for(tx, &item.facts);
     change.last_event_at = Some(now.timestamp_millis());
     tx.change_item(item.facts.id, &change)?;
@@ -81,7 +81,12 @@ pub(super) fn carry_out(
         .of_item(&item.facts)
         .by(caller.staff(), caller.device())
         .detail(detail);
-    tx.append_event(ids.next(), &event)?;
-    let stored = tx.item_view(item.facts.id)?.ok_or(UseCaseError::NotFound("item"))?;
+    Ok(tx.append_event(event_id, &event)?)
+}
+
+/// The item as it is after the change.
+pub(super) fn show(tx: &mut WriteTx<'_>, id: ItemId) -> Result<ItemView> {
+    let network = tx.network()?;
+    let stored = tx.item_view(id)?.ok_or(UseCaseError::NotFound("item"))?;
     Ok(ItemView::of(stored, &network))
 }

@@ -64,6 +64,11 @@ impl Request {
         self
     }
 
+    /// A body that is not even JSON.
+    pub fn broken_json(self) -> Self {
+        self.header("Content-Type", "application/json").bytes(b"{\"")
+    }
+
     pub fn send(self) -> Answer {
         crate::logs::note(&serde_json::from_slice(&self.body).unwrap_or_default());
         let mut stream = TcpStream::connect(self.address).expect("the server listens");
@@ -81,9 +86,9 @@ impl Request {
             head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
         }
         head.push_str("\r\n");
-        stream.write_all(head.as_bytes()).expect("sent");
-        // A body over the limit may be refused before it was read.
-        let _ = stream.write_all(&self.body);
+        // In one piece: what is refused before the body came is closed only after a while. A body over the limit may be
+        // refused before it was read.
+        let _ = stream.write_all(&[head.as_bytes(), &self.body].concat());
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let answer = Answer::parse(&answer);

@@ -156,6 +156,51 @@ fn only_configured_origins_may_use_the_api_from_a_page() {
 }
 
 #[test]
+fn what_is_answered_in_place_of_a_handler_has_the_same_headers() {
+    let change = |config: &mut Config| {
+        config.http.cors_origins = "https://opac.example".into();
+        config.http.hsts_seconds = 60;
+        config.http.request_timeout_ms = 300;
+        config.limits.header_bytes = 4_096;
+    };
+    of_sqlite(change, |app| {
+        use std::io::{Read, Write};
+        let complete = |answer: &str, status: &str| {
+            let answer = answer.to_ascii_lowercase();
+            assert!(answer.starts_with(&format!("http/1.1 {status} ")), "{answer}");
+            for header in [
+                "access-control-allow-origin: https://opac.example",
+                "access-control-expose-headers: ",
+                "vary: origin",
+                "strict-transport-security: max-age=60",
+                "x-content-type-options: nosniff",
+                "content-security-policy: default-src 'none'",
+                "cache-control: no-store",
+            ] {
+                let told = answer.matches(&format!("\r\n{header}")).count();
+                assert_eq!(told, 1, "{header} in {answer}");
+            }
+        };
+        let ask = |more: &str| {
+            let mut stream = std::net::TcpStream::connect(app.address).expect("connected");
+            let head = format!(
+                "POST /api/v1/check-outs HTTP/1.1\r\nHost: x\r\nOrigin: https://opac.example\r\n\
+                 Authorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n{more}\
+                 Connection: close\r\n\r\n{{",
+                app.root_token()
+            );
+            stream.write_all(head.as_bytes()).expect("sent");
+            let mut answer = String::new();
+            drop(stream.read_to_string(&mut answer));
+            answer
+        };
+        // The rest of the body never comes; and a head that is refused before anything is routed.
+        complete(&ask(""), "503");
+        complete(&ask(&format!("X-Long: {}\r\n", "x".repeat(5_000))), "431");
+    });
+}
+
+#[test]
 fn keys_rotate_under_a_running_server_and_nobody_is_logged_out() {
     of_sqlite(
         |config| config.auth.signing_key = None,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::app::{PASSWORD, PIN, ROOT_USER, TestApp};
-use crate::rights_scene::{Scene, Things, record};
+use crate::rights_scene::{Place, Scene, Things, lent, record, transit_to};
 
 /// What is asked about, and by whom.
 pub struct About<'s> {
@@ -12,6 +12,10 @@ pub struct About<'s> {
     pub things: &'s Things,
     /// A reader names nobody when it speaks of itself.
     pub itself: bool,
+    /// The id of the member of staff who asks.
+    pub account: i64,
+    /// Whoever may is asked about things of their own, so that it can be done; whoever may not, about what is there.
+    pub allowed: bool,
 }
 
 /// What fills the path, and the rest of the request.
@@ -88,6 +92,51 @@ impl About<'_> {
         self.app.item(self.scene.bib, self.unit(), &json!({})).0
     }
 
+    fn item_of_m1(&self) -> i64 {
+        self.app.item(self.scene.bib, "M1", &json!({})).0
+    }
+
+    /// The item of nobody else's cell, on the shelf at the unit of the things.
+    fn shelf_barcode(&self) -> String {
+        if !self.allowed {
+            return self.things.shelf_barcode.clone();
+        }
+        self.app.item(self.scene.bib, self.unit(), &json!({})).1
+    }
+
+    /// The card of a reader without loans or holds.
+    fn card(&self) -> String {
+        if !self.allowed {
+            return self.things.card.clone();
+        }
+        self.app.reader("adult", self.unit()).1
+    }
+
+    fn loan(&self) -> i64 {
+        if !self.allowed || self.itself {
+            return self.things.loan;
+        }
+        lent(self.app, self.scene.desks(self.unit()).0, self.unit()).1
+    }
+
+    fn hold(&self) -> i64 {
+        if !self.allowed || self.itself {
+            return self.things.hold;
+        }
+        let desk = self.scene.desks(self.unit()).0;
+        let (bib, _) = lent(self.app, desk, self.unit());
+        let hold = json!({"bib_id": bib, "pickup_unit_code": self.unit(), "card_number": self.card()});
+        let placed = self.app.post(desk, "/api/v1/holds", &hold);
+        placed.expect(201).body["hold"]["id"].as_i64().expect("an id")
+    }
+
+    fn transit(&self) -> i64 {
+        if !self.allowed {
+            return self.things.transit;
+        }
+        transit_to(self.app, self.scene.desks(self.unit()).1, self.unit())
+    }
+
     /// A day of its own, long after every due date.
     fn new_day(&self) -> String {
         let new = self.app.next();
@@ -109,14 +158,18 @@ fn sessions(operation: &str, about: &About<'_>) -> Option<Asked> {
 fn circulation(operation: &str, about: &About<'_>) -> Option<Asked> {
     let (things, unit) = (about.things, about.unit());
     Some(match operation {
-        "checkIn" => about.body(json!({"item_barcode": things.shelf_barcode})),
-        "checkOut" => about.body(json!({"item_barcode": things.shelf_barcode, "card_number": things.card})),
-        "placeHold" if about.itself => about.body(json!({"bib_id": things.bib, "pickup_unit_code": unit})),
-        "placeHold" => about.body(json!({"bib_id": things.bib, "pickup_unit_code": unit, "card_number": things.card})),
-        "cancelHold" => about.id(things.hold),
-        "renewLoan" => about.id(things.loan),
-        "voidLoan" => about.with(things.loan, json!({"reason": "门没有打开"})),
-        "receiveTransit" => about.id(things.transit),
+        "checkIn" => about.body(json!({"item_barcode": about.shelf_barcode()})),
+        "checkOut" => about.body(json!({"item_barcode": about.shelf_barcode(), "card_number": about.card()})),
+        // The only copy of its own bib is in its own hands.
+        "placeHold" if about.itself => {
+            let bib = about.scene.at(Place::Own).bib;
+            about.body(json!({"bib_id": bib, "pickup_unit_code": unit}))
+        }
+        "placeHold" => about.body(json!({"bib_id": things.bib, "pickup_unit_code": unit, "card_number": about.card()})),
+        "cancelHold" => about.id(about.hold()),
+        "renewLoan" => about.id(about.loan()),
+        "voidLoan" => about.with(about.loan(), json!({"reason": "门没有打开"})),
+        "receiveTransit" => about.id(about.transit()),
         _ => return None,
     })
 }
@@ -230,12 +283,21 @@ fn new_item(about: &About<'_>) -> Value {
         "item_type": "book"})
 }
 
+/// Of M1, on the shelf of the unit of the things.
+fn elsewhere(about: &About<'_>) -> Value {
+    let mut item = new_item(about);
+    item["owner_unit_code"] = "M1".into();
+    item["home_unit_code"] = about.unit().into();
+    item
+}
+
 fn copies(operation: &str, about: &About<'_>) -> Option<Asked> {
     Some(match operation {
         "addItem" => about.body(new_item(about)),
+        "addItem:home" => about.body(elsewhere(about)),
         "updateItem" => about.with(about.things.item, json!({"call_number": "I242.4"})),
-        // Always to M1: it is the owner that counts, not where the item goes.
         "moveItem" => about.with(about.new_item(), json!({"home_unit_code": "M1"})),
+        "moveItem:home" => about.with(about.item_of_m1(), json!({"home_unit_code": about.unit()})),
         "withdrawItem" => about.with(about.new_item(), json!({"reason": "破损"})),
         _ => return None,
     })
@@ -249,6 +311,12 @@ fn batches(operation: &str, about: &About<'_>) -> Option<Asked> {
             row["op"] = "add".into();
             row
         }
+        "itemBatch:add_home" => {
+            let mut row = elsewhere(about);
+            row["op"] = "add".into();
+            row
+        }
+        "itemBatch:move_home" => json!({"op": "move", "item_id": about.item_of_m1(), "home_unit_code": about.unit()}),
         "itemBatch:update" => json!({"op": "update", "item_id": about.things.item, "call_number": "I242.4"}),
         "itemBatch:move" => json!({"op": "move", "item_id": about.new_item(), "home_unit_code": "M1"}),
         "itemBatch:withdraw" => json!({"op": "withdraw", "item_id": about.new_item(), "reason": "破损"}),
@@ -316,6 +384,7 @@ fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
         "updateStaff" => about.with(things.member, json!({"name": "王"})),
         "updateStaff:system" => about.with(things.chief, json!({"name": "王"})),
         "setStaffPassword" => about.with(things.member, json!({"password": PASSWORD})),
+        "setStaffPassword:own" => about.with(about.account, json!({"password": PASSWORD, "old_password": PASSWORD})),
         "setStaffPassword:system" => about.with(things.chief, json!({"password": PASSWORD})),
         "registerReader" => about.body(json!({"name": "李", "category": "adult", "home_unit_code": unit,
             "card_number": format!("m{new}"), "pin": PIN})),

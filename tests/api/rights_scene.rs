@@ -26,6 +26,14 @@ impl Place {
             Self::Elsewhere => "M2",
         }
     }
+
+    /// Far enough for a transit.
+    fn away(self) -> Self {
+        match self {
+            Self::Own | Self::Below => Self::Elsewhere,
+            Self::Elsewhere => Self::Own,
+        }
+    }
 }
 
 /// What requests speak of.
@@ -50,6 +58,8 @@ pub struct Things {
 
 pub struct Scene {
     places: Vec<Things>,
+    /// The token of a librarian at each place.
+    desks: [String; 3],
     /// What belongs to the reader who asks.
     pub own: Things,
     /// A bib for new items.
@@ -60,8 +70,8 @@ pub struct Scene {
     pub root_token: String,
     pub reader_token: String,
     pub device_token: String,
-    /// Role and desk to token.
-    staff: Vec<(Role, Place, String)>,
+    /// Role and desk to token, and the account behind it.
+    staff: Vec<(Role, Place, String, i64)>,
 }
 
 impl Scene {
@@ -72,8 +82,9 @@ impl Scene {
             app.unit(code, "main", "C1", &json!({}));
         }
         app.unit("B1", "branch", "M1", &json!({}));
-        let places: Vec<Things> = Place::ALL.iter().map(|place| things(app, *place)).collect();
-        let own = things(app, Place::Own);
+        let desks = Place::ALL.map(|place| app.staff("librarian", place.code()));
+        let places: Vec<Things> = Place::ALL.iter().map(|place| things(app, &desks, *place)).collect();
+        let own = things(app, &desks, Place::Own);
         let unit = app.get(&app.root_token(), "/api/v1/units/M1").expect(200).id();
         app.device("kiosk-m1", unit, "a random secret");
         let device = app.log_in(&json!({"device_code": "kiosk-m1", "secret": "a random secret"}));
@@ -86,6 +97,7 @@ impl Scene {
                 .expect("a token")
                 .to_owned(),
             places,
+            desks,
             own,
             bib: app.bib("西游记", None),
             record: made.expect(201).body["bib"]["id"].as_i64().expect("an id"),
@@ -98,9 +110,18 @@ impl Scene {
         &self.places[place as usize]
     }
 
-    pub fn staff_token(&self, role: Role, desk: Place) -> &str {
-        let found = self.staff.iter().find(|(of, at, _)| (*of, *at) == (role, desk));
-        &found.expect("everybody is at every desk").2
+    /// A desk at the unit with this code, and one at another.
+    pub fn desks(&self, code: &str) -> (&str, &str) {
+        let here = Place::ALL.into_iter().find(|place| place.code() == code);
+        let here = here.expect("a unit of the scene");
+        (&self.desks[here as usize], &self.desks[here.away() as usize])
+    }
+
+    /// The token of a role's holder at a desk, and the id of the account.
+    pub fn staff(&self, role: Role, desk: Place) -> (&str, i64) {
+        let found = self.staff.iter().find(|(of, at, ..)| (*of, *at) == (role, desk));
+        let (_, _, token, account) = found.expect("everybody is at every desk");
+        (token, *account)
     }
 }
 
@@ -112,21 +133,21 @@ pub fn record(title: &str) -> Value {
 }
 
 /// Everything once, at a place.
-fn things(app: &TestApp, place: Place) -> Things {
+fn things(app: &TestApp, desks: &[String; 3], place: Place) -> Things {
     let code = place.code();
-    let desk = app.staff("librarian", code);
+    let desk = &desks[place as usize];
     let (reader, card) = app.reader("adult", code);
     let bib = app.bib("三国演义", None);
     let (item, barcode) = app.item(bib, code, &json!({}));
     let out = json!({"item_barcode": barcode, "card_number": card});
-    let lent = app.post(&desk, "/api/v1/check-outs", &out).expect(201);
+    let lent = app.post(desk, "/api/v1/check-outs", &out).expect(201);
     let wanted = app.bib("水浒传", None);
     let (_, barcode) = app.item(wanted, code, &json!({}));
     let (_, other) = app.reader("adult", code);
     let out = json!({"item_barcode": barcode, "card_number": other});
-    app.post(&desk, "/api/v1/check-outs", &out).expect(201);
+    app.post(desk, "/api/v1/check-outs", &out).expect(201);
     let hold = json!({"bib_id": wanted, "pickup_unit_code": code, "card_number": card});
-    let hold = app.post(&desk, "/api/v1/holds", &hold).expect(201).body["hold"]["id"].clone();
+    let hold = app.post(desk, "/api/v1/holds", &hold).expect(201).body["hold"]["id"].clone();
     let (_, shelf_barcode) = app.item(app.bib("红楼梦", None), code, &json!({}));
     Things {
         unit_code: code.to_owned(),
@@ -138,7 +159,7 @@ fn things(app: &TestApp, place: Place) -> Things {
         item,
         loan: lent.body["loan"]["id"].as_i64().expect("an id"),
         hold: hold.as_i64().expect("an id"),
-        transit: transit_to(app, place),
+        transit: transit_to(app, &desks[place.away() as usize], code),
         shelf_barcode,
     }
 }
@@ -149,20 +170,24 @@ fn member(app: &TestApp, role: &str, code: &str) -> i64 {
     app.post(&app.root_token(), "/api/v1/staff", &body).expect(201).id()
 }
 
-/// Something of this place is given back at another.
-fn transit_to(app: &TestApp, place: Place) -> i64 {
-    let away = if place == Place::Elsewhere { "M1" } else { "M2" };
-    let (_, barcode) = app.item(app.bib("西厢记", None), place.code(), &json!({}));
-    let desk = app.staff("librarian", away);
-    app.post(&desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
-        .expect(200);
-    let path = format!("/api/v1/transits?to_unit_code={}&from_unit_code={away}", place.code());
-    let open = app.get(&app.root_token(), &path).expect(200).body["items"].clone();
-    let last = open.as_array().and_then(|items| items.last()).expect("it travels");
-    last["id"].as_i64().expect("an id")
+/// A new item out to a new reader: its bib and the loan.
+pub fn lent(app: &TestApp, desk: &str, code: &str) -> (i64, i64) {
+    let bib = app.bib("三国演义", None);
+    let (_, barcode) = app.item(bib, code, &json!({}));
+    let (_, card) = app.reader("adult", code);
+    let out = json!({"item_barcode": barcode, "card_number": card});
+    let loan = app.post(desk, "/api/v1/check-outs", &out).expect(201).body["loan"]["id"].clone();
+    (bib, loan.as_i64().expect("an id"))
 }
 
-fn staff(app: &TestApp) -> Vec<(Role, Place, String)> {
+/// Something of a place is given back at another, at whose desk it is scanned.
+pub fn transit_to(app: &TestApp, desk: &str, code: &str) -> i64 {
+    let (_, barcode) = app.item(app.bib("西厢记", None), code, &json!({}));
+    let scanned = app.post(desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}));
+    scanned.expect(200).body["transit_id"].as_i64().expect("it travels")
+}
+
+fn staff(app: &TestApp) -> Vec<(Role, Place, String, i64)> {
     let root = app.root_token();
     let unit = |code: &str| app.get(&root, &format!("/api/v1/units/{code}")).expect(200).id();
     let (own, elsewhere) = (unit("M1"), unit("M2"));
@@ -171,9 +196,9 @@ fn staff(app: &TestApp) -> Vec<(Role, Place, String)> {
         let username = format!("matrix.{role}");
         let body = json!({"username": username, "name": "王老师", "password": PASSWORD,
             "roles": [{"role": role, "unit_code": "M1"}]});
-        app.post(&root, "/api/v1/staff", &body).expect(201);
+        let account = app.post(&root, "/api/v1/staff", &body).expect(201).id();
         for place in [Place::Own, Place::Below] {
-            all.push((role, place, app.staff_token(&username, Some(place.code()))));
+            all.push((role, place, app.staff_token(&username, Some(place.code())), account));
         }
         // No log-in gives this one.
         let refused = json!({"username": username, "password": PASSWORD, "unit_code": "M2"});
@@ -183,6 +208,7 @@ fn staff(app: &TestApp) -> Vec<(Role, Place, String)> {
             role,
             Place::Elsewhere,
             app.issue(Audience::Staff, Some(elsewhere), grants),
+            account,
         ));
     }
     all

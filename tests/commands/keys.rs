@@ -24,17 +24,27 @@ fn ask(address: &str, request: &str) -> (u16, Value) {
 }
 
 fn log_in(address: &str, password: &str) -> String {
-    let body = format!(r#"{{"username": "root", "password": "{password}"}}"#);
-    let (status, body) = ask(
+    let session = session(address, "root", password);
+    session["access_token"].as_str().expect("a token").to_owned()
+}
+
+/// A session of a member of staff.
+pub fn session(address: &str, username: &str, password: &str) -> Value {
+    let body = format!(r#"{{"username": "{username}", "password": "{password}"}}"#);
+    let (status, body) = post(address, "/api/v1/sessions", &body);
+    assert_eq!(status, 201, "{body}");
+    body
+}
+
+pub fn post(address: &str, path: &str, body: &str) -> (u16, Value) {
+    ask(
         address,
         &format!(
-            "POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         ),
-    );
-    assert_eq!(status, 201, "{body}");
-    body["access_token"].as_str().expect("a token").to_owned()
+    )
 }
 
 fn units(address: &str, token: &str) -> u16 {

@@ -9,12 +9,13 @@ use crate::app::App;
 use crate::domain::ids::{ReaderId, StaffId};
 use crate::http::answer::{self, Answer};
 use crate::http::client_address::client_network;
-use crate::http::extract::{Changing, People, Staff};
+use crate::http::extract::{Changing, ManagesStaff, SetsPasswords, SetsPins, Staff};
 use crate::http::input::{Cursor, Limit, PageBody, Secret, Text, page, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, ListFailures};
 use crate::http::query::Parameters;
 use crate::usecase::set_pin::{self, PinSet, SetPin};
-use crate::usecase::update_staff::{self, SetStaffPassword, StaffMember, UpdateStaff};
+use crate::usecase::set_staff_password::{self, SetStaffPassword};
+use crate::usecase::update_staff::{self, StaffMember, UpdateStaff};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(list_staff, update_staff, set_staff_password, set_pin))]
@@ -32,8 +33,8 @@ pub struct StaffFilter {
     limit: Option<Limit>,
 }
 
-/// Lists members of staff with a role in the caller's subtree, in the order of their ids. A page may be short, or empty,
-/// though another follows.
+/// Lists members of staff with a role in the caller's subtree, each with those roles only, in the order of their ids. A page
+/// may be short, or empty, though another follows.
 #[utoipa::path(get, path = "/api/v1/staff", operation_id = "listStaff", tag = "staff", params(StaffFilter),
     security(("bearer" = [])),
     responses((status = 200, description = "A page of members of staff", body = PageBody<StaffMember>), ListFailures))]
@@ -63,7 +64,7 @@ pub struct StaffChange {
     responses((status = 200, description = "The member of staff", body = StaffMember), ChangeOneFailures))]
 pub async fn update_staff(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesStaff,
     id: web::Path<i64>,
     request: Changing<StaffChange>,
 ) -> Answer {
@@ -84,24 +85,31 @@ pub struct NewPassword {
     /// At least 10 characters; neither all the same nor only counting up or down.
     #[schema(value_type = String, min_length = 10, max_length = 128)]
     password: Secret,
+    /// Needed for the caller's own password; for anybody else's it is left out.
+    #[schema(value_type = Option<String>, max_length = 128)]
+    old_password: Option<Secret>,
 }
 
-/// Gives a member of staff whose roles all lie within the caller's another password, and logs them out everywhere.
+/// Sets a password: the caller's own, which takes the old one and no right, or that of a member of staff whose roles all lie
+/// within the caller's. That member's other sessions end.
 #[utoipa::path(put, path = "/api/v1/staff/{id}/password", operation_id = "setStaffPassword", tag = "staff",
     params(("id" = i64, Path, description = "The member's id"), IdempotencyHeader),
     request_body = NewPassword, security(("bearer" = [])),
     responses((status = 200, description = "The member of staff", body = StaffMember), ChangeOneFailures))]
 pub async fn set_staff_password(
     app: web::Data<App>,
-    who: Staff,
+    from: HttpRequest,
+    who: SetsPasswords,
     id: web::Path<i64>,
     request: Changing<NewPassword>,
 ) -> Answer {
     let command = SetStaffPassword {
         id: StaffId::new(*id),
         password: request.body.password.0,
+        old_password: request.body.old_password.map(|old| old.0),
     };
-    let set = update_staff::set_staff_password(&app.store, &app.passwords, &who.caller, command, request.key).await?;
+    let (tools, address, key) = (app.session_tools(), client_network(&from), request.key);
+    let set = set_staff_password::set_staff_password(&app.store, tools, &who.caller, command, key, address).await?;
     answer::done(&set)
 }
 
@@ -117,7 +125,7 @@ pub struct NewPin {
     old_pin: Option<Secret>,
 }
 
-/// Sets a reader's PIN: by the reader with the old one, or by staff. The reader's sessions end.
+/// Sets a reader's PIN: by the reader with the old one, or by staff. The reader's other sessions end.
 #[utoipa::path(put, path = "/api/v1/readers/{id}/pin", operation_id = "setPin", tag = "readers",
     params(("id" = i64, Path, description = "The reader's id"), IdempotencyHeader),
     request_body = NewPin, security(("bearer" = [])),
@@ -125,7 +133,7 @@ pub struct NewPin {
 pub async fn set_pin(
     app: web::Data<App>,
     from: HttpRequest,
-    who: People,
+    who: SetsPins,
     id: web::Path<i64>,
     request: Changing<NewPin>,
 ) -> Answer {

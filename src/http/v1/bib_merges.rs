@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::domain::ids::BibId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Staff};
+use crate::http::extract::{Changing, ManagesItems};
 use crate::http::input::{Text, text};
 use crate::http::openapi::{ChangeVersionFailures, IdempotencyHeader};
 use crate::http::precondition::{self, IfMatch, IfMatchHeader};
@@ -42,7 +42,7 @@ pub struct BibMerge {
         ChangeVersionFailures))]
 pub async fn merge_bibs(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesItems,
     id: web::Path<i64>,
     seen: IfMatch,
     request: Changing<BibMerge>,

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::catalogue::marc::Format;
 use crate::domain::ids::BibId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Staff};
+use crate::http::extract::{Changing, ManagesItems, Staff};
 use crate::http::input::{Cursor, Limit, PageBody, page};
 use crate::http::openapi::{ChangeFailures, ChangeVersionFailures, IdempotencyHeader, LookFailures};
 use crate::http::precondition::{self, IfMatch, IfMatchHeader};
@@ -67,7 +67,7 @@ impl From<MarcRecord> for BibRecord {
         (status = 201, description = "The bib, and what is unusual in the record", body = BibOutcome,
             headers(("Location" = String, description = "Where it is"), ("ETag" = String, description = "Its version, for `If-Match`"))),
         ChangeFailures))]
-pub async fn create_bib(app: web::Data<App>, who: Staff, request: Changing<MarcRecord>) -> Answer {
+pub async fn create_bib(app: web::Data<App>, who: ManagesItems, request: Changing<MarcRecord>) -> Answer {
     let made = create_bib::create_bib(&app.store, &who.caller, request.body.into(), request.key).await?;
     let location = format!("/api/v1/bibs/{}", made.value.bib.id);
     precondition::tagged(answer::created(&made, Some(location)), made.value.bib.version)
@@ -83,7 +83,7 @@ pub async fn create_bib(app: web::Data<App>, who: Staff, request: Changing<MarcR
         ChangeVersionFailures))]
 pub async fn update_bib(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesItems,
     id: web::Path<i64>,
     seen: IfMatch,
     request: Changing<MarcRecord>,

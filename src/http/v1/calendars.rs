@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::units::{NewClosedDays, week};
 use crate::app::App;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Nothing, Staff};
+use crate::http::extract::{Changing, ManagesUnits, Nothing};
 use crate::http::input::{Day, List};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::http::query::Parameters;
@@ -40,7 +40,7 @@ pub struct NewHours {
     responses((status = 200, description = "The unit, and the loans that moved", body = HoursSet), ChangeOneFailures))]
 pub async fn set_unit_hours(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<NewHours>,
 ) -> Answer {
@@ -70,19 +70,19 @@ pub struct NewClosures {
         ChangeOneFailures))]
 pub async fn add_closed_days(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<NewClosures>,
 ) -> Answer {
     let command = AddClosedDays {
         code: code.into_inner(),
-        days: request
+        days: Ok(request
             .body
             .closed_days
             .0
             .into_iter()
             .map(NewClosedDays::parsed)
-            .collect(),
+            .collect()),
         skip_past: false,
         dry_run: request.body.dry_run,
     };
@@ -108,7 +108,7 @@ pub struct ClosureEnds {
     responses((status = 200, description = "The unit", body = UnitDetail), ChangeOneFailures))]
 pub async fn remove_closed_days(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     ends: Parameters<ClosureEnds>,
     request: Changing<Nothing>,
@@ -157,7 +157,7 @@ pub struct NewCalendar {
         ChangeOneFailures))]
 pub async fn import_calendar(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<NewCalendar>,
 ) -> Answer {

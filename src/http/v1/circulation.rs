@@ -8,7 +8,7 @@ use super::consent::{OverridesRequest, consent};
 use crate::app::App;
 use crate::domain::barcode::{Barcode, CardNumber};
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Desks};
+use crate::http::extract::{Changing, Lends, TakesBack};
 use crate::http::input::{CodeText, Moment, text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader};
 use crate::usecase::check_in::{self, CheckIn};
@@ -49,7 +49,7 @@ pub struct CheckOutRequest {
         (status = 200, description = "What would happen, or use in the unit", body = CheckOutOutcome),
         (status = 201, description = "The loan", body = CheckOutOutcome),
         ChangeFailures))]
-pub async fn check_out(app: web::Data<App>, who: Desks, request: Changing<CheckOutRequest>) -> Answer {
+pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckOutRequest>) -> Answer {
     let CheckOutRequest {
         item_barcode,
         card_number,
@@ -98,7 +98,7 @@ pub struct CheckInRequest {
 #[utoipa::path(post, path = "/api/v1/check-ins", operation_id = "checkIn", tag = "circulation",
     params(IdempotencyHeader), request_body = CheckInRequest, security(("bearer" = [])),
     responses((status = 200, description = "What to do with it", body = CheckInOutcome), ChangeFailures))]
-pub async fn check_in(app: web::Data<App>, who: Desks, request: Changing<CheckInRequest>) -> Answer {
+pub async fn check_in(app: web::Data<App>, who: TakesBack, request: Changing<CheckInRequest>) -> Answer {
     let CheckInRequest {
         item_barcode,
         owner_unit_code,

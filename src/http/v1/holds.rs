@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::domain::barcode::CardNumber;
 use crate::domain::ids::{BibId, HoldId, ItemId};
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Nothing, People};
+use crate::http::extract::{CancelsHolds, Changing, Nothing, PlacesHolds};
 use crate::http::input::{CodeText, Day, Text};
 use crate::http::openapi::{ChangeFailures, ChangeOneFailures, IdempotencyHeader};
 use crate::http::query::Parameters;
@@ -48,7 +48,7 @@ pub struct NewHold {
 #[utoipa::path(post, path = "/api/v1/holds", operation_id = "placeHold", tag = "holds", params(IdempotencyHeader),
     request_body = NewHold, security(("bearer" = [])),
     responses((status = 201, description = "The hold", body = HoldOutcome), ChangeFailures))]
-pub async fn place_hold(app: web::Data<App>, who: People, request: Changing<NewHold>) -> Answer {
+pub async fn place_hold(app: web::Data<App>, who: PlacesHolds, request: Changing<NewHold>) -> Answer {
     let hold = request.body;
     let command = PlaceHold {
         card_number: hold.card_number,
@@ -85,7 +85,7 @@ pub struct CancelConsent {
     responses((status = 200, description = "The hold", body = HoldOutcome), ChangeOneFailures))]
 pub async fn cancel_hold(
     app: web::Data<App>,
-    who: People,
+    who: CancelsHolds,
     id: web::Path<i64>,
     said: Parameters<CancelConsent>,
     request: Changing<Nothing>,

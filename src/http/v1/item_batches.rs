@@ -14,7 +14,7 @@ use super::items::NewItem;
 use crate::app::App;
 use crate::domain::ids::ItemId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Staff};
+use crate::http::extract::{Changing, ManagesItems};
 use crate::http::json_fault;
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader};
 use crate::http::problem::{Code, Problem};
@@ -89,7 +89,7 @@ impl FromRequest for Place {
 #[utoipa::path(post, path = "/api/v1/item-batches", operation_id = "itemBatch", tag = "items",
     params(IdempotencyHeader), request_body = ItemBatch, security(("bearer" = [])),
     responses((status = 200, description = "A result per row", body = BatchOutcome), ChangeFailures))]
-pub async fn item_batch(app: web::Data<App>, who: Staff, place: Place, request: Changing<ItemBatch>) -> Answer {
+pub async fn item_batch(app: web::Data<App>, who: ManagesItems, place: Place, request: Changing<ItemBatch>) -> Answer {
     let rows: Vec<Value> = request.body.rows.into_iter().map(Value::Object).collect();
     let (mut acts, mut faults, mut adds) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {

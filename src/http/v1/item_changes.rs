@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::ItemId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Staff};
+use crate::http::extract::{Changing, ManagesItems};
 use crate::http::input::{CodeText, Text, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::get_item::ItemView;
@@ -88,7 +88,7 @@ impl From<ItemCorrection> for ItemPatch {
     responses((status = 200, description = "The item", body = ItemView), ChangeOneFailures))]
 pub async fn update_item(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesItems,
     id: web::Path<i64>,
     request: Changing<ItemCorrection>,
 ) -> Answer {
@@ -108,6 +108,9 @@ pub struct ItemMove {
     collection_code: Option<CodeText>,
     #[schema(value_type = Option<String>, max_length = 100)]
     shelf_location: Option<Text<100>>,
+    /// Somebody has seen the copy at its new home: it stands there at once, and no journey begins.
+    #[serde(default)]
+    already_there: bool,
 }
 
 impl ItemMove {
@@ -117,15 +120,23 @@ impl ItemMove {
             home_unit_code: self.home_unit_code.into(),
             collection_code: text(self.collection_code),
             shelf_location: text(self.shelf_location),
+            already_there: self.already_there,
         }
     }
 }
 
-/// Moves an item. A copy on the shelf of its old home is taken along; any other goes there with its next return.
+/// Moves an item, by somebody who manages the items of its owner and of its new home. A copy on the shelf sets out for its new
+/// home (a transit, `awaiting_dispatch`), unless it is `already_there`; one that is lent or on its way goes there with its
+/// next return.
 #[utoipa::path(post, path = "/api/v1/items/{id}/moves", operation_id = "moveItem", tag = "items",
     params(("id" = i64, Path), IdempotencyHeader), request_body = ItemMove, security(("bearer" = [])),
     responses((status = 200, description = "The item", body = ItemView), ChangeOneFailures))]
-pub async fn move_item(app: web::Data<App>, who: Staff, id: web::Path<i64>, request: Changing<ItemMove>) -> Answer {
+pub async fn move_item(
+    app: web::Data<App>,
+    who: ManagesItems,
+    id: web::Path<i64>,
+    request: Changing<ItemMove>,
+) -> Answer {
     let command = request.body.of(ItemId::new(*id));
     answer::done(&move_item::move_item(&app.store, &who.caller, command, request.key).await?)
 }
@@ -144,7 +155,7 @@ pub struct Withdrawal {
     responses((status = 200, description = "The item", body = ItemView), ChangeOneFailures))]
 pub async fn withdraw_item(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesItems,
     id: web::Path<i64>,
     request: Changing<Withdrawal>,
 ) -> Answer {

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::{BibId, ItemId};
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Anyone, Changing, Staff};
+use crate::http::extract::{Anyone, Changing, ManagesItems};
 use crate::http::input::{CodeText, Text, text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader, LookFailures};
 use crate::usecase::add_item::{self, AddItem};
@@ -96,7 +96,7 @@ impl From<NewItem> for AddItem {
     responses(
         (status = 201, description = "The item", body = ItemView, headers(("Location" = String))),
         ChangeFailures))]
-pub async fn add_item(app: web::Data<App>, who: Staff, request: Changing<NewItem>) -> Answer {
+pub async fn add_item(app: web::Data<App>, who: ManagesItems, request: Changing<NewItem>) -> Answer {
     let item = add_item::add_item(&app.store, &who.caller, request.body.into(), request.key).await?;
     let location = format!("/api/v1/items/{}", item.value.id);
     answer::created(&item, Some(location))

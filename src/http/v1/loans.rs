@@ -8,7 +8,7 @@ use super::consent::{OverridesRequest, consent};
 use crate::app::App;
 use crate::domain::ids::LoanId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Anyone, Changing, Desks};
+use crate::http::extract::{Changing, Renews, Voids};
 use crate::http::input::{Moment, Text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::renew_loan::{self, RenewLoan};
@@ -37,7 +37,7 @@ pub struct RenewalRequest {
     responses((status = 200, description = "The loan", body = LoanOutcome), ChangeOneFailures))]
 pub async fn renew_loan(
     app: web::Data<App>,
-    who: Anyone,
+    who: Renews,
     id: web::Path<i64>,
     request: Changing<RenewalRequest>,
 ) -> Answer {
@@ -70,7 +70,7 @@ pub struct VoidRequest {
 #[utoipa::path(post, path = "/api/v1/loans/{id}/void", operation_id = "voidLoan", tag = "loans",
     params(("id" = i64, Path), IdempotencyHeader), request_body = VoidRequest, security(("bearer" = [])),
     responses((status = 200, description = "The loan", body = LoanOutcome), ChangeOneFailures))]
-pub async fn void_loan(app: web::Data<App>, who: Desks, id: web::Path<i64>, request: Changing<VoidRequest>) -> Answer {
+pub async fn void_loan(app: web::Data<App>, who: Voids, id: web::Path<i64>, request: Changing<VoidRequest>) -> Answer {
     let VoidRequest {
         reason,
         overrides,

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::barcode::CardNumber;
 use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, People, Staff};
+use crate::http::extract::{Changing, People, RegistersReaders};
 use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Secret, Text, page, text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader, LookFailures};
 use crate::http::query::Parameters;
@@ -57,7 +57,7 @@ pub struct NewReader {
     responses(
         (status = 201, description = "The reader", body = RegisteredReader, headers(("Location" = String))),
         ChangeFailures))]
-pub async fn register_reader(app: web::Data<App>, who: Staff, request: Changing<NewReader>) -> Answer {
+pub async fn register_reader(app: web::Data<App>, who: RegistersReaders, request: Changing<NewReader>) -> Answer {
     let reader = request.body;
     let command = RegisterReader {
         name: reader.name.into(),

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::units::{PolicyName, policy_of};
 use crate::app::App;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Anyone, Changing, Staff};
+use crate::http::extract::{Anyone, Changing, ManagesUnits};
 use crate::http::input::{CodeText, Text, text};
 use crate::http::openapi::{ChangeFailures, ChangeOneFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::usecase::set_collection::{self, CollectionView, SetCollection};
@@ -74,7 +74,7 @@ pub struct CollectionSettings {
     responses((status = 200, description = "The collection", body = CollectionView), ChangeOneFailures))]
 pub async fn set_collection(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     path: web::Path<(String, String)>,
     request: Changing<CollectionSettings>,
 ) -> Answer {
@@ -116,7 +116,7 @@ pub struct ItemTypeSettings {
     responses((status = 200, description = "The item type", body = ItemTypeView), ChangeFailures))]
 pub async fn set_item_type(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<ItemTypeSettings>,
 ) -> Answer {
@@ -170,7 +170,7 @@ pub struct CategorySettings {
     responses((status = 200, description = "The reader category", body = CategoryView), ChangeFailures))]
 pub async fn set_reader_category(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<CategorySettings>,
 ) -> Answer {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Staff};
+use crate::http::extract::{Changing, ManagesStaff};
 use crate::http::input::{CodeText, Secret, Text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader};
 use crate::usecase::create_staff::{self, CreateStaff, StaffView};
@@ -52,7 +52,7 @@ impl NewRole {
 #[utoipa::path(post, path = "/api/v1/staff", operation_id = "createStaff", tag = "staff", params(IdempotencyHeader),
     request_body = NewStaff, security(("bearer" = [])),
     responses((status = 201, description = "The member of staff", body = StaffView), ChangeFailures))]
-pub async fn create_staff(app: web::Data<App>, who: Staff, request: Changing<NewStaff>) -> Answer {
+pub async fn create_staff(app: web::Data<App>, who: ManagesStaff, request: Changing<NewStaff>) -> Answer {
     let NewStaff {
         username,
         name,

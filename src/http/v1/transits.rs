@@ -8,7 +8,7 @@ use super::consent::{OverridesRequest, consent};
 use crate::app::App;
 use crate::domain::ids::TransitId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Staff};
+use crate::http::extract::{Changing, ReceivesTransits, Staff};
 use crate::http::input::{CodeText, Cursor, Limit, PageBody, page, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, ListFailures};
 use crate::http::query::Parameters;
@@ -73,7 +73,7 @@ pub struct ReceiveRequest {
     responses((status = 200, description = "What to do with it", body = CheckInOutcome), ChangeOneFailures))]
 pub async fn receive_transit(
     app: web::Data<App>,
-    who: Staff,
+    who: ReceivesTransits,
     id: web::Path<i64>,
     request: Changing<ReceiveRequest>,
 ) -> Answer {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Staff};
+use crate::http::extract::{Changing, ManagesUnits};
 use crate::http::input::{CodeText, Text, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::move_unit::{self, MoveUnit, UnitMoved};
@@ -48,7 +48,7 @@ pub struct UnitChange {
     responses((status = 200, description = "The unit", body = UnitView), ChangeOneFailures))]
 pub async fn update_unit(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<UnitChange>,
 ) -> Answer {
@@ -86,7 +86,7 @@ pub struct NewPlace {
     responses((status = 200, description = "The unit at its place", body = UnitMoved), ChangeOneFailures))]
 pub async fn move_unit(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<NewPlace>,
 ) -> Answer {

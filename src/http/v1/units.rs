@@ -9,7 +9,7 @@ use crate::domain::calendar::OpenSpan;
 use crate::domain::item::ReturnPolicy;
 use crate::domain::membership::Joined;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Anyone, Changing, Staff};
+use crate::http::extract::{Anyone, Changing, ManagesUnits};
 use crate::http::input::{CodeText, Cursor, Day, Limit, List, PageBody, Text, page, text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::problem::Problem;
@@ -252,7 +252,7 @@ impl TryFrom<NewUnit> for CreateUnit {
     responses(
         (status = 201, description = "The unit", body = UnitView, headers(("Location" = String))),
         ChangeFailures))]
-pub async fn create_unit(app: web::Data<App>, who: Staff, request: Changing<NewUnit>) -> Answer {
+pub async fn create_unit(app: web::Data<App>, who: ManagesUnits, request: Changing<NewUnit>) -> Answer {
     let command = CreateUnit::try_from(request.body)?;
     let unit = create_unit::create_unit(&app.store, &who.caller, command, request.key).await?;
     let location = format!("/api/v1/units/{}", unit.value.code);
