@@ -1,6 +1,10 @@
 //! What scenarios of internet borrowing begin with.
 
 use serde_json::{Value, json};
+use tongjie::domain::delivery::DeliveryTerms;
+use tongjie::domain::rules_toml::{CN_CITY_DEFAULT, Preset};
+use tongjie::store::tx::WriteTx;
+use tongjie::usecase::UseCaseError;
 
 use crate::app::{REPORT_SECRET, TestApp};
 use crate::client::Answer;
@@ -27,6 +31,21 @@ pub fn reported(app: &TestApp, report: &str, parcel: i64, step: &str) -> Answer 
         .header("Tongjie-Signature", &signature)
         .bytes(body.as_bytes())
         .send()
+}
+
+/// From now on every row of the rules says this of deliveries.
+pub fn rule(app: &TestApp, delivery: DeliveryTerms) {
+    let mut preset = Preset::parse(CN_CITY_DEFAULT).expect("the preset");
+    for row in &mut preset.terms {
+        row.delivery = delivery;
+    }
+    let text = preset.to_toml().expect("TOML");
+    let work = move |tx: &mut WriteTx<'_>| {
+        let now = tx.now();
+        let version = tx.network()?.rules().version + 1;
+        tx.insert_rule_set(version, now, &text, now).map_err(UseCaseError::from)
+    };
+    app.block_on(app.app.store.write(work)).expect("new rules");
 }
 
 impl Shop {

@@ -2,16 +2,19 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tongjie::domain::delivery::{DeliveryTerms, LoanClock};
 
 use crate::app::TestApp;
 use crate::client::Answer;
-use crate::parcel_scene::{Shop, address, reported};
+use crate::parcel_scene::{Shop, address, reported, rule};
 
 on_both!(
     a_reader_asks_for_a_copy_on_a_shelf_and_gets_it_at_a_desk,
     a_request_says_line_by_line_what_is_refused,
     what_cannot_be_a_request_is_named,
     a_parcel_is_packed_dispatched_and_delivered,
+    the_loans_days_begin_when_the_rules_say,
+    what_the_rules_do_not_allow_is_not_delivered,
     a_wrong_copy_is_refused_with_the_right_ones,
     the_rest_follows_or_is_cancelled_as_the_reader_chose,
     a_line_that_was_cancelled_is_taken_out_at_dispatch,
@@ -174,7 +177,7 @@ fn a_parcel_is_packed_dispatched_and_delivered(app: &TestApp) {
         "{lines:?}"
     );
     shop.dispatch(app, id, json!({"tracking_number": "SF1"}))
-        .expect_problem(409, "conflict");
+        .expect_problem(409, "wrong_state");
     app.assert_sound();
     app.tick();
     reported(app, "e1", id, "delivered").expect(200);
@@ -192,6 +195,86 @@ fn a_parcel_is_packed_dispatched_and_delivered(app: &TestApp) {
     for barcode in &barcodes {
         app.post(&shop.desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
             .expect(200);
+    }
+    app.assert_sound();
+}
+
+fn the_loans_days_begin_when_the_rules_say(app: &TestApp) {
+    let shop = Shop::open(app);
+    let due = |app: &TestApp, loan: &Value| -> String {
+        let desk = app.staff("librarian", "M1");
+        let loans = app
+            .get(&desk, &format!("/api/v1/readers/{}/loans", shop.reader))
+            .expect(200);
+        let all = loans.body["items"].as_array().expect("loans").clone();
+        let one = all.into_iter().find(|one| &one["id"] == loan).expect("it is lent");
+        one["due_at"].as_str().expect("a moment")[..10].to_owned()
+    };
+    // By default at dispatch, whatever happens later.
+    let (id, _) = shop.sent(app, 1);
+    let loan = |app: &TestApp, id: i64| -> Value {
+        let desk = app.staff("librarian", "M1");
+        app.get(&desk, &format!("/api/v1/parcels/{id}")).expect(200).body["parcel"]["lines"][0]["loan_id"].clone()
+    };
+    let of_default = loan(app, id);
+    assert_eq!(due(app, &of_default), "2026-04-03", "thirty days");
+    // When it is packed.
+    rule(
+        app,
+        DeliveryTerms {
+            clock: LoanClock::Acceptance,
+            ..DeliveryTerms::default()
+        },
+    );
+    let (request, barcodes) = shop.asked(app, 1, "follow");
+    let packed = shop.packed(app, request, &barcodes);
+    assert_eq!(packed.body["parcel"]["lines"][0]["state"], "lent", "{}", packed.body);
+    let accepted = packed.body["parcel"]["id"].as_i64().expect("an id");
+    // When it is delivered.
+    rule(
+        app,
+        DeliveryTerms {
+            clock: LoanClock::Pickup,
+            ..DeliveryTerms::default()
+        },
+    );
+    let (late, _) = shop.sent(app, 1);
+    app.clock.set(app.clock.now() + TimeDelta::days(5));
+    let desk = app.staff("librarian", "M1");
+    let sent = json!({"tracking_number": "SF9"});
+    app.post(&desk, &format!("/api/v1/parcels/{accepted}/dispatch"), &sent)
+        .expect(200);
+    for (report, parcel) in [("1", id), ("2", accepted), ("3", late)] {
+        reported(app, report, parcel, "delivered").expect(200);
+    }
+    let dues = [of_default, loan(app, accepted), loan(app, late)].map(|loan| due(app, &loan));
+    assert_eq!(dues, ["2026-04-03", "2026-04-03", "2026-04-08"]);
+    app.assert_sound();
+}
+
+fn what_the_rules_do_not_allow_is_not_delivered(app: &TestApp) {
+    let shop = Shop::open(app);
+    rule(
+        app,
+        DeliveryTerms {
+            parcel: false,
+            desk: false,
+            ..DeliveryTerms::default()
+        },
+    );
+    let (bib, ..) = shop.book(app);
+    for (delivery, address) in [("parcel", address()), ("desk", Value::Null)] {
+        let body = json!({"card_number": shop.card, "delivery": delivery, "unit_code": "M1", "address": address,
+            "lines": [{"bib_id": bib}]});
+        let refused = app
+            .post(&shop.desk, "/api/v1/delivery-requests", &body)
+            .expect_problem(409, "refused");
+        assert_eq!(
+            refused.body["refusals"][0]["code"], "delivery_not_allowed",
+            "{}",
+            refused.body
+        );
+        assert!(refused.body["refusals"][0]["rule_id"].is_i64());
     }
     app.assert_sound();
 }
@@ -226,6 +309,8 @@ fn the_rest_follows_or_is_cancelled_as_the_reader_chose(app: &TestApp) {
     let first = shop.packed(app, request, &barcodes[..1]);
     assert_eq!(first.body["cancelled"], json!([]));
     shop.packed(app, request, &barcodes[1..]);
+    let (reader, card) = app.reader("adult", "M1");
+    let shop = Shop { reader, card, ..shop };
     let (request, barcodes) = shop.asked(app, 2, "cancel");
     let only = shop.packed(app, request, &barcodes[..1]);
     assert_eq!(
@@ -290,7 +375,7 @@ fn what_cannot_be_lent_is_set_aside(app: &TestApp) {
         .request("PATCH", &format!("/api/v1/items/{item}"))
         .bearer(&app.root_token())
         .json(&change);
-    changed.header("If-Match", "*").send();
+    changed.send().expect(200);
     let sent = shop.dispatch(app, id, json!({"tracking_number": "SF4"})).expect(200);
     assert_eq!(sent.body["parcel"]["state"], "cancelled", "{}", sent.body);
     assert_eq!(sent.body["refused"][0]["refusals"][0]["code"], "item_not_for_loan");
@@ -333,7 +418,7 @@ fn a_refused_parcel_comes_back_with_the_true_time_and_serves_the_next(app: &Test
     );
     let elsewhere = app.staff("librarian", "M2");
     app.post(&elsewhere, &path, &json!({"item_barcode": barcodes[0]}))
-        .expect(403);
+        .expect_problem(409, "wrong_state");
     let first = app
         .post(&desk, &path, &json!({"item_barcode": barcodes[0]}))
         .expect(200);
@@ -354,7 +439,7 @@ fn a_refused_parcel_comes_back_with_the_true_time_and_serves_the_next(app: &Test
         .expect(200);
     assert_eq!(shown(app), "received");
     app.post(&desk, &path, &json!({"item_barcode": barcodes[1]}))
-        .expect_problem(409, "conflict");
+        .expect_problem(409, "wrong_state");
     app.assert_sound();
 }
 
@@ -372,7 +457,7 @@ fn reports_count_once_and_in_any_order(app: &TestApp) {
         (&twice.body["repeated"], &twice.body["state"]),
         (&json!(true), &json!("in_transit"))
     );
-    reported(app, "a", id, "lost").expect_problem(409, "conflict");
+    reported(app, "a", id, "lost").expect_problem(409, "wrong_state");
     reported(app, "b", id, "lost").expect(200);
     reported(app, "c", id, "delivered").expect(200);
     let late = reported(app, "d", id, "picked_up").expect(200);
