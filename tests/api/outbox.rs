@@ -285,10 +285,9 @@ fn a_return_is_fetched_from_the_readers_address(app: &TestApp) {
 fn addresses_go_thirty_days_after_the_end(app: &TestApp) {
     let (shop, id) = dispatched(app);
     let (waiting, _) = shop.asked(app, 1, "follow");
+    let pass = Arc::new(EraseAddresses);
     let erase = || {
-        let run = run_job(&app.app.store, "a", ADDRESS_ERASURE, &Arc::new(EraseAddresses), || {
-            false
-        });
+        let run = run_job(&app.app.store, "a", ADDRESS_ERASURE, &pass, || false);
         app.block_on(run).expect("runs")
     };
     app.tick();
