@@ -106,6 +106,7 @@ pub struct ParcelView {
     /// What went wrong at the last attempt.
     #[schema(example = "it answered 503")]
     pub booking_error: Option<String>,
+    /// What lies or lay in it.
     pub lines: Vec<ParcelLineView>,
 }
 
@@ -131,6 +132,7 @@ pub struct ParcelLineView {
 /// The answer to packing and dispatching.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ParcelOutcome {
+    /// As it is now.
     pub parcel: ParcelView,
     /// What stood against lending a copy: by barcode.
     pub refused: Vec<RefusedCopy>,

@@ -15,6 +15,7 @@ use crate::store::Store;
 /// A parcel, where it goes, and what was reported of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ParcelDetail {
+    /// As it is now.
     pub parcel: ParcelView,
     /// Absent once it was erased, and for a parcel that nobody fetches.
     pub address: Option<AddressView>,

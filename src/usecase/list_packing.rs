@@ -17,8 +17,10 @@ use crate::store::deliveries::RequestLine;
 /// A request to be packed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PackingView {
+    /// Number of the request: `packParcel` names it.
     #[schema(example = 1042)]
     pub request_id: i64,
+    /// The unit that packs.
     #[schema(example = "C1")]
     pub unit_code: String,
     /// When it was asked for (UTC).

@@ -12,6 +12,9 @@ use crate::domain::parcel::{Direction, ParcelState};
 use crate::store::Store;
 use crate::store::parcels::ParcelFilter;
 
+/// How long nobody may have heard of a parcel.
+const DAYS: std::ops::RangeInclusive<u16> = 1..=365;
+
 /// Which parcels.
 #[derive(Debug, Clone)]
 pub struct ListParcels {
@@ -30,6 +33,10 @@ pub struct ListParcels {
 /// `Forbidden`; `Invalid` for an unknown unit or word; a failure of the store.
 pub async fn list_parcels(store: &Arc<Store>, caller: &Caller, query: ListParcels) -> Result<Page<ParcelView>> {
     caller.require_somewhere(Right::HandleParcels)?;
+    if query.older_than_days.is_some_and(|days| !DAYS.contains(&days)) {
+        let reason = format!("must be a number from {} to {}", DAYS.start(), DAYS.end());
+        return Err(UseCaseError::field("older_than_days", reason));
+    }
     let caller = caller.clone();
     store
         .read(move |tx| {

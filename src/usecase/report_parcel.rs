@@ -40,6 +40,7 @@ pub struct ReportParcel {
 /// What became of a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReportOutcome {
+    /// Our number of the parcel.
     #[schema(example = 1042)]
     pub parcel_id: i64,
     /// Where the parcel is in its life now.

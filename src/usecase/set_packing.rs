@@ -26,6 +26,7 @@ pub struct SetPacking {
 /// Whether a unit packs parcels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PackingUnitView {
+    /// The unit's code.
     #[schema(example = "C1")]
     pub unit_code: String,
     /// It packs parcels for readers and takes theirs.

@@ -599,6 +599,8 @@ fn parcels_that_nobody_heard_of_are_listed(app: &TestApp) {
         "heard of now"
     );
     let desk = app.staff("librarian", "M1");
+    app.get(&desk, "/api/v1/parcels?older_than_days=0")
+        .expect_fields(422, &["older_than_days"]);
     app.get(&desk, "/api/v1/parcels?state=eaten")
         .expect_fields(422, &["state"]);
     app.get(&desk, "/api/v1/parcels?unit_code=M2")
