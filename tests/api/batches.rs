@@ -195,7 +195,7 @@ fn two_batches_at_once_on_the_same_copies_do_each_row_or_say_why_not(app: &TestA
     let mut rows: Vec<Value> = (0..100).map(|n| plain(bib, &format!("n{n}"))).collect();
     for id in &ids {
         rows.push(json!({"op": "update", "item_id": id, "parts": 2}));
-        rows.push(json!({"op": "move", "item_id": id, "home_unit_code": "M1"}));
+        rows.push(json!({"op": "move", "item_id": id, "home_unit_code": "M1", "already_there": true}));
         rows.push(json!({"op": "withdraw", "item_id": id, "reason": "破损"}));
     }
     let send_all = |keys: [&'static str; 3]| -> Vec<Answer> {

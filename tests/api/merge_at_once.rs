@@ -182,7 +182,12 @@ fn who_waited_behind_the_merge_finds_what_moved() {
         });
         merged.expect(200);
         let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
-        assert_eq!(statuses, [200, 200, 200, 200, 409, 409, 409]);
+        // Whether the renewal meets the hold that is being cancelled is a matter of luck.
+        assert!([200, 409].contains(&statuses[3]), "{:?}", answers[3].body);
+        assert_eq!(
+            [&statuses[..3], &statuses[4..]].concat(),
+            [200, 200, 200, 409, 409, 409]
+        );
         assert_eq!(answers[1].body["bib_id"], survivor);
         for answer in &answers[4..] {
             assert_eq!(answer.body["merged_into"], survivor);
