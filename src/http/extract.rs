@@ -78,6 +78,8 @@ audiences! {
     CancellingSet CancelsHolds = Staff, Reader with CancelHold;
     /// Staff who take in what was on its way.
     ReceivingSet ReceivesTransits = Staff with ReceiveTransit;
+    /// Staff who pack, dispatch and take in parcels.
+    ParcelsSet HandlesParcels = Staff with HandleParcels;
 }
 
 #[doc(hidden)]

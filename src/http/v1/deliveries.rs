@@ -10,7 +10,7 @@ use crate::domain::barcode::CardNumber;
 use crate::domain::delivery::{self, Delivery, Phone, Rest};
 use crate::domain::ids::{BibId, ItemId, LoanId};
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, People, Staff};
+use crate::http::extract::{Changing, ManagesUnits, PlacesHolds};
 use crate::http::input::{CodeText, List, Text};
 use crate::http::openapi::{ChangeFailures, ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::announce_return::{self, AnnounceReturn};
@@ -104,7 +104,6 @@ pub struct NewDelivery {
     #[schema(value_type = Vec<DeliveryLine>, min_items = 1, max_items = 20)]
     lines: List<DeliveryLine, 1, 20>,
     /// How it is delivered.
-    #[schema(inline, example = "desk")]
     delivery: DeliveryKind,
     /// The desk, or the unit that packs the parcel.
     #[schema(value_type = String, max_length = 32, example = "B01")]
@@ -117,7 +116,6 @@ pub struct NewDelivery {
     all_or_nothing: bool,
     /// Of a parcel: `follow` by default.
     #[serde(default)]
-    #[schema(inline, example = "follow")]
     rest: RestKind,
     overrides: Option<OverridesRequest>,
     /// Codes of refusals with the outcome `confirm`.
@@ -129,7 +127,7 @@ pub struct NewDelivery {
 #[utoipa::path(post, path = "/api/v1/delivery-requests", operation_id = "requestDelivery", tag = "deliveries",
     params(IdempotencyHeader), request_body = NewDelivery, security(("bearer" = [])),
     responses((status = 201, description = "The request, line by line", body = DeliveryOutcome), ChangeFailures))]
-pub async fn request_delivery(app: web::Data<App>, who: People, request: Changing<NewDelivery>) -> Answer {
+pub async fn request_delivery(app: web::Data<App>, who: PlacesHolds, request: Changing<NewDelivery>) -> Answer {
     let asked = request.body;
     let lines = asked.lines.0.into_iter().map(|line| Line {
         bib: BibId::new(line.bib_id),
@@ -177,7 +175,7 @@ pub struct NewReturn {
 #[utoipa::path(post, path = "/api/v1/return-parcels", operation_id = "announceReturn", tag = "deliveries",
     params(IdempotencyHeader), request_body = NewReturn, security(("bearer" = [])),
     responses((status = 201, description = "The parcel", body = ParcelView), ChangeFailures))]
-pub async fn announce_return(app: web::Data<App>, who: People, request: Changing<NewReturn>) -> Answer {
+pub async fn announce_return(app: web::Data<App>, who: PlacesHolds, request: Changing<NewReturn>) -> Answer {
     let said = request.body;
     let command = AnnounceReturn {
         card_number: said.card_number,
@@ -205,7 +203,7 @@ pub struct PackingRequest {
     responses((status = 200, description = "What holds now", body = PackingUnitView), ChangeOneFailures))]
 pub async fn set_packing(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<PackingRequest>,
 ) -> Answer {

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::domain::barcode::Barcode;
 use crate::domain::parcel::Step;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, People, Staff};
+use crate::http::extract::{Changing, HandlesParcels, People, Staff};
 use crate::http::input::{CodeText, Cursor, Limit, List, Moment, PageBody, Text, page, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::query::Parameters;
@@ -81,7 +81,7 @@ pub struct PackRequest {
     responses((status = 201, description = "The parcel", body = ParcelOutcome), ChangeOneFailures))]
 pub async fn pack_parcel(
     app: web::Data<App>,
-    who: Staff,
+    who: HandlesParcels,
     id: web::Path<i64>,
     request: Changing<PackRequest>,
 ) -> Answer {
@@ -123,7 +123,7 @@ pub struct DispatchRequest {
         ChangeOneFailures))]
 pub async fn dispatch_parcel(
     app: web::Data<App>,
-    who: Staff,
+    who: HandlesParcels,
     id: web::Path<i64>,
     request: Changing<DispatchRequest>,
 ) -> Answer {
@@ -205,7 +205,7 @@ pub struct ReceiptRequest {
     responses((status = 200, description = "What to do with it", body = CheckInOutcome), ChangeOneFailures))]
 pub async fn receive_parcel(
     app: web::Data<App>,
-    who: Staff,
+    who: HandlesParcels,
     id: web::Path<i64>,
     request: Changing<ReceiptRequest>,
 ) -> Answer {
