@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
 mod circulation;
+mod delivery;
 mod layers;
 pub(crate) mod limits;
 mod protection;
@@ -23,6 +24,7 @@ mod telemetry;
 mod transport;
 
 pub use circulation::CirculationConfig;
+pub use delivery::DeliveryConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
 pub use protection::RatesConfig;
@@ -119,6 +121,7 @@ pub struct Config {
     pub circulation: CirculationConfig,
     pub jobs: JobsConfig,
     pub rates: RatesConfig,
+    pub delivery: DeliveryConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -312,6 +315,7 @@ impl Config {
             circulation,
             jobs,
             rates,
+            delivery,
         } = self;
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
@@ -355,6 +359,7 @@ impl Config {
         within("jobs.transit_missing_days", jobs.transit_missing_days, 1..=365)?;
         check_origins(&http.cors_origins)?;
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
+        delivery.check()?;
         rates.check()
     }
 }

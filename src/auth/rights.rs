@@ -88,7 +88,7 @@ pub struct Grant {
 pub enum Right {
     /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, setStops, setReturnPolicy, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
     ReadUnits,
-    /// createUnit, updateUnit, setUnitSending, setTransportCost, setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
+    /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection, setPacking; at the root:
     /// setItemType, setReaderCategory
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
@@ -112,7 +112,7 @@ pub enum Right {
     Renew,
     /// voidLoan
     VoidLoan,
-    /// placeHold, suspendHold, resumeHold, changeHoldPickup
+    /// placeHold, requestDelivery, announceReturn
     PlaceHold,
     /// cancelHold
     CancelHold,
@@ -148,10 +148,12 @@ pub enum Right {
     ClaimReturned,
     /// rejectClaim, declareLost, recallItem
     SettleLoan,
+    /// listPackingList, packParcel, dispatchParcel, listParcels, getParcel, receiveParcel
+    HandleParcels,
 }
 
 impl Right {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -181,6 +183,7 @@ impl Right {
         Self::MindItems,
         Self::ClaimReturned,
         Self::SettleLoan,
+        Self::HandleParcels,
     ];
 }
 
@@ -221,6 +224,7 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::MindItems       => [Y, Y, Y, Y, N, N, N, N],
         Right::ClaimReturned   => [Y, Y, Y, N, N, N, N, N],
         Right::SettleLoan      => [Y, Y, Y, N, N, N, N, N],
+        Right::HandleParcels   => [Y, Y, Y, N, N, N, N, N],
     };
     row[role as usize]
 }
@@ -257,7 +261,8 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::PublishRules
         | Right::ExplainRule
         | Right::MindItems
-        | Right::SettleLoan => false,
+        | Right::SettleLoan
+        | Right::HandleParcels => false,
     }
 }
 
@@ -290,7 +295,8 @@ pub const fn device_may(right: Right) -> bool {
         | Right::PublishRules
         | Right::MindItems
         | Right::ClaimReturned
-        | Right::SettleLoan => false,
+        | Right::SettleLoan
+        | Right::HandleParcels => false,
     }
 }
 
@@ -347,6 +353,7 @@ PublishRules         x            x         -          -       -       -       -
 MindItems            x            x         x          x       -       -       -         - |      -      -
 ClaimReturned        x            x         x          -       -       -       -         - |      x      -
 SettleLoan           x            x         x          -       -       -       -         - |      -      -
+HandleParcels        x            x         x          -       -       -       -         - |      -      -
 ";
 
     #[test]

@@ -17,6 +17,7 @@ mod progress;
 mod rules;
 mod seed;
 mod serve;
+mod simulate_carrier;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -65,6 +66,8 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Drive a running server and say how fast it answers
     Bench(bench::BenchArgs),
+    /// Serve a carrier of parcels that exists only in this process, for development
+    SimulateCarrier(simulate_carrier::SimulateCarrierArgs),
     /// Print the OpenAPI document of the HTTP API
     Openapi(openapi::OpenapiArgs),
     /// Staff and passwords, for the operator of this machine
@@ -161,6 +164,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Backup(args) => on_runtime(backup::back_it_up(config()?, args)),
         Command::Restore(args) => on_runtime(backup::put_it_back(config()?, args)),
         Command::Bench(args) => Ok(bench::run(args)?),
+        Command::SimulateCarrier(args) => simulate_carrier::run(&config()?, args),
         Command::Openapi(args) => openapi::run(&args),
         Command::Admin { what } => on_runtime(admin::run(config()?, what)),
         Command::Rules { what } => on_runtime(rules::run(config()?, what)),

@@ -48,7 +48,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     let (network, wish) = (facts.network, facts.wish);
     let mut found = Findings::new(Verb::ChangeHold, facts.act.channel);
     judge_open(&mut found, facts.hold, facts.by_reader);
-    judge_pickup(&mut found, network, wish.pickup, wish.child);
+    judge_pickup(&mut found, network, wish.pickup, wish.child, false);
     let today = network.local_day(now);
     let fits = |copy: &CopyFacts| may_fill(network, copy, wish, today).is_ok();
     let set_aside = facts.item.filter(|_| facts.hold.status == HoldStatus::Captured);

@@ -35,7 +35,8 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
         Code::LoanOfAnother | Code::NotRenewable | Code::RenewalLimit | Code::RenewalTooSoon | Code::LoanOverdue
         | Code::NotLater => &[Renew],
         Code::LimitHolds | Code::LimitHoldsPerBib | Code::LimitHoldsPerDay | Code::ItemNotOfBib | Code::AlreadyHeld
-        | Code::BibAlreadyHeld | Code::NotHoldable | Code::CopyOnShelfHere => &[PlaceHold],
+        | Code::BibAlreadyHeld | Code::NotHoldable | Code::CopyOnShelfHere | Code::NotAPackingUnit
+        | Code::DeliveryNotAllowed => &[PlaceHold],
         Code::PickupUnknown | Code::NotAPickupPoint | Code::HoldDatesInvalid | Code::NoCopyCanFill => {
             &[PlaceHold, ChangeHold]
         }

@@ -68,6 +68,15 @@ coded! {
     HoldReordered = "hold_reordered",
     /// A unit will not or cannot fetch a copy from its shelf.
     PullRefused = "pull_refused",
+    DeliveryRequested = "delivery_requested",
+    ParcelPacked = "parcel_packed",
+    ParcelDispatched = "parcel_dispatched",
+    /// What the carrier reported.
+    ParcelReported = "parcel_reported",
+    /// A reader sends items back by parcel.
+    ReturnAnnounced = "return_announced",
+    /// A parcel came to a unit and everything in it was checked in.
+    ParcelReceived = "parcel_received",
     TransitOpened = "transit_opened",
     TransitReceived = "transit_received",
     /// Turned up where it was not expected, or is no longer needed.

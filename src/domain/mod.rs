@@ -14,6 +14,7 @@ pub mod check_in;
 pub mod check_out;
 pub mod conditions;
 pub mod crate_label;
+pub mod delivery;
 pub mod deposit;
 pub mod event;
 #[doc(hidden)]
@@ -37,6 +38,7 @@ pub mod network;
 pub mod outlook;
 pub mod own_rules;
 pub mod pack_item;
+pub mod parcel;
 pub mod place_hold;
 pub mod policy;
 pub mod reader;

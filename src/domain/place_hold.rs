@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::act::{Act, Findings, Passed};
+use super::delivery::{Delivery, Online};
 use super::hold::{CopyFacts, Target, Unfit, Wish, may_fill, pickup_channel, wish_situation};
 use super::ids::{BibId, HoldId, ItemId, ItemTypeId, RuleId, UnitId};
 use super::item::ItemStatus;
@@ -38,6 +39,8 @@ pub struct Facts<'a> {
     pub not_before: Option<NaiveDate>,
     /// The last local day the reader still wants it.
     pub wanted_until: Option<NaiveDate>,
+    /// Asked for online, to be delivered; `None` for a hold of its own.
+    pub online: Option<Online>,
 }
 
 /// Open holds of the same reader.
@@ -83,7 +86,7 @@ pub struct Plan {
 /// let facts = Facts {
 ///     act: &act, network: &world.network, reader: &reader, bib: copies[0].bib, item: None, volume: None, copies: &copies,
 ///     pickup: act.unit, existing: Existing::default(), holds_today: 0, queue_length: 4,
-///     not_before: None, wanted_until: None,
+///     not_before: None, wanted_until: None, online: None,
 /// };
 /// // The third hold is an adult's last.
 /// assert_eq!(decide(&facts, world.now)?.position, 5);
@@ -98,11 +101,13 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     } = *facts;
     let mut found = Findings::new(Verb::PlaceHold, act.channel);
     judge_account(&mut found, network, reader, now);
-    judge_pickup(&mut found, network, facts.pickup, reader.child);
+    let by_parcel = facts.online.is_some_and(|online| online.delivery == Delivery::Parcel);
+    judge_pickup(&mut found, network, facts.pickup, reader.child, by_parcel);
     judge_dates(&mut found, facts, now);
     judge_existing(&mut found, facts);
     let best = judge_copies(&mut found, facts, now);
     let situation = situation(facts, best);
+    judge_delivery(&mut found, facts, &situation);
     let usage = Usage {
         loans: &reader.loans,
         except_loan: None,
@@ -170,8 +175,8 @@ fn situation(facts: &Facts<'_>, best: Option<&CopyFacts>) -> Situation {
     }
 }
 
-/// Whether a hold may be picked up at a unit, by a reader with a child's card or without.
-pub(super) fn judge_pickup(found: &mut Findings, network: &Network, pickup: UnitId, child: bool) {
+/// Whether a hold may be picked up at a unit, by a reader with a child's card or without; what goes on by parcel is not.
+pub(super) fn judge_pickup(found: &mut Findings, network: &Network, pickup: UnitId, child: bool, by_parcel: bool) {
     match network.unit(pickup) {
         None => {
             found.add(Code::PickupUnknown).with("unit", pickup.get());
@@ -180,13 +185,30 @@ pub(super) fn judge_pickup(found: &mut Findings, network: &Network, pickup: Unit
             if !unit.active {
                 found.add(Code::UnitInactive).with("unit", unit.name.as_str());
             }
-            if !unit.pickup_point {
+            if !unit.pickup_point && !by_parcel {
                 found.add(Code::NotAPickupPoint).with("unit", unit.name.as_str());
             }
             if child && unit.adult_only {
                 found.add(Code::AdultOnlyUnit).with("unit", unit.name.as_str());
             }
         }
+    }
+}
+
+/// An online request is delivered as the terms allow; a parcel is packed by a unit that does that.
+fn judge_delivery(found: &mut Findings, facts: &Facts<'_>, situation: &Situation) {
+    let Some(online) = facts.online else { return };
+    if online.delivery == Delivery::Parcel && !online.packs {
+        found
+            .add(Code::NotAPackingUnit)
+            .with("unit", unit_name(facts.network, facts.pickup));
+    }
+    let row = facts.network.winner(situation);
+    if !row.terms.delivery.allow(online.delivery) {
+        found
+            .add(Code::DeliveryNotAllowed)
+            .with("delivery", online.delivery.code())
+            .by(row.id);
     }
 }
 
@@ -230,7 +252,7 @@ fn judge_copies<'a>(found: &mut Findings, facts: &Facts<'a>, now: DateTime<Utc>)
     }
     // A hold placed online may take a copy from the shelf; a walk-in reader can.
     let here = |copy: &&CopyFacts| copy.is_on_shelf() && copy.current == facts.act.unit;
-    if facts.act.channel != Channel::Portal && fit().any(|copy| here(&copy)) {
+    if facts.act.channel != Channel::Portal && facts.online.is_none() && fit().any(|copy| here(&copy)) {
         found
             .add(Code::CopyOnShelfHere)
             .with("unit", unit_name(network, facts.act.unit));

@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::delivery::DeliveryTerms;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
 use super::item_type::ItemTypes;
 use super::limit::LimitRow;
@@ -120,6 +121,9 @@ pub struct Terms {
     pub high_demand_holds: u16,
     /// Calendar days of a loan then, if fewer than `loan_days`.
     pub high_demand_days: u16,
+    /// Online requests and parcels.
+    #[serde(default)]
+    pub delivery: DeliveryTerms,
 }
 
 /// What a rule is looked up for.

@@ -395,6 +395,12 @@ codes! {
     HoldAlreadyCaptured = "hold_already_captured": B,
         "已有一册为此预约留出,不能暂停或调整次序", "可更改取书点,或取消预约",
         "A copy is set aside for this hold already", "Change its pickup unit, or cancel it";
+    NotAPackingUnit = "not_a_packing_unit": B,
+        "{unit}不办理图书寄送", "请选择办理寄送的馆点,或改为到馆取书",
+        "{unit} does not pack parcels", "Choose a unit that packs, or pick up at a desk";
+    DeliveryNotAllowed = "delivery_not_allowed": B,
+        "按规则此文献不能以{delivery}方式送取", "请改选其他取书方式",
+        "By rule this cannot be delivered by {delivery}", "Choose another way of delivery";
 
     // Void
     VoidTooLate = "void_too_late": O,

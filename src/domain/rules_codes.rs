@@ -121,6 +121,7 @@ impl Names<'_> {
             hold_locker_days: terms.hold_locker_days,
             high_demand_holds: terms.high_demand_holds,
             high_demand_days: terms.high_demand_days,
+            delivery: terms.delivery,
         }
     }
 

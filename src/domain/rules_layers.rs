@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::delivery::DeliveryTerms;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
 use super::limit::{LimitRow, LimitWhen};
 use super::network::Network;
@@ -274,6 +275,7 @@ fn whole(written: &WrittenTerms, faults: &mut Vec<Fault>) -> Terms {
         hold_locker_days: 0,
         high_demand_holds: 0,
         high_demand_days: 0,
+        delivery: DeliveryTerms::default(),
     };
     for (field, value) in &written.values {
         field.put(&mut terms, *value);

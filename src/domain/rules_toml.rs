@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::delivery::DeliveryTerms;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
 use super::limit::{CountIn, LimitKind, LimitRow};
 use super::membership::{Joined, Membership};
@@ -111,6 +112,8 @@ pub struct PresetTerms {
     pub high_demand_holds: u16,
     #[serde(default)]
     pub high_demand_days: u16,
+    #[serde(default)]
+    pub delivery: DeliveryTerms,
 }
 
 /// When a limit applies, by codes; absent is "any".
@@ -285,6 +288,7 @@ impl PresetTerms {
             hold_locker_days: self.hold_locker_days,
             high_demand_holds: self.high_demand_holds,
             high_demand_days: self.high_demand_days,
+            delivery: self.delivery,
         }
     }
 }

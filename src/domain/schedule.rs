@@ -42,8 +42,24 @@ pub const DEPOSIT_RETURN: Job = Job {
     does_en: "Calls back deposits of stock on their day",
 };
 
+/// Tells the carrier what stands in the outbox.
+pub const CARRIER_OUTBOX: Job = Job {
+    name: "carrier_outbox",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "向承运商下单寄件",
+    does_en: "Books parcels with the carrier",
+};
+
+/// Erases addresses that are not needed any more.
+pub const ADDRESS_ERASURE: Job = Job {
+    name: "address_erasure",
+    schedule: Schedule::Daily { minute: 200 },
+    does_zh: "删除已完结寄件的地址",
+    does_en: "Erases addresses of requests that ended 30 days ago",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 2] = [OVERDUE_MARKING, DEPOSIT_RETURN];
+pub const JOBS: [Job; 4] = [OVERDUE_MARKING, DEPOSIT_RETURN, CARRIER_OUTBOX, ADDRESS_ERASURE];
 
 /// What is known of a job's runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -78,6 +78,8 @@ audiences! {
     CancellingSet CancelsHolds = Staff, Reader with CancelHold;
     /// Staff who take in what was on its way.
     ReceivingSet ReceivesTransits = Staff with ReceiveTransit;
+    /// Staff who pack, dispatch and take in parcels.
+    ParcelsSet HandlesParcels = Staff with HandleParcels;
 }
 
 #[doc(hidden)]
@@ -207,7 +209,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Changing<T> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = if bytes.is_empty() { b"{}" } else { bytes };
     // serde would read an array as an object without names.
     if text.trim_ascii_start().first() == Some(&b'[') {
@@ -242,7 +244,7 @@ fn body_limit(request: &HttpRequest) -> usize {
     }
 }
 
-async fn collect(request: &HttpRequest, payload: Payload) -> Result<web::Bytes, Problem> {
+pub(super) async fn collect(request: &HttpRequest, payload: Payload) -> Result<web::Bytes, Problem> {
     let headers = request.headers();
     let limit = body_limit(request);
     let too_large =

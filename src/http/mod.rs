@@ -30,6 +30,7 @@ pub mod rate_limit;
 pub mod reference;
 pub mod request_id;
 pub mod security_headers;
+pub mod signed;
 pub mod slip_pdf;
 pub mod store_problem;
 pub mod tls;

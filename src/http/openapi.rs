@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
@@ -40,6 +40,8 @@ use crate::usecase::view::RefusalView;
         (name = "crates", description = "Boxes of journeys: packed, sent, received"),
         (name = "routes", description = "Rounds with stops and timetables, and the courier's day"),
         (name = "ownership", description = "Who owns what: transfers by a document"),
+        (name = "deliveries", description = "Internet borrowing (互联网借阅): online requests, and what readers send back"),
+        (name = "parcels", description = "Packing, dispatch, the carrier's reports, receipt"),
         (name = "rules", description = "Which rule, and why"),
         (name = "health", description = "Of this node"),
     )
@@ -56,6 +58,10 @@ impl Modify for Bearer {
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let description =
+            "`sha256=` and the HMAC-SHA256 of `Tongjie-Timestamp`, a full stop and the body, in hexadecimal digits";
+        let signature = ApiKeyValue::with_description("Tongjie-Signature", description);
+        components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Header(signature)));
     }
 }
 

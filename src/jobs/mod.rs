@@ -11,8 +11,12 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::auth::KeyRingError;
-use crate::domain::schedule::{DEPOSIT_RETURN, Job, OVERDUE_MARKING};
+use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
+use crate::domain::schedule::{ADDRESS_ERASURE, CARRIER_OUTBOX, DEPOSIT_RETURN, Job, OVERDUE_MARKING};
 use crate::usecase::UseCaseError;
+use crate::usecase::book_carrier::BookCarrier;
+use crate::usecase::deliver_outbox::DeliverOutbox;
+use crate::usecase::erase_addresses::EraseAddresses;
 use crate::usecase::expire_holds::expire_holds;
 use crate::usecase::expire_keys::expire_keys;
 use crate::usecase::give_up_transits::give_up_transits;
@@ -104,10 +108,17 @@ impl Jobs {
 /// The jobs of the list: of several nodes, one runs each.
 fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let node: Arc<str> = node_name().into();
-    vec![
+    let mut tasks = vec![
         pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped),
         pass(app, &node, DEPOSIT_RETURN, PullBackDeposits, stopped),
-    ]
+        pass(app, &node, ADDRESS_ERASURE, EraseAddresses, stopped),
+    ];
+    // Without a carrier nothing is written for one.
+    if let Some(carrier) = HttpCarrier::of(&app.config.delivery) {
+        let told = DeliverOutbox(BookCarrier(SharedCarrier(carrier)));
+        tasks.push(pass(app, &node, CARRIER_OUTBOX, told, stopped));
+    }
+    tasks
 }
 
 fn pass<P: Pass + 'static>(
@@ -122,7 +133,9 @@ fn pass<P: Pass + 'static>(
         let (app, node, pass, stop) = (Arc::clone(&app), Arc::clone(&node), Arc::clone(&pass), stop.clone());
         async move {
             let ran = run_job(&app.store, &node, job, &pass, || *stop.borrow()).await?;
-            if let Ran::Finished { looked_at, changed } = ran {
+            if let Ran::Finished { looked_at, changed } = ran
+                && looked_at > 0
+            {
                 tracing::info!(job = job.name, looked_at, changed, "a job has run");
             }
             Ok(())

@@ -343,6 +343,7 @@ diesel::table! {
         volume -> Nullable<Text>,
         suspended -> Bool,
         queue_rank -> BigInt,
+        delivery_request_id -> Nullable<BigInt>,
     }
 }
 
@@ -612,6 +613,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    outbox (id) {
+        id -> BigInt,
+        consumer -> Text,
+        subject_id -> BigInt,
+        message_key -> Text,
+        created_at -> BigInt,
+        attempts -> Integer,
+        next_at -> Nullable<BigInt>,
+        done_at -> Nullable<BigInt>,
+        dead_at -> Nullable<BigInt>,
+        error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     deposit_items (deposit_id, row_number) {
         deposit_id -> BigInt,
         row_number -> Integer,
@@ -639,9 +655,77 @@ diesel::table! {
 }
 
 diesel::table! {
+    packing_units (unit_id) {
+        unit_id -> BigInt,
+        packs -> Bool,
+    }
+}
+
+diesel::table! {
     mobile_stop_cancellations (stop_id, day) {
         stop_id -> BigInt,
         day -> Text,
+    }
+}
+
+diesel::table! {
+    delivery_requests (id) {
+        id -> BigInt,
+        reader_id -> Nullable<BigInt>,
+        unit_id -> BigInt,
+        delivery -> Text,
+        rest -> Text,
+        asked_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    delivery_addresses (request_id) {
+        request_id -> BigInt,
+        name -> Text,
+        phone -> Text,
+        region -> Text,
+        street -> Text,
+    }
+}
+
+diesel::table! {
+    parcels (id) {
+        id -> BigInt,
+        request_id -> BigInt,
+        unit_id -> BigInt,
+        direction -> Text,
+        state -> Text,
+        opened_at -> BigInt,
+        dispatch_by -> Nullable<Text>,
+        posted_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        closed_at -> Nullable<BigInt>,
+        tracking_number -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    parcel_lines (id) {
+        id -> BigInt,
+        parcel_id -> BigInt,
+        item_id -> BigInt,
+        hold_id -> Nullable<BigInt>,
+        loan_id -> Nullable<BigInt>,
+        from_delivery -> Bool,
+        set_aside -> Nullable<Text>,
+        closed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    parcel_reports (report_id) {
+        report_id -> Text,
+        parcel_id -> BigInt,
+        step -> Text,
+        occurred_at -> BigInt,
+        reported_at -> BigInt,
+        applied -> Bool,
     }
 }
 
@@ -650,6 +734,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     deposit_items,
     mobile_stops,
     mobile_stop_cancellations,
+    outbox,
+    packing_units,
+    delivery_requests,
+    delivery_addresses,
+    parcels,
+    parcel_lines,
+    parcel_reports,
     jobs,
     pulls,
     unit_sending,

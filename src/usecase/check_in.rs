@@ -65,6 +65,7 @@ pub async fn check_in(
                 network: &network,
                 consent: &command.consent,
                 returned_at: command.returned_at,
+                parcel: None,
             };
             take_back(tx, &arrival, candidate, ids.clone())
         })
@@ -78,6 +79,8 @@ pub(super) struct Arrival<'a> {
     pub network: &'a Network,
     pub consent: &'a Consent,
     pub returned_at: Option<DateTime<Utc>>,
+    /// How it came back, when a parcel brought it: `refused`, `returned` or `posted`.
+    pub parcel: Option<&'static str>,
 }
 
 /// The whole of a check-in once the item is known; receiving a transit ends here too.
@@ -123,7 +126,7 @@ pub(super) fn take_back(
             ids: &mut ids,
         };
         ledger.append_passed(&plan.passed, arrival.consent)?;
-        let transit = carry_out(&mut ledger, &plan, loan)?;
+        let transit = carry_out(&mut ledger, &plan, loan, arrival.parcel)?;
         if plan.capture.is_some() && next_hold.as_ref().is_some_and(|hold| hold.pulled) {
             tx.close_found_pull(item.facts.id, now)?;
         }
@@ -149,12 +152,17 @@ fn returned_at(arrival: &Arrival<'_>, loan: Option<&LoadedLoan>, now: DateTime<U
 }
 
 /// Applies the plan and answers the transit the item is on now.
-fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loan: Option<&LoadedLoan>) -> Result<Option<TransitId>> {
+fn carry_out(
+    ledger: &mut Ledger<'_, '_>,
+    plan: &Plan,
+    loan: Option<&LoadedLoan>,
+    parcel: Option<&'static str>,
+) -> Result<Option<TransitId>> {
     if let (Some(closes), Some(loaded)) = (&plan.closes_loan, loan) {
         ledger
             .tx
             .close_loan(closes.loan, LoanEnd::Returned, closes.returned_at, ledger.act.unit)?;
-        append_return(ledger, loaded, closes.overdue_days)?;
+        append_return(ledger, loaded, closes.overdue_days, parcel)?;
     }
     let kept = match plan.transit {
         TransitEffect::None => None,
@@ -193,13 +201,23 @@ fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loan: Option<&LoadedLoan>
 }
 
 /// The event of a returned loan, with what the loan remembers of its reader.
-pub(super) fn append_return(ledger: &mut Ledger<'_, '_>, loaded: &LoadedLoan, overdue_days: u32) -> Result<()> {
+pub(super) fn append_return(
+    ledger: &mut Ledger<'_, '_>,
+    loaded: &LoadedLoan,
+    overdue_days: u32,
+    parcel: Option<&'static str>,
+) -> Result<()> {
     let loan = &loaded.loan;
     let band = AgeBand::from_code(&loaded.age_band).unwrap_or(AgeBand::Unknown);
+    let mut detail = json!({"loan_id": loan.id, "overdue_days": overdue_days, "lent_at_unit_id": loan.unit});
+    if let Some(parcel) = parcel {
+        // What credit will look at: a parcel that was refused is no ordinary return.
+        detail["parcel"] = parcel.into();
+    }
     let event = ledger
         .event(EventKind::LoanReturned)
         .of_reader(loan.reader, loan.category, band)
-        .detail(json!({"loan_id": loan.id, "overdue_days": overdue_days, "lent_at_unit_id": loan.unit}));
+        .detail(detail);
     ledger.append_event(&event)
 }
 

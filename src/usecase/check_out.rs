@@ -80,17 +80,52 @@ fn apply(
     let reader = lock_reader(tx, command, &item, &network)?;
     let now = record::now_for(tx, &item.facts);
     let network = tx.as_of(network, now)?;
-    let demand = demand(tx, &network, &item, &reader, now)?;
-    let act = record::act_of(caller, unit, &network, &command.consent, command.due_at);
+    let desk = Desk {
+        caller,
+        unit,
+        network: &network,
+        consent: &command.consent,
+        due_at: command.due_at,
+    };
+    let outcome = hand_over(tx, &desk, &item, &reader, &mut ids)?;
+    Ok(CheckOutOutcome {
+        dry_run: command.dry_run,
+        ..outcome
+    })
+}
+
+/// Who lends where, and what they said to refusals.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Desk<'a> {
+    pub caller: &'a Caller,
+    pub unit: UnitId,
+    pub network: &'a Network,
+    pub consent: &'a Consent,
+    /// A due date given by hand.
+    pub due_at: Option<DateTime<Utc>>,
+}
+
+/// The whole of a check-out once item and reader are locked; a parcel is lent here, too. A refusal changes nothing.
+pub(super) fn hand_over(
+    tx: &mut WriteTx<'_>,
+    desk: &Desk<'_>,
+    item: &LoadedItem,
+    reader: &ReaderFacts,
+    ids: &mut IdRun,
+) -> Result<CheckOutOutcome> {
+    let (caller, network) = (desk.caller, desk.network);
+    let now = record::now_for(tx, &item.facts);
+    let demand = demand(tx, network, item, reader, now)?;
+    let act = record::act_of(caller, desk.unit, network, desk.consent, desk.due_at);
     let facts = Facts {
         act: &act,
-        network: &network,
-        reader: &reader,
+        network,
+        reader,
         item: &item.facts,
         demand,
     };
     let about = About::item(caller, Verb::CheckOut, Some(reader.id), &item.facts);
-    let plan = settle(&command.consent, &about, &act, now, |act| {
+    let plan = settle(desk.consent, &about, &act, now, |act| {
         check_out::decide(&Facts { act, ..facts }, now)
     })?;
     let loan = LoanId::new(ids.next());
@@ -100,25 +135,25 @@ fn apply(
         act: &act,
         item: &item.facts,
         now,
-        ids: &mut ids,
+        ids,
     };
-    clear_the_way(&mut ledger, &plan, &item, &reader, &network)?;
+    clear_the_way(&mut ledger, &plan, item, reader, network)?;
     let view = match plan.effect {
         Effect::Loan { due_at, due_by_hand } => {
             let lending = Lending {
                 loan,
                 due_at,
                 due_by_hand,
-                reader: &reader,
-                network: &network,
+                reader,
+                network,
                 plan: &plan,
             };
-            lend(&mut ledger, &lending, command)?;
-            Some(view(&lending, &item, &act, now))
+            lend(&mut ledger, &lending, desk.consent)?;
+            Some(view(&lending, item, &act, now))
         }
         Effect::LocalUse { .. } => {
             let event = ledger.event(EventKind::LocalUse);
-            let event = event.of_reader(reader.id, reader.category, record::age_band(&reader, &network, now));
+            let event = event.of_reader(reader.id, reader.category, record::age_band(reader, network, now));
             ledger.append_event(&event)?;
             None
         }
@@ -128,7 +163,7 @@ fn apply(
         loan: view,
         notices: refusal_views(&plan.passed.notices),
         overridden: record::overridden_codes(&plan.passed),
-        dry_run: command.dry_run,
+        dry_run: false,
     })
 }
 
@@ -212,7 +247,7 @@ fn clear_the_way(
             .tx
             .close_loan(first, LoanEnd::Returned, ledger.now, ledger.act.unit)?;
         let overdue = overdue_days(network, &loaded.loan, ledger.now);
-        super::check_in::append_return(ledger, loaded, overdue)?;
+        super::check_in::append_return(ledger, loaded, overdue, None)?;
     }
     if let Some(transit) = plan.completes_transit {
         ledger.end_transit(transit, TransitEnd::Received)?;
@@ -239,7 +274,7 @@ struct Lending<'a> {
     plan: &'a Plan,
 }
 
-fn lend(ledger: &mut Ledger<'_, '_>, lending: &Lending<'_>, command: &CheckOut) -> Result<()> {
+fn lend(ledger: &mut Ledger<'_, '_>, lending: &Lending<'_>, consent: &Consent) -> Result<()> {
     let (reader, plan, item) = (lending.reader, lending.plan, ledger.item);
     let band = record::age_band(reader, lending.network, ledger.now);
     ledger.tx.insert_loan(&NewLoan {
@@ -269,7 +304,7 @@ fn lend(ledger: &mut Ledger<'_, '_>, lending: &Lending<'_>, command: &CheckOut) 
     if !plan.passed.overridden.is_empty() || !plan.passed.confirmed.is_empty() {
         detail["consent"] = record::consent_detail(&plan.passed);
     }
-    let reason = (!plan.passed.overridden.is_empty()).then_some(command.consent.overrides.reason.as_str());
+    let reason = (!plan.passed.overridden.is_empty()).then_some(consent.overrides.reason.as_str());
     let personal = match reason {
         Some(reason) => json!({"card_id": reader.card.id, "override_reason": reason}),
         None => json!({"card_id": reader.card.id}),

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::{Caller, Result, UseCaseError};
 use crate::auth::ConsentSeal;
 use crate::domain::act::{Act, Overrides};
-use crate::domain::ids::{BibId, CrateId, ItemId, ReaderId};
+use crate::domain::ids::{BibId, ItemId, ReaderId};
 use crate::domain::item::ItemFacts;
 use crate::domain::refusal::{Code, Outcome, Refusals, Verb};
 use crate::store::holds::LoadedHold;
@@ -50,8 +50,8 @@ pub struct About<'a> {
     pub reader: Option<ReaderId>,
     pub bib: Option<BibId>,
     pub item: Option<ItemId>,
-    /// The crate that is handed over or unpacked.
-    pub crate_id: Option<CrateId>,
+    /// What else the case is: the label of a crate, the lines of a request.
+    pub also: &'a str,
 }
 
 impl<'a> About<'a> {
@@ -63,7 +63,7 @@ impl<'a> About<'a> {
             reader,
             bib: Some(item.bib_id),
             item: Some(item.id),
-            crate_id: None,
+            also: "",
         }
     }
 
@@ -75,33 +75,33 @@ impl<'a> About<'a> {
             reader: Some(hold.facts.reader),
             bib: Some(hold.bib),
             item: hold.captured_item,
-            crate_id: None,
+            also: "",
         }
     }
 
     /// A crate that arrives.
-    pub const fn crate_of(caller: &'a Caller, verb: Verb, id: CrateId) -> Self {
+    pub const fn crate_of(caller: &'a Caller, verb: Verb, label: &'a str) -> Self {
         Self {
             caller,
             verb,
             reader: None,
             bib: None,
             item: None,
-            crate_id: Some(id),
+            also: label,
         }
     }
 
     fn text(&self, act: &Act) -> String {
         let number = |id: Option<i64>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
         let (reader, bib) = (self.reader.map(ReaderId::get), self.bib.map(BibId::get));
-        let (item, carries) = (self.item.map(ItemId::get), self.crate_id.map(CrateId::get));
-        let ids = [Some(act.unit.get()), reader, bib, item, carries].map(number);
+        let ids = [Some(act.unit.get()), reader, bib, self.item.map(ItemId::get)].map(number);
         let due_at = number(act.due_by_hand.map(|at| at.timestamp_millis()));
         format!(
-            "{} {} {} {due_at}",
+            "{} {} {} {due_at} {}",
             self.verb.code(),
             self.caller.client(),
-            ids.join(" ")
+            ids.join(" "),
+            self.also
         )
     }
 }
@@ -151,7 +151,7 @@ fn fault(consent: &Consent, about: &str, found: &Refusals, now: DateTime<Utc>) -
 }
 
 /// The refusal, with a token if this caller may pass all of it here.
-fn tell(
+pub fn tell(
     consent: &Consent,
     about: &About<'_>,
     act: &Act,

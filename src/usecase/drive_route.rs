@@ -228,7 +228,7 @@ fn hand_over(
         to: UnitId::new(row.to_unit_id),
         leg_to: row.leg_to_unit_id.map(UnitId::new),
     };
-    let about = About::crate_of(caller, Verb::HandOver, id);
+    let about = About::crate_of(caller, Verb::HandOver, &row.label);
     settle(consent, &about, &act, tx.now(), |act| {
         hand_over::decide(&Facts { act, ..facts })
     })?;

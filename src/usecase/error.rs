@@ -93,6 +93,18 @@ impl UseCaseError {
     pub fn field(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::new(field, reason)])
     }
+
+    /// What the rules refused, and why what staff said to it does not count.
+    ///
+    /// # Errors
+    /// Any other failure, as it was.
+    pub fn into_refusals(self) -> Result<(Refusals, Option<Fault>), Self> {
+        match self {
+            Self::Refused(refusals) => Ok((refusals, None)),
+            Self::Passable { fault, refusals, .. } => Ok((refusals, fault)),
+            other => Err(other),
+        }
+    }
 }
 
 impl From<Refusals> for UseCaseError {

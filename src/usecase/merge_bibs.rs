@@ -116,7 +116,7 @@ pub(super) fn lock_standing(tx: &mut WriteTx<'_>, id: BibId) -> Result<Option<Lo
     tx.lock_bib(id)?.map(standing).transpose()
 }
 
-fn standing(bib: LockedBib) -> Result<LockedBib> {
+pub(super) fn standing(bib: LockedBib) -> Result<LockedBib> {
     match bib.merged_into {
         None => Ok(bib),
         Some(into) => Err(UseCaseError::Merged {

@@ -83,7 +83,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
             "cannot be given with item_id: that copy has its own",
         ));
     }
-    let reader = lock_reader(tx, caller, command, &network)?;
+    let reader = record::lock_whose(tx, caller, command.card_number.as_ref(), &network)?;
     let now = tx.now();
     let network = tx.as_of(network, now)?;
     let act = record::act_of(caller, unit, &network, &command.consent, None);
@@ -99,23 +99,6 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, mut ids: Id
         overridden: record::overridden_codes(&plan.passed),
         next_step: None,
     })
-}
-
-fn lock_reader(tx: &mut WriteTx<'_>, caller: &Caller, command: &PlaceHold, network: &Network) -> Result<ReaderFacts> {
-    if let Some(own) = caller.reader() {
-        if command.card_number.is_some() {
-            return Err(UseCaseError::field(
-                "card_number",
-                "a reader places holds for itself only",
-            ));
-        }
-        return tx.lock_reader(own, network)?.ok_or(UseCaseError::NotFound("reader"));
-    }
-    let Some(card) = &command.card_number else {
-        return Err(UseCaseError::field("card_number", "must say whose hold it is"));
-    };
-    let found = tx.lock_reader_of_card(card.as_str(), network)?;
-    found.ok_or_else(|| UseCaseError::field("card_number", "no reader holds this card"))
 }
 
 #[expect(
@@ -160,6 +143,7 @@ fn decide(
         queue_length: tx.queue_length(command.bib)?,
         not_before: command.not_before,
         wanted_until: command.wanted_until,
+        online: None,
     };
     let about = About {
         caller,
@@ -167,7 +151,7 @@ fn decide(
         reader: Some(reader.id),
         bib: Some(command.bib),
         item: command.item,
-        crate_id: None,
+        also: "",
     };
     settle(&command.consent, &about, act, now, |act| {
         place_hold::decide(&Facts { act, ..facts }, now)

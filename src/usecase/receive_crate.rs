@@ -174,8 +174,7 @@ fn may_unpack(
         to: UnitId::new(row.to_unit_id),
         leg_to: stays.then_some(unit),
     };
-    let id = CrateId::new(row.id);
-    let about = About::crate_of(caller, Verb::HandOver, id);
+    let about = About::crate_of(caller, Verb::HandOver, &row.label);
     settle(consent, &about, &act, now, |act| {
         hand_over::decide(&Facts { act, ..facts })
     })?;
@@ -242,6 +241,7 @@ async fn take_in(
                 network: &network,
                 consent: &Consent::default(),
                 returned_at: None,
+                parcel: None,
             };
             take_back(tx, &arrival, candidate, ids.clone())
         })

@@ -61,6 +61,7 @@ pub async fn receive_transit(
                 network: &network,
                 consent: &command.consent,
                 returned_at: None,
+                parcel: None,
             };
             take_back(tx, &arrival, candidate, ids.clone())
         })

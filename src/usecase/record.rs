@@ -8,7 +8,7 @@ use super::error::OwnerChoice;
 use super::{Caller, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::act::{Act, Passed};
-use crate::domain::barcode::Barcode;
+use crate::domain::barcode::{Barcode, CardNumber};
 use crate::domain::cancel_hold::ItemMoves;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::hold::{CopyFacts, HoldCandidate};
@@ -93,6 +93,32 @@ pub fn unit_by_code(network: &Network, field: &'static str, code: &str) -> Resul
     let unit = network.units().by_code(code);
     unit.map(|unit| unit.id)
         .ok_or_else(|| UseCaseError::field(field, "no unit has this code"))
+}
+
+/// Locks the reader a request is about: staff name a card, a reader speaks of itself.
+///
+/// # Errors
+/// `Invalid` naming the field.
+pub fn lock_whose(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    card_number: Option<&CardNumber>,
+    network: &Network,
+) -> Result<ReaderFacts> {
+    if let Some(own) = caller.reader() {
+        if card_number.is_some() {
+            return Err(UseCaseError::field(
+                "card_number",
+                "a reader places holds for itself only",
+            ));
+        }
+        return tx.lock_reader(own, network)?.ok_or(UseCaseError::NotFound("reader"));
+    }
+    let Some(card) = card_number else {
+        return Err(UseCaseError::field("card_number", "must say whose hold it is"));
+    };
+    let found = tx.lock_reader_of_card(card.as_str(), network)?;
+    found.ok_or_else(|| UseCaseError::field("card_number", "no reader holds this card"))
 }
 
 /// Now, but never before the item's last event: a clock that is wrong must not reorder what happened.

@@ -27,6 +27,8 @@ use crate::database::{Database, Engine, POSTGRES};
 pub const PASSWORD: &str = "a long password";
 /// The PIN of every reader a builder makes.
 pub const PIN: &str = "240117";
+/// The secret with which the carrier signs.
+pub const REPORT_SECRET: &str = "a secret that only the carrier knows";
 /// The member of staff every test begins with: `system` at the root.
 pub const ROOT_USER: &str = "root";
 /// The code of the root.
@@ -87,6 +89,7 @@ impl TestApp {
             .expect("a runtime");
         let mut config = Config::for_tests(database.dir(), &database.url());
         config.http.workers = 1;
+        config.delivery.report_secret = Some(REPORT_SECRET.into());
         change(&mut config);
         let clock = Clock::fixed(Self::now());
         let app = runtime

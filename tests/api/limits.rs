@@ -193,6 +193,10 @@ const NO_LIMITS: &[&str] = &[
     "network.zone",
     "jobs.seal_interval_ms",
     "jobs.idempotency_days",
+    "delivery.carrier_url",
+    "delivery.carrier_token",
+    "delivery.report_secret",
+    "delivery.timeout_ms",
 ];
 
 /// Every key of the configuration with its default.

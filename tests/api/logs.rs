@@ -17,7 +17,7 @@ use crate::app::{PASSWORD, PIN, TestApp};
 use crate::client::Answer;
 
 /// Members of requests and answers that say who somebody is, what they borrow, or how they get in.
-const PERSONAL: [&str; 17] = [
+const PERSONAL: [&str; 18] = [
     "name",
     "card_number",
     "pin",
@@ -35,6 +35,7 @@ const PERSONAL: [&str; 17] = [
     "birth_date",
     "access_token",
     "refresh_token",
+    "street",
 ];
 /// Anything shorter is found everywhere.
 const TELLING_BYTES: usize = 6;

@@ -32,6 +32,7 @@ const GROUPS: &[Group] = &[
     sessions,
     circulation,
     holds,
+    deliveries,
     lives,
     looking,
     records,
@@ -196,6 +197,50 @@ fn holds(operation: &str, about: &About<'_>) -> Option<Asked> {
     })
 }
 
+/// Parcels of their own each time: a reader sends a book back.
+fn deliveries(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let (app, unit, root) = (about.app, about.unit(), &about.scene.root_token);
+    let online = |card: &str| {
+        let bib = app.bib("聊斋志异", None);
+        app.item(bib, unit, &json!({}));
+        json!({"card_number": card, "delivery": "desk", "unit_code": unit, "lines": [{"bib_id": bib}]})
+    };
+    let without_card = |mut body: Value| {
+        if about.itself {
+            body.as_object_mut().expect("an object").remove("card_number");
+        }
+        body
+    };
+    Some(match operation {
+        "requestDelivery" if about.itself => about.body(without_card(online("itself"))),
+        "requestDelivery" => about.body(online(&app.reader("adult", unit).1)),
+        "announceReturn" => about.body(without_card(sent_back(about).0)),
+        "setPacking" => about.body(json!({"packs": true})),
+        "listPackingList" | "listParcels" => about.query(format!("?unit_code={unit}")),
+        "packParcel" => {
+            let (request, barcode) = ready(about);
+            about.with(request, json!({"item_barcodes": [barcode]}))
+        }
+        "dispatchParcel" => {
+            let (request, barcode) = ready(about);
+            let path = format!("/api/v1/delivery-requests/{request}/parcels");
+            let packed = app.post(root, &path, &json!({"item_barcodes": [barcode]})).expect(201);
+            let parcel = packed.body["parcel"]["id"].as_i64().expect("an id");
+            about.with(parcel, json!({"tracking_number": "SF1"}))
+        }
+        "getParcel" | "receiveParcel" => {
+            let (body, barcode) = sent_back(about);
+            let parcel = app.post(root, "/api/v1/return-parcels", &body).expect(201).id();
+            match operation {
+                "receiveParcel" => about.with(parcel, json!({"item_barcode": barcode})),
+                _ => about.id(parcel),
+            }
+        }
+        "reportParcel" => about.body(json!({})),
+        _ => return None,
+    })
+}
+
 /// Where the thing cannot be in the right state for everybody in turn, its state refuses (409).
 fn lives(operation: &str, about: &About<'_>) -> Option<Asked> {
     let (things, reason) = (about.things, json!({"reason": "读者告知"}));
@@ -207,6 +252,48 @@ fn lives(operation: &str, about: &About<'_>) -> Option<Asked> {
         "rejectClaim" => about.with(things.loan, reason),
         _ => return None,
     })
+}
+
+/// A book that lies ready at the unit, to be packed for a request.
+fn ready(about: &About<'_>) -> (i64, String) {
+    let (app, unit, root) = (about.app, about.unit(), &about.scene.root_token);
+    packs(about);
+    let bib = app.bib("聊斋志异", None);
+    let (_, barcode) = app.item(bib, unit, &json!({}));
+    let body = json!({"card_number": app.reader("adult", unit).1, "delivery": "parcel", "unit_code": unit,
+        "address": crate::parcel_scene::address(), "lines": [{"bib_id": bib}]});
+    let request = app.post(root, "/api/v1/delivery-requests", &body).expect(201).id();
+    let desk = about.scene.desks(unit).0;
+    app.post(desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
+        .expect(200);
+    (request, barcode)
+}
+
+fn packs(about: &About<'_>) {
+    let path = format!("/api/v1/units/{}/packing", about.unit());
+    let packing = about.app.request("PUT", &path).bearer(&about.scene.root_token);
+    packing.json(&json!({"packs": true})).send().expect(200);
+}
+
+/// A reader of the unit has a book: what announces its return, and the book's barcode.
+fn sent_back(about: &About<'_>) -> (Value, String) {
+    let (app, unit) = (about.app, about.unit());
+    packs(about);
+    let card = if about.itself {
+        about.things.card.clone()
+    } else {
+        app.reader("adult", unit).1
+    };
+    let (_, barcode) = app.item(app.bib("聊斋志异", None), unit, &json!({}));
+    let out = json!({"item_barcode": barcode, "card_number": card});
+    let lent = app
+        .post(about.scene.desks(unit).0, "/api/v1/check-outs", &out)
+        .expect(201);
+    let loan = &lent.body["loan"]["id"];
+    (
+        json!({"card_number": card, "loan_ids": [loan], "unit_code": unit}),
+        barcode,
+    )
 }
 
 fn looking(operation: &str, about: &About<'_>) -> Option<Asked> {

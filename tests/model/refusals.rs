@@ -7,6 +7,7 @@ use chrono::{NaiveDate, TimeDelta};
 use tongjie::domain::act::{Act, Passed};
 use tongjie::domain::check_out::OwnHold;
 use tongjie::domain::conditions::{PENDING, found_at};
+use tongjie::domain::delivery::{Delivery, Online};
 use tongjie::domain::example::{BRANCH, BRANCH_2, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN};
 use tongjie::domain::hold::{CopyFacts, HoldStatus};
 use tongjie::domain::ids::{CategoryId, CrateId, HoldId, ItemId, ItemTypeId, ReaderId, RuleId, UnitId};
@@ -859,6 +860,31 @@ const PLACE_HOLD: &[Case] = &[
         "pickup inactive",
         |s| s.reconfigure(|p| p.units[3].active = false),
         &[UnitInactive],
+    ),
+    (
+        "a parcel from a unit that packs none",
+        |s| {
+            s.online = Some(Online {
+                delivery: Delivery::Parcel,
+                packs: false,
+            });
+        },
+        &[NotAPackingUnit],
+    ),
+    (
+        "parcels not allowed by the row that wins",
+        |s| {
+            s.online = Some(Online {
+                delivery: Delivery::Parcel,
+                packs: true,
+            });
+            s.reconfigure(|p| {
+                for row in &mut p.rules.terms {
+                    row.terms.delivery.parcel = false;
+                }
+            });
+        },
+        &[DeliveryNotAllowed],
     ),
     (
         "no pickup there",

@@ -47,6 +47,7 @@ pub struct Scene {
     pub copies: Vec<CopyFacts>,
     pub pickup: UnitId,
     pub existing: place_hold::Existing,
+    pub online: Option<tongjie::domain::delivery::Online>,
     pub holds_today: u32,
     pub not_before: Option<NaiveDate>,
     pub wanted_until: Option<NaiveDate>,
@@ -87,6 +88,7 @@ impl Scene {
             copies: Vec::new(),
             pickup: BRANCH,
             existing: place_hold::Existing::default(),
+            online: None,
             holds_today: 0,
             not_before: None,
             wanted_until: None,
@@ -270,6 +272,7 @@ impl Scene {
             queue_length: self.waiting,
             not_before: self.not_before,
             wanted_until: self.wanted_until,
+            online: self.online,
         };
         place_hold::decide(&facts, self.now)
     }

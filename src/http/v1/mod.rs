@@ -9,6 +9,7 @@ pub mod circulation;
 pub mod claims;
 pub mod consent;
 pub mod crates;
+pub mod deliveries;
 pub mod deposits;
 pub mod flows;
 pub mod hold_changes;
@@ -21,6 +22,7 @@ pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
 pub mod ownership;
+pub mod parcels;
 pub mod pulls;
 pub mod readers;
 pub mod routes;
@@ -50,6 +52,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(ownership_routes)
         .configure(hold_routes)
         .configure(stock_routes)
+        .configure(delivery_routes)
         .configure(catalogue_routes)
         .configure(life_routes)
         .configure(network_routes)
@@ -164,6 +167,20 @@ fn life_routes(config: &mut ServiceConfig) {
         .service(resource("/items/{id}/reinstatement").route(post().to(item_life::reinstate_item)))
         .service(resource("/loans/{id}/claims").route(post().to(claims::report_claimed_returned)))
         .service(resource("/loans/{id}/claims/rejection").route(post().to(claims::reject_claim)));
+}
+
+fn delivery_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/delivery-requests").route(post().to(deliveries::request_delivery)))
+        .service(resource("/delivery-requests/{id}/parcels").route(post().to(parcels::pack_parcel)))
+        .service(resource("/return-parcels").route(post().to(deliveries::announce_return)))
+        .service(resource("/units/{code}/packing").route(put().to(deliveries::set_packing)))
+        .service(resource("/packing-list").route(get().to(parcels::list_packing_list)))
+        .service(resource("/parcels").route(get().to(parcels::list_parcels)))
+        .service(resource("/parcels/{id}").route(get().to(parcels::get_parcel)))
+        .service(resource("/parcels/{id}/dispatch").route(post().to(parcels::dispatch_parcel)))
+        .service(resource("/parcels/{id}/receipts").route(post().to(parcels::receive_parcel)))
+        .service(resource("/parcel-reports").route(post().to(parcels::report_parcel)));
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -293,6 +310,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         routes::Document::openapi(),
         flows::Document::openapi(),
         ownership::Document::openapi(),
+        deliveries::Document::openapi(),
+        parcels::Document::openapi(),
         rules::Document::openapi(),
         rule_sets::Document::openapi(),
         rule_drafts::Document::openapi(),

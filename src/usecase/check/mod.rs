@@ -70,6 +70,8 @@ pub async fn check(store: &Arc<Store>, progress: &dyn Progress) -> Result<Vec<Fi
     findings.push(audit(store, stock).await?);
     progress.begin("queues and hold shelves", None);
     findings.push(audit(store, queues).await?);
+    progress.begin("parcels", None);
+    findings.push(audit(store, parcels).await?);
     progress.begin("due dates", None);
     findings.push(audit(store, due_dates::check).await?);
     progress.begin("idempotency keys", None);
@@ -131,6 +133,14 @@ fn queues(tx: &mut ReadTx<'_>) -> Result<Finding> {
     let mut finding = Finding::new(3, "queues run 1..n, an item is captured once, counters are right");
     finding.checked = tx.audit_size("holds")?;
     finding.judge(tx, sql_rules::QUEUES)?;
+    Ok(finding)
+}
+
+/// Invariant 1, for what travels by parcel: its lines agree with holds, loans and copies.
+fn parcels(tx: &mut ReadTx<'_>) -> Result<Finding> {
+    let mut finding = Finding::new(1, "parcels agree with holds, loans and copies");
+    finding.checked = tx.audit_size("parcel_lines")?;
+    finding.judge(tx, sql_rules::PARCELS)?;
     Ok(finding)
 }
 

@@ -220,6 +220,52 @@ pub(super) const QUEUES: &[SqlRule] = &[
     },
 ];
 
+/// Parcels, their copies and what is told of them.
+pub(super) const PARCELS: &[SqlRule] = &[
+    SqlRule {
+        fault: "a line of a request of another reader, or of no request: hold",
+        breaks: "SELECT h.id FROM holds h LEFT JOIN delivery_requests r ON r.id = h.delivery_request_id \
+                 WHERE h.delivery_request_id IS NOT NULL \
+                 AND (r.id IS NULL OR (h.closed_at IS NULL AND r.reader_id <> h.reader_id))",
+    },
+    SqlRule {
+        fault: "lent with another copy's loan: line of a parcel",
+        breaks: "SELECT p.id FROM parcel_lines p JOIN loans l ON l.id = p.loan_id WHERE l.item_id <> p.item_id",
+    },
+    SqlRule {
+        fault: "lent to another reader than asked: line of a parcel",
+        breaks: "SELECT p.id FROM parcel_lines p JOIN loans l ON l.id = p.loan_id JOIN parcels c ON c.id = p.parcel_id \
+                 JOIN delivery_requests r ON r.id = c.request_id WHERE l.reader_id <> r.reader_id",
+    },
+    SqlRule {
+        fault: "of another request than its parcel: line of a parcel",
+        breaks: "SELECT p.id FROM parcel_lines p JOIN holds h ON h.id = p.hold_id JOIN parcels c ON c.id = p.parcel_id \
+                 WHERE h.delivery_request_id <> c.request_id",
+    },
+    SqlRule {
+        fault: "on its way with a copy that was never lent: parcel",
+        breaks: "SELECT p.parcel_id AS id FROM parcel_lines p JOIN parcels c ON c.id = p.parcel_id \
+                 WHERE c.state NOT IN ('packed', 'cancelled') AND p.loan_id IS NULL AND p.set_aside IS NULL AND p.closed_at IS NULL",
+    },
+    SqlRule {
+        fault: "packed twice: hold",
+        breaks: "SELECT hold_id AS id FROM parcel_lines WHERE closed_at IS NULL AND hold_id IS NOT NULL \
+                 GROUP BY hold_id HAVING count(*) > 1",
+    },
+    SqlRule {
+        fault: "closed with copies that are still out, or open after its end: parcel",
+        breaks: "SELECT c.id FROM parcels c WHERE (c.closed_at IS NULL) <> (c.state NOT IN ('received', 'cancelled') \
+                 AND NOT (c.state = 'delivered' AND c.direction = 'out')) OR (c.closed_at IS NOT NULL AND EXISTS \
+                 (SELECT 1 FROM parcel_lines p WHERE p.parcel_id = c.id AND p.closed_at IS NULL))",
+    },
+    SqlRule {
+        fault: "given to a carrier that neither was told nor gave a number: parcel",
+        breaks: "SELECT c.id FROM parcels c WHERE c.direction = 'out' AND c.state NOT IN ('packed', 'cancelled') \
+                 AND c.tracking_number IS NULL AND NOT EXISTS \
+                 (SELECT 1 FROM outbox o WHERE o.consumer = 'carrier' AND o.subject_id = c.id)",
+    },
+];
+
 pub(super) const KEYS: &[SqlRule] = &[SqlRule {
     fault: "an outcome that is not whole, stored at (UTC milliseconds)",
     breaks: "SELECT created_at AS id FROM idempotency_keys WHERE outcome NOT LIKE '{%}'",

@@ -1,0 +1,175 @@
+//! What a carrier reports of a parcel: once each, in any order. A report that cannot follow is kept and changes nothing.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::{Result, UseCaseError};
+use crate::clock::from_millis;
+use crate::domain::calendar::due;
+use crate::domain::event::EventKind;
+use crate::domain::ids::LoanId;
+use crate::domain::network::Network;
+use crate::domain::parcel::{Direction, ParcelState, Step, next};
+use crate::store::Store;
+use crate::store::events::Event;
+use crate::store::item_lock::Candidate;
+use crate::store::parcel_reports::ReportRow;
+use crate::store::parcels::{Parcel, ParcelLine};
+use crate::store::tx::WriteTx;
+
+/// How far a carrier's clock may be ahead.
+const CLOCK_MINUTES: i64 = 5;
+
+/// How long before a parcel was packed a report may say it happened: their clock, or their day.
+const BEFORE_HOURS: i64 = 24;
+
+/// What a carrier says.
+#[derive(Debug, Clone)]
+pub struct ReportParcel {
+    /// Theirs: the same one counts once.
+    pub report_id: String,
+    pub parcel: i64,
+    pub step: Step,
+    pub occurred_at: DateTime<Utc>,
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportOutcome {
+    /// Our number of the parcel.
+    #[schema(example = 1042)]
+    pub parcel_id: i64,
+    /// Where the parcel is in its life now.
+    #[schema(example = "delivered")]
+    pub state: String,
+    /// False: it cannot follow what was reported before, and changed nothing.
+    #[schema(example = true)]
+    pub applied: bool,
+    /// It came before.
+    #[schema(example = false)]
+    pub repeated: bool,
+}
+
+/// Takes a report. The caller has shown that it is the carrier.
+///
+/// # Errors
+/// `NotFound` for a parcel that no carrier has; `Invalid` for a moment that cannot be; `State` when the report's id was used
+/// for another report; a failure of the store.
+pub async fn report_parcel(store: &Arc<Store>, report: ReportParcel) -> Result<ReportOutcome> {
+    let ids = store.take_ids::<UseCaseError>(1).await?;
+    store.write(move |tx| apply(tx, &report, ids.clone().next())).await
+}
+
+fn apply(tx: &mut WriteTx<'_>, report: &ReportParcel, event_id: i64) -> Result<ReportOutcome> {
+    let (parcel, lines) = tx.lock_parcel(report.parcel)?.ok_or(UseCaseError::NotFound("parcel"))?;
+    if let Some(known) = tx.parcel_report(&report.report_id)? {
+        let same = known.parcel_id == parcel.id
+            && known.step == report.step.code()
+            && known.occurred_at == report.occurred_at.timestamp_millis();
+        return if same {
+            Ok(outcome(&parcel, parcel.state, known.applied, true))
+        } else {
+            Err(UseCaseError::State(
+                "the report's id was used for another report".into(),
+            ))
+        };
+    }
+    let now = tx.now();
+    check_moment(&parcel, report, now)?;
+    let at = report.occurred_at.clamp(from_millis(parcel.opened_at).min(now), now);
+    let to = next(parcel.direction, parcel.state, report.step);
+    tx.insert_parcel_report(&ReportRow {
+        report_id: report.report_id.clone(),
+        parcel_id: parcel.id,
+        step: report.step.code().to_owned(),
+        occurred_at: report.occurred_at.timestamp_millis(),
+        reported_at: now.timestamp_millis(),
+        applied: to.is_some(),
+    })?;
+    note_posting(tx, &parcel, report.step, at)?;
+    let Some(to) = to else {
+        return Ok(outcome(&parcel, parcel.state, false, false));
+    };
+    tx.move_parcel(&parcel, to, at)?;
+    if parcel.direction == Direction::Out && to == ParcelState::Delivered {
+        let network = tx.network()?;
+        hand_to_reader(tx, &network, &parcel, &lines, at)?;
+    }
+    let event = Event::new(EventKind::ParcelReported, now, parcel.unit, "portal")
+        .detail(json!({"parcel_id": parcel.id,
+        "step": report.step.code(), "state": to.code(), "occurred_at": at.timestamp_millis()}));
+    tx.append_event(event_id, &event)?;
+    Ok(outcome(&parcel, to, true, false))
+}
+
+fn outcome(parcel: &Parcel, state: ParcelState, applied: bool, repeated: bool) -> ReportOutcome {
+    ReportOutcome {
+        parcel_id: parcel.id,
+        state: state.code().to_owned(),
+        applied,
+        repeated,
+    }
+}
+
+fn check_moment(parcel: &Parcel, report: &ReportParcel, now: DateTime<Utc>) -> Result<()> {
+    let wrong = |reason| Err(UseCaseError::field("occurred_at", reason));
+    if report.occurred_at > now + TimeDelta::minutes(CLOCK_MINUTES) {
+        return wrong("lies in the future");
+    }
+    if report.occurred_at < from_millis(parcel.opened_at) - TimeDelta::hours(BEFORE_HOURS) {
+        return wrong("lies long before the parcel was packed or announced");
+    }
+    Ok(())
+}
+
+/// When a reader gave a parcel to the carrier is when its copies were returned: the earliest that is reported, even late.
+fn note_posting(tx: &mut WriteTx<'_>, parcel: &Parcel, step: Step, at: DateTime<Utc>) -> Result<()> {
+    let on_its_way = matches!(step, Step::PickedUp | Step::OnTheWay | Step::Deliver);
+    let earlier = parcel.posted_at.is_none_or(|known| at.timestamp_millis() < known);
+    let open = parcel.closed_at.is_none();
+    if parcel.direction == Direction::Back && on_its_way && earlier && open {
+        tx.set_parcel_moment(parcel.id, Step::PickedUp, at)?;
+    }
+    Ok(())
+}
+
+/// The copies are with the reader: the parcel has no more to do with them. Where the rules say so, their days begin now.
+fn hand_to_reader(
+    tx: &mut WriteTx<'_>,
+    network: &Network,
+    parcel: &Parcel,
+    lines: &[ParcelLine],
+    at: DateTime<Utc>,
+) -> Result<()> {
+    for line in lines.iter().filter(|line| line.is_open()) {
+        tx.close_parcel_line(line.id, None, at)?;
+        let Some(loan) = line.loan_id.filter(|_| line.from_delivery) else {
+            continue;
+        };
+        // The lock of the copy, so that a renewal or a return does not come between.
+        tx.lock_item(Candidate::known(line.item(), line.bib()), parcel.unit, network)?;
+        let Some((loaned_at, due_at, card_end)) = tx.loan_to_postpone(loan)? else {
+            continue;
+        };
+        let (loaned_at, due_at) = (from_millis(loaned_at), from_millis(due_at));
+        let days = (network.local_day(due_at) - network.local_day(loaned_at)).num_days();
+        let card_end = card_end.and_then(|day| day.parse().ok());
+        let calendar = network.calendar(parcel.unit);
+        let later = due(
+            &calendar,
+            network.zone(),
+            at,
+            u16::try_from(days).unwrap_or(0),
+            card_end,
+            at,
+        );
+        if later.at > due_at {
+            tx.postpone_due(LoanId::new(loan), later.at)?;
+        }
+    }
+    Ok(())
+}
