@@ -154,6 +154,7 @@ fn units() -> Vec<Unit> {
         always_open: false,
         hours: None,
         closed: Vec::new(),
+        dated: crate::domain::dated::Dated::default(),
     };
     let day = |month, day| chrono::NaiveDate::from_ymd_opt(2026, month, day).unwrap_or_default();
     let holiday = ClosedRange {

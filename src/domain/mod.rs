@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod cancel_hold;
 pub mod check_in;
 pub mod check_out;
+pub mod dated;
 pub mod event;
 #[doc(hidden)]
 pub mod example;
@@ -25,6 +26,7 @@ pub mod log_in_guard;
 pub mod membership;
 pub mod merge_bibs;
 pub mod money;
+pub mod move_due;
 pub mod network;
 pub mod place_hold;
 pub mod policy;

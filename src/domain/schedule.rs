@@ -34,8 +34,16 @@ pub const OVERDUE_MARKING: Job = Job {
     does_en: "Marks loans whose due date has passed",
 };
 
+/// Carries on what follows a change of calendars: due dates and hold shelves move off days that have closed, or go back.
+pub const CALENDAR_WALKS: Job = Job {
+    name: "calendar_walks",
+    schedule: Schedule::Every { seconds: 10 },
+    does_zh: "闭馆日调整后顺延应还日与预约保留期",
+    does_en: "Moves due dates and hold shelves off days that have closed",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 1] = [OVERDUE_MARKING];
+pub const JOBS: [Job; 2] = [OVERDUE_MARKING, CALENDAR_WALKS];
 
 /// What is known of a job's runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::auth::KeyRingError;
-use crate::domain::schedule::{Job, OVERDUE_MARKING};
+use crate::domain::schedule::{CALENDAR_WALKS, Job, OVERDUE_MARKING};
 use crate::usecase::UseCaseError;
+use crate::usecase::calendar_walk::CalendarWalks;
 use crate::usecase::expire_keys::expire_keys;
 use crate::usecase::mark_overdue::MarkOverdue;
 use crate::usecase::run_job::{Pass, Ran, run_job};
@@ -79,7 +80,10 @@ impl Jobs {
 /// The jobs of the list: of several nodes, one runs each.
 fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let node: Arc<str> = node_name().into();
-    vec![pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped)]
+    vec![
+        pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped),
+        pass(app, &node, CALENDAR_WALKS, CalendarWalks, stopped),
+    ]
 }
 
 fn pass<P: Pass + 'static>(

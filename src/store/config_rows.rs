@@ -186,7 +186,7 @@ impl WriteTx<'_> {
 }
 
 /// Minutes after midnight; the last minute of the day closes at 1440.
-fn minute_of(time: NaiveTime) -> i32 {
+pub(super) fn minute_of(time: NaiveTime) -> i32 {
     let seconds = time.num_seconds_from_midnight();
     i32::try_from(if seconds >= 86_399 { 1_440 } else { seconds / 60 }).unwrap_or(1_440)
 }

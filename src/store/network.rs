@@ -40,7 +40,7 @@ struct UnitRow {
 
 /// Loads what `version` says is current.
 pub(super) fn load(conn: &mut AnyConnection, version: i64, zone: chrono_tz::Tz) -> Result<Network, StoreError> {
-    let units = load_units(conn)?;
+    let units = load_units(conn, zone)?;
     let item_types = load_item_types(conn)?;
     let categories = load_categories(conn)?;
     let (rules_version, effective_from, source): (i64, i64, String) = rule_sets::table
@@ -88,10 +88,11 @@ fn rules_of(
         .map_err(corrupt)
 }
 
-fn load_units(conn: &mut AnyConnection) -> Result<Vec<Unit>, StoreError> {
+fn load_units(conn: &mut AnyConnection, zone: chrono_tz::Tz) -> Result<Vec<Unit>, StoreError> {
     let rows: Vec<UnitRow> = units::table.order(units::path).load(conn)?;
     let mut hours = load_hours(conn)?;
     let mut closed = load_closed(conn)?;
+    let mut dated = super::calendar_rows::load_dated(conn, zone)?;
     rows.into_iter()
         .map(|row| {
             let kind = UnitKind::from_code(&row.kind)
@@ -113,6 +114,7 @@ fn load_units(conn: &mut AnyConnection) -> Result<Vec<Unit>, StoreError> {
                 always_open: row.always_open,
                 hours: hours.map_err(|error| StoreError::Corrupt(error.to_string()))?,
                 closed: closed.remove(&row.id).unwrap_or_default(),
+                dated: dated.remove(&row.id).unwrap_or_default(),
             })
         })
         .collect()
@@ -137,7 +139,7 @@ fn load_hours(conn: &mut AnyConnection) -> Result<WeekRows, StoreError> {
 }
 
 /// Minutes after midnight; 1440, the end of the day, is its last second.
-fn time_of(minute: i32) -> NaiveTime {
+pub(super) fn time_of(minute: i32) -> NaiveTime {
     let seconds = u32::try_from(minute).unwrap_or(0) * 60;
     NaiveTime::from_num_seconds_from_midnight_opt(seconds.min(86_399), 0).unwrap_or(NaiveTime::MIN)
 }

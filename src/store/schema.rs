@@ -462,7 +462,86 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    unit_openings (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        first_day -> Text,
+        last_day -> Text,
+        reason -> Text,
+    }
+}
+
+diesel::table! {
+    unit_opening_spans (opening_id, opens_minute) {
+        opening_id -> BigInt,
+        opens_minute -> Integer,
+        closes_minute -> Integer,
+    }
+}
+
+diesel::table! {
+    unit_amnesties (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        first_day -> Text,
+        last_day -> Text,
+        reason -> Text,
+    }
+}
+
+diesel::table! {
+    /// Changes after which a day may be closed that was open, and the walk over what was due that follows each.
+    calendar_changes (id) {
+        id -> BigInt,
+        kind -> Text,
+        unit_id -> BigInt,
+        first_day -> Nullable<Text>,
+        last_day -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        made_at -> BigInt,
+        undone_at -> Nullable<BigInt>,
+        status -> Text,
+        walks_holds -> Bool,
+        after_id -> BigInt,
+        began_at -> Nullable<BigInt>,
+        sure -> Bool,
+        expected -> Nullable<BigInt>,
+        looked_at -> BigInt,
+        moved_loans -> BigInt,
+        moved_holds -> BigInt,
+        put_back -> BigInt,
+        finished_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    moved_loans (change_id, loan_id) {
+        change_id -> BigInt,
+        loan_id -> BigInt,
+        old_due_at -> BigInt,
+        new_due_at -> BigInt,
+        put_back -> Bool,
+    }
+}
+
+diesel::table! {
+    moved_holds (change_id, hold_id) {
+        change_id -> BigInt,
+        hold_id -> BigInt,
+        old_until -> Text,
+        new_until -> Text,
+        put_back -> Bool,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    unit_openings,
+    unit_opening_spans,
+    unit_amnesties,
+    calendar_changes,
+    moved_loans,
+    moved_holds,
     jobs,
     import_batches,
     import_rows,

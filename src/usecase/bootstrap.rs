@@ -114,5 +114,6 @@ fn root_unit(id: UnitId) -> Unit {
         always_open: false,
         hours: None,
         closed: Vec::new(),
+        dated: crate::domain::dated::Dated::default(),
     }
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::create_unit::check_place;
+use super::due_moves::require_open_days;
 use super::named::Wrong;
 use super::once::once;
 use super::unit_view::UnitView;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
+use crate::store::calendar_changes::ChangeKind;
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
 use crate::store::tx::WriteTx;
@@ -43,7 +45,7 @@ pub async fn update_unit(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<UnitView>> {
     caller.require_somewhere(Right::ManageUnits)?;
-    once(store, caller, key, 1, command, apply).await
+    once(store, caller, key, 2, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateUnit, mut ids: IdRun) -> Result<UnitView> {
@@ -68,6 +70,12 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateUnit, mut ids: I
     unit.always_open = command.always_open.unwrap_or(unit.always_open);
     unit.latitude = command.latitude.or(unit.latitude);
     unit.longitude = command.longitude.or(unit.longitude);
+    if unit.always_open != before.always_open {
+        // A machine has its parent's days: what is due by the other calendar moves, by the job.
+        let after = network.with_unit(unit.id, |other| other.always_open = unit.always_open);
+        require_open_days(&network, &after, unit.id, tx.now(), "always_open")?;
+        tx.insert_change(ids.next(), ChangeKind::Unit, unit.id)?;
+    }
     tx.update_unit(&unit)?;
     let event = Event::new(EventKind::UnitChanged, tx.now(), unit.id, caller.channel().code())
         .by(caller.staff(), caller.device())

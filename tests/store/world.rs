@@ -147,6 +147,7 @@ pub fn unit(id: UnitId, code: &str, kind: UnitKind, parent: &Unit) -> Unit {
         always_open: false,
         hours: None,
         closed: Vec::new(),
+        dated: tongjie::domain::dated::Dated::default(),
     }
 }
 

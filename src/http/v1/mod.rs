@@ -6,6 +6,7 @@ pub mod bib_records;
 pub mod bibs;
 pub mod calendars;
 pub mod circulation;
+pub mod closings;
 pub mod consent;
 pub mod holds;
 pub mod item_batches;
@@ -14,6 +15,7 @@ pub mod items;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
+pub mod openings;
 pub mod readers;
 pub mod rules;
 pub mod sessions;
@@ -108,7 +110,22 @@ fn administration_routes(config: &mut ServiceConfig) {
     let closed_days = resource("/units/{code}/closed-days")
         .route(post().to(calendars::add_closed_days))
         .route(delete().to(calendars::remove_closed_days));
+    let openings = resource("/units/{code}/openings")
+        .route(post().to(openings::add_openings))
+        .route(delete().to(openings::remove_openings));
+    let amnesties = resource("/units/{code}/amnesties")
+        .route(get().to(openings::list_amnesties))
+        .route(post().to(openings::add_amnesty))
+        .route(delete().to(openings::remove_amnesty));
+    let closings = resource("/closings")
+        .route(get().to(closings::list_closings))
+        .route(post().to(closings::close_units));
     config
+        .service(openings)
+        .service(amnesties)
+        .service(closings)
+        .service(resource("/closings/{id}/undo").route(post().to(closings::undo_closing)))
+        .service(resource("/units/{code}/calendar").route(get().to(calendars::explain_calendar)))
         .service(resource("/units/{code}/moves").route(post().to(unit_changes::move_unit)))
         .service(resource("/units/{code}/hours").route(put().to(calendars::set_unit_hours)))
         .service(closed_days)
@@ -145,6 +162,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         rules::Document::openapi(),
         unit_changes::Document::openapi(),
         calendars::Document::openapi(),
+        openings::Document::openapi(),
+        closings::Document::openapi(),
         settings::Document::openapi(),
         accounts::Document::openapi(),
         jobs::Document::openapi(),

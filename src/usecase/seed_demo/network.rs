@@ -178,6 +178,7 @@ fn unit_of(plan: &Plan, number: usize, parent: &Unit, id: UnitId) -> Unit {
         always_open: plan.machine,
         hours: hours_of(plan),
         closed: if plan.parent.is_none() { festivals() } else { Vec::new() },
+        dated: crate::domain::dated::Dated::default(),
     }
 }
 
