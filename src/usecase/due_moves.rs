@@ -214,7 +214,7 @@ impl<'n> Scope<'n> {
         let old = hold.shelf_until.clone()?;
         let calendar = self.network.calendar(UnitId::new(hold.unit_id));
         // A copy shelved later got its last day by the calendar that knows of the closing.
-        let stood = |declared: DateTime<Utc>| hold.captured_at.is_some_and(|at| at < declared.timestamp_millis());
+        let stood = |declared: DateTime<Utc>| hold.captured_at.is_some_and(|at| at <= declared.timestamp_millis());
         let closing = self.closing.as_ref().filter(|(_, declared)| !moved && stood(*declared));
         let lost = closing.map(|(closing, _)| Lost {
             before: calendar.before_closing(closing.id),

@@ -31,8 +31,8 @@ pub struct RemoveOpenings {
 /// Removes an exceptional opening.
 ///
 /// # Errors
-/// `NotFound` for an unknown unit or an opening it does not have; `Forbidden` outside the caller's subtree; `Invalid` when a unit
-/// would have no open day in a year; a failure of the store.
+/// `NotFound` for an unknown unit or an opening it does not have; `Forbidden` outside the caller's subtree; `Invalid` for one that has begun, or when a
+/// unit would have no open day in a year; a failure of the store.
 pub async fn remove_openings(
     store: &Arc<Store>,
     caller: &Caller,
@@ -54,6 +54,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RemoveOpenings, mut id
         .by_code(&command.code)
         .ok_or(UseCaseError::NotFound("unit"))?;
     caller.require(Right::ManageUnits, unit.id, &network)?;
+    let today = network.local_day(tx.now());
+    if command.first < today {
+        let reason = format!("{} lies behind: what was open was open", command.first);
+        return Err(UseCaseError::field("first", reason));
+    }
     if tx.delete_openings(unit.id, command.first, command.last)? == 0 {
         return Err(UseCaseError::NotFound("exceptional opening"));
     }
