@@ -27,6 +27,7 @@ pub struct ExplainCalendar {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CalendarDay {
     /// The local day.
+    #[schema(example = "2026-03-04")]
     pub day: NaiveDate,
     /// It opens at all. Due dates and the last days of hold shelves fall on open days only.
     #[schema(example = true)]

@@ -40,6 +40,7 @@ pub struct ClosingView {
     /// When it was declared (UTC).
     pub made_at: DateTime<Utc>,
     /// When it was undone (UTC): from that day on the unit is open again.
+    #[schema(example = "2026-03-05T01:00:00Z")]
     pub undone_at: Option<DateTime<Utc>>,
     /// How far the moving is, or the putting back.
     pub moves: DueMoves,
@@ -47,6 +48,7 @@ pub struct ClosingView {
     #[schema(example = 0)]
     pub put_back: i64,
     /// When moving or putting back ended (UTC).
+    #[schema(example = "2026-03-04T04:00:09Z")]
     pub finished_at: Option<DateTime<Utc>>,
 }
 

@@ -10,7 +10,7 @@ mod administration;
 mod bad_input;
 mod batches;
 mod bibs;
-mod calendars;
+mod calendar_days;
 mod cataloguing;
 mod circulation;
 mod closings;

@@ -36,6 +36,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(circulation_routes)
         .configure(catalogue_routes)
         .configure(network_routes)
+        .configure(calendar_routes)
         .configure(administration_routes);
     config.service(resource("/openapi.json").route(get().to(openapi::serve)));
 }
@@ -106,7 +107,7 @@ fn network_routes(config: &mut ServiceConfig) {
         .service(resource("/sessions/current").route(delete().to(sessions::log_out)));
 }
 
-fn administration_routes(config: &mut ServiceConfig) {
+fn calendar_routes(config: &mut ServiceConfig) {
     let closed_days = resource("/units/{code}/closed-days")
         .route(post().to(calendars::add_closed_days))
         .route(delete().to(calendars::remove_closed_days));
@@ -121,15 +122,19 @@ fn administration_routes(config: &mut ServiceConfig) {
         .route(get().to(closings::list_closings))
         .route(post().to(closings::close_units));
     config
-        .service(openings)
-        .service(amnesties)
-        .service(closings)
-        .service(resource("/closings/{id}/undo").route(post().to(closings::undo_closing)))
-        .service(resource("/units/{code}/calendar").route(get().to(calendars::explain_calendar)))
-        .service(resource("/units/{code}/moves").route(post().to(unit_changes::move_unit)))
         .service(resource("/units/{code}/hours").route(put().to(calendars::set_unit_hours)))
         .service(closed_days)
         .service(resource("/units/{code}/calendar-imports").route(post().to(calendars::import_calendar)))
+        .service(resource("/units/{code}/calendar").route(get().to(calendars::explain_calendar)))
+        .service(openings)
+        .service(amnesties)
+        .service(closings)
+        .service(resource("/closings/{id}/undo").route(post().to(closings::undo_closing)));
+}
+
+fn administration_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/units/{code}/moves").route(post().to(unit_changes::move_unit)))
         .service(resource("/units/{code}/collections").route(get().to(settings::list_collections)))
         .service(resource("/units/{code}/collections/{collection}").route(put().to(settings::set_collection)))
         .service(resource("/item-types").route(get().to(settings::list_item_types)))
