@@ -40,6 +40,8 @@ fn told(app: &TestApp, unit: &str, day: &str) -> (String, String, bool) {
 fn the_nearest_unit_that_says_anything_of_a_day_decides(app: &TestApp) {
     app.small_network();
     app.unit("P1", "point", "B1", &json!({"always_open": true}));
+    let hours = json!({"hours": vec![json!([{"opens": "09:00:00", "closes": "17:00:00"}]); 7]});
+    send(app, "PUT", &format!("/api/v1/units/{ROOT}/hours"), &hours).expect(200);
     let day = "2026-06-19";
     let say = |word: &str, of: &str, open| (word.to_owned(), of.to_owned(), open);
     assert_eq!(told(app, "B1", day), say("weekly_hours", ROOT, true));

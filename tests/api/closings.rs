@@ -79,8 +79,8 @@ fn job(app: &TestApp) {
     app.block_on(run).expect("the job runs");
 }
 
-/// A copy on the hold shelf of B1; answers the hold and its last day there.
-fn shelved(app: &TestApp) -> (i64, impl Fn() -> String) {
+/// A copy on the hold shelf of B1; answers how its last day there is read.
+fn shelved(app: &TestApp) -> impl Fn() -> String {
     let desk = app.staff_token("root", Some("B1"));
     let bib = app.bib("红楼梦", None);
     let (_, first) = app.reader("adult", "B1");
@@ -89,15 +89,14 @@ fn shelved(app: &TestApp) -> (i64, impl Fn() -> String) {
     let body = json!({"card_number": first, "item_barcode": barcode});
     app.post(&desk, "/api/v1/check-outs", &body).expect(201);
     let body = json!({"bib_id": bib, "pickup_unit_code": "B1", "card_number": card});
-    let hold = app.post(&desk, "/api/v1/holds", &body).expect(201).id();
+    app.post(&desk, "/api/v1/holds", &body).expect(201);
     app.post(&desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
         .expect(200);
     let path = format!("/api/v1/readers/{waiting}/holds");
-    let until = move || {
+    move || {
         let holds = app.get(&app.root_token(), &path).expect(200).body;
         holds["items"][0]["shelf_until"].as_str().expect("a day").to_owned()
-    };
-    (hold, until)
+    }
 }
 
 fn a_closing_moves_due_dates_and_shelves_below_it_and_is_undone(app: &TestApp) {
@@ -107,7 +106,7 @@ fn a_closing_moves_due_dates_and_shelves_below_it_and_is_undone(app: &TestApp) {
         "UPDATE loans SET due_by_hand = TRUE WHERE id = {}",
         by_hand.loan
     ));
-    let (_, until) = shelved(app);
+    let until = shelved(app);
     let before = until();
     let told = close(app, "M1", "2026-03-05", DUE, true).expect(200).body;
     assert_eq!(
@@ -158,7 +157,7 @@ fn a_closing_moves_due_dates_and_shelves_below_it_and_is_undone(app: &TestApp) {
 fn a_closing_extended_day_by_day_moves_what_it_moved_before(app: &TestApp) {
     app.small_network();
     let lent = lent(app, "B1");
-    let (_, until) = shelved(app);
+    let until = shelved(app);
     let before: chrono::NaiveDate = until().parse().expect("a day");
     let first = close(app, "M1", "2026-04-01", DUE, false).expect(200).body;
     assert_eq!(due(app, &lent), "2026-04-04");
@@ -263,7 +262,7 @@ fn a_closing_undone_after_its_first_days_makes_nobody_late(app: &TestApp) {
         told,
         [
             (&json!(false), &json!("emergency_closing")),
-            (&json!(true), &json!("weekly_hours"))
+            (&json!(true), &json!("no_hours"))
         ],
         "what was closed was closed"
     );
