@@ -24,7 +24,7 @@ use crate::store::events::{Event, SYSTEM_CHANNEL};
 use crate::store::tx::ReadTx;
 
 /// Loans or holds moved by one write: some milliseconds.
-const MOVES_PER_WRITE: usize = 250;
+const MOVES_PER_WRITE: usize = 125;
 
 /// How long whoever made a change walks.
 const OWN_WALK: Duration = Duration::from_secs(1);

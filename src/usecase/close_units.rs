@@ -13,6 +13,7 @@ use super::due_moves::{AffectedLoan, preview, require_open_days};
 use super::list_closings::ClosingView;
 use super::named::Wrong;
 use super::once::once;
+use super::undo_closing::look;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::dated::EmergencyClosing;
@@ -75,12 +76,14 @@ pub async fn close_units(
         return Ok(Once { value, replayed: false });
     }
     let mut done = once(store, caller, key, 2, command, apply).await?;
-    if let Some(closing) = &mut done.value.closing
-        && let Some((moves, loans)) = walk_after(store, closing.id).await
+    let id = done.value.closing.as_ref().map(|closing| closing.id);
+    if let Some(id) = id
+        && let Some((moves, loans)) = walk_after(store, id).await
     {
         done.value.affected_loans = u64::try_from(moves.moved_loans).unwrap_or(0);
         done.value.affected_holds = u64::try_from(moves.moved_holds).unwrap_or(0);
-        (closing.moves, done.value.loans) = (moves, loans);
+        done.value.loans = loans;
+        done.value.closing = Some(store.read(move |tx| look(tx, id)).await?);
     }
     Ok(done)
 }

@@ -37,7 +37,8 @@ pub async fn undo_closing(
     Ok(done)
 }
 
-fn look(tx: &mut ReadTx<'_>, id: i64) -> Result<ClosingView> {
+/// A closing as it stands.
+pub(super) fn look(tx: &mut ReadTx<'_>, id: i64) -> Result<ClosingView> {
     let network = tx.network()?;
     ClosingView::of(&closing(tx, id)?, &network)
 }

@@ -124,7 +124,7 @@ fn openings_that_are_none_are_refused(app: &TestApp) {
     }
     closed_on(app, "P1", "2026-07-01", "2026-07-01").expect_fields(422, &["closed_days"]);
     let none = json!({"openings": [{"first": "2026-07-01", "last": "2026-07-01", "hours": [], "reason": "x"}]});
-    send(app, "POST", "/api/v1/units/B1/openings", &none).expect_fields(400, &["openings[0].hours"]);
+    send(app, "POST", "/api/v1/units/B1/openings", &none).expect_fields(400, &["openings[0].hours[0]"]);
     app.clock.set(app.clock.now() + chrono::TimeDelta::days(108)); // 20 June
     let begun = "/api/v1/units/B1/openings?first=2026-06-19&last=2026-06-21";
     send(app, "DELETE", begun, &json!({})).expect_fields(422, &["first"]);

@@ -33,7 +33,7 @@ fn seed(world: &World, loans: i64) {
         "INSERT INTO loans (id, item_id, bib_id, reader_id, card_id, unit_id, owner_unit_id, item_type_id, category_id, age_band, \
          channel, rule_id, rules_version, loaned_at, due_at, due_by_hand, renewals) \
          SELECT 50000000 + n.i, 50000000 + n.i, t.bib_id, c.reader_id, c.id, t.owner_unit_id, t.owner_unit_id, t.item_type_id, \
-         r.category_id, '18_34', 'staff', 1, 1, {loaned}, {first} + (n.i % {DAYS}) * 86400000, FALSE, 0 \
+         r.category_id, '18_34', 'staff', 1, 1, {loaned}, {first} + (n.i % {DAYS}) * CAST(86400000 AS BIGINT), FALSE, 0 \
          FROM n, (SELECT * FROM items ORDER BY id LIMIT 1) t, (SELECT * FROM cards ORDER BY id LIMIT 1) c, \
          (SELECT * FROM readers ORDER BY id LIMIT 1) r",
         loaned = noon().timestamp_millis() - 86_400_000

@@ -42,6 +42,7 @@ pub struct NewOpening {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOpenings {
+    /// Days, and the hours of each.
     #[schema(value_type = Vec<NewOpening>, min_items = 1, max_items = 100)]
     openings: List<NewOpening, 1, 100>,
 }
