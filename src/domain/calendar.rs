@@ -1,22 +1,25 @@
 //! Opening days and due dates.
 //!
-//! Weekly hours are inherited: a unit without its own uses the nearest ancestor's. Closed days accumulate down the
-//! tree. A 24-hour machine (`always_open`) uses its parent's calendar; a vehicle has its stops in place of hours. No calendar counts as open, never as a failure.
+//! Of a day, in this order: an emergency closing of the unit or of any above closes it; else the nearest unit that says anything of
+//! the day decides, and of one unit's exceptional opening and closed day the opening; else a vehicle's stops, or weekly hours, the
+//! unit's own or the nearest ancestor's. A 24-hour machine (`always_open`) uses its parent's calendar; only closings and amnesties
+//! may be its own. No calendar counts as open, never as a failure.
 //! Not for: which rule says how many days (see `policy`).
-
-use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::dated::{Amnesty, EmergencyClosing, Opening, SpanFault, fault_of};
 use super::ids::UnitId;
 use super::stops::Stop;
-use super::unit::UnitTree;
+use super::unit::{Node, Unit, UnitTree};
 
 /// How far a search for an open day goes; beyond it the calendar is taken to have none.
 pub const OPEN_DAY_HORIZON_DAYS: u64 = 400;
+/// A calendar must have an open day within so many days from today.
+pub const YEAR_DAYS: u64 = 366;
 /// Days after the due date that are counted as overdue at most: ten years.
 pub const MAX_OVERDUE_DAYS: u32 = 3_660;
 
@@ -53,21 +56,13 @@ impl WeeklyHours {
     /// # Errors
     /// A span that does not end after it begins; spans of one day that overlap or are out of order.
     pub fn new(days: [Vec<OpenSpan>; 7]) -> Result<Self, HoursError> {
-        for (index, spans) in days.iter().enumerate() {
-            let mut last: Option<NaiveTime> = None;
-            for span in spans {
-                let OpenSpan { opens, closes } = *span;
-                if closes <= opens {
-                    return Err(HoursError::Backwards {
-                        day: index + 1,
-                        opens,
-                        closes,
-                    });
+        for (day, spans) in (1..).zip(&days) {
+            match fault_of(spans) {
+                Some(SpanFault::Backwards { opens, closes }) => {
+                    return Err(HoursError::Backwards { day, opens, closes });
                 }
-                if last.is_some_and(|last| opens < last) {
-                    return Err(HoursError::Unordered { day: index + 1, opens });
-                }
-                last = Some(closes);
+                Some(SpanFault::Unordered { opens }) => return Err(HoursError::Unordered { day, opens }),
+                None => {}
             }
         }
         Ok(Self { days })
@@ -110,54 +105,157 @@ pub struct ClosedRange {
 #[derive(Debug, Clone, Copy)]
 pub struct Calendar<'a> {
     tree: &'a UnitTree,
+    unit: Option<usize>,
     /// The nearest unit that is not a 24-hour machine; `None` for an unknown unit: always open.
     from: Option<usize>,
-    hours: Option<&'a WeeklyHours>,
-    /// A vehicle's, in place of hours.
-    stops: &'a [Stop],
+    /// Whose hours these are, and the hours.
+    hours: Option<(&'a Unit, &'a WeeklyHours)>,
+    /// A vehicle's, in place of hours, and the vehicle.
+    stops: Option<(&'a Unit, &'a [Stop])>,
+    /// Emergency closings from this number on are left out.
+    closings_before: i64,
+}
+
+/// What decides whether a unit is open on a day.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Because<'a> {
+    /// No unit of the line has hours: open, at no known time.
+    NoHours,
+    /// The weekly hours of this unit; closed when there is no span.
+    Weekly { of: &'a Unit, spans: &'a [OpenSpan] },
+    /// The stops of this vehicle, in place of hours.
+    Stops { of: &'a Unit, runs: bool },
+    /// A closed day of this unit.
+    Closed { of: &'a Unit, range: &'a ClosedRange },
+    /// An exceptional opening of this unit.
+    Opening { of: &'a Unit, opening: &'a Opening },
+    /// An emergency closing of this unit.
+    Closing {
+        of: &'a Unit,
+        closing: &'a EmergencyClosing,
+    },
+}
+
+impl<'a> Because<'a> {
+    /// Whether the unit opens at all.
+    pub const fn is_open(self) -> bool {
+        match self {
+            Self::NoHours | Self::Opening { .. } => true,
+            Self::Weekly { spans, .. } => !spans.is_empty(),
+            Self::Stops { runs, .. } => runs,
+            Self::Closed { .. } | Self::Closing { .. } => false,
+        }
+    }
+
+    /// The hours of the day, where they are known.
+    pub fn spans(self) -> &'a [OpenSpan] {
+        match self {
+            Self::Weekly { spans, .. } => spans,
+            Self::Opening { opening, .. } => &opening.spans,
+            Self::NoHours | Self::Stops { .. } | Self::Closed { .. } | Self::Closing { .. } => &[],
+        }
+    }
 }
 
 impl<'a> Calendar<'a> {
-    /// Whether both were put together from the same hours and closed days: then they are open on the same days.
+    /// Whether both were put together from the same hours and days: then they are open on the same days.
     pub fn agrees_with(&self, other: &Calendar<'_>) -> bool {
-        let closed = |calendar: &Calendar<'_>| -> BTreeSet<(NaiveDate, NaiveDate)> {
-            let nodes = calendar.tree.nodes_up(calendar.from);
-            nodes
-                .flat_map(|node| node.unit.closed.iter().map(|range| (range.first, range.last)))
-                .collect()
-        };
+        let hours = |calendar: &Calendar<'_>| calendar.hours.map(|(_, hours)| hours.clone());
+        let stops = |calendar: &Calendar<'_>| calendar.stops.map(|(_, stops)| stops.to_vec());
         self.from.is_some() == other.from.is_some()
-            && self.hours == other.hours
-            && self.stops == other.stops
-            && closed(self) == closed(other)
+            && hours(self) == hours(other)
+            && stops(self) == stops(other)
+            && self.said() == other.said()
+    }
+
+    /// Everything the units of the line say of single days, the nearest first.
+    fn said(&self) -> Vec<(&[ClosedRange], &[Opening], &[EmergencyClosing])> {
+        let own = |node: &'a Node| {
+            let (unit, machine) = (&node.unit, node.unit.always_open);
+            let (closed, openings) = if machine {
+                (&[][..], &[][..])
+            } else {
+                (&unit.closed[..], &unit.dated.openings[..])
+            };
+            (closed, openings, &unit.dated.closings[..])
+        };
+        let said = self.tree.nodes_up(self.unit).map(own);
+        said.filter(|(closed, openings, closings)| !(closed.is_empty() && openings.is_empty() && closings.is_empty()))
+            .collect()
     }
 
     /// Resolves the inheritance; O(depth).
     pub fn of(tree: &'a UnitTree, unit: UnitId) -> Self {
         let owner = tree.nodes_up(tree.index(unit)).find(|node| !node.unit.always_open);
         let from = owner.and_then(|node| tree.index(node.unit.id));
-        let hours = tree.nodes_up(from).find_map(|node| node.unit.hours.as_ref());
-        let stops = owner.map_or(&[][..], |node| node.unit.stops_in_force());
+        let hours = tree
+            .nodes_up(from)
+            .find_map(|node| node.unit.hours.as_ref().map(|hours| (&node.unit, hours)));
+        let stops = owner.map(|node| (&node.unit, node.unit.stops_in_force()));
         Self {
             tree,
+            unit: tree.index(unit),
             from,
             hours,
-            stops,
+            stops: stops.filter(|(_, stops)| !stops.is_empty()),
+            closings_before: i64::MAX,
         }
+    }
+
+    /// The calendar as it was before an emergency closing was declared, and without those declared later.
+    pub const fn before_closing(mut self, id: i64) -> Self {
+        self.closings_before = id;
+        self
+    }
+
+    /// What decides about a day.
+    pub fn because(&self, date: NaiveDate) -> Because<'a> {
+        for node in self.tree.nodes_up(self.unit) {
+            let mut closings = node.unit.dated.closings.iter();
+            if let Some(closing) = closings.find(|one| one.covers(date) && one.id < self.closings_before) {
+                return Because::Closing {
+                    of: &node.unit,
+                    closing,
+                };
+            }
+        }
+        for Node { unit: of, .. } in self.tree.nodes_up(self.from) {
+            if let Some(opening) = of.dated.openings.iter().find(|opening| opening.covers(date)) {
+                return Because::Opening { of, opening };
+            }
+            if let Some(range) = of.closed.iter().find(|one| one.first <= date && date <= one.last) {
+                return Because::Closed { of, range };
+            }
+        }
+        if let Some((of, stops)) = self.stops {
+            let runs = stops.iter().any(|stop| stop.runs_on(date));
+            return Because::Stops { of, runs };
+        }
+        self.hours.map_or(Because::NoHours, |(of, hours)| Because::Weekly {
+            of,
+            spans: hours.spans_on(date),
+        })
     }
 
     /// Whether the unit opens at all that day.
     pub fn is_open(&self, date: NaiveDate) -> bool {
-        let opens = if self.stops.is_empty() {
-            self.hours.is_none_or(|hours| !hours.spans_on(date).is_empty())
-        } else {
-            self.stops.iter().any(|stop| stop.runs_on(date))
-        };
-        if !opens {
-            return false;
-        }
-        let mut ranges = self.tree.nodes_up(self.from).flat_map(|node| &node.unit.closed);
-        !ranges.any(|range| range.first <= date && date <= range.last)
+        self.because(date).is_open()
+    }
+
+    /// The amnesty of the unit or of one above that covers a day.
+    pub fn amnesty_on(&self, date: NaiveDate) -> Option<(&'a Unit, &'a Amnesty)> {
+        self.tree.nodes_up(self.unit).find_map(|node| {
+            let amnesties = &node.unit.dated.amnesties;
+            let amnesty = amnesties.iter().find(|amnesty| amnesty.covers(date))?;
+            Some((&node.unit, amnesty))
+        })
+    }
+
+    /// Whether it opens within a year from `today`. Readers could return nothing, and nothing would ever be due.
+    pub fn opens_within_a_year(&self, today: NaiveDate) -> bool {
+        (0..YEAR_DAYS)
+            .map_while(|days| today.checked_add_days(Days::new(days)))
+            .any(|day| self.is_open(day))
     }
 
     /// The first open day on or after `date`, within [`OPEN_DAY_HORIZON_DAYS`].
@@ -188,13 +286,14 @@ impl<'a> Calendar<'a> {
         day
     }
 
-    /// Open days after `due` up to and including `returned`: what an overdue consequence counts. Closed days are
-    /// excluded. At most [`MAX_OVERDUE_DAYS`] calendar days are looked at.
+    /// Open days after `due` up to and including `returned`: what an overdue consequence counts. Closed days and days of an amnesty
+    /// are excluded. At most [`MAX_OVERDUE_DAYS`] calendar days are looked at.
     pub fn overdue_days(&self, due: NaiveDate, returned: NaiveDate) -> u32 {
         let days = (1..=u64::from(MAX_OVERDUE_DAYS))
             .map_while(|days| due.checked_add_days(Days::new(days)))
             .take_while(|day| *day <= returned);
-        u32::try_from(days.filter(|day| self.is_open(*day)).count()).unwrap_or(MAX_OVERDUE_DAYS)
+        let counted = days.filter(|day| self.is_open(*day) && self.amnesty_on(*day).is_none());
+        u32::try_from(counted.count()).unwrap_or(MAX_OVERDUE_DAYS)
     }
 }
 

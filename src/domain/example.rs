@@ -161,6 +161,7 @@ fn units() -> Vec<Unit> {
         return_policy: None,
         mobile: false,
         stops: Vec::new(),
+        dated: crate::domain::dated::Dated::default(),
     };
     let day = |month, day| chrono::NaiveDate::from_ymd_opt(2026, month, day).unwrap_or_default();
     let holiday = ClosedRange {

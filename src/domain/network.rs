@@ -285,6 +285,27 @@ impl Network {
         Resolved::new(situation, &self.units, &self.item_types)
     }
 
+    /// As it would be with another calendar of a unit: for previews. `change` leaves the unit's id, code and place as they are.
+    #[must_use]
+    pub fn with_unit(&self, id: UnitId, change: impl FnOnce(&mut Unit)) -> Self {
+        let mut network = self.clone();
+        network.units.edit(id, change);
+        network
+    }
+
+    /// The first unit, at `unit` or below it, that has no open day in the year from `today` and had one `before`.
+    pub fn never_open(&self, before: &Self, unit: UnitId, today: NaiveDate) -> Option<&Unit> {
+        // A unit that says nothing of its own is open when its parent is.
+        let speaks = |one: &&Unit| {
+            let machine_beside = one.always_open && one.dated.closings.is_empty();
+            let silent = one.hours.is_none() && one.closed.is_empty() && one.dated.closings.is_empty();
+            one.id == unit || !(machine_beside || silent)
+        };
+        let mut units = self.units.subtree(unit).filter(speaks);
+        let opens = |network: &Self, one: &Unit| network.calendar(one.id).opens_within_a_year(today);
+        units.find(|one| !opens(self, one) && opens(before, one))
+    }
+
     /// The effective calendar of a unit.
     pub fn calendar(&self, unit: UnitId) -> Calendar<'_> {
         Calendar::of(&self.units, unit)

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::delivery::LoanClock;
 use super::hold::QUEUE_COUNTED;
 use super::ids::{RuleId, UnitId};
 use super::limit::LimitKind;
@@ -27,6 +28,10 @@ pub enum TermField {
     HoldLockerDays,
     HighDemandHolds,
     HighDemandDays,
+    DeliveryDesk,
+    DeliveryParcel,
+    DeliveryClock,
+    DeliveryParcelDays,
 }
 
 /// How a field is written.
@@ -36,11 +41,12 @@ pub enum FieldKind {
     /// A whole number up to this.
     Number(u16),
     RenewFrom,
+    DeliveryClock,
 }
 
 impl TermField {
     /// Every field, in the order of a row.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Lendable,
         Self::LoanDays,
         Self::Renewable,
@@ -54,6 +60,10 @@ impl TermField {
         Self::HoldLockerDays,
         Self::HighDemandHolds,
         Self::HighDemandDays,
+        Self::DeliveryDesk,
+        Self::DeliveryParcel,
+        Self::DeliveryClock,
+        Self::DeliveryParcelDays,
     ];
 
     /// The word used in rules and in the API.
@@ -72,6 +82,10 @@ impl TermField {
             Self::HoldLockerDays => "hold_locker_days",
             Self::HighDemandHolds => "high_demand_holds",
             Self::HighDemandDays => "high_demand_days",
+            Self::DeliveryDesk => "delivery_desk",
+            Self::DeliveryParcel => "delivery_parcel",
+            Self::DeliveryClock => "delivery_clock",
+            Self::DeliveryParcelDays => "delivery_parcel_days",
         }
     }
 
@@ -83,13 +97,19 @@ impl TermField {
     /// How it is written.
     pub const fn kind(self) -> FieldKind {
         match self {
-            Self::Lendable | Self::Renewable | Self::AutoRenew | Self::Holdable => FieldKind::Flag,
+            Self::Lendable
+            | Self::Renewable
+            | Self::AutoRenew
+            | Self::Holdable
+            | Self::DeliveryDesk
+            | Self::DeliveryParcel => FieldKind::Flag,
             Self::RenewFrom => FieldKind::RenewFrom,
+            Self::DeliveryClock => FieldKind::DeliveryClock,
             Self::LoanDays | Self::RenewalDays | Self::RenewWindowDays | Self::HighDemandDays => {
                 FieldKind::Number(MAX_LOAN_DAYS)
             }
             Self::Renewals => FieldKind::Number(MAX_RENEWALS),
-            Self::HoldShelfDays | Self::HoldLockerDays => FieldKind::Number(MAX_SHELF_DAYS),
+            Self::HoldShelfDays | Self::HoldLockerDays | Self::DeliveryParcelDays => FieldKind::Number(MAX_SHELF_DAYS),
             Self::HighDemandHolds => FieldKind::Number(QUEUE_COUNTED),
         }
     }
@@ -98,7 +118,15 @@ impl TermField {
     pub const fn is_obligatory(self) -> bool {
         !matches!(
             self,
-            Self::RenewFrom | Self::RenewWindowDays | Self::AutoRenew | Self::HighDemandHolds | Self::HighDemandDays
+            Self::RenewFrom
+                | Self::RenewWindowDays
+                | Self::AutoRenew
+                | Self::HighDemandHolds
+                | Self::HighDemandDays
+                | Self::DeliveryDesk
+                | Self::DeliveryParcel
+                | Self::DeliveryClock
+                | Self::DeliveryParcelDays
         )
     }
 
@@ -118,6 +146,14 @@ impl TermField {
             Self::HoldLockerDays => terms.hold_locker_days,
             Self::HighDemandHolds => terms.high_demand_holds,
             Self::HighDemandDays => terms.high_demand_days,
+            Self::DeliveryDesk => u16::from(terms.delivery.desk),
+            Self::DeliveryParcel => u16::from(terms.delivery.parcel),
+            Self::DeliveryClock => match terms.delivery.clock {
+                LoanClock::Acceptance => 0,
+                LoanClock::Dispatch => 1,
+                LoanClock::Pickup => 2,
+            },
+            Self::DeliveryParcelDays => terms.delivery.parcel_days,
         }
     }
 
@@ -138,9 +174,18 @@ impl TermField {
             Self::HoldLockerDays => terms.hold_locker_days = value,
             Self::HighDemandHolds => terms.high_demand_holds = value,
             Self::HighDemandDays => terms.high_demand_days = value,
+            Self::DeliveryDesk => terms.delivery.desk = value != 0,
+            Self::DeliveryParcel => terms.delivery.parcel = value != 0,
+            Self::DeliveryClock if value == 0 => terms.delivery.clock = LoanClock::Acceptance,
+            Self::DeliveryClock if value == 1 => terms.delivery.clock = LoanClock::Dispatch,
+            Self::DeliveryClock => terms.delivery.clock = LoanClock::Pickup,
+            Self::DeliveryParcelDays => terms.delivery.parcel_days = value,
         }
     }
 }
+
+/// The words of when a loan by parcel begins, in the order of their numbers.
+pub const DELIVERY_CLOCKS: [&str; 3] = ["acceptance", "dispatch", "pickup"];
 
 /// How far something that is left open may go; both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

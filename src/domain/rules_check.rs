@@ -217,7 +217,7 @@ pub(super) fn faults_of_terms(rule: RuleId, terms: &Terms) -> Vec<RuleError> {
         ("hold_locker_days", terms.hold_locker_days, holdable, MAX_SHELF_DAYS),
         ("high_demand_holds", terms.high_demand_holds, 0, QUEUE_COUNTED),
         ("high_demand_days", terms.high_demand_days, shortens, MAX_LOAN_DAYS),
-        ("delivery.parcel_days", terms.delivery.parcel_days, 0, MAX_SHELF_DAYS),
+        ("delivery_parcel_days", terms.delivery.parcel_days, 0, MAX_SHELF_DAYS),
     ];
     let wrong = fields
         .into_iter()

@@ -5,7 +5,7 @@
 use toml::{Table, Value};
 
 use super::limit::{CountIn, LimitKind};
-use super::own_rules::{Bound, FieldKind, TermField};
+use super::own_rules::{Bound, DELIVERY_CLOCKS, FieldKind, TermField};
 use super::reader::{Channel, CreditBand};
 use super::rules_check::MAX_LIMIT;
 use super::rules_fault::{DELEGATE, Fault, LIMIT, TERMS};
@@ -194,6 +194,10 @@ fn row_of_terms(row: &mut Row<'_>) -> Option<WrittenTerms> {
         let value = match field.kind() {
             FieldKind::Flag => row.flag(field.code()).map(u16::from),
             FieldKind::RenewFrom => row.word(field.code(), &[("due_date", 0), ("today", 1)]),
+            FieldKind::DeliveryClock => {
+                let [acceptance, dispatch, pickup] = DELIVERY_CLOCKS;
+                row.word(field.code(), &[(acceptance, 0), (dispatch, 1), (pickup, 2)])
+            }
             FieldKind::Number(max) => {
                 let number = row.number(field.code(), 0, i64::from(max));
                 number.and_then(|number| u16::try_from(number).ok())

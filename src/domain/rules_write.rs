@@ -4,7 +4,7 @@
 use toml::{Table, Value};
 
 use super::limit::CountIn;
-use super::own_rules::{Bound, FieldKind};
+use super::own_rules::{Bound, DELIVERY_CLOCKS, FieldKind};
 use super::reader::{Channel, CreditBand};
 use super::rules_fault::{DELEGATE, LIMIT, TERMS};
 use super::rules_layer::{Layer, WrittenDelegate, WrittenLimit, WrittenTerms};
@@ -62,6 +62,10 @@ impl WrittenTerms {
                 FieldKind::Flag => Value::Boolean(*value != 0),
                 FieldKind::RenewFrom if *value == 0 => Value::from("due_date"),
                 FieldKind::RenewFrom => Value::from("today"),
+                FieldKind::DeliveryClock => {
+                    let [.., pickup] = DELIVERY_CLOCKS;
+                    Value::from(*DELIVERY_CLOCKS.get(usize::from(*value)).unwrap_or(&pickup))
+                }
                 FieldKind::Number(_) => Value::from(i64::from(*value)),
             };
             row.insert(field.code().to_owned(), written);

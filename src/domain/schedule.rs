@@ -58,8 +58,22 @@ pub const ADDRESS_ERASURE: Job = Job {
     does_en: "Erases addresses of requests that ended 30 days ago",
 };
 
+/// Carries on what follows a change of calendars: due dates and hold shelves move off days that have closed, or go back.
+pub const CALENDAR_WALKS: Job = Job {
+    name: "calendar_walks",
+    schedule: Schedule::Every { seconds: 10 },
+    does_zh: "闭馆日调整后顺延应还日与预约保留期",
+    does_en: "Moves due dates and hold shelves off days that have closed",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 4] = [OVERDUE_MARKING, DEPOSIT_RETURN, CARRIER_OUTBOX, ADDRESS_ERASURE];
+pub const JOBS: [Job; 5] = [
+    OVERDUE_MARKING,
+    CALENDAR_WALKS,
+    DEPOSIT_RETURN,
+    CARRIER_OUTBOX,
+    ADDRESS_ERASURE,
+];
 
 /// What is known of a job's runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

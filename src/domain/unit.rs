@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::calendar::{ClosedRange, WeeklyHours};
+use super::dated::Dated;
 use super::ids::UnitId;
 use super::item::ReturnPolicy;
 use super::stops::Stop;
@@ -92,6 +93,8 @@ pub struct Unit {
     pub mobile: bool,
     /// Where the vehicle stands when; without any it has the hours that it inherits.
     pub stops: Vec<Stop>,
+    /// Its own exceptional openings, amnesties and emergency closings; those of its ancestors apply, too.
+    pub dated: Dated,
 }
 
 impl Unit {
@@ -221,6 +224,13 @@ impl UnitTree {
             if let Some(parent) = parent {
                 self.nodes[parent].end = self.nodes[parent].end.max(end);
             }
+        }
+    }
+
+    /// Changes what a unit says of itself. Its id, code, place and path must stay: they are indexed.
+    pub(super) fn edit(&mut self, id: UnitId, change: impl FnOnce(&mut Unit)) {
+        if let Some(node) = self.by_id.get(&id).and_then(|index| self.nodes.get_mut(*index)) {
+            change(&mut node.unit);
         }
     }
 

@@ -12,9 +12,10 @@ use tokio::task::JoinHandle;
 use crate::app::App;
 use crate::auth::KeyRingError;
 use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
-use crate::domain::schedule::{ADDRESS_ERASURE, CARRIER_OUTBOX, DEPOSIT_RETURN, Job, OVERDUE_MARKING};
+use crate::domain::schedule::{ADDRESS_ERASURE, CALENDAR_WALKS, CARRIER_OUTBOX, DEPOSIT_RETURN, Job, OVERDUE_MARKING};
 use crate::usecase::UseCaseError;
 use crate::usecase::book_carrier::BookCarrier;
+use crate::usecase::calendar_walk::CalendarWalks;
 use crate::usecase::deliver_outbox::DeliverOutbox;
 use crate::usecase::erase_addresses::EraseAddresses;
 use crate::usecase::expire_holds::expire_holds;
@@ -110,6 +111,7 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
     let node: Arc<str> = node_name().into();
     let mut tasks = vec![
         pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped),
+        pass(app, &node, CALENDAR_WALKS, CalendarWalks, stopped),
         pass(app, &node, DEPOSIT_RETURN, PullBackDeposits, stopped),
         pass(app, &node, ADDRESS_ERASURE, EraseAddresses, stopped),
     ];

@@ -1,13 +1,12 @@
-//! Changing the configuration that is there: units, hours, closed days, collections, item types, reader categories; and
-//! the open loans that a change of calendars concerns. Every change ends in `bump_config_version`.
+//! Changing the configuration that is there: units, hours, closed days, collections, item types, reader categories.
+//! Every change ends in `bump_config_version`.
 
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::network::policy_columns;
 use super::readers::day_text;
-use super::schema::{collections, item_types, loans, reader_categories, unit_closed_days, unit_hours, units};
+use super::schema::{collections, item_types, reader_categories, unit_closed_days, unit_hours, units};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::calendar::{ClosedRange, WeeklyHours};
 use crate::domain::ids::UnitId;
@@ -16,35 +15,10 @@ use crate::domain::item_type::ItemType;
 use crate::domain::network::{Category, Collection};
 use crate::domain::unit::Unit;
 
-/// Loans moved by one statement.
-const MOVED_AT_ONCE: usize = 1_000;
-
-/// An open loan and when it is due.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct DueLoan {
-    pub id: i64,
-    pub unit_id: i64,
-    /// UTC milliseconds.
-    pub due_at: i64,
-    pub due_by_hand: bool,
-}
-
 /// A collection's row: id, code, name, policy, cap, and whether its unit says it.
 pub type CollectionRow = (i64, String, String, String, Option<i32>, bool);
 
 impl ReadTx<'_> {
-    /// The open loans of these units that are due from a moment on.
-    pub fn open_loans_due(&mut self, units: &[UnitId], from: DateTime<Utc>) -> Result<Vec<DueLoan>, StoreError> {
-        let units: Vec<i64> = units.iter().map(|unit| unit.get()).collect();
-        Ok(loans::table
-            .filter(loans::closed_at.is_null())
-            .filter(loans::due_at.ge(from.timestamp_millis()))
-            .filter(loans::unit_id.eq_any(units))
-            .order(loans::id)
-            .select((loans::id, loans::unit_id, loans::due_at, loans::due_by_hand))
-            .load(self.conn)?)
-    }
-
     /// The collections of a unit, by code.
     pub fn collections_of(&mut self, unit: UnitId) -> Result<Vec<CollectionRow>, StoreError> {
         Ok(collections::table
@@ -126,16 +100,6 @@ impl WriteTx<'_> {
         let deleted = diesel::delete(rows).execute(self.conn)?;
         self.bump_config_version()?;
         Ok(deleted)
-    }
-
-    /// Moves the due dates of open loans by hand. After `hold_calendars` they are as they were read.
-    pub fn move_due(&mut self, ids: &[i64], to: DateTime<Utc>) -> Result<(), StoreError> {
-        for some in ids.chunks(MOVED_AT_ONCE) {
-            diesel::update(loans::table.filter(loans::id.eq_any(some.to_vec())))
-                .set((loans::due_at.eq(to.timestamp_millis()), loans::due_by_hand.eq(true)))
-                .execute(self.conn)?;
-        }
-        Ok(())
     }
 
     /// Writes name and policy of a collection.

@@ -49,7 +49,7 @@ pub(super) fn load(
     zone: chrono_tz::Tz,
     at: DateTime<Utc>,
 ) -> Result<Network, StoreError> {
-    let units = load_units(conn)?;
+    let units = load_units(conn, zone)?;
     let item_types = load_item_types(conn)?;
     let categories = load_categories(conn)?;
     let timeline = Timeline::load(conn)?;
@@ -99,11 +99,12 @@ fn rules_of(
     }
 }
 
-fn load_units(conn: &mut AnyConnection) -> Result<Vec<Unit>, StoreError> {
+fn load_units(conn: &mut AnyConnection, zone: chrono_tz::Tz) -> Result<Vec<Unit>, StoreError> {
     let rows: Vec<UnitRow> = units::table.order(units::path).load(conn)?;
     let mut hours = load_hours(conn)?;
     let mut closed = load_closed(conn)?;
     let mut stops = super::stops::load(conn)?;
+    let mut dated = super::calendar_rows::load_dated(conn, zone)?;
     rows.into_iter()
         .map(|row| {
             let kind = UnitKind::from_code(&row.kind)
@@ -132,6 +133,7 @@ fn load_units(conn: &mut AnyConnection) -> Result<Vec<Unit>, StoreError> {
                 return_policy,
                 mobile: row.mobile,
                 stops: stops.remove(&row.id).unwrap_or_default(),
+                dated: dated.remove(&row.id).unwrap_or_default(),
             })
         })
         .collect()

@@ -655,6 +655,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    unit_openings (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        first_day -> Text,
+        last_day -> Text,
+        reason -> Text,
+    }
+}
+
+diesel::table! {
+    unit_opening_spans (opening_id, opens_minute) {
+        opening_id -> BigInt,
+        opens_minute -> Integer,
+        closes_minute -> Integer,
+    }
+}
+
+diesel::table! {
     packing_units (unit_id) {
         unit_id -> BigInt,
         packs -> Bool,
@@ -676,6 +694,16 @@ diesel::table! {
         delivery -> Text,
         rest -> Text,
         asked_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    unit_amnesties (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        first_day -> Text,
+        last_day -> Text,
+        reason -> Text,
     }
 }
 
@@ -706,6 +734,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Changes after which a day may be closed that was open, and the walk over what was due that follows each.
+    calendar_changes (id) {
+        id -> BigInt,
+        kind -> Text,
+        unit_id -> BigInt,
+        first_day -> Nullable<Text>,
+        last_day -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        made_at -> BigInt,
+        undone_at -> Nullable<BigInt>,
+        status -> Text,
+        walks_holds -> Bool,
+        after_id -> BigInt,
+        began_at -> Nullable<BigInt>,
+        sure -> Bool,
+        expected -> Nullable<BigInt>,
+        looked_at -> BigInt,
+        moved_loans -> BigInt,
+        moved_holds -> BigInt,
+        put_back -> BigInt,
+        finished_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     parcel_lines (id) {
         id -> BigInt,
         parcel_id -> BigInt,
@@ -719,6 +772,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    moved_loans (change_id, loan_id) {
+        change_id -> BigInt,
+        loan_id -> BigInt,
+        old_due_at -> BigInt,
+        new_due_at -> BigInt,
+        put_back -> Bool,
+    }
+}
+
+diesel::table! {
     parcel_reports (report_id) {
         report_id -> Text,
         parcel_id -> BigInt,
@@ -726,6 +789,16 @@ diesel::table! {
         occurred_at -> BigInt,
         reported_at -> BigInt,
         applied -> Bool,
+    }
+}
+
+diesel::table! {
+    moved_holds (change_id, hold_id) {
+        change_id -> BigInt,
+        hold_id -> BigInt,
+        old_until -> Text,
+        new_until -> Text,
+        put_back -> Bool,
     }
 }
 
@@ -741,6 +814,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     parcels,
     parcel_lines,
     parcel_reports,
+    unit_openings,
+    unit_opening_spans,
+    unit_amnesties,
+    calendar_changes,
+    moved_loans,
+    moved_holds,
     jobs,
     pulls,
     unit_sending,

@@ -125,5 +125,6 @@ fn root_unit(id: UnitId) -> Unit {
         return_policy: None,
         mobile: false,
         stops: Vec::new(),
+        dated: crate::domain::dated::Dated::default(),
     }
 }

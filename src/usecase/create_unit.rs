@@ -113,6 +113,15 @@ fn check(command: &CreateUnit, network: &Network, id: UnitId) -> Result<Checked>
     let stands = stands_under(command, network, &mut wrong);
     let hours = week_of(command.hours.clone(), &mut wrong);
     let closed = closed(command, &mut wrong);
+    if hours
+        .as_ref()
+        .is_some_and(|hours| hours.days().iter().all(Vec::is_empty))
+    {
+        wrong.say(
+            "hours",
+            "must be open on one day of the week, or absent: those of the unit above",
+        );
+    }
     wrong.check()?;
     let (kind, parent) = stands.ok_or(UseCaseError::NotFound("unit"))?;
     let unit = Unit {
@@ -134,6 +143,7 @@ fn check(command: &CreateUnit, network: &Network, id: UnitId) -> Result<Checked>
         return_policy: None,
         mobile: command.mobile,
         stops: Vec::new(),
+        dated: crate::domain::dated::Dated::default(),
     };
     Ok(Checked {
         unit,
@@ -219,16 +229,7 @@ pub(super) fn week_of(days: Option<Vec<Vec<OpenSpan>>>, wrong: &mut Wrong) -> Op
         wrong.say("hours", "must be seven lists, Monday first");
         return None;
     };
-    // The database keeps whole minutes; 23:59:59 stands for the end of the day.
-    let whole = |time: chrono::NaiveTime| {
-        use chrono::Timelike;
-        time.nanosecond() == 0 && (time.second() == 0 || time.num_seconds_from_midnight() == 86_399)
-    };
-    if days
-        .iter()
-        .flatten()
-        .any(|span| !whole(span.opens) || !whole(span.closes))
-    {
+    if !days.iter().flatten().all(is_whole) {
         wrong.say("hours", "must be whole minutes (or 23:59:59, the end of the day)");
     }
     match WeeklyHours::new(days) {
@@ -238,6 +239,15 @@ pub(super) fn week_of(days: Option<Vec<Vec<OpenSpan>>>, wrong: &mut Wrong) -> Op
             None
         }
     }
+}
+
+/// The database keeps whole minutes; 23:59:59 stands for the end of the day.
+pub(super) fn is_whole(span: &OpenSpan) -> bool {
+    use chrono::Timelike;
+    let whole = |time: chrono::NaiveTime| {
+        time.nanosecond() == 0 && (time.second() == 0 || time.num_seconds_from_midnight() == 86_399)
+    };
+    whole(span.opens) && whole(span.closes)
 }
 
 fn closed(command: &CreateUnit, wrong: &mut Wrong) -> Vec<ClosedRange> {

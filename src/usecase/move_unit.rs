@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::due_moves::{AffectedLoan, move_due_dates_of};
+use super::calendar_walk::walk_after;
+use super::due_moves::{AffectedLoan, DueMoves, require_open_days};
 use super::named::Wrong;
 use super::once::once;
 use super::set_item_type::settled;
@@ -15,9 +16,9 @@ use super::unit_view::UnitDetail;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
-use crate::domain::ids::UnitId;
 use crate::domain::network::Network;
 use crate::domain::unit::Unit;
+use crate::store::calendar_changes::ChangeKind;
 use crate::store::events::Event;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
@@ -39,11 +40,14 @@ pub struct UnitMoved {
     /// Units that moved: this one and all below it; 0 when it stood there already.
     #[schema(example = 12)]
     pub moved_units: u64,
-    /// Open loans that were due, by rule, on a day that is closed by the calendar they have now: they moved to the next open day.
+    /// Open loans due, by rule, on a day that is closed by the calendar they have now, that have moved to the next open day.
     #[schema(example = 1)]
     pub moved_loans: u64,
     /// The first 100 of them.
     pub loans: Vec<AffectedLoan>,
+    /// How far the moving is, which goes on by itself; null when all calendars stay as they were.
+    #[serde(default)]
+    pub moves: Option<DueMoves>,
 }
 
 /// Moves a unit under another parent.
@@ -58,7 +62,14 @@ pub async fn move_unit(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<UnitMoved>> {
     caller.require_somewhere(Right::ManageUnits)?;
-    once(store, caller, key, 1, command, apply).await
+    let mut done = once(store, caller, key, 2, command, apply).await?;
+    if let Some(moves) = &done.value.moves
+        && let Some((moves, loans)) = walk_after(store, moves.change_id).await
+    {
+        done.value.moved_loans = u64::try_from(moves.moved_loans).unwrap_or(0);
+        (done.value.moves, done.value.loans) = (Some(moves), loans);
+    }
+    Ok(done)
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MoveUnit, mut ids: IdRun) -> Result<UnitMoved> {
@@ -74,29 +85,32 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MoveUnit, mut ids: IdR
             moved_units: 0,
             moved_loans: 0,
             loans: Vec::new(),
+            moves: None,
         });
     }
     let moved_units = tx.move_unit(unit, parent)?;
     let after = settled(tx, "parent_code")?;
-    let other_days: Vec<UnitId> = units
-        .subtree(unit.id)
-        .map(|unit| unit.id)
-        .filter(|id| !network.calendar(*id).agrees_with(&after.calendar(*id)))
-        .collect();
-    let affected = move_due_dates_of(tx, &other_days, &after)?;
+    require_open_days(&network, &after, unit.id, tx.now(), "parent_code")?;
+    let mut below = units.subtree(unit.id).map(|unit| unit.id);
+    let other_days = below.any(|id| !network.calendar(id).agrees_with(&after.calendar(id)));
+    let change = other_days.then(|| ids.next());
+    if let Some(change) = change {
+        tx.insert_change(change, ChangeKind::Unit, unit.id)?;
+    }
     let event = Event::new(EventKind::UnitChanged, tx.now(), unit.id, caller.channel().code())
         .by(caller.staff(), caller.device())
         .detail(
             json!({"changed": "parent", "from_unit_id": unit.parent, "to_unit_id": parent.id,
-            "moved_units": moved_units, "moved_loans": affected.count}),
+            "moved_units": moved_units, "change_id": change}),
         );
     tx.append_event(ids.next(), &event)?;
     let moved = after.unit(unit.id).ok_or(UseCaseError::NotFound("unit"))?;
     Ok(UnitMoved {
         unit: UnitDetail::of(moved, &after),
         moved_units,
-        moved_loans: affected.count,
-        loans: affected.loans,
+        moved_loans: 0,
+        loans: Vec::new(),
+        moves: change.map(DueMoves::begun),
     })
 }
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::due_moves::{AffectedLoan, move_due_dates_of};
+use super::calendar_walk::walk_after;
+use super::due_moves::{AffectedLoan, DueMoves};
 use super::once::once;
 use super::stop_view::VehicleStopView;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -17,6 +18,7 @@ use crate::domain::ids::UnitId;
 use crate::domain::network::Network;
 use crate::domain::stops::{self, MAX_STOPS, Stop};
 use crate::domain::unit::Unit;
+use crate::store::calendar_changes::ChangeKind;
 use crate::store::events::Event;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
@@ -43,6 +45,9 @@ pub struct StopsSet {
     pub moved_loans: u64,
     /// The first 100 of them.
     pub loans: Vec<AffectedLoan>,
+    /// How far the moving is, which goes on by itself; null when there is none.
+    #[serde(default)]
+    pub moves: Option<DueMoves>,
     /// Grows with every change; as the `ETag`.
     #[schema(example = 2)]
     pub version: i64,
@@ -62,11 +67,19 @@ pub async fn set_stops(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<StopsSet>> {
     caller.require_somewhere(Right::ManageUnits)?;
-    let ids = i64::try_from(command.stops.len() + 1).unwrap_or(i64::MAX);
-    once(store, caller, key, ids, command, apply).await
+    let ids = i64::try_from(command.stops.len() + 2).unwrap_or(i64::MAX);
+    let mut done = once(store, caller, key, ids, command, apply).await?;
+    if let Some(moves) = &done.value.moves
+        && let Some((moves, loans)) = walk_after(store, moves.change_id).await
+    {
+        done.value.moved_loans = u64::try_from(moves.moved_loans).unwrap_or(0);
+        (done.value.moves, done.value.loans) = (Some(moves), loans);
+    }
+    Ok(done)
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetStops, mut ids: IdRun) -> Result<StopsSet> {
+    tx.hold_calendars()?;
     let network = tx.lock_network()?;
     let unit = vehicle(&command.code, &network)?;
     caller.require(Right::ManageUnits, unit.id, &network)?;
@@ -86,14 +99,19 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetStops, mut ids: IdR
         .map_err(|error| UseCaseError::field("stops", error.to_string()))?;
     let version = tx.replace_stops(unit.id, &command.stops, &mut ids)?;
     let after = tx.network()?;
-    let affected = move_due_dates_of(tx, &[unit.id], &after)?;
-    tell(tx, caller, unit.id, command.stops.len(), affected.count, &mut ids)?;
+    let other_days = !network.calendar(unit.id).agrees_with(&after.calendar(unit.id));
+    let change = other_days.then(|| ids.next());
+    if let Some(change) = change {
+        tx.insert_change(change, ChangeKind::Unit, unit.id)?;
+    }
+    tell(tx, caller, unit.id, command.stops.len(), change, &mut ids)?;
     let changed = after.unit(unit.id).ok_or(UseCaseError::NotFound("unit"))?;
     Ok(StopsSet {
         unit_code: changed.code.clone(),
         stops: changed.stops.iter().map(VehicleStopView::of).collect(),
-        moved_loans: affected.count,
-        loans: affected.loans,
+        moved_loans: 0,
+        loans: Vec::new(),
+        moves: change.map(DueMoves::begun),
         version,
     })
 }
@@ -103,12 +121,12 @@ fn tell(
     caller: &Caller,
     unit: UnitId,
     stops: usize,
-    moved_loans: u64,
+    change: Option<i64>,
     ids: &mut IdRun,
 ) -> Result<()> {
     let event = Event::new(EventKind::UnitChanged, tx.now(), unit, caller.channel().code())
         .by(caller.staff(), caller.device())
-        .detail(json!({"changed": "stops", "stops": stops, "moved_loans": moved_loans}));
+        .detail(json!({"changed": "stops", "stops": stops, "change_id": change}));
     Ok(tx.append_event(ids.next(), &event)?)
 }
 

@@ -4,6 +4,7 @@ use chrono::{NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::due_moves::DueMoves;
 use super::view::unit_code;
 use crate::domain::calendar::OpenSpan;
 use crate::domain::network::Network;
@@ -47,6 +48,9 @@ pub struct UnitDetail {
     pub hours: Option<Vec<Vec<OpenSpanView>>>,
     /// Its own closed days; those of the units above apply too.
     pub closed_days: Vec<ClosedDaysView>,
+    /// Its own exceptional openings.
+    #[serde(default)]
+    pub openings: Vec<OpeningView>,
     /// What it has joined for each item type, inherited settings included.
     pub membership: Vec<MembershipView>,
     /// What happens to its copies that come back elsewhere, where their collection does not say it: `home`, `float`,
@@ -81,6 +85,28 @@ pub struct ClosedDaysView {
     pub last: NaiveDate,
     #[schema(example = "春节")]
     pub reason: String,
+}
+
+/// Days on which the unit and everything below it is open at hours of its own, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpeningView {
+    /// The first day.
+    pub first: NaiveDate,
+    /// The last day.
+    pub last: NaiveDate,
+    /// The hours of each of these days.
+    pub hours: Vec<OpenSpanView>,
+    #[schema(example = "国庆展览")]
+    pub reason: String,
+}
+
+/// A unit without the opening.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OpeningRemoved {
+    /// The unit as it is now.
+    pub unit: UnitDetail,
+    /// How far the moving of what was due then is, which goes on by itself.
+    pub moves: DueMoves,
 }
 
 /// What a unit has joined for an item type.
@@ -141,6 +167,12 @@ impl UnitDetail {
         });
         let (from, policy) = network.unit_return_policy(unit.id);
         let (return_policy, float_cap) = policy.code();
+        let openings = unit.dated.openings.iter().map(|opening| OpeningView {
+            first: opening.first,
+            last: opening.last,
+            hours: opening.spans.iter().map(span).collect(),
+            reason: opening.reason.clone(),
+        });
         Self {
             unit: UnitView::of(unit, network),
             return_policy: return_policy.to_owned(),
@@ -148,6 +180,7 @@ impl UnitDetail {
             return_policy_from_unit_code: from.map(|unit| unit_code(network, unit.get())),
             hours: unit.hours.as_ref().map(|hours| week(hours.days())),
             closed_days: closed.collect(),
+            openings: openings.collect(),
             membership: membership.collect(),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::create_unit::{check_mobile, check_place};
+use super::due_moves::require_open_days;
 use super::named::Wrong;
 use super::once::once;
 use super::unit_view::UnitView;
@@ -13,6 +14,7 @@ use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
 use crate::domain::unit::UnitKind;
+use crate::store::calendar_changes::ChangeKind;
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
 use crate::store::tx::WriteTx;
@@ -45,10 +47,13 @@ pub async fn update_unit(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<UnitView>> {
     caller.require_somewhere(Right::ManageUnits)?;
-    once(store, caller, key, 1, command, apply).await
+    once(store, caller, key, 2, command, apply).await
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateUnit, mut ids: IdRun) -> Result<UnitView> {
+    if command.always_open.is_some() || command.mobile.is_some() {
+        tx.hold_calendars()?;
+    }
     let network = tx.lock_network()?;
     let before = network
         .units()
@@ -76,6 +81,14 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateUnit, mut ids: I
     unit.mobile = command.mobile.unwrap_or(unit.mobile);
     unit.latitude = command.latitude.or(unit.latitude);
     unit.longitude = command.longitude.or(unit.longitude);
+    if (unit.always_open, unit.mobile) != (before.always_open, before.mobile) {
+        // A machine has its parent's days, a vehicle those of its stops: what is due by the other calendar moves, by the job.
+        let after = network.with_unit(unit.id, |other| {
+            (other.always_open, other.mobile) = (unit.always_open, unit.mobile);
+        });
+        require_open_days(&network, &after, unit.id, tx.now(), "always_open")?;
+        tx.insert_change(ids.next(), ChangeKind::Unit, unit.id)?;
+    }
     tx.update_unit(&unit)?;
     let event = Event::new(EventKind::UnitChanged, tx.now(), unit.id, caller.channel().code())
         .by(caller.staff(), caller.device())

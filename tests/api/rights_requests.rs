@@ -484,11 +484,36 @@ fn network(operation: &str, about: &About<'_>) -> Option<Asked> {
 fn calendars(operation: &str, about: &About<'_>) -> Option<Asked> {
     let day = about.new_day();
     let closed = json!({"closed_days": [{"first": day, "last": day, "reason": "检修"}]});
+    let hours = json!([{"opens": "09:00:00", "closes": "17:00:00"}]);
+    let opening = json!({"openings": [{"first": day, "last": day, "hours": hours, "reason": "展览"}]});
+    let amnesty = json!({"first": day, "last": day, "reason": "世界读书日"});
+    let closing = json!({"unit_code": about.unit(), "first": "2026-09-09", "last": "2026-09-09", "reason": "台风"});
     Some(match operation {
         // Those of the unit above, as before.
         "setUnitHours" => about.body(json!({})),
         "addClosedDays" => about.body(closed),
         "importCalendar" => about.body(json!({"text": format!("first,last,reason\n{day},{day},检修\n")})),
+        "addOpenings" => about.body(opening),
+        "removeOpenings" => {
+            let path = format!("/api/v1/units/{}/openings", about.unit());
+            about.app.post(&about.scene.root_token, &path, &opening).expect(200);
+            about.query(format!("?first={day}&last={day}"))
+        }
+        "addAmnesty" => about.body(amnesty),
+        "removeAmnesty" => {
+            let path = format!("/api/v1/units/{}/amnesties", about.unit());
+            about.app.post(&about.scene.root_token, &path, &amnesty).expect(200);
+            about.query(format!("?first={day}&last={day}"))
+        }
+        "closeUnits" => about.body(closing),
+        "undoClosing" => {
+            let token = &about.scene.root_token;
+            let made = about.app.post(token, "/api/v1/closings", &closing).expect(200).body;
+            about.id(made["closing"]["id"].as_i64().expect("an id"))
+        }
+        "listClosings" => about.query(format!("?unit_code={}", about.unit())),
+        "listAmnesties" => about.id(0),
+        "explainCalendar" => about.query(format!("?first={day}&last={day}")),
         "removeClosedDays" => {
             let path = format!("/api/v1/units/{}/closed-days", about.unit());
             about.app.post(&about.scene.root_token, &path, &closed).expect(200);

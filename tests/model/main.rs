@@ -1,5 +1,6 @@
 //! Tests of the pure core: scenarios as tables, which reach every refusal code, and properties over generated facts.
 
+mod calendars;
 mod decide;
 mod generate;
 mod holds;

@@ -43,6 +43,7 @@ fn values() -> impl Strategy<Value = Vec<(TermField, u16)>> {
     (fields, vec(any::<u16>(), TermField::ALL.len())).prop_map(|(fields, numbers)| {
         let value = |(field, number): (TermField, u16)| match field.kind() {
             FieldKind::Flag | FieldKind::RenewFrom => (field, number % 2),
+            FieldKind::DeliveryClock => (field, number % 3),
             FieldKind::Number(max) => (field, number % (max + 1)),
         };
         fields.into_iter().zip(numbers).map(value).collect()

@@ -6,6 +6,7 @@ mod world;
 
 mod circulation;
 mod closing;
+mod closing_walk;
 mod crash;
 mod groups;
 mod holds;

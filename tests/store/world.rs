@@ -150,6 +150,7 @@ pub fn unit(id: UnitId, code: &str, kind: UnitKind, parent: &Unit) -> Unit {
         return_policy: None,
         mobile: false,
         stops: Vec::new(),
+        dated: tongjie::domain::dated::Dated::default(),
     }
 }
 

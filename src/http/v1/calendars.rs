@@ -1,17 +1,18 @@
 //! When units are open: hours, closed days, and calendars from files.
 
 use actix_web::web;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::{IntoParams, ToSchema};
 
 use super::units::{NewClosedDays, week};
 use crate::app::App;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, ManagesUnits, Nothing};
+use crate::http::extract::{Anyone, Changing, ManagesUnits, Nothing};
 use crate::http::input::{Day, List};
-use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
+use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::query::Parameters;
 use crate::usecase::add_closed_days::{self, AddClosedDays, ClosedDaysAdded};
+use crate::usecase::explain_calendar::{self, CalendarDay, ExplainCalendar};
 use crate::usecase::import_calendar::{self, ImportCalendar};
 use crate::usecase::remove_closed_days::{self, RemoveClosedDays};
 use crate::usecase::set_unit_hours::{self, HoursSet, SetUnitHours};
@@ -21,7 +22,13 @@ use crate::usecase::unit_view::{OpenSpanView, UnitDetail};
 const CALENDAR_TEXT: usize = 200_000;
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(set_unit_hours, add_closed_days, remove_closed_days, import_calendar))]
+#[openapi(paths(
+    set_unit_hours,
+    add_closed_days,
+    remove_closed_days,
+    import_calendar,
+    explain_calendar
+))]
 pub struct Document;
 
 /// A unit's weekly hours.
@@ -31,6 +38,9 @@ pub struct NewHours {
     /// Seven lists, Monday first; absent: the unit uses the hours of the nearest unit above that has any.
     #[schema(min_items = 7, max_items = 7)]
     hours: Option<Vec<Vec<OpenSpanView>>>,
+    /// Say which open loans would move, and change nothing.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// Sets a unit's weekly hours. Open loans that were due by rule on a day closed by now move to the next open day.
@@ -47,6 +57,7 @@ pub async fn set_unit_hours(
     let command = SetUnitHours {
         code: code.into_inner(),
         hours: request.body.hours.map(week),
+        dry_run: request.body.dry_run,
     };
     answer::done(&set_unit_hours::set_unit_hours(&app.store, &who.caller, command, request.key).await?)
 }
@@ -95,10 +106,10 @@ pub async fn add_closed_days(
 pub struct ClosureEnds {
     /// The first day of the range.
     #[param(value_type = chrono::NaiveDate)]
-    first: Day,
+    pub(super) first: Day,
     /// Its last day.
     #[param(value_type = chrono::NaiveDate)]
-    last: Day,
+    pub(super) last: Day,
 }
 
 /// Opens again: removes the range of closed days with exactly these ends. Due dates it has moved stay.
@@ -167,4 +178,30 @@ pub async fn import_calendar(
         dry_run: request.body.dry_run,
     };
     answer::done(&import_calendar::import_calendar(&app.store, &who.caller, command, request.key).await?)
+}
+
+/// Every day of the answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CalendarDays {
+    items: Vec<CalendarDay>,
+}
+
+/// Says day by day when a unit is open, and what decides it: an emergency closing, an exceptional opening, closed days or weekly
+/// hours, and of which unit. At most 400 days.
+#[utoipa::path(get, path = "/api/v1/units/{code}/calendar", operation_id = "explainCalendar", tag = "units",
+    params(("code" = String, Path, description = "The unit's code"), ClosureEnds), security(("bearer" = [])),
+    responses((status = 200, description = "The days", body = CalendarDays), LookFailures, ListFailures))]
+pub async fn explain_calendar(
+    app: web::Data<App>,
+    who: Anyone,
+    code: web::Path<String>,
+    days: Parameters<ClosureEnds>,
+) -> Answer {
+    let query = ExplainCalendar {
+        code: code.into_inner(),
+        first: days.0.first.0,
+        last: days.0.last.0,
+    };
+    let items = explain_calendar::explain_calendar(&app.store, &who.caller, query).await?;
+    answer::ok(&CalendarDays { items })
 }

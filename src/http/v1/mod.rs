@@ -7,6 +7,7 @@ pub mod bibs;
 pub mod calendars;
 pub mod circulation;
 pub mod claims;
+pub mod closings;
 pub mod consent;
 pub mod crates;
 pub mod deliveries;
@@ -21,6 +22,7 @@ pub mod items;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
+pub mod openings;
 pub mod ownership;
 pub mod parcels;
 pub mod pulls;
@@ -56,6 +58,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(catalogue_routes)
         .configure(life_routes)
         .configure(network_routes)
+        .configure(calendar_routes)
         .configure(administration_routes)
         .configure(rules_routes);
     config.service(resource("/openapi.json").route(get().to(openapi::serve)));
@@ -236,15 +239,34 @@ fn network_routes(config: &mut ServiceConfig) {
         .service(resource("/sessions/current").route(delete().to(sessions::log_out)));
 }
 
-fn administration_routes(config: &mut ServiceConfig) {
+fn calendar_routes(config: &mut ServiceConfig) {
     let closed_days = resource("/units/{code}/closed-days")
         .route(post().to(calendars::add_closed_days))
         .route(delete().to(calendars::remove_closed_days));
+    let openings = resource("/units/{code}/openings")
+        .route(post().to(openings::add_openings))
+        .route(delete().to(openings::remove_openings));
+    let amnesties = resource("/units/{code}/amnesties")
+        .route(get().to(openings::list_amnesties))
+        .route(post().to(openings::add_amnesty))
+        .route(delete().to(openings::remove_amnesty));
+    let closings = resource("/closings")
+        .route(get().to(closings::list_closings))
+        .route(post().to(closings::close_units));
     config
-        .service(resource("/units/{code}/moves").route(post().to(unit_changes::move_unit)))
         .service(resource("/units/{code}/hours").route(put().to(calendars::set_unit_hours)))
         .service(closed_days)
         .service(resource("/units/{code}/calendar-imports").route(post().to(calendars::import_calendar)))
+        .service(resource("/units/{code}/calendar").route(get().to(calendars::explain_calendar)))
+        .service(openings)
+        .service(amnesties)
+        .service(closings)
+        .service(resource("/closings/{id}/undo").route(post().to(closings::undo_closing)));
+}
+
+fn administration_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/units/{code}/moves").route(post().to(unit_changes::move_unit)))
         .service(resource("/units/{code}/collections").route(get().to(settings::list_collections)))
         .service(resource("/units/{code}/collections/{collection}").route(put().to(settings::set_collection)))
         .service(resource("/item-types").route(get().to(settings::list_item_types)))
@@ -318,6 +340,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         rule_previews::Document::openapi(),
         unit_changes::Document::openapi(),
         calendars::Document::openapi(),
+        openings::Document::openapi(),
+        closings::Document::openapi(),
         settings::Document::openapi(),
         accounts::Document::openapi(),
         jobs::Document::openapi(),

@@ -72,6 +72,36 @@ pub fn commit_horizon(conn: &mut diesel::PgConnection) -> QueryResult<i64> {
     .first(conn)
 }
 
+/// Microseconds by the database's own clock. SQLite needs none: its writers follow one another.
+pub fn moment(conn: &mut AnyConnection) -> QueryResult<i64> {
+    match conn {
+        AnyConnection::Sqlite(_) => Ok(0),
+        AnyConnection::Postgres(conn) => diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
+            "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+        ))
+        .first(conn),
+    }
+}
+
+/// Whether a transaction that began before a moment of `moment` may still write. One that has written nothing for five minutes
+/// only reads: a backup, say. A row is gone from the list only after what it committed can be seen.
+pub fn has_older_writers(conn: &mut AnyConnection, than: i64) -> QueryResult<bool> {
+    match conn {
+        AnyConnection::Sqlite(_) => Ok(false),
+        AnyConnection::Postgres(conn) => diesel::select(
+            diesel::dsl::sql::<diesel::sql_types::Bool>(
+                "EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                 AND backend_type = 'client backend' \
+                 AND (backend_xid IS NOT NULL OR xact_start > clock_timestamp() - interval '5 minutes') \
+                 AND (extract(epoch FROM xact_start) * 1000000)::bigint <= ",
+            )
+            .bind::<diesel::sql_types::BigInt, _>(than)
+            .sql(")"),
+        )
+        .first(conn),
+    }
+}
+
 /// Lets one transaction at a time match records with the catalogue, until its end. Any number will do that nothing else uses.
 pub fn lock_matching(conn: &mut AnyConnection) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {

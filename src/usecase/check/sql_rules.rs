@@ -266,6 +266,28 @@ pub(super) const PARCELS: &[SqlRule] = &[
     },
 ];
 
+/// What changes of calendars moved.
+pub(super) const MOVES: &[SqlRule] = &[
+    SqlRule {
+        fault: "moved a loan that does not exist: change",
+        breaks: "SELECT m.change_id AS id FROM moved_loans m WHERE NOT EXISTS (SELECT 1 FROM loans l WHERE l.id = m.loan_id)",
+    },
+    SqlRule {
+        fault: "moved a hold that does not exist: change",
+        breaks: "SELECT m.change_id AS id FROM moved_holds m WHERE NOT EXISTS (SELECT 1 FROM holds h WHERE h.id = m.hold_id)",
+    },
+    SqlRule {
+        fault: "put something back without having been undone: change",
+        breaks: "SELECT c.id FROM calendar_changes c WHERE c.undone_at IS NULL AND (c.put_back > 0 \
+                 OR EXISTS (SELECT 1 FROM moved_loans m WHERE m.change_id = c.id AND m.put_back) \
+                 OR EXISTS (SELECT 1 FROM moved_holds m WHERE m.change_id = c.id AND m.put_back))",
+    },
+    SqlRule {
+        fault: "an exceptional opening without hours",
+        breaks: "SELECT o.id FROM unit_openings o WHERE NOT EXISTS (SELECT 1 FROM unit_opening_spans s WHERE s.opening_id = o.id)",
+    },
+];
+
 pub(super) const KEYS: &[SqlRule] = &[SqlRule {
     fault: "an outcome that is not whole, stored at (UTC milliseconds)",
     breaks: "SELECT created_at AS id FROM idempotency_keys WHERE outcome NOT LIKE '{%}'",

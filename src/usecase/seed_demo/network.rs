@@ -181,6 +181,7 @@ fn unit_of(plan: &Plan, number: usize, parent: &Unit, id: UnitId) -> Unit {
         return_policy: None,
         mobile: false,
         stops: Vec::new(),
+        dated: crate::domain::dated::Dated::default(),
     }
 }
 
