@@ -66,10 +66,46 @@ pub const CALENDAR_WALKS: Job = Job {
     does_en: "Moves due dates and hold shelves off days that have closed",
 };
 
+/// Ends holds that are not wanted any longer, and those nobody collected.
+pub const HOLD_EXPIRY: Job = Job {
+    name: "hold_expiry",
+    schedule: Schedule::Every { seconds: 600 },
+    does_zh: "结束到期的预约",
+    does_en: "Ends holds whose time is over",
+};
+
+/// Asks units for copies: soon after one was lent over the counter or a unit did not answer.
+pub const HOLD_TARGETING: Job = Job {
+    name: "hold_targeting",
+    schedule: Schedule::Every { seconds: 60 },
+    does_zh: "为等待的预约安排取书",
+    does_en: "Has copies fetched for holds that wait",
+};
+
+/// Says of items that have been under way too long that they are missing.
+pub const TRANSIT_ALARMS: Job = Job {
+    name: "transit_alarms",
+    schedule: Schedule::Every { seconds: 900 },
+    does_zh: "将久未到达的在途文献记为下落不明",
+    does_en: "Marks as missing what has been under way for too long",
+};
+
+/// Carries on accepted changes of ownership that were cut short.
+pub const OWNERSHIP_MOVES: Job = Job {
+    name: "ownership_moves",
+    schedule: Schedule::Every { seconds: 900 },
+    does_zh: "继续未完成的产权移交",
+    does_en: "Carries on accepted transfers of ownership",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 5] = [
+pub const JOBS: [Job; 9] = [
     OVERDUE_MARKING,
     CALENDAR_WALKS,
+    HOLD_EXPIRY,
+    HOLD_TARGETING,
+    TRANSIT_ALARMS,
+    OWNERSHIP_MOVES,
     DEPOSIT_RETURN,
     CARRIER_OUTBOX,
     ADDRESS_ERASURE,

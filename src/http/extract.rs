@@ -80,6 +80,26 @@ audiences! {
     ReceivingSet ReceivesTransits = Staff with ReceiveTransit;
     /// Staff who pack, dispatch and take in parcels.
     ParcelsSet HandlesParcels = Staff with HandleParcels;
+    /// Staff who see to what waits for readers.
+    HoldsSet ManagesHolds = Staff with ManageHolds;
+    /// Staff who say what became of items.
+    MindingSet MindsItems = Staff with MindItems;
+    /// Staff who settle what went wrong with a loan.
+    SettlingSet SettlesLoans = Staff with SettleLoan;
+    /// Desks and readers that say an item was given back.
+    ClaimingSet ClaimsReturns = Staff, Reader with ClaimReturned;
+    /// Staff who pack and send crates.
+    PackingSet PacksCrates = Staff with PackCrates;
+    /// Couriers.
+    DrivingSet DrivesRoutes = Staff with DriveRoutes;
+    /// Staff who plan routes.
+    RoutesSet ManagesRoutes = Staff with ManageRoutes;
+    /// Staff who give and take ownership.
+    TransferringSet TransfersItems = Staff with TransferItems;
+    /// Staff who write rules.
+    DraftingSet DraftsRules = Staff with DraftRules;
+    /// Staff who put rules into force.
+    PublishingSet PublishesRules = Staff with PublishRules;
 }
 
 #[doc(hidden)]

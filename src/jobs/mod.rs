@@ -12,33 +12,27 @@ use tokio::task::JoinHandle;
 use crate::app::App;
 use crate::auth::KeyRingError;
 use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
-use crate::domain::schedule::{ADDRESS_ERASURE, CALENDAR_WALKS, CARRIER_OUTBOX, DEPOSIT_RETURN, Job, OVERDUE_MARKING};
+use crate::domain::schedule::{
+    ADDRESS_ERASURE, CALENDAR_WALKS, CARRIER_OUTBOX, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_TARGETING, Job, OVERDUE_MARKING,
+    OWNERSHIP_MOVES, TRANSIT_ALARMS,
+};
 use crate::usecase::UseCaseError;
 use crate::usecase::book_carrier::BookCarrier;
 use crate::usecase::calendar_walk::CalendarWalks;
 use crate::usecase::deliver_outbox::DeliverOutbox;
 use crate::usecase::erase_addresses::EraseAddresses;
-use crate::usecase::expire_holds::expire_holds;
+use crate::usecase::expire_holds::ExpireHolds;
 use crate::usecase::expire_keys::expire_keys;
-use crate::usecase::give_up_transits::give_up_transits;
+use crate::usecase::give_up_transits::GiveUpTransits;
 use crate::usecase::mark_overdue::MarkOverdue;
 use crate::usecase::recall_deposit::PullBackDeposits;
 use crate::usecase::run_job::{Pass, Ran, run_job};
 use crate::usecase::seal_events::seal_events;
-use crate::usecase::settle_transfer::carry_on_transfers;
-use crate::usecase::target_holds::target_holds;
+use crate::usecase::settle_transfer::CarryOnTransfers;
+use crate::usecase::target_holds::TargetHolds;
 
 /// How often keys are expired: the visit keys of yesterday must not see much of today.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(15 * 60);
-
-/// How often journeys that do not arrive are given up: their days are counted from when they left.
-const DISTRIBUTION_INTERVAL: Duration = Duration::from_secs(15 * 60);
-
-/// How often holds whose time is over are ended: a day changes at midnight, and a node may have been down then.
-const HOLD_EXPIRY_INTERVAL: Duration = Duration::from_secs(10 * 60);
-
-/// How soon a copy is asked for elsewhere when it was lent over the counter or a unit did not answer.
-const TARGETING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How soon a rotated signing key is taken over.
 const KEYS_INTERVAL: Duration = Duration::from_secs(5);
@@ -65,17 +59,6 @@ impl Jobs {
             async move { seal_events(&app.store).await.map(|_| ()) }
         });
         let reload_stopped = stopped.clone();
-        let missing = Arc::clone(app);
-        let distribution = every("distribution", DISTRIBUTION_INTERVAL, stopped.clone(), move || {
-            let app = Arc::clone(&missing);
-            async move {
-                carry_on_transfers(&app.store).await?;
-                give_up_transits(&app.store, app.config.jobs.transit_missing_days)
-                    .await
-                    .map(|_| ())
-            }
-        });
-        let (ended, targeted) = (hold_expiry(app, stopped.clone()), targeting(app, stopped.clone()));
         let expiring = Arc::clone(app);
         let expiry = every("expiry", EXPIRY_INTERVAL, stopped, move || {
             let app = Arc::clone(&expiring);
@@ -90,7 +73,7 @@ impl Jobs {
             let app = Arc::clone(&reloading);
             async move { reload_keys(&app) }
         });
-        let mut tasks = vec![sealer, expiry, keys, distribution, ended, targeted];
+        let mut tasks = vec![sealer, expiry, keys];
         tasks.extend(passes(app, &reload_stopped));
         Self { stop, tasks }
     }
@@ -109,9 +92,14 @@ impl Jobs {
 /// The jobs of the list: of several nodes, one runs each.
 fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let node: Arc<str> = node_name().into();
+    let days = app.config.jobs.transit_missing_days;
     let mut tasks = vec![
         pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped),
         pass(app, &node, CALENDAR_WALKS, CalendarWalks, stopped),
+        pass(app, &node, HOLD_EXPIRY, ExpireHolds, stopped),
+        pass(app, &node, HOLD_TARGETING, TargetHolds, stopped),
+        pass(app, &node, TRANSIT_ALARMS, GiveUpTransits { days }, stopped),
+        pass(app, &node, OWNERSHIP_MOVES, CarryOnTransfers, stopped),
         pass(app, &node, DEPOSIT_RETURN, PullBackDeposits, stopped),
         pass(app, &node, ADDRESS_ERASURE, EraseAddresses, stopped),
     ];
@@ -153,22 +141,6 @@ fn node_name() -> String {
     let _ = getrandom::fill(&mut salt);
     let host = Some(host.trim()).filter(|host| !host.is_empty()).unwrap_or("node");
     format!("{host}-{}-{:04x}", std::process::id(), u16::from_be_bytes(salt))
-}
-
-fn hold_expiry(app: &Arc<App>, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
-    let app = Arc::clone(app);
-    every("hold expiry", HOLD_EXPIRY_INTERVAL, stopped, move || {
-        let app = Arc::clone(&app);
-        async move { expire_holds(&app.store).await.map(|_| ()) }
-    })
-}
-
-fn targeting(app: &Arc<App>, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
-    let app = Arc::clone(app);
-    every("targeting", TARGETING_INTERVAL, stopped, move || {
-        let app = Arc::clone(&app);
-        async move { target_holds(&app.store).await.map(|_| ()) }
-    })
 }
 
 fn reload_keys(app: &App) -> Result<(), UseCaseError> {

@@ -29,6 +29,19 @@ pub struct ToClear {
     pub hold_id: Option<i64>,
 }
 
+/// A copy that stands on the hold shelf for a reader.
+#[derive(Debug, Clone, Queryable)]
+pub struct Shelved {
+    pub number: Option<i32>,
+    pub item_id: i64,
+    pub barcode: String,
+    pub title: String,
+    pub hold_id: i64,
+    pub reader_id: Option<i64>,
+    /// The last local day it waits.
+    pub until: Option<String>,
+}
+
 #[derive(QueryableByName)]
 struct Number {
     #[diesel(sql_type = Integer)]
@@ -47,6 +60,28 @@ pub(super) fn taken_numbers(conn: &mut AnyConnection, unit: UnitId) -> Result<Ve
 }
 
 impl ReadTx<'_> {
+    /// What stands on a unit's hold shelf for readers, by number, after the number `after`.
+    pub fn hold_shelf(&mut self, unit: UnitId, after: i64, limit: i64) -> Result<Vec<Shelved>, StoreError> {
+        let after = i32::try_from(after).unwrap_or(i32::MAX);
+        Ok(holds::table
+            .inner_join(items::table.on(holds::captured_item_id.eq(items::id.nullable())))
+            .inner_join(bibs::table.on(bibs::id.eq(holds::bib_id)))
+            .filter(holds::pickup_unit_id.eq(unit.get()).and(holds::closed_at.is_null()))
+            .filter(holds::shelf_number.gt(after))
+            .order(holds::shelf_number)
+            .limit(limit)
+            .select((
+                holds::shelf_number,
+                items::id,
+                items::barcode,
+                bibs::title,
+                holds::id,
+                holds::reader_id,
+                holds::shelf_until,
+            ))
+            .load(self.conn)?)
+    }
+
     /// What staff of a unit must take from its hold shelf or its crates, after the item `after`.
     pub fn copies_to_clear(&mut self, unit: UnitId, after: i64, limit: i64) -> Result<Vec<ToClear>, StoreError> {
         Ok(items::table

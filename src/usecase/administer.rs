@@ -13,12 +13,9 @@ use super::{Caller, Result, UseCaseError, Who};
 use crate::auth::passwords::check_staff_password;
 use crate::auth::{Audience, Grant, PasswordService, Role};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{StaffId, UnitId};
+use crate::domain::ids::UnitId;
 use crate::store::Store;
 use crate::store::events::{COMMAND_CHANNEL, Event};
-
-/// No row of staff has this id.
-const OPERATOR: StaffId = StaffId::new(0);
 
 /// Creates a member of staff.
 ///
@@ -44,7 +41,7 @@ pub async fn operator(store: &Arc<Store>) -> Result<Caller> {
         unit: root.get(),
     }];
     Ok(Caller {
-        who: Who::Staff { id: OPERATOR, grants },
+        who: Who::Operator { grants },
         unit: Some(root),
         session: 0,
     })

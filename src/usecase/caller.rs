@@ -5,7 +5,7 @@ use crate::domain::act::Act;
 use crate::domain::ids::{DeviceId, ReaderId, StaffId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::reader::Channel;
-use crate::store::events::SYSTEM_CHANNEL;
+use crate::store::events::{COMMAND_CHANNEL, SYSTEM_CHANNEL};
 
 use super::UseCaseError;
 
@@ -22,6 +22,10 @@ pub enum Who {
     Device {
         id: DeviceId,
         channel: Channel,
+    },
+    /// Somebody at the command line of the machine itself: no member of staff.
+    Operator {
+        grants: Vec<Grant>,
     },
     /// A job: nobody asked for it.
     System,
@@ -72,8 +76,18 @@ impl Caller {
     /// The channel an event of an act by this caller names.
     pub fn event_channel(&self, act: &Act) -> &'static str {
         match self.who {
+            Who::Operator { .. } => COMMAND_CHANNEL,
             Who::System => SYSTEM_CHANNEL,
             _ => act.channel.code(),
+        }
+    }
+
+    /// The same where no unit's calendar or rules have a say in the act.
+    pub fn own_channel(&self) -> &'static str {
+        match self.who {
+            Who::Operator { .. } => COMMAND_CHANNEL,
+            Who::System => SYSTEM_CHANNEL,
+            _ => self.channel().code(),
         }
     }
 
@@ -83,6 +97,7 @@ impl Caller {
             Who::Staff { id, .. } => format!("staff:{id}"),
             Who::Reader { id } => format!("reader:{id}"),
             Who::Device { id, .. } => format!("device:{id}"),
+            Who::Operator { .. } => "operator".to_owned(),
             Who::System => "system".to_owned(),
         }
     }
@@ -114,7 +129,7 @@ impl Caller {
     /// The channel this caller acts through.
     pub fn channel(&self) -> Channel {
         match &self.who {
-            Who::Staff { .. } | Who::System => Channel::Desk,
+            Who::Staff { .. } | Who::Operator { .. } | Who::System => Channel::Desk,
             Who::Reader { .. } => Channel::Portal,
             Who::Device { channel, .. } => *channel,
         }
@@ -123,7 +138,7 @@ impl Caller {
     /// Whether the caller has a right at a unit.
     pub fn may(&self, right: Right, unit: UnitId, network: &Network) -> bool {
         match &self.who {
-            Who::Staff { grants, .. } => {
+            Who::Staff { grants, .. } | Who::Operator { grants } => {
                 rights::granted(grants, right, |at| network.units().is_within(unit, UnitId::new(at)))
             }
             Who::Reader { .. } => rights::reader_may(right),
@@ -135,7 +150,7 @@ impl Caller {
     /// Whether the caller has a right at any unit at all: for what belongs to the whole network (catalogue, readers).
     pub fn may_somewhere(&self, right: Right) -> bool {
         match &self.who {
-            Who::Staff { grants, .. } => rights::granted(grants, right, |_| true),
+            Who::Staff { grants, .. } | Who::Operator { grants } => rights::granted(grants, right, |_| true),
             Who::Reader { .. } => rights::reader_may(right),
             Who::Device { .. } => rights::device_may(right),
             Who::System => false,

@@ -87,7 +87,7 @@ pub(super) fn append(
     detail: serde_json::Value,
     id: i64,
 ) -> Result<()> {
-    let event = Event::new(EventKind::RulesChanged, tx.now(), layer.place, caller.channel().code())
+    let event = Event::new(EventKind::RulesChanged, tx.now(), layer.place, caller.own_channel())
         .by(caller.staff(), caller.device())
         .detail(detail);
     Ok(tx.append_event(id, &event)?)

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::end_hold::{Ending, end_hold, find_hold};
 use super::record::{Consent, IDS_PER_VERB};
+use super::run_job::{Look, Pass};
 use super::{Caller, Result, UseCaseError};
 use crate::domain::act::Act;
 use crate::domain::hold::HoldStatus;
@@ -15,10 +16,10 @@ use crate::domain::reader::Channel;
 use crate::store::Store;
 use crate::store::holds::{HoldEnd, LoadedHold};
 use crate::store::ids::IdRun;
-use crate::store::tx::WriteTx;
+use crate::store::tx::{ReadTx, WriteTx};
 
 /// Holds looked up at a time.
-const PAGE: i64 = 500;
+const PAGE: i64 = 100;
 
 /// Ends every hold whose time is over; answers how many.
 ///
@@ -27,20 +28,53 @@ const PAGE: i64 = 500;
 pub async fn expire_holds(store: &Arc<Store>) -> Result<u64> {
     let (mut ended, mut after) = (0, 0);
     loop {
-        let page = store
-            .read(move |tx| -> Result<_> {
-                let today = tx.network()?.local_day(tx.now());
-                Ok(tx.holds_to_end(today, after, PAGE)?)
-            })
-            .await?;
+        let page = store.read(move |tx| holds_after(tx, after)).await?;
         let Some(last) = page.last() else { return Ok(ended) };
         after = last.get();
-        for hold in page {
-            let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
-            let done = store.write(move |tx| expire(tx, hold, ids.clone())).await?;
-            ended += u64::from(done);
+        ended += expire_each(store, page).await?;
+    }
+}
+
+/// The walk over the holds whose time is over.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ExpireHolds;
+
+impl Pass for ExpireHolds {
+    type Work = HoldId;
+
+    fn look(
+        &self,
+        after: i64,
+        _: DateTime<Utc>,
+    ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<HoldId>> + Send + 'static {
+        move |tx| {
+            let work = holds_after(tx, after)?;
+            Ok(Look {
+                looked_at: i64::try_from(work.len()).unwrap_or(i64::MAX),
+                after: work.last().map(|hold| hold.get()),
+                work,
+            })
         }
     }
+
+    async fn act(&self, store: &Arc<Store>, work: Vec<HoldId>) -> Result<i64> {
+        Ok(i64::try_from(expire_each(store, work).await?).unwrap_or(i64::MAX))
+    }
+}
+
+fn holds_after(tx: &mut ReadTx<'_>, after: i64) -> Result<Vec<HoldId>> {
+    let today = tx.network()?.local_day(tx.now());
+    Ok(tx.holds_to_end(today, after, PAGE)?)
+}
+
+async fn expire_each(store: &Arc<Store>, holds: Vec<HoldId>) -> Result<u64> {
+    let mut ended = 0;
+    for hold in holds {
+        let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
+        let done = store.write(move |tx| expire(tx, hold, ids.clone())).await?;
+        ended += u64::from(done);
+    }
+    Ok(ended)
 }
 
 fn expire(tx: &mut WriteTx<'_>, id: HoldId, mut ids: IdRun) -> Result<bool> {

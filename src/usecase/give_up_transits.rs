@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
+use super::run_job::{Look, Pass};
 use super::{Result, UseCaseError};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{BibId, ItemId, TransitId};
@@ -15,7 +16,7 @@ use crate::store::Store;
 use crate::store::events::{Event, SYSTEM_CHANNEL};
 use crate::store::ids::IdRun;
 use crate::store::item_lock::Candidate;
-use crate::store::tx::WriteTx;
+use crate::store::tx::{ReadTx, WriteTx};
 
 /// Journeys looked up at a time.
 const PAGE: i64 = 200;
@@ -25,8 +26,7 @@ const PAGE: i64 = 200;
 /// # Errors
 /// A failure of the store; what was given up before it stays given up.
 pub async fn give_up_transits(store: &Arc<Store>, days: u32) -> Result<usize> {
-    let before = store.clock().now() - TimeDelta::days(i64::from(days));
-    let (mut given_up, mut after) = (0, 0);
+    let (before, mut given_up, mut after) = (left_before(store.clock().now(), days), 0, 0);
     loop {
         let page = store
             .read(move |tx| tx.overdue_transits(before, after, PAGE).map_err(UseCaseError::from))
@@ -35,15 +35,58 @@ pub async fn give_up_transits(store: &Arc<Store>, days: u32) -> Result<usize> {
             return Ok(given_up);
         };
         after = last.get();
-        for late in page {
-            let ids = store.take_ids::<UseCaseError>(2).await?;
-            let done = store.write(move |tx| give_up(tx, late, ids.clone())).await?;
-            given_up += usize::from(done);
-        }
+        given_up += give_up_each(store, page).await?;
     }
 }
 
-fn give_up(tx: &mut WriteTx<'_>, (transit, item, bib): (TransitId, ItemId, BibId), mut ids: IdRun) -> Result<bool> {
+fn left_before(now: DateTime<Utc>, days: u32) -> DateTime<Utc> {
+    now - TimeDelta::days(i64::from(days))
+}
+
+/// A journey, its item and its bib.
+type Late = (TransitId, ItemId, BibId);
+
+/// The walk over the journeys that left more than so many days ago.
+#[derive(Debug, Clone, Copy)]
+pub struct GiveUpTransits {
+    pub days: u32,
+}
+
+impl Pass for GiveUpTransits {
+    type Work = Late;
+
+    fn look(
+        &self,
+        after: i64,
+        now: DateTime<Utc>,
+    ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<Late>> + Send + 'static {
+        let before = left_before(now, self.days);
+        move |tx| {
+            let work = tx.overdue_transits(before, after, PAGE)?;
+            Ok(Look {
+                looked_at: i64::try_from(work.len()).unwrap_or(i64::MAX),
+                after: work.last().map(|(transit, ..)| transit.get()),
+                work,
+            })
+        }
+    }
+
+    async fn act(&self, store: &Arc<Store>, work: Vec<Late>) -> Result<i64> {
+        Ok(i64::try_from(give_up_each(store, work).await?).unwrap_or(i64::MAX))
+    }
+}
+
+async fn give_up_each(store: &Arc<Store>, page: Vec<Late>) -> Result<usize> {
+    let mut given_up = 0;
+    for late in page {
+        let ids = store.take_ids::<UseCaseError>(2).await?;
+        let done = store.write(move |tx| give_up(tx, late, ids.clone())).await?;
+        given_up += usize::from(done);
+    }
+    Ok(given_up)
+}
+
+fn give_up(tx: &mut WriteTx<'_>, (transit, item, bib): Late, mut ids: IdRun) -> Result<bool> {
     let network = tx.network()?;
     let Some(root) = network.units().root().map(|root| root.id) else {
         return Ok(false);

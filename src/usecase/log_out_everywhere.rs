@@ -85,7 +85,7 @@ fn own(caller: &Caller) -> Result<(Audience, i64)> {
         Who::Staff { id, .. } => Ok((Audience::Staff, id.get())),
         Who::Reader { id } => Ok((Audience::Reader, id.get())),
         Who::Device { id, .. } => Ok((Audience::Device, id.get())),
-        Who::System => Err(UseCaseError::Forbidden),
+        Who::Operator { .. } | Who::System => Err(UseCaseError::Forbidden),
     }
 }
 

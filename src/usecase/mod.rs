@@ -78,6 +78,7 @@ pub mod list_bib_versions;
 pub mod list_closings;
 pub mod list_crates;
 pub mod list_deposits;
+pub mod list_hold_shelf;
 pub mod list_imports;
 pub mod list_incoming;
 pub mod list_jobs;

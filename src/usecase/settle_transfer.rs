@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::once::once;
 use super::propose_transfer::{TransferView, shown};
+use super::run_job::{Look, Pass};
 use super::{Caller, IdempotencyKey, Result, UseCaseError, record};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
@@ -16,7 +18,7 @@ use crate::store::events::{Event, SYSTEM_CHANNEL};
 use crate::store::ids::IdRun;
 use crate::store::item_lock::Candidate;
 use crate::store::ownership::TransferRow;
-use crate::store::tx::WriteTx;
+use crate::store::tx::{ReadTx, WriteTx};
 use crate::store::{Once, Store};
 
 /// Items of one write: nobody waits long for it.
@@ -79,7 +81,7 @@ pub async fn settle_transfer(
     Ok(once)
 }
 
-/// Moves what accepted transfers have left to move. Run by a job.
+/// Moves what accepted transfers have left to move.
 ///
 /// # Errors
 /// A failure of the store; what was moved before it stays moved.
@@ -87,10 +89,41 @@ pub async fn carry_on_transfers(store: &Arc<Store>) -> Result<()> {
     let unfinished = store
         .read(|tx| tx.unfinished_transfers().map_err(UseCaseError::from))
         .await?;
-    for id in unfinished {
-        carry_on(store, None, id).await?;
+    CarryOnTransfers.act(store, unfinished).await.map(drop)
+}
+
+/// The walk over accepted transfers that were cut short.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CarryOnTransfers;
+
+impl Pass for CarryOnTransfers {
+    type Work = OwnershipTransferId;
+
+    fn look(
+        &self,
+        after: i64,
+        _: DateTime<Utc>,
+    ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<OwnershipTransferId>> + Send + 'static {
+        move |tx| {
+            let mut work = tx.unfinished_transfers()?;
+            // One at a time, so that the list of jobs tells how far it is.
+            work.retain(|transfer| transfer.get() > after);
+            work.truncate(1);
+            Ok(Look {
+                looked_at: i64::try_from(work.len()).unwrap_or(i64::MAX),
+                after: work.last().map(|transfer| transfer.get()),
+                work,
+            })
+        }
     }
-    Ok(())
+
+    async fn act(&self, store: &Arc<Store>, work: Vec<OwnershipTransferId>) -> Result<i64> {
+        let mut moved = 0;
+        for id in work {
+            moved += carry_on(store, None, id).await?;
+        }
+        Ok(moved)
+    }
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, (id, verdict): &Settled, mut ids: IdRun) -> Result<TransferView> {
@@ -122,7 +155,8 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, (id, verdict): &Settled, mut ids
     shown(tx, row, &network)
 }
 
-async fn carry_on(store: &Arc<Store>, caller: Option<Caller>, id: OwnershipTransferId) -> Result<()> {
+async fn carry_on(store: &Arc<Store>, caller: Option<Caller>, id: OwnershipTransferId) -> Result<i64> {
+    let mut all = 0;
     loop {
         let ids = store.take_ids::<UseCaseError>(CHUNK).await?;
         let who = caller.clone();
@@ -130,8 +164,9 @@ async fn carry_on(store: &Arc<Store>, caller: Option<Caller>, id: OwnershipTrans
             .write(move |tx| move_some(tx, who.as_ref(), id, ids.clone()))
             .await?;
         if moved == 0 {
-            return Ok(());
+            return Ok(all);
         }
+        all += i64::try_from(moved).unwrap_or(i64::MAX);
     }
 }
 

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use super::run_job::{Look, Pass};
 use super::{Result, UseCaseError};
 use crate::domain::hold::CopyFacts;
 use crate::domain::ids::{BibId, UnitId};
@@ -13,7 +14,7 @@ use crate::domain::network::Network;
 use crate::domain::target_hold::{Load, Pull, Waiting, choose};
 use crate::store::Store;
 use crate::store::ids::IdRun;
-use crate::store::tx::WriteTx;
+use crate::store::tx::{ReadTx, WriteTx};
 
 /// Copies asked for at most by one verb; the next pass asks for the rest.
 pub(super) const PULLS_PER_VERB: i64 = 8;
@@ -49,38 +50,104 @@ pub struct Targeted {
 /// # Errors
 /// A failure of the store; what was asked for before stays.
 pub async fn target_holds(store: &Arc<Store>) -> Result<Targeted> {
-    let mut done = Targeted::default();
-    let (mut after, mut size) = (BibId::new(0), BIBS);
-    let mut load = Load {
-        open: store.read(|tx| tx.open_pulls(None)).await.map_err(UseCaseError::from)?,
-        ..Load::default()
-    };
+    let (mut done, mut after) = (Targeted::default(), 0);
+    let mut pace = Pace::begin(store).await?;
     loop {
-        let page = store
-            .read(move |tx| -> Result<_> {
-                let today = tx.network()?.local_day(tx.now());
-                Ok(tx.bibs_to_target(today, after.get(), i64::try_from(BIBS_AT_MOST).unwrap_or(1))?)
-            })
-            .await?;
+        let page = store.read(move |tx| bibs_after(tx, after)).await?;
         let Some(last) = page.last() else { break };
-        after = *last;
-        let mut rest = page.as_slice();
-        while !rest.is_empty() {
-            let (bibs, later) = rest.split_at(size.min(rest.len()));
-            rest = later;
-            let chunk = serve_chunk(store, bibs.to_vec(), load.clone()).await?;
-            load = chunk.load;
-            done.bibs += u64::try_from(bibs.len()).unwrap_or(0);
-            done.asked += chunk.served.asked;
-            done.closed += chunk.served.closed;
-            done.longest_us = done
-                .longest_us
-                .max(u64::try_from(chunk.took.as_micros()).unwrap_or(u64::MAX));
-            size = next_size(size, bibs.len(), chunk.took);
-        }
+        after = last.get();
+        serve_page(store, &page, &mut pace, &mut done).await?;
     }
     forget(store).await?;
     Ok(done)
+}
+
+/// The walk over the bibs for which somebody waits while a copy stands on a shelf.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TargetHolds;
+
+impl Pass for TargetHolds {
+    type Work = Step;
+
+    fn look(
+        &self,
+        after: i64,
+        _: DateTime<Utc>,
+    ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<Step>> + Send + 'static {
+        move |tx| {
+            let bibs = bibs_after(tx, after)?;
+            let (looked_at, after) = (bibs.len(), bibs.last().map(|bib| bib.get()));
+            let step = if bibs.is_empty() {
+                Step::Forget
+            } else {
+                Step::Serve(bibs)
+            };
+            Ok(Look {
+                work: vec![step],
+                looked_at: i64::try_from(looked_at).unwrap_or(i64::MAX),
+                after,
+            })
+        }
+    }
+
+    async fn act(&self, store: &Arc<Store>, work: Vec<Step>) -> Result<i64> {
+        let mut done = Targeted::default();
+        for step in work {
+            match step {
+                Step::Serve(bibs) => serve_page(store, &bibs, &mut Pace::begin(store).await?, &mut done).await?,
+                Step::Forget => forget(store).await?,
+            }
+        }
+        Ok(i64::try_from(done.asked + done.closed).unwrap_or(i64::MAX))
+    }
+}
+
+/// A step of the walk.
+#[derive(Debug, Clone)]
+pub enum Step {
+    Serve(Vec<BibId>),
+    /// At the end: pulls that ended long ago.
+    Forget,
+}
+
+/// How fast a pass goes, and what units have to fetch.
+struct Pace {
+    size: usize,
+    load: Load,
+}
+
+impl Pace {
+    async fn begin(store: &Arc<Store>) -> Result<Self> {
+        let open = store.read(|tx| tx.open_pulls(None)).await.map_err(UseCaseError::from)?;
+        let load = Load {
+            open,
+            ..Load::default()
+        };
+        Ok(Self { size: BIBS, load })
+    }
+}
+
+fn bibs_after(tx: &mut ReadTx<'_>, after: i64) -> Result<Vec<BibId>> {
+    let today = tx.network()?.local_day(tx.now());
+    Ok(tx.bibs_to_target(today, after, i64::try_from(BIBS_AT_MOST).unwrap_or(1))?)
+}
+
+async fn serve_page(store: &Arc<Store>, page: &[BibId], pace: &mut Pace, done: &mut Targeted) -> Result<()> {
+    let mut rest = page;
+    while !rest.is_empty() {
+        let (bibs, later) = rest.split_at(pace.size.min(rest.len()));
+        rest = later;
+        let chunk = serve_chunk(store, bibs.to_vec(), pace.load.clone()).await?;
+        pace.load = chunk.load;
+        done.bibs += u64::try_from(bibs.len()).unwrap_or(0);
+        done.asked += chunk.served.asked;
+        done.closed += chunk.served.closed;
+        done.longest_us = done
+            .longest_us
+            .max(u64::try_from(chunk.took.as_micros()).unwrap_or(u64::MAX));
+        pace.size = next_size(pace.size, bibs.len(), chunk.took);
+    }
+    Ok(())
 }
 
 /// Forgets pulls that ended long ago: from then on a unit may be asked again for the same hold.

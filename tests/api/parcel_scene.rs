@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tongjie::domain::delivery::DeliveryTerms;
 use tongjie::domain::rules_toml::{CN_CITY_DEFAULT, Preset};
+use tongjie::store::rule_sets::NewRuleSet;
 use tongjie::store::tx::WriteTx;
 use tongjie::usecase::UseCaseError;
 
@@ -39,11 +40,27 @@ pub fn rule(app: &TestApp, delivery: DeliveryTerms) {
     for row in &mut preset.terms {
         row.delivery = delivery;
     }
-    let text = preset.to_toml().expect("TOML");
+    let mut rules: toml::Table = preset.to_toml().expect("TOML").parse().expect("TOML");
+    for row in rules["terms"].as_array_mut().expect("rows") {
+        let row = row.as_table_mut().expect("a row");
+        let said = row.remove("delivery").expect("what was said of deliveries");
+        for (field, value) in said.as_table().expect("fields") {
+            row.insert(format!("delivery_{field}"), value.clone());
+        }
+    }
+    let text = rules.to_string();
     let work = move |tx: &mut WriteTx<'_>| {
         let now = tx.now();
         let version = tx.network()?.rules().version + 1;
-        tx.insert_rule_set(version, now, &text, now).map_err(UseCaseError::from)
+        let set = NewRuleSet {
+            version,
+            effective_from: now,
+            source: text.clone(),
+            published_at: now,
+            unit: None,
+            note: "parcels".to_owned(),
+        };
+        tx.insert_rule_set(&set).map_err(UseCaseError::from)
     };
     app.block_on(app.app.store.write(work)).expect("new rules");
 }

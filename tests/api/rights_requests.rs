@@ -186,11 +186,13 @@ fn holds(operation: &str, about: &About<'_>) -> Option<Asked> {
     Some(match operation {
         "getHold" | "resumeHold" => about.id(things.hold),
         "suspendHold" => about.with(things.hold, json!({})),
-        "changeHoldPickup" => about.with(things.hold, json!({"pickup_unit_code": unit})),
+        "moveHold" => about.with(things.hold, json!({"pickup_unit_code": unit})),
         "reorderHold" => about.with(things.hold, json!({"place": 1, "reason": "课程指定参考书"})),
         "listBibHolds" => about.id(things.bib),
         "refusePull" => about.with(things.pull, json!({"reason": "in_use"})),
-        "listPulls" | "listShelfClearings" | "getUnitSending" | "listTransportCosts" => about.id(0),
+        "listPullList" | "listHoldShelf" | "listShelfClearings" | "getUnitSending" | "listTransportCosts" => {
+            about.id(0)
+        }
         "setUnitSending" => about.body(json!({})),
         "setTransportCost" => about.body(json!({"to_unit_code": "C1"})),
         _ => return None,

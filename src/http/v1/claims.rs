@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::domain::ids::LoanId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, People, Staff};
+use crate::http::extract::{Changing, ClaimsReturns, SettlesLoans};
 use crate::http::input::{Moment, Text, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::claim_returned::{self, ClaimReturned};
@@ -36,7 +36,7 @@ pub struct ClaimRequest {
     responses((status = 200, description = "The loan", body = LoanOutcome), ChangeOneFailures))]
 pub async fn report_claimed_returned(
     app: web::Data<App>,
-    who: People,
+    who: ClaimsReturns,
     id: web::Path<i64>,
     request: Changing<ClaimRequest>,
 ) -> Answer {
@@ -64,7 +64,7 @@ pub struct ClaimRejection {
     responses((status = 200, description = "The loan", body = LoanOutcome), ChangeOneFailures))]
 pub async fn reject_claim(
     app: web::Data<App>,
-    who: Staff,
+    who: SettlesLoans,
     id: web::Path<i64>,
     request: Changing<ClaimRejection>,
 ) -> Answer {

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Nothing, Staff};
+use crate::http::extract::{Changing, ManagesUnits, Nothing, Staff};
 use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Text, page, text};
 use crate::http::openapi::{ChangeFailures, ChangeOneFailures, IdempotencyHeader, ListFailures};
 use crate::http::query::Parameters;
@@ -44,7 +44,7 @@ pub struct NewClosing {
 #[utoipa::path(post, path = "/api/v1/closings", operation_id = "closeUnits", tag = "units",
     params(IdempotencyHeader), request_body = NewClosing, security(("bearer" = [])),
     responses((status = 200, description = "The closing, and what moved so far", body = UnitsClosed), ChangeFailures))]
-pub async fn close_units(app: web::Data<App>, who: Staff, request: Changing<NewClosing>) -> Answer {
+pub async fn close_units(app: web::Data<App>, who: ManagesUnits, request: Changing<NewClosing>) -> Answer {
     let NewClosing {
         unit_code,
         first,
@@ -67,7 +67,12 @@ pub async fn close_units(app: web::Data<App>, who: Staff, request: Changing<NewC
 #[utoipa::path(post, path = "/api/v1/closings/{id}/undo", operation_id = "undoClosing", tag = "units",
     params(("id" = i64, Path), IdempotencyHeader), security(("bearer" = [])),
     responses((status = 200, description = "The closing, and what is back so far", body = ClosingView), ChangeOneFailures))]
-pub async fn undo_closing(app: web::Data<App>, who: Staff, id: web::Path<i64>, request: Changing<Nothing>) -> Answer {
+pub async fn undo_closing(
+    app: web::Data<App>,
+    who: ManagesUnits,
+    id: web::Path<i64>,
+    request: Changing<Nothing>,
+) -> Answer {
     answer::done(&undo_closing::undo_closing(&app.store, &who.caller, *id, request.key).await?)
 }
 

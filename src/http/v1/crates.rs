@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::CrateId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Nothing, Staff};
+use crate::http::extract::{Changing, Nothing, PacksCrates, ReceivesTransits, Staff};
 use crate::http::input::{CodeText, Cursor, Limit, PageBody, page, text};
 use crate::http::openapi::{ChangeFailures, ChangeOneFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::query::Parameters;
@@ -110,7 +110,7 @@ pub struct NewCrate {
 #[utoipa::path(post, path = "/api/v1/shipments", operation_id = "createShipment", tag = "crates", params(IdempotencyHeader),
     request_body = NewCrate, security(("bearer" = [])),
     responses((status = 201, description = "The crate", body = CrateView, headers(("Location" = String))), ChangeFailures))]
-pub async fn open_crate(app: web::Data<App>, who: Staff, request: Changing<NewCrate>) -> Answer {
+pub async fn open_crate(app: web::Data<App>, who: PacksCrates, request: Changing<NewCrate>) -> Answer {
     let NewCrate {
         from_unit_code,
         to_unit_code,
@@ -173,7 +173,12 @@ pub struct ScannedItem {
 #[utoipa::path(post, path = "/api/v1/shipments/{id}/pack", operation_id = "packItem", tag = "crates",
     params(("id" = i64, Path), IdempotencyHeader), request_body = ScannedItem, security(("bearer" = [])),
     responses((status = 200, description = "The crate and the item", body = PackOutcome), ChangeOneFailures))]
-pub async fn pack_item(app: web::Data<App>, who: Staff, id: web::Path<i64>, request: Changing<ScannedItem>) -> Answer {
+pub async fn pack_item(
+    app: web::Data<App>,
+    who: PacksCrates,
+    id: web::Path<i64>,
+    request: Changing<ScannedItem>,
+) -> Answer {
     let command = PackItem {
         crate_id: CrateId::new(*id),
         item_barcode: request.body.item_barcode,
@@ -188,7 +193,7 @@ pub async fn pack_item(app: web::Data<App>, who: Staff, id: web::Path<i64>, requ
     responses((status = 200, description = "The crate", body = CrateView), ChangeOneFailures))]
 pub async fn unpack_item(
     app: web::Data<App>,
-    who: Staff,
+    who: PacksCrates,
     id: web::Path<i64>,
     request: Changing<ScannedItem>,
 ) -> Answer {
@@ -204,7 +209,12 @@ pub async fn unpack_item(
 #[utoipa::path(post, path = "/api/v1/shipments/{id}/close", operation_id = "closeShipment", tag = "crates",
     params(("id" = i64, Path), IdempotencyHeader), security(("bearer" = [])),
     responses((status = 200, description = "The crate", body = CrateView), ChangeOneFailures))]
-pub async fn close_crate(app: web::Data<App>, who: Staff, id: web::Path<i64>, request: Changing<Nothing>) -> Answer {
+pub async fn close_crate(
+    app: web::Data<App>,
+    who: PacksCrates,
+    id: web::Path<i64>,
+    request: Changing<Nothing>,
+) -> Answer {
     answer::done(&close_crate::close_crate(&app.store, &who.caller, CrateId::new(*id), request.key).await?)
 }
 
@@ -212,7 +222,12 @@ pub async fn close_crate(app: web::Data<App>, who: Staff, id: web::Path<i64>, re
 #[utoipa::path(post, path = "/api/v1/shipments/{id}/cancel", operation_id = "cancelShipment", tag = "crates",
     params(("id" = i64, Path), IdempotencyHeader), security(("bearer" = [])),
     responses((status = 200, description = "The crate", body = CrateView), ChangeOneFailures))]
-pub async fn cancel_crate(app: web::Data<App>, who: Staff, id: web::Path<i64>, request: Changing<Nothing>) -> Answer {
+pub async fn cancel_crate(
+    app: web::Data<App>,
+    who: PacksCrates,
+    id: web::Path<i64>,
+    request: Changing<Nothing>,
+) -> Answer {
     answer::done(&close_crate::cancel_crate(&app.store, &who.caller, CrateId::new(*id), request.key).await?)
 }
 
@@ -220,7 +235,12 @@ pub async fn cancel_crate(app: web::Data<App>, who: Staff, id: web::Path<i64>, r
 #[utoipa::path(post, path = "/api/v1/shipments/{id}/send", operation_id = "sendShipment", tag = "crates",
     params(("id" = i64, Path), IdempotencyHeader), security(("bearer" = [])),
     responses((status = 200, description = "The crate", body = CrateView), ChangeOneFailures))]
-pub async fn send_crate(app: web::Data<App>, who: Staff, id: web::Path<i64>, request: Changing<Nothing>) -> Answer {
+pub async fn send_crate(
+    app: web::Data<App>,
+    who: PacksCrates,
+    id: web::Path<i64>,
+    request: Changing<Nothing>,
+) -> Answer {
     answer::done(&send_crate::send_crate(&app.store, &who.caller, CrateId::new(*id), request.key).await?)
 }
 
@@ -256,7 +276,7 @@ const fn yes() -> bool {
     responses((status = 200, description = "What came out of it", body = CrateReceipt), ChangeOneFailures))]
 pub async fn receive_crate(
     app: web::Data<App>,
-    who: Staff,
+    who: ReceivesTransits,
     id: web::Path<i64>,
     request: Changing<Unpacking>,
 ) -> Answer {

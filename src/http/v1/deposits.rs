@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::{DepositId, ItemId};
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Staff};
+use crate::http::extract::{Changing, ManagesItems, Staff};
 use crate::http::input::{CodeText, Cursor, Day, Limit, List, PageBody, Text, page, text};
 use crate::http::openapi::{
     ChangeFailures, ChangeOneFailures, ChangeVersionFailures, IdempotencyHeader, ListFailures, LookFailures,
@@ -99,7 +99,7 @@ impl NewDeposit {
 #[utoipa::path(post, path = "/api/v1/deposits", operation_id = "createDeposit", tag = "deposits",
     params(IdempotencyHeader), request_body = NewDeposit, security(("bearer" = [])),
     responses((status = 201, description = "The deposit, with a row for each copy", body = DepositMade), ChangeFailures))]
-pub async fn create_deposit(app: web::Data<App>, who: Staff, request: Changing<NewDeposit>) -> Answer {
+pub async fn create_deposit(app: web::Data<App>, who: ManagesItems, request: Changing<NewDeposit>) -> Answer {
     let body = request.body;
     let (from_unit_code, to_unit_code) = (
         body.from_unit_code.as_ref().to_owned(),
@@ -213,7 +213,7 @@ pub struct DepositChange {
     responses((status = 200, description = "The deposit", body = DepositView), ChangeVersionFailures))]
 pub async fn update_deposit(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesItems,
     id: web::Path<i64>,
     seen: IfMatch,
     request: Changing<DepositChange>,
@@ -243,7 +243,7 @@ pub struct DepositRecall {
     responses((status = 200, description = "The deposit", body = DepositView), ChangeOneFailures))]
 pub async fn recall_deposit(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesItems,
     id: web::Path<i64>,
     request: Changing<DepositRecall>,
 ) -> Answer {

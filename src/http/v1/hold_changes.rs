@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::domain::ids::{BibId, HoldId};
 use crate::domain::suspend_hold::Sleep;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Nothing, People, Staff};
+use crate::http::extract::{Changing, ManagesHolds, Nothing, People, PlacesHolds, Staff};
 use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Text, page};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, LookFailures};
 use crate::http::query::Parameters;
@@ -80,7 +80,7 @@ pub struct Suspension {
     responses((status = 200, description = "The hold", body = HoldOutcome), ChangeOneFailures))]
 pub async fn suspend_hold(
     app: web::Data<App>,
-    who: People,
+    who: PlacesHolds,
     id: web::Path<i64>,
     request: Changing<Suspension>,
 ) -> Answer {
@@ -97,7 +97,12 @@ pub async fn suspend_hold(
 #[utoipa::path(delete, path = "/api/v1/holds/{id}/suspension", operation_id = "resumeHold", tag = "holds",
     params(("id" = i64, Path), IdempotencyHeader), security(("bearer" = [])),
     responses((status = 200, description = "The hold", body = HoldOutcome), ChangeOneFailures))]
-pub async fn resume_hold(app: web::Data<App>, who: People, id: web::Path<i64>, request: Changing<Nothing>) -> Answer {
+pub async fn resume_hold(
+    app: web::Data<App>,
+    who: PlacesHolds,
+    id: web::Path<i64>,
+    request: Changing<Nothing>,
+) -> Answer {
     let command = SuspendHold {
         hold: HoldId::new(*id),
         sleep: Sleep::NotAtAll,
@@ -122,12 +127,12 @@ pub struct NewPickup {
 
 /// Changes where a hold is picked up. A copy on the hold shelf or in a crate that was not sent is redirected (`next_step`); one on the
 /// road goes on from where it arrives. Readers change their own.
-#[utoipa::path(put, path = "/api/v1/holds/{id}/pickup", operation_id = "changeHoldPickup", tag = "holds",
+#[utoipa::path(put, path = "/api/v1/holds/{id}/pickup", operation_id = "moveHold", tag = "holds",
     params(("id" = i64, Path), IdempotencyHeader), request_body = NewPickup, security(("bearer" = [])),
     responses((status = 200, description = "The hold", body = HoldOutcome), ChangeOneFailures))]
 pub async fn change_hold_pickup(
     app: web::Data<App>,
-    who: People,
+    who: PlacesHolds,
     id: web::Path<i64>,
     request: Changing<NewPickup>,
 ) -> Answer {
@@ -161,7 +166,12 @@ pub struct NewPlace {
 #[utoipa::path(put, path = "/api/v1/holds/{id}/place", operation_id = "reorderHold", tag = "holds",
     params(("id" = i64, Path), IdempotencyHeader), request_body = NewPlace, security(("bearer" = [])),
     responses((status = 200, description = "The hold", body = HoldOutcome), ChangeOneFailures))]
-pub async fn reorder_hold(app: web::Data<App>, who: Staff, id: web::Path<i64>, request: Changing<NewPlace>) -> Answer {
+pub async fn reorder_hold(
+    app: web::Data<App>,
+    who: ManagesHolds,
+    id: web::Path<i64>,
+    request: Changing<NewPlace>,
+) -> Answer {
     let command = ReorderHold {
         hold: HoldId::new(*id),
         place: request.body.place,

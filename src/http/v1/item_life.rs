@@ -8,9 +8,10 @@ use crate::app::App;
 use crate::domain::ids::ItemId;
 use crate::domain::item_life::ItemAct;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Staff};
+use crate::http::extract::{Changing, MindsItems, SettlesLoans};
 use crate::http::input::{Text, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
+use crate::usecase::Caller;
 use crate::usecase::declare_lost::{self, DeclareLost};
 use crate::usecase::ready_item::{self, ReadyItem};
 use crate::usecase::recall_item::{self, RecallItem};
@@ -54,11 +55,11 @@ pub struct ItemReason {
     responses((status = 200, description = "The item", body = ItemLifeOutcome), ChangeOneFailures))]
 pub async fn report_missing(
     app: web::Data<App>,
-    who: Staff,
+    who: MindsItems,
     id: web::Path<i64>,
     request: Changing<ItemNote>,
 ) -> Answer {
-    report(&app, &who, *id, ItemAct::ReportMissing, request).await
+    report(&app, &who.caller, *id, ItemAct::ReportMissing, request).await
 }
 
 /// Not fit to be lent. A hold it was set aside for waits again.
@@ -67,11 +68,11 @@ pub async fn report_missing(
     responses((status = 200, description = "The item", body = ItemLifeOutcome), ChangeOneFailures))]
 pub async fn report_damaged(
     app: web::Data<App>,
-    who: Staff,
+    who: MindsItems,
     id: web::Path<i64>,
     request: Changing<ItemNote>,
 ) -> Answer {
-    report(&app, &who, *id, ItemAct::ReportDamaged, request).await
+    report(&app, &who.caller, *id, ItemAct::ReportDamaged, request).await
 }
 
 /// Taken from the shelf to be bound, labelled or mended.
@@ -80,11 +81,11 @@ pub async fn report_damaged(
     responses((status = 200, description = "The item", body = ItemLifeOutcome), ChangeOneFailures))]
 pub async fn start_processing(
     app: web::Data<App>,
-    who: Staff,
+    who: MindsItems,
     id: web::Path<i64>,
     request: Changing<ItemNote>,
 ) -> Answer {
-    report(&app, &who, *id, ItemAct::StartProcessing, request).await
+    report(&app, &who.caller, *id, ItemAct::StartProcessing, request).await
 }
 
 /// Withdrawn by mistake: it is stock again, and in processing.
@@ -93,20 +94,20 @@ pub async fn start_processing(
     responses((status = 200, description = "The item", body = ItemLifeOutcome), ChangeOneFailures))]
 pub async fn reinstate_item(
     app: web::Data<App>,
-    who: Staff,
+    who: MindsItems,
     id: web::Path<i64>,
     request: Changing<ItemNote>,
 ) -> Answer {
-    report(&app, &who, *id, ItemAct::Reinstate, request).await
+    report(&app, &who.caller, *id, ItemAct::Reinstate, request).await
 }
 
-async fn report(app: &App, who: &Staff, id: i64, act: ItemAct, request: Changing<ItemNote>) -> Answer {
+async fn report(app: &App, caller: &Caller, id: i64, act: ItemAct, request: Changing<ItemNote>) -> Answer {
     let command = ReportItem {
         item: ItemId::new(id),
         act,
         note: text(request.body.note),
     };
-    answer::done(&report_item::report_item(&app.store, &who.caller, command, request.key).await?)
+    answer::done(&report_item::report_item(&app.store, caller, command, request.key).await?)
 }
 
 /// Processed: it circulates from where it lies, to the next reader who waits, to its shelf or home.
@@ -115,28 +116,33 @@ async fn report(app: &App, who: &Staff, id: i64, act: ItemAct, request: Changing
     responses((status = 200, description = "The item and where it goes", body = ItemLifeOutcome), ChangeOneFailures))]
 pub async fn finish_processing(
     app: web::Data<App>,
-    who: Staff,
+    who: MindsItems,
     id: web::Path<i64>,
     request: Changing<ItemNote>,
 ) -> Answer {
-    ready(&app, &who, *id, ItemAct::FinishProcessing, request).await
+    ready(&app, &who.caller, *id, ItemAct::FinishProcessing, request).await
 }
 
 /// Repaired: it circulates from where it lies, to the next reader who waits, to its shelf or home.
 #[utoipa::path(post, path = "/api/v1/items/{id}/repair", operation_id = "finishRepair", tag = "items",
     params(("id" = i64, Path), IdempotencyHeader), request_body = ItemNote, security(("bearer" = [])),
     responses((status = 200, description = "The item and where it goes", body = ItemLifeOutcome), ChangeOneFailures))]
-pub async fn finish_repair(app: web::Data<App>, who: Staff, id: web::Path<i64>, request: Changing<ItemNote>) -> Answer {
-    ready(&app, &who, *id, ItemAct::FinishRepair, request).await
+pub async fn finish_repair(
+    app: web::Data<App>,
+    who: MindsItems,
+    id: web::Path<i64>,
+    request: Changing<ItemNote>,
+) -> Answer {
+    ready(&app, &who.caller, *id, ItemAct::FinishRepair, request).await
 }
 
-async fn ready(app: &App, who: &Staff, id: i64, act: ItemAct, request: Changing<ItemNote>) -> Answer {
+async fn ready(app: &App, caller: &Caller, id: i64, act: ItemAct, request: Changing<ItemNote>) -> Answer {
     let command = ReadyItem {
         item: ItemId::new(id),
         act,
         note: text(request.body.note),
     };
-    answer::done(&ready_item::ready_item(&app.store, &who.caller, command, request.key).await?)
+    answer::done(&ready_item::ready_item(&app.store, caller, command, request.key).await?)
 }
 
 /// Given up: on loan, claimed returned or missing. An open loan ends as lost.
@@ -145,7 +151,7 @@ async fn ready(app: &App, who: &Staff, id: i64, act: ItemAct, request: Changing<
     responses((status = 200, description = "The item", body = ItemLifeOutcome), ChangeOneFailures))]
 pub async fn declare_lost(
     app: web::Data<App>,
-    who: Staff,
+    who: SettlesLoans,
     id: web::Path<i64>,
     request: Changing<ItemReason>,
 ) -> Answer {
@@ -160,7 +166,12 @@ pub async fn declare_lost(
 #[utoipa::path(post, path = "/api/v1/items/{id}/recall", operation_id = "recallItem", tag = "items",
     params(("id" = i64, Path), IdempotencyHeader), request_body = ItemReason, security(("bearer" = [])),
     responses((status = 200, description = "The loan", body = LoanOutcome), ChangeOneFailures))]
-pub async fn recall_item(app: web::Data<App>, who: Staff, id: web::Path<i64>, request: Changing<ItemReason>) -> Answer {
+pub async fn recall_item(
+    app: web::Data<App>,
+    who: SettlesLoans,
+    id: web::Path<i64>,
+    request: Changing<ItemReason>,
+) -> Answer {
     let command = RecallItem {
         item: ItemId::new(*id),
         reason: request.body.reason.into(),

@@ -133,6 +133,7 @@ fn hold_routes(config: &mut ServiceConfig) {
         .service(resource("/bibs/{id}/holds").route(get().to(hold_changes::list_bib_holds)))
         .service(resource("/units/{code}/pulls").route(get().to(pulls::list_pulls)))
         .service(resource("/pulls/{id}/refusal").route(post().to(pulls::refuse_pull)))
+        .service(resource("/units/{code}/hold-shelf").route(get().to(pulls::list_hold_shelf)))
         .service(resource("/units/{code}/shelf-clearings").route(get().to(pulls::list_shelf_clearings)))
         .service(sending)
         .service(costs);

@@ -8,7 +8,7 @@ use super::calendars::ClosureEnds;
 use crate::app::App;
 use crate::domain::calendar::OpenSpan;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Nothing, Staff};
+use crate::http::extract::{Changing, ManagesUnits, Nothing, Staff};
 use crate::http::input::{Cursor, Day, Limit, List, PageBody, Text, page};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::query::Parameters;
@@ -55,7 +55,7 @@ pub struct NewOpenings {
     responses((status = 200, description = "The unit", body = UnitDetail), ChangeOneFailures))]
 pub async fn add_openings(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<NewOpenings>,
 ) -> Answer {
@@ -84,7 +84,7 @@ pub async fn add_openings(
     responses((status = 200, description = "The unit", body = OpeningRemoved), ChangeOneFailures))]
 pub async fn remove_openings(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     ends: Parameters<ClosureEnds>,
     request: Changing<Nothing>,
@@ -116,7 +116,7 @@ pub struct NewAmnesty {
     responses((status = 200, description = "The amnesty", body = AmnestyView), ChangeOneFailures))]
 pub async fn add_amnesty(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<NewAmnesty>,
 ) -> Answer {
@@ -137,7 +137,7 @@ pub async fn add_amnesty(
     responses((status = 200, description = "The unit", body = UnitDetail), ChangeOneFailures))]
 pub async fn remove_amnesty(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     ends: Parameters<ClosureEnds>,
     request: Changing<Nothing>,

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::domain::ids::OwnershipTransferId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Nothing, Staff};
+use crate::http::extract::{Changing, Nothing, Staff, TransfersItems};
 use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Text, page, text};
 use crate::http::openapi::{ChangeFailures, ChangeOneFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::query::Parameters;
@@ -79,7 +79,7 @@ pub struct NewTransfer {
     params(IdempotencyHeader), request_body = NewTransfer, security(("bearer" = [])),
     responses((status = 201, description = "The proposal", body = TransferView, headers(("Location" = String))),
         ChangeFailures))]
-pub async fn propose_transfer(app: web::Data<App>, who: Staff, request: Changing<NewTransfer>) -> Answer {
+pub async fn propose_transfer(app: web::Data<App>, who: TransfersItems, request: Changing<NewTransfer>) -> Answer {
     let asked = request.body;
     let command = ProposeTransfer {
         document_number: asked.document_number.into(),
@@ -109,7 +109,7 @@ pub async fn get_transfer(app: web::Data<App>, who: Staff, id: web::Path<i64>) -
     responses((status = 200, description = "The transfer", body = TransferView), ChangeOneFailures))]
 pub async fn accept_transfer(
     app: web::Data<App>,
-    who: Staff,
+    who: TransfersItems,
     id: web::Path<i64>,
     request: Changing<Nothing>,
 ) -> Answer {
@@ -132,7 +132,7 @@ pub struct TransferAnswer {
     responses((status = 200, description = "The transfer", body = TransferView), ChangeOneFailures))]
 pub async fn decline_transfer(
     app: web::Data<App>,
-    who: Staff,
+    who: TransfersItems,
     id: web::Path<i64>,
     request: Changing<TransferAnswer>,
 ) -> Answer {
@@ -147,7 +147,7 @@ pub async fn decline_transfer(
     responses((status = 200, description = "The transfer", body = TransferView), ChangeOneFailures))]
 pub async fn withdraw_transfer(
     app: web::Data<App>,
-    who: Staff,
+    who: TransfersItems,
     id: web::Path<i64>,
     request: Changing<TransferAnswer>,
 ) -> Answer {

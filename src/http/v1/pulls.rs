@@ -6,15 +6,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Staff};
+use crate::http::extract::{Changing, ManagesHolds, Staff};
 use crate::http::input::{Cursor, Limit, PageBody, Text, page, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, LookFailures};
 use crate::http::query::Parameters;
+use crate::usecase::list_hold_shelf::{self, ShelvedCopy};
 use crate::usecase::list_shelf_clearings::{self, ShelfClearing};
 use crate::usecase::pulls::{self, PullRefusal, PullView, RefusePull};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(list_pulls, refuse_pull, list_shelf_clearings))]
+#[openapi(paths(list_pulls, refuse_pull, list_hold_shelf, list_shelf_clearings))]
 pub struct Document;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -31,7 +32,7 @@ pub struct WorkPage {
 
 /// What a unit is to fetch from its shelves, the oldest first. Check a copy in when it is found: it is set aside for the hold, and the
 /// answer says where to put it.
-#[utoipa::path(get, path = "/api/v1/units/{code}/pulls", operation_id = "listPulls", tag = "holds",
+#[utoipa::path(get, path = "/api/v1/units/{code}/pulls", operation_id = "listPullList", tag = "holds",
     params(("code" = String, Path, description = "The unit's code"), WorkPage), security(("bearer" = [])),
     responses((status = 200, description = "A page of pulls", body = PageBody<PullView>), LookFailures))]
 pub async fn list_pulls(
@@ -61,13 +62,33 @@ pub struct Refusal {
 #[utoipa::path(post, path = "/api/v1/pulls/{id}/refusal", operation_id = "refusePull", tag = "holds",
     params(("id" = i64, Path), IdempotencyHeader), request_body = Refusal, security(("bearer" = [])),
     responses((status = 200, description = "The pull", body = PullView), ChangeOneFailures))]
-pub async fn refuse_pull(app: web::Data<App>, who: Staff, id: web::Path<i64>, request: Changing<Refusal>) -> Answer {
+pub async fn refuse_pull(
+    app: web::Data<App>,
+    who: ManagesHolds,
+    id: web::Path<i64>,
+    request: Changing<Refusal>,
+) -> Answer {
     let command = RefusePull {
         pull: *id,
         reason: request.body.reason,
         note: text(request.body.note),
     };
     answer::done(&pulls::refuse_pull(&app.store, &who.caller, command, request.key).await?)
+}
+
+/// What stands on the hold shelf of a unit for readers, by number. Whose it is stands there for those who may see what readers borrow.
+#[utoipa::path(get, path = "/api/v1/units/{code}/hold-shelf", operation_id = "listHoldShelf", tag = "holds",
+    params(("code" = String, Path, description = "The unit's code"), WorkPage), security(("bearer" = [])),
+    responses((status = 200, description = "A page of copies", body = PageBody<ShelvedCopy>), LookFailures))]
+pub async fn list_hold_shelf(
+    app: web::Data<App>,
+    who: Staff,
+    code: web::Path<String>,
+    asked: Parameters<WorkPage>,
+) -> Answer {
+    let page = page(asked.0.cursor, asked.0.limit);
+    let rows = list_hold_shelf::list_hold_shelf(&app.store, &who.caller, code.into_inner(), page).await?;
+    answer::ok(&PageBody::from(rows))
 }
 
 /// Copies that staff of a unit must take from its hold shelf, or out of a crate, because their hold ended or goes elsewhere. Checking

@@ -9,7 +9,7 @@ use super::consent::{ConsentText, consent};
 use crate::app::App;
 use crate::domain::ids::StaffId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Staff};
+use crate::http::extract::{Changing, DrivesRoutes, ManagesRoutes, Staff};
 use crate::http::input::{CodeText, Day, Moment, Text, text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader, ListFailures};
 use crate::http::problem::{Code, Problem};
@@ -18,7 +18,7 @@ use crate::usecase::crate_view::CrateView;
 use crate::usecase::drive_route::{self, AtStop, MAX_CRATES, Scanned, StopAct};
 use crate::usecase::get_my_day::{self, CourierDay};
 use crate::usecase::set_route::{self, RouteView, StopView};
-use crate::usecase::{IdempotencyKey, Once, UseCaseError};
+use crate::usecase::{Caller, IdempotencyKey, Once, UseCaseError};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(list_routes, set_route, get_my_day, load_crates, hand_over_crates))]
@@ -75,7 +75,7 @@ const fn yes() -> bool {
     responses((status = 200, description = "The route", body = RouteView), ChangeFailures))]
 pub async fn set_route(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesRoutes,
     code: web::Path<String>,
     request: Changing<RouteSettings>,
 ) -> Answer {
@@ -196,12 +196,12 @@ pub struct StopOutcome {
 #[utoipa::path(post, path = "/api/v1/courier/loads", operation_id = "loadShipments", tag = "routes",
     params(IdempotencyHeader), request_body = Loading, security(("bearer" = [])),
     responses((status = 200, description = "A result per crate", body = StopOutcome), ChangeFailures))]
-pub async fn load_crates(app: web::Data<App>, who: Staff, request: Changing<Loading>) -> Answer {
+pub async fn load_crates(app: web::Data<App>, who: DrivesRoutes, request: Changing<Loading>) -> Answer {
     let asked = request.body;
     let act = StopAct::Load {
         route_code: text(asked.route_code),
     };
-    at_stop(&app, &who, (asked.unit_code, asked.crates, act), request.key).await
+    at_stop(&app, &who.caller, (asked.unit_code, asked.crates, act), request.key).await
 }
 
 /// Hands crates over to somebody of the unit who signs for them, each on its own. Sent again with the same key, what was done
@@ -209,18 +209,18 @@ pub async fn load_crates(app: web::Data<App>, who: Staff, request: Changing<Load
 #[utoipa::path(post, path = "/api/v1/courier/hand-overs", operation_id = "handOverShipments", tag = "routes",
     params(IdempotencyHeader), request_body = HandingOver, security(("bearer" = [])),
     responses((status = 200, description = "A result per crate", body = StopOutcome), ChangeFailures))]
-pub async fn hand_over_crates(app: web::Data<App>, who: Staff, request: Changing<HandingOver>) -> Answer {
+pub async fn hand_over_crates(app: web::Data<App>, who: DrivesRoutes, request: Changing<HandingOver>) -> Answer {
     let asked = request.body;
     let act = StopAct::HandOver {
         signed_by: StaffId::new(asked.signed_by_staff_id),
         consent: consent(&app, None, asked.confirm, None)?,
     };
-    at_stop(&app, &who, (asked.unit_code, asked.crates, act), request.key).await
+    at_stop(&app, &who.caller, (asked.unit_code, asked.crates, act), request.key).await
 }
 
 type Asked = (CodeText, Vec<ScannedCrate>, StopAct);
 
-async fn at_stop(app: &App, who: &Staff, (unit_code, scans, act): Asked, key: Option<IdempotencyKey>) -> Answer {
+async fn at_stop(app: &App, caller: &Caller, (unit_code, scans, act): Asked, key: Option<IdempotencyKey>) -> Answer {
     if !(1..=MAX_CRATES).contains(&scans.len()) {
         return Err(UseCaseError::field("crates", format!("must be 1 to {MAX_CRATES}")).into());
     }
@@ -231,7 +231,7 @@ async fn at_stop(app: &App, who: &Staff, (unit_code, scans, act): Asked, key: Op
         crates,
         act,
     };
-    let answers = drive_route::at_stop(&app.store, &who.caller, command, key).await?;
+    let answers = drive_route::at_stop(&app.store, caller, command, key).await?;
     let rows: Result<Vec<CrateRowResult>, Problem> = labels.into_iter().zip(answers).map(row).collect();
     let rows = rows?;
     let done = rows.iter().filter(|row| row.done.is_some()).count();

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::domain::rules_layer::MAX_SOURCE_BYTES;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Nothing, Staff};
+use crate::http::extract::{Changing, DraftsRules, Nothing, PublishesRules, Staff};
 use crate::http::input::{CodeText, Cursor, Limit, Moment, PageBody, Text, page, text};
 use crate::http::openapi::{
     ChangeFailures, ChangeVersionFailures, IdempotencyHeader, ListFailures, LookFailures, LookWithFailures,
@@ -74,7 +74,7 @@ pub struct NewRuleDraft {
     params(IdempotencyHeader), request_body = NewRuleDraft, security(("bearer" = [])),
     responses((status = 201, description = "The draft", body = RuleDraftView,
         headers(("Location" = String), ("ETag" = String, description = "Its revision, for `If-Match`"))), ChangeFailures))]
-pub async fn create_rule_draft(app: web::Data<App>, who: Staff, request: Changing<NewRuleDraft>) -> Answer {
+pub async fn create_rule_draft(app: web::Data<App>, who: DraftsRules, request: Changing<NewRuleDraft>) -> Answer {
     let NewRuleDraft {
         unit_code,
         from_version,
@@ -147,7 +147,7 @@ pub struct RuleDraftChange {
         headers(("ETag" = String, description = "Its revision now, for `If-Match`"))), ChangeVersionFailures))]
 pub async fn update_rule_draft(
     app: web::Data<App>,
-    who: Staff,
+    who: DraftsRules,
     id: web::Path<i64>,
     seen: IfMatch,
     request: Changing<RuleDraftChange>,
@@ -169,7 +169,7 @@ pub async fn update_rule_draft(
     responses((status = 200, description = "The draft, as it was", body = RuleDraftView), ChangeVersionFailures))]
 pub async fn discard_rule_draft(
     app: web::Data<App>,
-    who: Staff,
+    who: DraftsRules,
     id: web::Path<i64>,
     seen: IfMatch,
     request: Changing<Nothing>,
@@ -221,7 +221,7 @@ pub struct Publication {
         headers(("Location" = String))), ChangeVersionFailures))]
 pub async fn publish_rule_set(
     app: web::Data<App>,
-    who: Staff,
+    who: PublishesRules,
     id: web::Path<i64>,
     seen: IfMatch,
     request: Changing<Publication>,

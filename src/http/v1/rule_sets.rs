@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, Nothing, Staff};
+use crate::http::extract::{Changing, Nothing, PublishesRules, Staff};
 use crate::http::input::{CodeText, Cursor, Limit, PageBody, Text, page, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::query::Parameters;
@@ -112,7 +112,7 @@ pub struct RollBack {
         ChangeOneFailures))]
 pub async fn roll_back_rules(
     app: web::Data<App>,
-    who: Staff,
+    who: PublishesRules,
     version: web::Path<i64>,
     request: Changing<RollBack>,
 ) -> Answer {
@@ -132,7 +132,7 @@ pub async fn roll_back_rules(
     responses((status = 200, description = "The version, withdrawn", body = PublishedView), ChangeOneFailures))]
 pub async fn withdraw_rule_set(
     app: web::Data<App>,
-    who: Staff,
+    who: PublishesRules,
     version: web::Path<i64>,
     request: Changing<Nothing>,
 ) -> Answer {

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::domain::sending::UnitSending;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Anyone, Changing, Staff};
+use crate::http::extract::{Anyone, Changing, ManagesUnits};
 use crate::http::input::{CodeText, Cursor, Limit, PageBody, page};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, LookFailures};
 use crate::http::query::Parameters;
@@ -46,7 +46,7 @@ pub struct Sends {
     responses((status = 200, description = "What it sends", body = SendingView), ChangeOneFailures))]
 pub async fn set_unit_sending(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<Sends>,
 ) -> Answer {
@@ -109,7 +109,7 @@ pub struct Cost {
     responses((status = 200, description = "The cost", body = TransportCostView), ChangeOneFailures))]
 pub async fn set_transport_cost(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     request: Changing<Cost>,
 ) -> Answer {

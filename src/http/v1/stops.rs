@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::domain::stops::Stop;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Anyone, Changing, Staff};
+use crate::http::extract::{Anyone, Changing, ManagesUnits};
 use crate::http::input::{CodeText, Day, Limit, List, Text, page, text};
 use crate::http::openapi::{ChangeVersionFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::precondition::{self, IfMatch, IfMatchHeader};
@@ -122,7 +122,7 @@ impl NewVehicleStop {
     responses((status = 200, description = "The stops", body = StopsSet), ChangeVersionFailures))]
 pub async fn set_stops(
     app: web::Data<App>,
-    who: Staff,
+    who: ManagesUnits,
     code: web::Path<String>,
     seen: IfMatch,
     request: Changing<NewStops>,
