@@ -37,6 +37,7 @@ pub mod money;
 pub mod move_due;
 pub mod move_item;
 pub mod network;
+mod network_index;
 pub mod outlook;
 pub mod own_rules;
 pub mod pack_item;

@@ -6,12 +6,11 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 
 use super::error::StoreError;
-use super::holds::target_of;
 use super::items::{parse_day, volume_of};
 use super::readers::band_from_code;
 use super::schema::{holds, items, readers};
 use super::tx::{ReadTx, WriteTx};
-use crate::domain::hold::{CopyFacts, HoldCandidate, Wish, may_fill};
+use crate::domain::hold::{CopyFacts, HoldCandidate, Target, Wish, may_fill};
 use crate::domain::ids::{BibId, CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, UnitId};
 use crate::domain::item::{ItemStatus, Lending};
 use crate::domain::network::Network;
@@ -295,4 +294,13 @@ impl WriteTx<'_> {
         }
         Ok(query.load(self.conn)?)
     }
+}
+
+/// What a stored hold waits for.
+pub(super) fn target_of(bib: BibId, item: Option<i64>, volume: Option<&str>) -> Result<Target, StoreError> {
+    Ok(match (item, volume_of(volume)?) {
+        (Some(item), _) => Target::Item(ItemId::new(item)),
+        (None, Some(volume)) => Target::Volume(bib, volume),
+        (None, None) => Target::Bib(bib),
+    })
 }

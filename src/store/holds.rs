@@ -5,11 +5,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
 use super::error::StoreError;
+use super::hold_queue::target_of;
 use super::items::{parse_day, volume_of};
 use super::readers::day_text;
 use super::schema::{bibs, holds};
 use super::tx::{ReadTx, WriteTx};
-use crate::domain::hold::{HoldFacts, HoldStatus, Target};
+use crate::domain::hold::{HoldFacts, HoldStatus};
 use crate::domain::ids::{BibId, HoldId, ItemId, ReaderId, UnitId};
 use crate::domain::route::Capture;
 use crate::domain::void_loan::FilledHold;
@@ -390,13 +391,4 @@ impl WriteTx<'_> {
         self.count_hold_of_bib(bib, -1)?;
         self.count_hold_of_reader(reader, -1)
     }
-}
-
-/// What a stored hold waits for.
-pub(super) fn target_of(bib: BibId, item: Option<i64>, volume: Option<&str>) -> Result<Target, StoreError> {
-    Ok(match (item, volume_of(volume)?) {
-        (Some(item), _) => Target::Item(ItemId::new(item)),
-        (None, Some(volume)) => Target::Volume(bib, volume),
-        (None, None) => Target::Bib(bib),
-    })
 }

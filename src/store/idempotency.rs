@@ -13,6 +13,14 @@ use super::schema::{idempotency_keys, network_state};
 use super::tx::WriteTx;
 use crate::domain::ids::ReaderId;
 
+/// The answer to a call that may have been made before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once<T> {
+    pub value: T,
+    /// It is the stored answer to an earlier call with the same key.
+    pub replayed: bool,
+}
+
 /// A client's key for one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {

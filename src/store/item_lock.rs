@@ -246,14 +246,7 @@ impl WriteTx<'_> {
             volume: volume_of(row.volume.as_deref())?,
             unscanned: row.clear_since.map(|_| unscanned(row.clear_number)),
             last_event_at: from_millis(row.last_event_at),
-            open_loan: loan.as_ref().map(|loaded| OpenLoanOfItem {
-                id: loaded.loan.id,
-                reader: loaded.loan.reader,
-                loaned_at: loaded.loan.loaned_at,
-                due_at: loaded.loan.due_at,
-                unit: loaded.loan.unit,
-                recalled_at: loaded.loan.recalled_at,
-            }),
+            open_loan: loan.as_ref().map(of_item),
             captured_for,
             transit,
         };
@@ -325,6 +318,18 @@ impl WriteTx<'_> {
 fn unscanned(number: Option<i32>) -> Unscanned {
     Unscanned {
         number: number.and_then(|number| u32::try_from(number).ok()),
+    }
+}
+
+fn of_item(loaded: &LoadedLoan) -> OpenLoanOfItem {
+    let loan = &loaded.loan;
+    OpenLoanOfItem {
+        id: loan.id,
+        reader: loan.reader,
+        loaned_at: loan.loaned_at,
+        due_at: loan.due_at,
+        unit: loan.unit,
+        recalled_at: loan.recalled_at,
     }
 }
 

@@ -89,15 +89,8 @@ use crate::clock::Clock;
 use crate::telemetry::traces::TransactionTrace;
 
 pub use self::error::StoreError;
+pub use self::idempotency::Once;
 pub use self::options::StoreOptions;
-
-/// The answer to a call that may have been made before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Once<T> {
-    pub value: T,
-    /// It is the stored answer to an earlier call with the same key.
-    pub replayed: bool,
-}
 
 /// A handle on the database; cheap to clone through `Arc`.
 pub struct Store {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{NaiveTime, TimeZone, Utc};
 use serde_json::json;
 
-use super::consent::tell;
+use super::consent::{Fault, tell};
 use super::delivery_view::{DeliveryLineView, DeliveryOutcome};
 use super::merge_bibs::standing;
 use super::once::once;
@@ -24,7 +24,7 @@ use crate::domain::ids::{BibId, HoldId, ItemId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::place_hold::{self, Existing, Facts, Plan};
 use crate::domain::reader::ReaderFacts;
-use crate::domain::refusal::{Refusals, Verb};
+use crate::domain::refusal::{Refusal, Refusals, Verb};
 use crate::store::deliveries::RequestRow;
 use crate::store::events::Event;
 use crate::store::holds::NewHold;
@@ -104,35 +104,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RequestDelivery, mut i
         asked_at: tx.now().timestamp_millis(),
     };
     tx.insert_request(&request, command.address.as_ref())?;
-    let mut answers = Vec::with_capacity(command.lines.len());
-    let (mut refused, mut doubt) = (Vec::new(), None);
-    for line in &command.lines {
-        match ask(tx, &asking, *line, &reader) {
-            Ok(plan) => {
-                let hold = HoldId::new(ids.next());
-                place(
-                    tx,
-                    caller,
-                    &asking,
-                    (*line, &plan),
-                    (&request, &reader),
-                    (hold, ids.next()),
-                )?;
-                reader.open_holds += 1;
-                serve_bib(tx, &network, line.bib, &mut ids)?;
-                answers.push(accepted(tx, *line, hold, &plan, &network)?);
-            }
-            Err(error) => {
-                let (refusals, fault) = error.into_refusals()?;
-                doubt = doubt.or(fault);
-                answers.push(DeliveryLineView::refused(*line, refusal_views(&refusals.0)));
-                refused.extend(refusals.0.into_iter().map(|mut one| {
-                    one.with("bib_id", line.bib.get());
-                    one
-                }));
-            }
-        }
-    }
+    let Asked {
+        answers,
+        refused,
+        doubt,
+    } = ask_each(tx, &asking, &command.lines, &request, &mut reader, &mut ids)?;
     if !refused.is_empty() && (command.all_or_nothing || answers.iter().all(|line| line.hold.is_none())) {
         let about = asking.about(&reader);
         return Err(tell(
@@ -153,6 +129,58 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RequestDelivery, mut i
         rest: request.rest,
         fee_pending: command.delivery == Delivery::Parcel,
         lines: answers,
+    })
+}
+
+/// What became of the lines.
+struct Asked {
+    answers: Vec<DeliveryLineView>,
+    refused: Vec<Refusal>,
+    /// Why what staff said to a refusal does not count.
+    doubt: Option<Fault>,
+}
+
+fn ask_each(
+    tx: &mut WriteTx<'_>,
+    asking: &Asking<'_>,
+    lines: &[Line],
+    request: &RequestRow,
+    reader: &mut ReaderFacts,
+    ids: &mut IdRun,
+) -> Result<Asked> {
+    let mut answers = Vec::with_capacity(lines.len());
+    let (mut refused, mut doubt) = (Vec::new(), None);
+    for line in lines {
+        match ask(tx, asking, *line, reader) {
+            Ok(plan) => {
+                let hold = HoldId::new(ids.next());
+                place(
+                    tx,
+                    asking.caller,
+                    asking,
+                    (*line, &plan),
+                    (request, reader),
+                    (hold, ids.next()),
+                )?;
+                reader.open_holds += 1;
+                serve_bib(tx, asking.network, line.bib, ids)?;
+                answers.push(accepted(tx, *line, hold, &plan, asking.network)?);
+            }
+            Err(error) => {
+                let (refusals, fault) = error.into_refusals()?;
+                doubt = doubt.or(fault);
+                answers.push(DeliveryLineView::refused(*line, refusal_views(&refusals.0)));
+                refused.extend(refusals.0.into_iter().map(|mut one| {
+                    one.with("bib_id", line.bib.get());
+                    one
+                }));
+            }
+        }
+    }
+    Ok(Asked {
+        answers,
+        refused,
+        doubt,
     })
 }
 

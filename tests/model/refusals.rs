@@ -1134,6 +1134,11 @@ const CHANGE_PICKUP: &[Case] = &[
         |s| s.pickup = UnitId::new(999),
         &[PickupUnknown, NoCopyCanFill],
     ),
+    (
+        "to where nothing is picked up",
+        |s| s.reconfigure(|p| p.units[3].pickup_point = false),
+        &[NotAPickupPoint],
+    ),
     ("no copy may go there", |s| s.copies.clear(), &[NoCopyCanFill]),
     ("it has ended", |s| s.hold_is(HoldStatus::Filled), &[HoldNotOpen]),
     (

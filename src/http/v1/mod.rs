@@ -307,10 +307,7 @@ fn rules_routes(config: &mut ServiceConfig) {
 
 /// What each resource says of itself.
 pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
-    vec![
-        sessions::Document::openapi(),
-        units::Document::openapi(),
-        staff::Document::openapi(),
+    let mut all = vec![
         readers::Document::openapi(),
         bibs::Document::openapi(),
         bib_records::Document::openapi(),
@@ -335,6 +332,17 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         ownership::Document::openapi(),
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
+    ];
+    all.extend(configuring());
+    all
+}
+
+/// What the network is made of, and what runs by itself.
+fn configuring() -> Vec<utoipa::openapi::OpenApi> {
+    vec![
+        sessions::Document::openapi(),
+        units::Document::openapi(),
+        staff::Document::openapi(),
         rules::Document::openapi(),
         rule_sets::Document::openapi(),
         rule_drafts::Document::openapi(),
