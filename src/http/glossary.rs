@@ -205,6 +205,7 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("failed", "How many were not done", "2"),
     term_of("fate", "What became of the row", r#""won""#),
+    term_of("fault", "Why it is set aside", r#"{"field": "loan_days"}"#),
     term_of(
         "field",
         "The member, header or parameter, as the request names it",
@@ -275,6 +276,7 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("lending", "`normal`, `reading_room` or `restricted`", r#""normal""#),
     term_of("limit", "Rows of a page; 50 by default", "50"),
+    term_of("limits", "The rows of limits", r#"[]"#),
     term_of("loan", "The loan", "null"),
     term_of("loan_days", "Calendar days of a loan", "30"),
     term_of("loan_id", "Number of the loan", "1088"),
@@ -368,6 +370,11 @@ pub static TERMS: &[Term] = &[
     term_of("position", "Place in the queue, from 1", "1"),
     term_of("price_fen", "Price in fen", "4500"),
     term_of("publish_year", "Year of publication", "1994"),
+    term_of(
+        "published_at",
+        "When it was published (UTC)",
+        r#""2026-03-04T04:00:00Z""#,
+    ),
     term_of("publisher", "Who published it", r#""人民文学出版社""#),
     term_of("q", "Words to look for", r#""红楼梦""#),
     term_of("reader_id", "Number of the reader", "1051"),
@@ -433,6 +440,7 @@ pub static TERMS: &[Term] = &[
     term_of("roles", "Roles, each valid at a unit and everything below it", "[]"),
     term_of("row", "Place in what was sent, from 0", "0"),
     term_of("rule_id", "Number of the row of the rules, within `rules_version`", "7"),
+    term_of("rule_set", "The version that was published", r#"{"version": 2}"#),
     term_of(
         "rules_note",
         "Why, in the words of whoever changed the rules",
@@ -478,7 +486,13 @@ pub static TERMS: &[Term] = &[
     term_of("unit_code", "Code of the unit", r#""B01""#),
     term_of("until", "Until this day of the network's zone", r#""2026-03-20""#),
     term_of("unit_name", "Name of the unit", r#""江汉路街道分馆""#),
+    term_of(
+        "updated_at",
+        "When it was last changed (UTC)",
+        r#""2026-03-04T04:00:00Z""#,
+    ),
     term_of("username", "Name to log in with", r#""b01.desk""#),
+    term_of("values", "What the row says: field and value", r#"{"loan_days": 21}"#),
     term_of("version", "Version of a record, from 1", "2"),
     term_of("volume", "Which volume or issue, as the spine says", r#""第2卷""#),
     term_of(

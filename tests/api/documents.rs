@@ -88,6 +88,7 @@ const OPERATIONS: &[&str] = &[
     "logOut",
     "logOutEverywhere",
     "mergeBibs",
+    "moveHold",
     "moveItem",
     "moveUnit",
     "nextStops",

@@ -175,7 +175,7 @@ fn a_copy_redirected_on_the_road_goes_on_from_where_it_arrives(app: &TestApp) {
         .outside()
         .number("SELECT id AS n FROM transits WHERE closed_at IS NULL");
     let mut outside = app.database.outside();
-    outside.run("UPDATE transits SET status = 'sent'");
+    outside.run("UPDATE transits SET status = 'sent', sent_at = 1772597100000");
     outside.run("UPDATE items SET status = 'in_transit' WHERE status = 'awaiting_dispatch'");
     let changed = put(app, &desk(app), &path, &json!({"pickup_unit_code": "B2"}))
         .expect(200)
