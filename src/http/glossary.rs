@@ -205,7 +205,6 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("failed", "How many were not done", "2"),
     term_of("fate", "What became of the row", r#""won""#),
-    term_of("fault", "Why it is set aside", r#"{"field": "loan_days"}"#),
     term_of(
         "field",
         "The member, header or parameter, as the request names it",
@@ -276,7 +275,6 @@ pub static TERMS: &[Term] = &[
     ),
     term_of("lending", "`normal`, `reading_room` or `restricted`", r#""normal""#),
     term_of("limit", "Rows of a page; 50 by default", "50"),
-    term_of("limits", "The rows of limits", r#"[]"#),
     term_of("loan", "The loan", "null"),
     term_of("loan_days", "Calendar days of a loan", "30"),
     term_of("loan_id", "Number of the loan", "1088"),
@@ -440,7 +438,6 @@ pub static TERMS: &[Term] = &[
     term_of("roles", "Roles, each valid at a unit and everything below it", "[]"),
     term_of("row", "Place in what was sent, from 0", "0"),
     term_of("rule_id", "Number of the row of the rules, within `rules_version`", "7"),
-    term_of("rule_set", "The version that was published", r#"{"version": 2}"#),
     term_of(
         "rules_note",
         "Why, in the words of whoever changed the rules",
@@ -492,7 +489,6 @@ pub static TERMS: &[Term] = &[
         r#""2026-03-04T04:00:00Z""#,
     ),
     term_of("username", "Name to log in with", r#""b01.desk""#),
-    term_of("values", "What the row says: field and value", r#"{"loan_days": 21}"#),
     term_of("version", "Version of a record, from 1", "2"),
     term_of("volume", "Which volume or issue, as the spine says", r#""第2卷""#),
     term_of(

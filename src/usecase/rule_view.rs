@@ -44,6 +44,7 @@ pub struct RuleSetView {
     pub terms: Vec<TermsRowView>,
     /// Units' own rows: what they name stands in the place of the network's.
     pub own_terms: Vec<OwnTermsView>,
+    /// The rows of limits.
     pub limits: Vec<LimitRowView>,
     /// What the network leaves open, and to whom.
     pub delegations: Vec<DelegationView>,
@@ -78,6 +79,7 @@ pub struct OwnTermsView {
     pub of_unit: String,
     /// When it matches.
     pub key: RuleKeyView,
+    /// The fields it says, each with its value.
     pub values: Vec<FieldValueView>,
 }
 
@@ -144,6 +146,7 @@ pub struct OpenView {
 pub struct SetAsideView {
     /// Whose it is.
     pub of_unit: String,
+    /// Why it is set aside.
     pub fault: FaultView,
 }
 
@@ -212,6 +215,7 @@ pub struct RuleDraftView {
 /// What was published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PublishedView {
+    /// The version that was published.
     pub rule_set: RuleSetLine,
     /// What looks wrong and may be meant.
     pub rule_warnings: Vec<FaultView>,
