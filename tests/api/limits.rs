@@ -191,6 +191,7 @@ const NO_LIMITS: &[&str] = &[
     "telemetry.service_name",
     "telemetry.sample_ratio",
     "network.zone",
+    "circulation.consent_minutes",
     "jobs.seal_interval_ms",
     "jobs.idempotency_days",
     "delivery.carrier_url",

@@ -65,7 +65,7 @@ impl<'a> Scene<'a> {
     pub fn try_hold(&self, card: &str, bib: i64, item: Option<i64>, pickup: &str) -> Answer {
         let body = json!({"card_number": card, "bib_id": bib, "item_id": item, "pickup_unit_code": pickup,
             "overrides": {"codes": ["bib_already_on_loan", "bib_already_held"], "reason": "wanted all the same"}});
-        self.app.post(&self.desk, "/api/v1/holds", &body)
+        self.app.post_consenting(&self.desk, "/api/v1/holds", &body)
     }
 
     /// A hold to be picked up at B1, a second after whatever came before.
