@@ -11,6 +11,7 @@
 #   fuzz_cases=… fuzz_findings=…
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/python.sh
 source scripts/postgres.sh
 
 SCHEMATHESIS=4.32.5
@@ -52,17 +53,7 @@ install() {
     local venv=target/fuzz-venv-$SCHEMATHESIS
     fuzzer=$venv/bin/schemathesis
     [[ -x $fuzzer ]] && return
-    rm -rf "$venv"
-    if ! python3 -m venv "$venv"; then
-        local sudo=()
-        ((EUID == 0)) || sudo=(sudo)
-        echo "Python's venv is missing: installing it through apt." >&2
-        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q >&2
-        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y python3-venv >&2
-        rm -rf "$venv"
-        python3 -m venv "$venv"
-    fi
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$SCHEMATHESIS"
+    python_venv "$venv" "schemathesis==$SCHEMATHESIS"
 }
 
 # start ENGINE: the demo network on that engine. Sets FUZZ_URL and FUZZ_ACCOUNTS.

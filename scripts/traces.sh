@@ -4,6 +4,7 @@
 # be counted, and one line of the log must say so. On a demo network of its own, on SQLite.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/python.sh
 source scripts/postgres.sh # for free_port
 
 OPENTELEMETRY_PROTO=1.45.2
@@ -23,17 +24,7 @@ install() {
     local venv=target/traces-venv-$OPENTELEMETRY_PROTO
     python=$venv/bin/python
     "$python" -c 'import opentelemetry.proto.trace.v1.trace_pb2' 2>/dev/null && return
-    rm -rf "$venv"
-    if ! python3 -m venv "$venv"; then
-        local sudo=()
-        ((EUID == 0)) || sudo=(sudo)
-        echo "Python's venv is missing: installing it through apt." >&2
-        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q >&2
-        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y python3-venv >&2
-        rm -rf "$venv"
-        python3 -m venv "$venv"
-    fi
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "opentelemetry-proto==$OPENTELEMETRY_PROTO"
+    python_venv "$venv" "opentelemetry-proto==$OPENTELEMETRY_PROTO"
 }
 
 install

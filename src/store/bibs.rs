@@ -85,6 +85,26 @@ macro_rules! view_columns {
     };
 }
 
+/// The bibs of a look-up after `after`, and what stands for the duplicates among them. `$having` is the look-up, asked twice.
+macro_rules! look_up {
+    ($tx:ident, $having:ident, $after:ident, $limit:ident) => {{
+        let own = $having()
+            .filter(bibs::merged_into.is_null().and(bibs::id.gt($after)))
+            .order(bibs::id)
+            .limit($limit)
+            .select(view_columns!())
+            .load($tx.conn)?;
+        let standing = $having()
+            .filter(bibs::merged_into.gt($after))
+            .order(bibs::merged_into)
+            .limit($limit)
+            .select(bibs::merged_into)
+            .distinct()
+            .load($tx.conn)?;
+        $tx.with_standing(own, standing, $limit)
+    }};
+}
+
 impl ReadTx<'_> {
     /// A bib by its id.
     pub fn bib_view(&mut self, id: BibId) -> Result<Option<BibView>, StoreError> {
@@ -159,39 +179,13 @@ impl ReadTx<'_> {
                 .inner_join(bib_isbns::table.on(bib_isbns::bib_id.eq(bibs::id)))
                 .filter(bib_isbns::isbn.eq(isbn.to_owned()))
         };
-        let own = having()
-            .filter(bibs::merged_into.is_null().and(bibs::id.gt(after)))
-            .order(bibs::id)
-            .limit(limit)
-            .select(view_columns!())
-            .load(self.conn)?;
-        let standing = having()
-            .filter(bibs::merged_into.gt(after))
-            .order(bibs::merged_into)
-            .limit(limit)
-            .select(bibs::merged_into)
-            .distinct()
-            .load(self.conn)?;
-        self.with_standing(own, standing, limit)
+        look_up!(self, having, after, limit)
     }
 
     /// The same by control number.
     pub fn bibs_by_control_number(&mut self, number: &str, after: i64, limit: i64) -> Result<Vec<BibView>, StoreError> {
         let having = || bibs::table.filter(bibs::control_number.eq(number.to_owned()));
-        let own = having()
-            .filter(bibs::merged_into.is_null().and(bibs::id.gt(after)))
-            .order(bibs::id)
-            .limit(limit)
-            .select(view_columns!())
-            .load(self.conn)?;
-        let standing = having()
-            .filter(bibs::merged_into.gt(after))
-            .order(bibs::merged_into)
-            .limit(limit)
-            .select(bibs::merged_into)
-            .distinct()
-            .load(self.conn)?;
-        self.with_standing(own, standing, limit)
+        look_up!(self, having, after, limit)
     }
 
     /// The first `limit` of what was found and of what stands for duplicates that were found, each once.

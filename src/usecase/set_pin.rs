@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::get_reader::only_itself;
-use super::old_secret::{OldSecret, wrong};
+use super::old_secret::OldSecret;
 use super::session::{SessionTools, audience_code};
 use super::{Caller, IdempotencyKey, Result, UseCaseError, Who};
 use crate::auth::passwords::check_pin;
@@ -71,10 +71,10 @@ pub async fn set_pin(
         field: "old_pin",
         given: command.old_pin,
         new: command.pin.clone(),
-        hash: old_hash.clone(),
+        hash: old_hash,
         replayable: key.is_some(),
     };
-    let proven = match by_reader {
+    let proof = match by_reader {
         true => Some(old.prove(store, tools, address).await?),
         false => None,
     };
@@ -85,12 +85,8 @@ pub async fn set_pin(
     let claim = key.map(|key| key.claim(caller));
     store
         .write_once(claim, move |tx| {
-            if let Some(proven) = &proven {
-                proven.succeeded(tx)?;
-                // Somebody set it in the meantime: what was known of it no longer counts.
-                if tx.pin_of_reader(reader)? != Some(old_hash.clone()) {
-                    return Err(wrong("old_pin"));
-                }
+            if let Some(proof) = &proof {
+                proof.settle(tx, |tx| Ok(tx.pin_of_reader(reader)?.flatten()))?;
             }
             apply(tx, &who, reader, &hash, ids.clone())
         })

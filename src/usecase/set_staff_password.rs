@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::old_secret::{OldSecret, wrong};
+use super::old_secret::OldSecret;
 use super::session::{SessionTools, audience_code};
 use super::update_staff::{StaffMember, manageable};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -51,10 +51,10 @@ pub async fn set_staff_password(
         field: "old_password",
         given: command.old_password,
         new: command.password.clone(),
-        hash: Some(old_hash.clone()),
+        hash: Some(old_hash),
         replayable: key.is_some(),
     };
-    let proven = match own {
+    let proof = match own {
         true => Some(old.prove(store, tools, address).await?),
         false => None,
     };
@@ -65,12 +65,8 @@ pub async fn set_staff_password(
     let claim = key.map(|key| key.claim(caller));
     store
         .write_once(claim, move |tx| {
-            if let Some(proven) = &proven {
-                proven.succeeded(tx)?;
-                // Somebody set it in the meantime: what was known of it no longer counts.
-                if tx.password_of_staff(id)?.as_ref() != Some(&old_hash) {
-                    return Err(wrong("old_password"));
-                }
+            if let Some(proof) = &proof {
+                proof.settle(tx, |tx| Ok(tx.password_of_staff(id)?))?;
             }
             apply(tx, &who, id, &hash, ids.clone())
         })

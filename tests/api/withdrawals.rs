@@ -231,8 +231,8 @@ fn the_database_is_sound_after_each_act_of_a_cataloguer(app: &TestApp) {
         }),
         Box::new(|| {
             let path = format!("/api/v1/items/{item}/moves");
-            app.post(token, &path, &json!({"home_unit_code": "M1", "already_there": true}))
-                .expect(200)
+            let there = json!({"home_unit_code": "B1", "shelf_location": "三楼 A 区"});
+            app.post(token, &path, &there).expect(200)
         }),
         Box::new(|| withdraw(&scene, item).expect(200)),
     ];
