@@ -18,6 +18,7 @@ use crate::usecase::validate_rule_draft::validate_text;
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// Print the document in force, or of an earlier version, as it was written
+    #[command(disable_version_flag = true)]
     Export {
         /// The set of this version instead of the one in force
         #[arg(long, value_name = "NUMBER")]

@@ -185,7 +185,6 @@ pub static TERMS: &[Term] = &[
         "The last moment it is not overdue (UTC)",
         r#""2026-04-03T15:59:59Z""#,
     ),
-    term_of("except_item_types", "Never items of these types", r#"["av_audio"]"#),
     term_of(
         "effective_cost",
         "What transport between just these two units costs now, without unit",
@@ -196,6 +195,7 @@ pub static TERMS: &[Term] = &[
         "When it ended (UTC); absent until then",
         r#""2026-06-05T03:00:00Z""#,
     ),
+    term_of("except_item_types", "Never items of these types", r#"["av_audio"]"#),
     term_of("exception", "Code of what staff must look at", r#""missing_parts""#),
     term_of("expires_in", "Life of the access token in seconds", "900"),
     term_of(
@@ -481,8 +481,8 @@ pub static TERMS: &[Term] = &[
         r#""/problems/refused""#,
     ),
     term_of("unit_code", "Code of the unit", r#""B01""#),
-    term_of("until", "Until this day of the network's zone", r#""2026-03-20""#),
     term_of("unit_name", "Name of the unit", r#""江汉路街道分馆""#),
+    term_of("until", "Until this day of the network's zone", r#""2026-03-20""#),
     term_of(
         "updated_at",
         "When it was last changed (UTC)",

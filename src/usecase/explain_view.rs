@@ -18,6 +18,7 @@ pub struct ExplanationView {
     /// The row that decides: a unit's own where one matches, else the network's.
     pub winner: i64,
     /// The network's winning row; a unit's own stands on it.
+    #[schema(example = 3)]
     pub network_winner: i64,
     /// Whose the row is that decides; absent for the network's.
     pub decided_by: Option<String>,

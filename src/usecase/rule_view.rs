@@ -209,6 +209,7 @@ pub struct RuleDraftView {
     #[serde(flatten)]
     pub line: RuleDraftLine,
     /// TOML, as it was written.
+    #[schema(example = "[[rule]]\nid = 7\nlendable = true\nloan_days = 21\n")]
     pub toml: String,
 }
 

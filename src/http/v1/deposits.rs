@@ -60,7 +60,6 @@ pub struct NewDeposit {
 /// Copies that stand on the shelf of their home and are in no deposit, the oldest numbers first.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!(null))]
 pub struct ShelfChoice {
     /// Of this collection of the unit.
     #[schema(value_type = Option<String>, max_length = 32)]
