@@ -20,6 +20,7 @@ on_both!(
     a_line_that_was_cancelled_is_taken_out_at_dispatch,
     what_cannot_be_lent_is_set_aside,
     a_refused_parcel_comes_back_with_the_true_time_and_serves_the_next,
+    a_packed_line_keeps_its_unit_its_place_and_its_copy,
     reports_count_once_and_in_any_order,
     reports_without_a_genuine_signature_are_not_read,
     a_return_by_parcel_counts_from_the_hand_over,
@@ -367,6 +368,66 @@ fn what_cannot_be_lent_is_set_aside(app: &TestApp) {
     let shop = Shop::open(app);
     let (request, barcodes) = shop.asked(app, 1, "follow");
     let parcel = shop.packed(app, request, &barcodes);
+fn a_packed_line_keeps_its_unit_its_place_and_its_copy(app: &TestApp) {
+    let shop = Shop::open(app);
+    let (bib, ..) = shop.book(app);
+    let body = json!({"card_number": shop.card, "delivery": "parcel", "unit_code": "M1", "address": address(),
+        "lines": [{"bib_id": bib}]});
+    let waiting = app.post(&shop.desk, "/api/v1/delivery-requests", &body).expect(201);
+    let waiting = waiting.body["lines"][0]["hold"]["id"].clone();
+    let (request, barcodes) = shop.asked(app, 1, "follow");
+    let parcel = shop.packed(app, request, &barcodes).body["parcel"].clone();
+    let hold = &parcel["lines"][0]["hold_id"];
+    let codes = |desk: &str, id: &Value, verb: &str, method: &str, body: Value| -> Value {
+        let path = format!("/api/v1/holds/{id}/{verb}");
+        let refused = app.request(method, &path).bearer(desk).json(&body).send();
+        let refusals = refused.expect_problem(409, "refused").body["refusals"].clone();
+        refusals
+            .as_array()
+            .expect("refusals")
+            .iter()
+            .map(|one| one["code"].clone())
+            .collect()
+    };
+    let away = || json!({"pickup_unit_code": "B1"});
+    for id in [&waiting, hold] {
+        assert_eq!(
+            codes(&shop.desk, id, "pickup", "PUT", away()),
+            json!(["hold_for_delivery"])
+        );
+    }
+    assert_eq!(
+        codes(&shop.desk, hold, "suspension", "PUT", json!({})),
+        json!(["hold_already_captured"])
+    );
+    let first = json!({"place": 1, "reason": "急用"});
+    assert_eq!(
+        codes(&shop.desk, hold, "place", "PUT", first),
+        json!(["hold_already_captured"])
+    );
+    // Long after the day by which the parcel should have left, its copy is still the reader's.
+    app.clock.set("2026-04-01T04:00:00Z".parse().expect("a moment"));
+    let expire = || app.block_on(tongjie::usecase::expire_holds::expire_holds(&app.app.store));
+    assert_eq!(expire().expect("runs"), 0);
+    let desk = app.staff("librarian", "M1");
+    let path = format!("/api/v1/parcels/{}", parcel["id"]);
+    let shown = app.get(&desk, &path).expect(200);
+    assert_eq!(shown.body["parcel"]["lines"], parcel["lines"], "nothing changed");
+    app.assert_sound();
+    // What is set aside at dispatch lies on the shelf again, and its days are over.
+    let item = &parcel["lines"][0]["item_id"];
+    let forbid = app
+        .request("PATCH", &format!("/api/v1/items/{item}"))
+        .bearer(&app.root_token());
+    forbid.json(&json!({"not_for_loan": true})).send().expect(200);
+    let sent = json!({"tracking_number": "SF5"});
+    app.post(&desk, &format!("{path}/dispatch"), &sent).expect(200);
+    assert_eq!(expire().expect("runs"), 1);
+    let ended = app.get(&desk, &format!("/api/v1/holds/{hold}")).expect(200);
+    assert_eq!(ended.body["status"], "expired", "{}", ended.body);
+    app.assert_sound();
+}
+
     let id = parcel.body["parcel"]["id"].as_i64().expect("an id");
     // Staff forbid it meanwhile.
     let item = &parcel.body["parcel"]["lines"][0]["item_id"];
