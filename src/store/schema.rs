@@ -731,6 +731,8 @@ diesel::table! {
         closed_at -> Nullable<BigInt>,
         tracking_number -> Nullable<Text>,
     }
+        alarmed_at -> Nullable<BigInt>,
+        given_up_at -> Nullable<BigInt>,
 }
 
 diesel::table! {
