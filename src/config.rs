@@ -214,7 +214,6 @@ pub struct JobsConfig {
     pub seal_interval_ms: u64,
     pub idempotency_days: u32,
     pub transit_missing_days: u32,
-    pub parcel_silent_days: u32,
 }
 
 impl Config {
@@ -358,7 +357,6 @@ impl Config {
         within("jobs.seal_interval_ms", jobs.seal_interval_ms, 50..=60_000)?;
         within("jobs.idempotency_days", jobs.idempotency_days, 1..=90)?;
         within("jobs.transit_missing_days", jobs.transit_missing_days, 1..=365)?;
-        within("jobs.parcel_silent_days", jobs.parcel_silent_days, 1..=365)?;
         check_origins(&http.cors_origins)?;
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
         delivery.check()?;

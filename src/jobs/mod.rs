@@ -94,7 +94,7 @@ impl Jobs {
 fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let node: Arc<str> = node_name().into();
     let days = app.config.jobs.transit_missing_days;
-    let silent = app.config.jobs.parcel_silent_days;
+    let silent = app.config.delivery.silent_days;
     let mut tasks = vec![
         pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped),
         pass(app, &node, CALENDAR_WALKS, CalendarWalks, stopped),
