@@ -169,6 +169,41 @@ fn the_clock_is_read_in_one_place() {
 }
 
 #[test]
+fn an_items_state_is_stored_in_one_place() {
+    let sources = sources();
+    let inner = ["usecase/record.rs", "store/items.rs"];
+    let others = sources.iter().filter(|source| !inner.contains(&source.name.as_str()));
+    assert_none(
+        "a state of an item goes through `record::place`, which knows the table of its life",
+        others
+            .flat_map(|source| lines_with(source, &["set_item_state("]))
+            .collect(),
+    );
+    // Past it: an update of the column. What leaves with its crate is held against the table by `send_crate`.
+    let store = sources.iter().filter(|source| source.name.starts_with("store/"));
+    let past = store.filter(|source| {
+        let code: String = source.code.iter().map(|line| code_of(line)).collect();
+        code.split(';').any(sets_an_items_state)
+    });
+    let names: Vec<String> = past.map(|source| source.name.clone()).collect();
+    assert_eq!(names, ["store/crates.rs", "store/hot.rs"]);
+}
+
+/// Whether a statement, Diesel's or SQL, changes `items.status`.
+fn sets_an_items_state(statement: &str) -> bool {
+    let diesel = statement.split(".set(").skip(1).any(|set| {
+        let set = set.split(".execute(").next().unwrap_or_default();
+        set.contains("items::status.eq(")
+    });
+    let sql = statement.to_uppercase();
+    let sql = sql.split("UPDATE ITEMS SET").skip(1).any(|set| {
+        let set = set.split(" WHERE").next().unwrap_or_default();
+        set.contains("STATUS =")
+    });
+    diesel || sql
+}
+
+#[test]
 fn names_say_what_a_thing_is() {
     let banned = ["utils", "util", "helpers", "helper", "common", "manager", "misc"];
     let sources = sources();

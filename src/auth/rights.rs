@@ -148,7 +148,7 @@ pub enum Right {
     ClaimReturned,
     /// rejectClaim, declareLost, recallItem
     SettleLoan,
-    /// listPackingList, packParcel, dispatchParcel, listParcels, getParcel, receiveParcel
+    /// listPackingList, packParcel, dispatchParcel, listParcels, getParcel, receiveParcel, giveUpParcel
     HandleParcels,
 }
 

@@ -17,6 +17,8 @@ pub struct DeliveryConfig {
     #[serde(deserialize_with = "empty_is_none")]
     pub report_secret: Option<SecretString>,
     pub timeout_ms: u64,
+    /// Without news for so many days, a parcel is alarmed.
+    pub silent_days: u32,
 }
 
 impl DeliveryConfig {
@@ -37,6 +39,7 @@ impl DeliveryConfig {
         if !self.report_secret.as_ref().is_none_or(long) {
             return bad("delivery.report_secret", "expected at least 32 bytes");
         }
+        within("delivery.silent_days", self.silent_days, 1..=365)?;
         within("delivery.timeout_ms", self.timeout_ms, 100..=60_000)
     }
 }

@@ -20,6 +20,8 @@ pub struct Facts<'a> {
     pub act: &'a Act,
     pub network: &'a Network,
     pub hold: &'a HoldFacts,
+    /// It is a line of a delivery request, which names one unit for all its lines.
+    pub for_delivery: bool,
     /// The caller, when it is a reader: only their own holds.
     pub by_reader: Option<ReaderId>,
     /// What the reader wishes, with the new pickup unit.
@@ -42,12 +44,15 @@ pub struct Plan {
 /// Decides a change of the pickup unit.
 ///
 /// # Errors
-/// The hold has ended or is another reader's; the unit is no pickup point for this reader; no copy (or not the one set aside)
+/// The hold has ended, is another reader's or a line of a delivery request; the unit is no pickup point for this reader; no copy (or not the one set aside)
 /// may go there. Source: their rows in the table of [`refusal`](super::refusal).
 pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     let (network, wish) = (facts.network, facts.wish);
     let mut found = Findings::new(Verb::ChangeHold, facts.act.channel);
     judge_open(&mut found, facts.hold, facts.by_reader);
+    if facts.for_delivery {
+        found.add(Code::HoldForDelivery);
+    }
     judge_pickup(&mut found, network, wish.pickup, wish.child, false);
     let today = network.local_day(now);
     let fits = |copy: &CopyFacts| may_fill(network, copy, wish, today).is_ok();

@@ -41,7 +41,7 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
             &[PlaceHold, ChangeHold]
         }
         Code::HoldNotOpen | Code::HoldOfAnother => &[CancelHold, ChangeHold],
-        Code::HoldAlreadyCaptured => &[ChangeHold],
+        Code::HoldAlreadyCaptured | Code::HoldForDelivery => &[ChangeHold],
         Code::NotTravelling | Code::WaitsElsewhere | Code::PackedAlready | Code::WrongCrate | Code::CrateFull => {
             &[PackItem]
         }

@@ -67,6 +67,17 @@ pub enum LoanClock {
     Pickup,
 }
 
+impl LoanClock {
+    /// The word used in the rules and the API.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Acceptance => "acceptance",
+            Self::Dispatch => "dispatch",
+            Self::Pickup => "pickup",
+        }
+    }
+}
+
 /// What a row of terms says of online requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

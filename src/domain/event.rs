@@ -77,6 +77,10 @@ coded! {
     ReturnAnnounced = "return_announced",
     /// A parcel came to a unit and everything in it was checked in.
     ParcelReceived = "parcel_received",
+    /// Nobody has heard of a parcel for days.
+    ParcelAlarmed = "parcel_alarmed",
+    /// Staff do not wait for a parcel any longer.
+    ParcelGivenUp = "parcel_given_up",
     TransitOpened = "transit_opened",
     TransitReceived = "transit_received",
     /// Turned up where it was not expected, or is no longer needed.

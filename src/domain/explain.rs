@@ -53,8 +53,8 @@ pub struct LimitLine {
     pub by: Option<UnitId>,
     pub kind: LimitKind,
     pub count_in: CountIn,
-    /// What stands now; `None` where the limit does not apply.
-    pub count: Option<i64>,
+    /// What stands now, also where the limit does not apply.
+    pub count: i64,
     pub max: i64,
     /// The column that keeps it from applying.
     pub no_match: Option<Column>,
@@ -135,16 +135,16 @@ fn limit_lines(network: &Network, at: Resolved<'_>, usage: &Usage<'_>) -> Vec<Li
     };
     let line = |row: &super::limit::LimitRow| {
         let no_match = counter.applies(row).err();
-        let state = no_match.is_none().then(|| counter.state(row, usage));
+        let state = counter.state(row, usage);
         LimitLine {
             rule: row.id,
             by: network.rules().whose.get(&row.id).copied(),
             kind: row.kind,
             count_in: row.count_in,
-            count: state.map(|state| state.count),
+            count: state.count,
             max: row.max,
             no_match,
-            passed: state.is_some_and(|state| state.is_passed()),
+            passed: no_match.is_none() && state.is_passed(),
             tightest: tightest(row.kind).is_some_and(|tight| tight.row.id == row.id),
         }
     };
@@ -201,9 +201,10 @@ mod tests {
         assert_eq!(tight.len(), 1);
         assert_eq!(
             (tight[0].kind, tight[0].count, tight[0].max),
-            (LimitKind::Loans, Some(10), 10)
+            (LimitKind::Loans, 10, 10)
         );
-        let banded = explained.limits.iter().find(|line| line.no_match == Some(Column::Band));
-        assert_eq!(banded.and_then(|line| line.count), None);
+        let banded = |line: &&LimitLine| line.no_match == Some(Column::Band) && line.kind == LimitKind::Loans;
+        let banded = explained.limits.iter().find(banded).expect("a limit of another band");
+        assert_eq!((banded.count, banded.passed, banded.tightest), (10, false, false));
     }
 }

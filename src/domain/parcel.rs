@@ -90,6 +90,8 @@ words! {
     Return = "returned",
     /// Staff have checked in everything that was in it.
     Receive = "received",
+    /// It did not come, and staff do not wait for it any longer.
+    GiveUp = "give_up",
 }
 
 impl Step {
@@ -97,7 +99,7 @@ impl Step {
     pub const fn is_reported(self) -> bool {
         match self {
             Self::PickedUp | Self::OnTheWay | Self::Deliver | Self::Refuse | Self::Lose | Self::Return => true,
-            Self::Dispatch | Self::Cancel | Self::Receive => false,
+            Self::Dispatch | Self::Cancel | Self::Receive | Self::GiveUp => false,
         }
     }
 }
@@ -126,6 +128,8 @@ pub const fn next(direction: Direction, state: ParcelState, step: Step) -> Optio
     match (direction, state, step) {
         (Direction::Out, P::Packed, Step::Dispatch) => Some(P::Dispatched),
         (Direction::Out, P::Packed, Step::Cancel) | (Direction::Back, P::Announced, Step::Cancel) => Some(P::Cancelled),
+        (Direction::Out, P::Dispatched | P::InTransit | P::Refused | P::Lost | P::Returned, Step::GiveUp)
+        | (Direction::Back, P::Announced | P::InTransit | P::Lost | P::Delivered, Step::GiveUp) => Some(P::Cancelled),
         (Direction::Out, P::Dispatched | P::InTransit | P::Lost, Step::PickedUp | Step::OnTheWay)
         | (Direction::Back, P::Announced | P::InTransit | P::Lost, Step::PickedUp | Step::OnTheWay) => {
             Some(P::InTransit)

@@ -401,6 +401,9 @@ codes! {
     DeliveryNotAllowed = "delivery_not_allowed": B,
         "按规则此文献不能以{delivery}方式送取", "请改选其他取书方式",
         "By rule this cannot be delivered by {delivery}", "Choose another way of delivery";
+    HoldForDelivery = "hold_for_delivery": B,
+        "该预约属于送书申请,不能单独更改取书点", "请取消该预约,再重新申请送书或预约",
+        "The hold is a line of a delivery request and goes where the request says", "Cancel it and ask again";
 
     // Void
     VoidTooLate = "void_too_late": O,

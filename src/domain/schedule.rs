@@ -90,6 +90,14 @@ pub const TRANSIT_ALARMS: Job = Job {
     does_en: "Marks as missing what has been under way for too long",
 };
 
+/// Says of parcels that nobody has heard of them for days.
+pub const PARCEL_ALARMS: Job = Job {
+    name: "parcel_alarms",
+    schedule: Schedule::Daily { minute: 210 },
+    does_zh: "提示久无消息的包裹",
+    does_en: "Marks parcels of which nobody has heard for days",
+};
+
 /// Carries on accepted changes of ownership that were cut short.
 pub const OWNERSHIP_MOVES: Job = Job {
     name: "ownership_moves",
@@ -99,12 +107,13 @@ pub const OWNERSHIP_MOVES: Job = Job {
 };
 
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 9] = [
+pub const JOBS: [Job; 10] = [
     OVERDUE_MARKING,
     CALENDAR_WALKS,
     HOLD_EXPIRY,
     HOLD_TARGETING,
     TRANSIT_ALARMS,
+    PARCEL_ALARMS,
     OWNERSHIP_MOVES,
     DEPOSIT_RETURN,
     CARRIER_OUTBOX,

@@ -26,6 +26,8 @@ pub struct Route {
     pub courier: Option<StaffId>,
     pub vehicle: Option<String>,
     pub active: bool,
+    /// Counts its changes, from 1.
+    pub version: i64,
     /// In the order of their times.
     pub stops: Vec<Stop>,
 }
@@ -155,6 +157,7 @@ mod tests {
             courier: None,
             vehicle: None,
             active: true,
+            version: 1,
             stops: stops
                 .iter()
                 .map(|(unit, minute)| Stop {

@@ -132,6 +132,8 @@ failures! {
     ChangeFailures = 400 401 403 409 413 415 422 429 500 503;
     /// Of a change to a version that was seen.
     ChangeVersionFailures = 400 401 403 404 409 412 413 415 422 428 429 500 503;
+    /// Of a change to one thing that may say which version it saw.
+    ChangeSeenFailures = 400 401 403 404 409 412 413 415 422 429 500 503;
     /// Of a change to one thing that must exist.
     ChangeOneFailures = 400 401 403 404 409 413 415 422 429 500 503;
 }

@@ -23,6 +23,20 @@ impl FromRequest for IfMatch {
     }
 }
 
+/// The same where a change may say it and need not: what is small, or may be new.
+pub struct IfMatchGiven(pub Option<i64>);
+
+impl FromRequest for IfMatchGiven {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let value = request.headers().get(header::IF_MATCH);
+        let given = || value.map(|value| seen(Some(value)).map(|seen| seen.0)).transpose();
+        ready(right_first(request).and_then(|()| given()).map(Self))
+    }
+}
+
 fn seen(value: Option<&HeaderValue>) -> Result<IfMatch, Problem> {
     let value = value.ok_or_else(|| {
         Problem::of(Code::PreconditionRequired).detail("If-Match must be the ETag that came with what you saw")
@@ -62,6 +76,16 @@ pub struct IfMatchHeader {
     /// The `ETag` of the version the change was made from.
     #[param(rename = "If-Match", example = "\"1\"", pattern = r#"^"[1-9][0-9]{0,17}"$"#)]
     if_match: String,
+}
+
+/// The header of changes that may say which version they saw.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only describes; `IfMatchGiven` reads it")]
+pub struct IfMatchGivenHeader {
+    /// The `ETag` of what the change was made from: changed meanwhile, it is refused.
+    #[param(rename = "If-Match", example = "\"1\"", pattern = r#"^"[1-9][0-9]{0,17}"$"#)]
+    if_match: Option<String>,
 }
 
 #[cfg(test)]

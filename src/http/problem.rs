@@ -322,6 +322,8 @@ impl From<UseCaseError> for Problem {
             }
             UseCaseError::Stale(version) => Self::of(Code::PreconditionFailed)
                 .detail(format!("it is at version {version} now: look again, then change it")),
+            UseCaseError::Unseen => Self::of(Code::PreconditionRequired)
+                .detail("it is there already: If-Match must be the ETag of what you saw of it"),
             UseCaseError::Busy => Self::of(Code::Busy),
             UseCaseError::Store(error) => error.into(),
             UseCaseError::Internal(cause) => Self::of(Code::Internal).cause(cause),

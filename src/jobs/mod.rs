@@ -14,9 +14,10 @@ use crate::auth::KeyRingError;
 use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
 use crate::domain::schedule::{
     ADDRESS_ERASURE, CALENDAR_WALKS, CARRIER_OUTBOX, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_TARGETING, Job, OVERDUE_MARKING,
-    OWNERSHIP_MOVES, TRANSIT_ALARMS,
+    OWNERSHIP_MOVES, PARCEL_ALARMS, TRANSIT_ALARMS,
 };
 use crate::usecase::UseCaseError;
+use crate::usecase::alarm_parcels::AlarmParcels;
 use crate::usecase::book_carrier::BookCarrier;
 use crate::usecase::calendar_walk::CalendarWalks;
 use crate::usecase::deliver_outbox::DeliverOutbox;
@@ -93,12 +94,14 @@ impl Jobs {
 fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let node: Arc<str> = node_name().into();
     let days = app.config.jobs.transit_missing_days;
+    let silent = app.config.delivery.silent_days;
     let mut tasks = vec![
         pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped),
         pass(app, &node, CALENDAR_WALKS, CalendarWalks, stopped),
         pass(app, &node, HOLD_EXPIRY, ExpireHolds, stopped),
         pass(app, &node, HOLD_TARGETING, TargetHolds, stopped),
         pass(app, &node, TRANSIT_ALARMS, GiveUpTransits { days }, stopped),
+        pass(app, &node, PARCEL_ALARMS, AlarmParcels { days: silent }, stopped),
         pass(app, &node, OWNERSHIP_MOVES, CarryOnTransfers, stopped),
         pass(app, &node, DEPOSIT_RETURN, PullBackDeposits, stopped),
         pass(app, &node, ADDRESS_ERASURE, EraseAddresses, stopped),

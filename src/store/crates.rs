@@ -95,6 +95,7 @@ pub struct PackedRow {
     pub item_type: i64,
     pub last_event_at: i64,
     pub clc_class: Option<String>,
+    pub status: String,
 }
 
 impl PackedRow {
@@ -281,6 +282,7 @@ impl WriteTx<'_> {
                 items::item_type_id,
                 items::last_event_at,
                 bibs::clc_class,
+                items::status,
             ));
         Ok(match &mut *self.conn {
             AnyConnection::Sqlite(conn) => query.load(conn)?,

@@ -1,6 +1,8 @@
 //! Deposits: batches of copies that stand at another unit for a time.
 //! Not for: their copies (see `deposit_rows`).
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
@@ -113,6 +115,25 @@ impl ReadTx<'_> {
     pub fn count_deposits_under_way(&mut self) -> Result<i64, StoreError> {
         let query = deposits::table.filter(deposits::status.ne("ended")).count();
         Ok(query.get_result(self.conn)?)
+    }
+}
+
+impl ReadTx<'_> {
+    /// The deposits that items are in now, by item.
+    pub fn deposits_of_items(&mut self, items: &[i64]) -> Result<HashMap<i64, Deposit>, StoreError> {
+        if items.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<(Option<i64>, Row)> = deposit_items::table
+            .inner_join(deposits::table.on(deposits::id.eq(deposit_items::deposit_id)))
+            .filter(deposit_items::item_id.eq_any(items))
+            .filter(deposit_items::state.eq_any([CopyState::Out.code(), CopyState::Recalled.code()]))
+            .select((deposit_items::item_id, deposits::all_columns))
+            .load(self.conn)?;
+        rows.into_iter()
+            .filter_map(|(item, row)| Some((item?, row)))
+            .map(|(item, row)| Ok((item, deposit_of(row)?)))
+            .collect()
     }
 }
 

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::readers::day_text;
-use super::schema::{bibs, holds};
+use super::schema::{bibs, holds, parcel_lines};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{BibId, HoldId, UnitId};
 use crate::domain::reorder_hold::{QueueKey, STEP};
@@ -15,6 +15,16 @@ use crate::store::holds::{HoldView, view_columns};
 
 /// Most waiting holds of a bib that are put in order at once.
 pub const QUEUE_ORDERED: i64 = 20_000;
+
+/// The open line of a parcel with the copy of the hold that is asked about.
+macro_rules! packed {
+    () => {
+        parcel_lines::table
+            .filter(parcel_lines::hold_id.eq(holds::id.nullable()))
+            .filter(parcel_lines::item_id.nullable().eq(holds::captured_item_id))
+            .filter(parcel_lines::closed_at.is_null())
+    };
+}
 
 impl ReadTx<'_> {
     /// The open holds of a bib in the order of the queue; those a copy is set aside for stand where they stood.
@@ -45,13 +55,29 @@ impl ReadTx<'_> {
         Ok(query.load(self.conn)?)
     }
 
-    /// Holds whose time is over: waiting ones past their last wanted day, and those whose days on the shelf are over.
+    /// Whether a hold is a line of a delivery request.
+    pub fn is_for_delivery(&mut self, hold: HoldId) -> Result<bool, StoreError> {
+        let line = holds::table
+            .find(hold.get())
+            .filter(holds::delivery_request_id.is_not_null());
+        Ok(diesel::select(diesel::dsl::exists(line)).get_result(self.conn)?)
+    }
+
+    /// Whether the copy set aside for a hold lies in a parcel.
+    pub fn is_packed(&mut self, hold: HoldId) -> Result<bool, StoreError> {
+        let line = holds::table.find(hold.get()).filter(diesel::dsl::exists(packed!()));
+        Ok(diesel::select(diesel::dsl::exists(line)).get_result(self.conn)?)
+    }
+
+    /// Holds whose time is over: waiting ones past their last wanted day, and those whose days on the shelf are over. What
+    /// lies in a parcel waits for it to leave.
     pub fn holds_to_end(&mut self, today: NaiveDate, after: i64, limit: i64) -> Result<Vec<HoldId>, StoreError> {
         let today = day_text(today);
         let unwanted = holds::captured_item_id.is_null().and(holds::wanted_until.lt(&today));
         let rows: Vec<i64> = holds::table
             .filter(holds::closed_at.is_null().and(holds::id.gt(after)))
             .filter(unwanted.or(holds::shelf_until.lt(&today)))
+            .filter(diesel::dsl::not(diesel::dsl::exists(packed!())))
             .order(holds::id)
             .limit(limit)
             .select(holds::id)

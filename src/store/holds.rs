@@ -181,6 +181,43 @@ impl ReadTx<'_> {
         Ok(query.load(self.conn)?)
     }
 
+    /// The open holds of a reader on a bib: id, the copy named by it, the copy set aside for it.
+    pub fn open_holds_on_bib(&mut self, reader: ReaderId, bib: BibId) -> Result<Vec<OpenHold>, StoreError> {
+        let rows = holds::table
+            .filter(
+                holds::reader_id
+                    .eq(reader.get())
+                    .and(holds::bib_id.eq(bib.get()))
+                    .and(holds::closed_at.is_null()),
+            )
+            .select((holds::id, holds::item_id, holds::volume, holds::captured_item_id))
+            .order((holds::priority, holds::queue_rank, holds::id))
+            .load::<(i64, Option<i64>, Option<String>, Option<i64>)>(self.conn)?;
+        rows.into_iter()
+            .map(|(id, item, volume, captured)| {
+                Ok(OpenHold {
+                    id: HoldId::new(id),
+                    item: item.map(ItemId::new),
+                    volume: volume_of(volume.as_deref())?,
+                    captured_item: captured.map(ItemId::new),
+                })
+            })
+            .collect()
+    }
+
+    /// Holds the reader placed since a moment.
+    pub fn holds_placed_since(&mut self, reader: ReaderId, since: DateTime<Utc>) -> Result<u32, StoreError> {
+        let n: i64 = holds::table
+            .filter(
+                holds::reader_id
+                    .eq(reader.get())
+                    .and(holds::placed_at.ge(since.timestamp_millis())),
+            )
+            .count()
+            .get_result(self.conn)?;
+        Ok(u32::try_from(n).unwrap_or(u32::MAX))
+    }
+
     /// The place of a waiting hold in its queue, from 1.
     pub fn queue_position(&mut self, hold: &HoldView) -> Result<i64, StoreError> {
         let before: i64 = holds::table
@@ -246,43 +283,6 @@ impl WriteTx<'_> {
             wanted_until: day(view.wanted_until.as_deref())?,
             shelf_until: day(view.shelf_until.as_deref())?,
         }))
-    }
-
-    /// The open holds of a reader on a bib: id, the copy named by it, the copy set aside for it.
-    pub fn open_holds_on_bib(&mut self, reader: ReaderId, bib: BibId) -> Result<Vec<OpenHold>, StoreError> {
-        let rows = holds::table
-            .filter(
-                holds::reader_id
-                    .eq(reader.get())
-                    .and(holds::bib_id.eq(bib.get()))
-                    .and(holds::closed_at.is_null()),
-            )
-            .select((holds::id, holds::item_id, holds::volume, holds::captured_item_id))
-            .order((holds::priority, holds::queue_rank, holds::id))
-            .load::<(i64, Option<i64>, Option<String>, Option<i64>)>(self.conn)?;
-        rows.into_iter()
-            .map(|(id, item, volume, captured)| {
-                Ok(OpenHold {
-                    id: HoldId::new(id),
-                    item: item.map(ItemId::new),
-                    volume: volume_of(volume.as_deref())?,
-                    captured_item: captured.map(ItemId::new),
-                })
-            })
-            .collect()
-    }
-
-    /// Holds the reader placed since a moment.
-    pub fn holds_placed_since(&mut self, reader: ReaderId, since: DateTime<Utc>) -> Result<u32, StoreError> {
-        let n: i64 = holds::table
-            .filter(
-                holds::reader_id
-                    .eq(reader.get())
-                    .and(holds::placed_at.ge(since.timestamp_millis())),
-            )
-            .count()
-            .get_result(self.conn)?;
-        Ok(u32::try_from(n).unwrap_or(u32::MAX))
     }
 
     /// The lowest free place on a hold shelf, from 1.

@@ -20,6 +20,8 @@ pub struct ItemView {
     pub rfid_tag: Option<String>,
     pub owner_unit_id: i64,
     pub home_unit_id: i64,
+    /// Where it belongs for the time being, while it is in a deposit.
+    pub deposit_unit_id: Option<i64>,
     pub current_unit_id: i64,
     pub collection_id: Option<i64>,
     pub shelf_location: Option<String>,
@@ -43,6 +45,7 @@ macro_rules! view_columns {
             items::rfid_tag,
             items::owner_unit_id,
             items::home_unit_id,
+            items::deposit_unit_id,
             items::current_unit_id,
             items::collection_id,
             items::shelf_location,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::error::StoreError;
-use super::schema::{cards, loans, parcel_reports};
+use super::schema::{cards, loans, parcel_reports, parcels};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::LoanId;
 
@@ -34,9 +34,46 @@ impl ReadTx<'_> {
             .limit(200)
             .load(self.conn)?)
     }
+
+    /// Open parcels after `after`, by id, of which nothing was heard since `before` and that are not alarmed.
+    pub fn silent_parcels(&mut self, before: DateTime<Utc>, after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+        let before = before.timestamp_millis();
+        let heard = parcel_reports::table
+            .filter(parcel_reports::parcel_id.eq(parcels::id))
+            .filter(parcel_reports::reported_at.ge(before));
+        Ok(parcels::table
+            .filter(parcels::closed_at.is_null().and(parcels::alarmed_at.is_null()))
+            .filter(parcels::id.gt(after).and(parcels::opened_at.lt(before)))
+            .filter(
+                parcels::posted_at
+                    .is_null()
+                    .or(parcels::posted_at.lt(before).assume_not_null()),
+            )
+            .filter(diesel::dsl::not(diesel::dsl::exists(heard)))
+            .order(parcels::id)
+            .limit(limit)
+            .select(parcels::id)
+            .load(self.conn)?)
+    }
 }
 
 impl WriteTx<'_> {
+    /// Nobody has heard of a parcel for days.
+    pub fn alarm_parcel(&mut self, id: i64, at: DateTime<Utc>) -> Result<(), StoreError> {
+        diesel::update(parcels::table.find(id))
+            .set(parcels::alarmed_at.eq(at.timestamp_millis()))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// A parcel that was closed has not arrived.
+    pub fn give_up_parcel(&mut self, id: i64, at: DateTime<Utc>) -> Result<(), StoreError> {
+        diesel::update(parcels::table.find(id))
+            .set(parcels::given_up_at.eq(at.timestamp_millis()))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
     /// Keeps a report.
     ///
     /// # Errors

@@ -25,6 +25,10 @@ pub struct Parcel {
     pub ended_at: Option<i64>,
     pub closed_at: Option<i64>,
     pub tracking_number: Option<String>,
+    /// Nobody has heard of it for days.
+    pub alarmed_at: Option<i64>,
+    /// Staff closed it as not arrived.
+    pub given_up_at: Option<i64>,
 }
 
 /// A new parcel.
@@ -98,6 +102,7 @@ pub struct ParcelFilter {
     pub state: Option<ParcelState>,
     /// Only those that were opened or posted before.
     pub silent_since: Option<DateTime<Utc>>,
+    pub alarmed: bool,
 }
 
 type ParcelRow = (
@@ -112,12 +117,13 @@ type ParcelRow = (
     Option<i64>,
     Option<i64>,
     Option<i64>,
-    Option<String>,
+    (Option<String>, Option<i64>, Option<i64>),
 );
 
 fn parcel(row: ParcelRow) -> Result<Parcel, StoreError> {
-    let (id, request, reader, unit, direction, state, opened_at, dispatch_by, posted_at, ended_at, closed_at, tracking) =
+    let (id, request, reader, unit, direction, state, opened_at, dispatch_by, posted_at, ended_at, closed_at, rest) =
         row;
+    let (tracking, alarmed_at, given_up_at) = rest;
     let broken = || {
         StoreError::Corrupt(format!(
             "parcel {id} has the unknown direction or state {direction} {state}"
@@ -136,6 +142,8 @@ fn parcel(row: ParcelRow) -> Result<Parcel, StoreError> {
         ended_at,
         closed_at,
         tracking_number: tracking,
+        alarmed_at,
+        given_up_at,
     })
 }
 
@@ -153,7 +161,7 @@ macro_rules! columns {
             parcels::posted_at,
             parcels::ended_at,
             parcels::closed_at,
-            parcels::tracking_number,
+            (parcels::tracking_number, parcels::alarmed_at, parcels::given_up_at),
         )
     };
 }
@@ -212,6 +220,9 @@ impl ReadTx<'_> {
         }
         if let Some(state) = which.state {
             query = query.filter(parcels::state.eq(state.code()));
+        }
+        if which.alarmed {
+            query = query.filter(parcels::alarmed_at.is_not_null());
         }
         if let Some(since) = which.silent_since.map(|at| at.timestamp_millis()) {
             let posted_long_ago = parcels::posted_at.lt(since).assume_not_null();
@@ -335,7 +346,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Changes the state of a parcel from the one that was read.
+    /// Changes the state of a parcel from the one that was read. That is news: an alarm is over.
     ///
     /// # Errors
     /// `Retry` when somebody else changed it meanwhile.
@@ -343,7 +354,11 @@ impl WriteTx<'_> {
         let closed = to.is_closed(parcel.direction).then(|| at.timestamp_millis());
         let changed = diesel::update(parcels::table.find(parcel.id))
             .filter(parcels::state.eq(parcel.state.code()))
-            .set((parcels::state.eq(to.code()), parcels::closed_at.eq(closed)))
+            .set((
+                parcels::state.eq(to.code()),
+                parcels::closed_at.eq(closed),
+                parcels::alarmed_at.eq(None::<i64>),
+            ))
             .execute(self.conn)?;
         if changed == 0 {
             return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));

@@ -19,6 +19,7 @@ struct RouteRow {
     courier_staff_id: Option<i64>,
     vehicle: Option<String>,
     active: bool,
+    version: i64,
 }
 
 impl RouteRow {
@@ -33,6 +34,7 @@ impl RouteRow {
             courier_staff_id: route.courier.map(StaffId::get),
             vehicle: route.vehicle.clone(),
             active: route.active,
+            version: route.version,
         }
     }
 
@@ -50,6 +52,7 @@ impl RouteRow {
             courier: self.courier_staff_id.map(StaffId::new),
             vehicle: self.vehicle,
             active: self.active,
+            version: self.version,
             stops,
         }
     }
@@ -91,18 +94,22 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds a route, or writes everything of one that is there.
+    /// Adds a route, or writes everything of one that is there, as the next version of the one that was read.
     ///
     /// # Errors
-    /// `Conflict` when another call adds a route with this code at the same time.
+    /// `Conflict` when another call adds a route with this code at the same time; `Retry` when it changes this one.
     pub fn put_route(&mut self, route: &Route, new: bool) -> Result<(), StoreError> {
         let row = RouteRow::of(route);
         if new {
             diesel::insert_into(routes::table).values(row).execute(self.conn)?;
         } else {
-            diesel::update(routes::table.find(route.id.get()))
+            let changed = diesel::update(routes::table.find(route.id.get()))
+                .filter(routes::version.eq(route.version - 1))
                 .set(row)
                 .execute(self.conn)?;
+            if changed == 0 {
+                return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));
+            }
             diesel::delete(route_stops::table.filter(route_stops::route_id.eq(route.id.get()))).execute(self.conn)?;
         }
         for (position, stop) in (1_i32..).zip(&route.stops) {

@@ -393,6 +393,7 @@ diesel::table! {
         courier_staff_id -> Nullable<BigInt>,
         vehicle -> Nullable<Text>,
         active -> Bool,
+        version -> BigInt,
     }
 }
 
@@ -730,6 +731,8 @@ diesel::table! {
         ended_at -> Nullable<BigInt>,
         closed_at -> Nullable<BigInt>,
         tracking_number -> Nullable<Text>,
+        alarmed_at -> Nullable<BigInt>,
+        given_up_at -> Nullable<BigInt>,
     }
 }
 

@@ -109,6 +109,7 @@ impl Redirect<'_> {
             act: self.act,
             network: self.network,
             hold: &self.hold.facts,
+            for_delivery: tx.is_for_delivery(self.hold.facts.id)?,
             by_reader: self.caller.reader(),
             wish: &wish,
             copies: &copies,

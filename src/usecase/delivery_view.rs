@@ -100,6 +100,14 @@ pub struct ParcelView {
     /// The carrier's number.
     #[schema(example = "SF1234567890")]
     pub tracking_number: Option<String>,
+    /// Since when nobody has heard of it for too long (UTC); absent after news.
+    #[serde(default)]
+    #[schema(example = "2026-03-19T04:00:00Z")]
+    pub alarmed_at: Option<DateTime<Utc>>,
+    /// When staff gave it up as not arrived (UTC); it is `cancelled` then.
+    #[serde(default)]
+    #[schema(example = "2026-03-20T04:00:00Z")]
+    pub given_up_at: Option<DateTime<Utc>>,
     /// Whether the carrier knows of it: `waiting`, `retrying`, `failed` (somebody must look at it) or `done`; absent when nobody
     /// has to tell it.
     #[schema(example = "done")]
@@ -244,6 +252,8 @@ pub(super) fn parcel_view(tx: &mut ReadTx<'_>, parcel: Parcel, network: &Network
         posted_at: parcel.posted_at.map(from_millis),
         ended_at: parcel.ended_at.map(from_millis),
         tracking_number: parcel.tracking_number,
+        alarmed_at: parcel.alarmed_at.map(from_millis),
+        given_up_at: parcel.given_up_at.map(from_millis),
         booking: booking.as_ref().map(|row| OutboxRow::status(row).to_owned()),
         booking_error: booking.and_then(|row| row.error),
         lines: lines.collect(),

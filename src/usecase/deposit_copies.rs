@@ -195,8 +195,7 @@ impl Hand<'_, '_> {
             }
             PullingBack::StaysHome { calls_off } => {
                 self.call_off(calls_off)?;
-                self.tx
-                    .set_item_state(self.item.id, ItemStatus::OnShelf, home, self.now)?;
+                self.stands(ItemStatus::OnShelf, home)?;
                 self.end(CopyState::Returned)?;
                 return Ok(true);
             }
@@ -237,10 +236,14 @@ impl Hand<'_, '_> {
             hold: None,
         };
         self.tx.insert_transit(transit, self.now)?;
-        self.tx
-            .set_item_state(self.item.id, ItemStatus::AwaitingDispatch, from, self.now)?;
+        self.stands(ItemStatus::AwaitingDispatch, from)?;
         let detail = json!({"transit_id": id, "to_unit_id": to, "reason": reason, "deposit_id": self.deposit.id});
         self.append(EventKind::TransitOpened, from, detail)
+    }
+
+    fn stands(&mut self, status: ItemStatus, current: UnitId) -> Result<()> {
+        let step = (self.item.status, status);
+        record::place(self.tx, self.item.id, step, current, self.now)
     }
 
     fn call_off(&mut self, transit: TransitId) -> Result<()> {

@@ -77,6 +77,9 @@ pub enum UseCaseError {
     /// The thing is not any more what the caller saw.
     #[error("it is at version {0} now")]
     Stale(i64),
+    /// The change would replace what the caller has not said to have seen.
+    #[error("it is there already: say which version is to be replaced")]
+    Unseen,
     /// Too many secrets are being checked just now.
     #[error("too much work is waiting")]
     Busy,

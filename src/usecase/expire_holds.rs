@@ -86,7 +86,8 @@ fn expire(tx: &mut WriteTx<'_>, id: HoldId, mut ids: IdRun) -> Result<bool> {
         Err(UseCaseError::NotFound(_)) => return Ok(false),
         Err(error) => return Err(error),
     };
-    if !is_over(&hold, network.local_day(tx.now())) {
+    // A packed copy left the shelf for a parcel: dispatch ends its hold, or whoever cancels it.
+    if !is_over(&hold, network.local_day(tx.now())) || tx.is_packed(id)? {
         return Ok(false);
     }
     let act = Act::at(hold.facts.pickup, Channel::Desk);

@@ -18,9 +18,6 @@ use crate::domain::reader::{Channel, CreditBand, LoanOfReader};
 use crate::store::Store;
 use crate::store::tx::ReadTx;
 
-/// Holds looked at to count those of today and of the bib.
-const HOLDS_LOOKED_AT: i64 = 200;
-
 /// The situation. Reader: a card, or a category and a band; of a reader who asks, nothing: it is the reader. Item: a barcode, or an item type and an owner.
 #[derive(Debug, Clone, Default)]
 pub struct ExplainRule {
@@ -197,21 +194,16 @@ fn reader_by_id(
         .from_local_datetime(&midnight)
         .earliest()
         .map_or(now, |at| at.with_timezone(&Utc));
-    let holds = tx.holds_of_reader(id, false, i64::MAX, HOLDS_LOOKED_AT)?;
-    let today = holds
-        .iter()
-        .filter(|hold| hold.placed_at >= since.timestamp_millis())
-        .count();
-    let of_bib = holds
-        .iter()
-        .filter(|hold| hold.closed_at.is_none() && bib.is_some_and(|bib| bib.get() == hold.bib_id));
-    let whole = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let of_bib = match bib {
+        Some(bib) => tx.open_holds_on_bib(id, bib)?.len(),
+        None => 0,
+    };
     let counts = Counts {
         loans: tx.open_loans_of(id)?,
         debt_fen: row.debt_fen,
         holds: u32::try_from(row.open_holds).unwrap_or(0),
-        holds_of_bib: whole(of_bib.count()),
-        holds_today: whole(today),
+        holds_of_bib: u32::try_from(of_bib).unwrap_or(u32::MAX),
+        holds_today: tx.holds_placed_since(id, since)?,
     };
     let band = CreditBand::from_code(&row.credit_band)
         .ok_or_else(|| UseCaseError::Internal(format!("reader {id} has an unknown credit band")))?;

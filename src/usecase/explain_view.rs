@@ -27,7 +27,7 @@ pub struct ExplanationView {
     pub terms: TermsView,
     /// Every row of terms: the network's in the order of the document, then units' own.
     pub candidates: Vec<CandidateView>,
-    /// Every limit; without a card nothing is counted.
+    /// Every limit with its count; without a card there is nothing to count.
     pub limits: Vec<LimitView>,
 }
 
@@ -43,7 +43,7 @@ pub struct RuleKeyView {
 }
 
 /// The terms of a loan, its renewals and holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TermsView {
     /// May be lent at all.
     pub lendable: bool,
@@ -67,6 +67,22 @@ pub struct TermsView {
     /// From so many waiting holds on, the loan is shortened; 0 is never.
     pub high_demand_holds: u16,
     pub high_demand_days: u16,
+    /// Online requests for a desk are allowed.
+    #[serde(default)]
+    #[schema(example = true)]
+    pub delivery_desk: bool,
+    /// Parcels are allowed, from units that pack.
+    #[serde(default)]
+    #[schema(example = true)]
+    pub delivery_parcel: bool,
+    /// When the days of a loan by parcel begin: `acceptance`, `dispatch` or `pickup`.
+    #[serde(default)]
+    #[schema(example = "dispatch")]
+    pub delivery_clock: String,
+    /// Open days of the packing unit within which a packed parcel should be dispatched.
+    #[serde(default)]
+    #[schema(example = 3)]
+    pub delivery_parcel_days: u16,
 }
 
 /// One row of terms and its fate.
@@ -97,8 +113,8 @@ pub struct LimitView {
     pub count_in: String,
     /// The highest count that is still allowed.
     pub max: i64,
-    /// What stands now; absent where the limit does not apply.
-    pub count: Option<i64>,
+    /// What stands now, also where the limit does not apply.
+    pub count: i64,
     /// The column that keeps it from applying.
     pub no_match: Option<String>,
     /// One more would pass it.
@@ -174,6 +190,10 @@ pub(super) fn terms_view(terms: &Terms) -> TermsView {
         hold_locker_days: terms.hold_locker_days,
         high_demand_holds: terms.high_demand_holds,
         high_demand_days: terms.high_demand_days,
+        delivery_desk: terms.delivery.desk,
+        delivery_parcel: terms.delivery.parcel,
+        delivery_clock: terms.delivery.clock.code().to_owned(),
+        delivery_parcel_days: terms.delivery.parcel_days,
     }
 }
 

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
+use super::record;
 use super::run_job::{Look, Pass};
 use super::{Result, UseCaseError};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{BibId, ItemId, TransitId};
 use crate::domain::item::ItemStatus;
+use crate::domain::item_life::{ItemAct, leads_to};
 use crate::domain::transit::TransitAct;
 use crate::store::Store;
 use crate::store::events::{Event, SYSTEM_CHANNEL};
@@ -99,7 +101,11 @@ fn give_up(tx: &mut WriteTx<'_>, (transit, item, bib): Late, mut ids: IdRun) -> 
     let Some(open) = open.filter(|open| open.status.after(TransitAct::GiveUp).is_ok()) else {
         return Ok(false);
     };
-    let now = super::record::now_for(tx, &item.facts);
+    // A data fault: the item is known to be elsewhere, and its next scan settles the journey.
+    if leads_to(item.facts.status, ItemAct::GiveUp).is_empty() {
+        return Ok(false);
+    }
+    let now = record::now_for(tx, &item.facts);
     tx.give_up_transit(transit)?;
     let event = |kind| Event::new(kind, now, open.from, SYSTEM_CHANNEL).of_item(&item.facts);
     let detail = json!({"transit_id": transit, "to_unit_id": open.to, "reason": open.reason});
@@ -109,6 +115,7 @@ fn give_up(tx: &mut WriteTx<'_>, (transit, item, bib): Late, mut ids: IdRun) -> 
         let detail = json!({"hold_id": hold.id});
         tx.append_event(ids.next(), &event(EventKind::HoldReleased).detail(detail))?;
     }
-    tx.set_item_state(item.facts.id, ItemStatus::Missing, item.facts.current, now)?;
+    let step = (item.facts.status, ItemStatus::Missing);
+    record::place(tx, item.facts.id, step, item.facts.current, now)?;
     Ok(true)
 }

@@ -25,7 +25,8 @@ pub async fn list_bib_items(
             let network = tx.network()?;
             tx.bib_view(bib)?.ok_or(UseCaseError::NotFound("bib"))?;
             let rows = tx.items_of_bib(bib, page.after_id(), page.fetch())?;
-            Ok(page.cut(rows, |row| row.id).map(|row| ItemView::of(row, &network)))
+            let rows = ItemView::with_deposits(tx, rows, &network)?;
+            Ok(page.cut(rows, |row| row.id))
         })
         .await
 }

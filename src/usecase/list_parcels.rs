@@ -24,6 +24,8 @@ pub struct ListParcels {
     pub state: Option<String>,
     /// Only those that were packed, announced or posted so many days ago and have not come.
     pub older_than_days: Option<u16>,
+    /// Only those of which nobody has heard for too long.
+    pub alarmed: bool,
     pub page: PageRequest,
 }
 
@@ -62,6 +64,7 @@ pub async fn list_parcels(store: &Arc<Store>, caller: &Caller, query: ListParcel
                     "is no state of a parcel",
                 )?,
                 silent_since: days.map(|days| tx.now() - days),
+                alarmed: query.alarmed,
             };
             let page = query.page;
             let rows = page.cut(tx.open_parcels(&filter, page.after_id(), page.fetch())?, |row| row.id);

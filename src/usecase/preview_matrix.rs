@@ -196,7 +196,7 @@ fn cell(before: &Network, after: &Network, situation: &Situation, now: DateTime<
         unit_code: super::view::unit_code(before, situation.unit.get()),
         category: category.map(|one| one.code.clone()).unwrap_or_default(),
         item_type: item_type.map(|one| one.code.clone()).unwrap_or_default(),
-        differs: (old.terms, &old.limit_maxima) != (new.terms, &new.limit_maxima),
+        differs: (&old.terms, &old.limit_maxima) != (&new.terms, &new.limit_maxima),
         before: old,
         after: new,
     }

@@ -12,7 +12,7 @@ use crate::domain::barcode::{Barcode, CardNumber};
 use crate::domain::cancel_hold::ItemMoves;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::hold::{CopyFacts, HoldCandidate};
-use crate::domain::ids::{TransitId, UnitId};
+use crate::domain::ids::{ItemId, TransitId, UnitId};
 use crate::domain::item::{ItemFacts, ItemStatus};
 use crate::domain::item_life::may_become;
 use crate::domain::network::Network;
@@ -297,12 +297,36 @@ impl<'a> Ledger<'a, '_> {
 
     /// Where the item is now. The table of its life has the last word.
     pub fn place(&mut self, status: ItemStatus, current: UnitId) -> Result<()> {
-        if !may_become(self.item.status, status) {
-            let (from, to) = (self.item.status.code(), status.code());
-            return Err(UseCaseError::Internal(format!(
-                "no act leads an item from {from} to {to}"
-            )));
-        }
-        Ok(self.tx.set_item_state(self.item.id, status, current, self.now)?)
+        place(self.tx, self.item.id, (self.item.status, status), current, self.now)
     }
+}
+
+/// Stores that an item was in one state and is in another, at a unit. Every state is stored here, but for what leaves with its
+/// crate.
+///
+/// # Errors
+/// `Internal` for a step that the table of an item's life does not have; a failure of the store.
+pub(super) fn place(
+    tx: &mut WriteTx<'_>,
+    item: ItemId,
+    (from, to): (ItemStatus, ItemStatus),
+    current: UnitId,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    step_of_life(from, to)?;
+    Ok(tx.set_item_state(item, to, current, at)?)
+}
+
+/// The table of an item's life has the last word.
+///
+/// # Errors
+/// `Internal`: whoever decided this made a mistake.
+pub(super) fn step_of_life(from: ItemStatus, to: ItemStatus) -> Result<()> {
+    if may_become(from, to) {
+        return Ok(());
+    }
+    let (from, to) = (from.code(), to.code());
+    Err(UseCaseError::Internal(format!(
+        "no act leads an item from {from} to {to}"
+    )))
 }

@@ -55,7 +55,7 @@ impl ItemLifeOutcome {
     pub(super) fn of(tx: &mut WriteTx<'_>, item: ItemId, network: &Network) -> Result<Self> {
         let stored = tx.item_view(item)?.ok_or(UseCaseError::NotFound("item"))?;
         Ok(Self {
-            item: ItemView::of(stored, network),
+            item: ItemView::now(tx, stored, network)?,
             next_step: None,
             transit_id: None,
             lost_loan_id: None,

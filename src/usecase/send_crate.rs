@@ -7,10 +7,12 @@ use serde_json::json;
 
 use super::crate_view::{CrateView, change, shown, step};
 use super::once::once;
+use super::record::step_of_life;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CrateId, RouteId, UnitId};
+use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
 use crate::domain::pack_item::CRATE_MAX;
 use crate::domain::transit::{CrateAct, CrateStatus};
@@ -82,6 +84,11 @@ pub(super) fn depart(
     }
     let last = packed.iter().map(|item| item.last_event_at).max().unwrap_or(0);
     let at = departure.at.max(crate::clock::from_millis(last));
+    for item in &packed {
+        // A word this version does not know is no state from which anything leaves.
+        let was = ItemStatus::from_code(&item.status).unwrap_or(ItemStatus::NeedsAttention);
+        step_of_life(was, ItemStatus::InTransit)?;
+    }
     tx.send_packed(id, &packed, at)?;
     let (from, network) = (UnitId::new(row.at_unit_id), tx.network()?);
     for item in &packed {

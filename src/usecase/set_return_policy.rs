@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::content_version::must_be_seen;
 use super::once::once;
 use super::unit_view::UnitDetail;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -21,12 +22,14 @@ pub struct SetReturnPolicy {
     pub code: String,
     /// `None`: as the unit above.
     pub return_policy: Option<ReturnPolicy>,
+    /// The version of the unit the change was made from, if the caller says it.
+    pub seen: Option<i64>,
 }
 
 /// Sets a unit's return policy. What is on a shelf stays there; the next return follows it.
 ///
 /// # Errors
-/// `NotFound`; `Forbidden` outside the caller's subtree; a failure of the store.
+/// `NotFound`; `Stale`; `Forbidden` outside the caller's subtree; a failure of the store.
 pub async fn set_return_policy(
     store: &Arc<Store>,
     caller: &Caller,
@@ -39,9 +42,11 @@ pub async fn set_return_policy(
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetReturnPolicy, mut ids: IdRun) -> Result<UnitDetail> {
     let missing = || UseCaseError::NotFound("unit");
-    let network = tx.network()?;
-    let unit = network.units().by_code(&command.code).ok_or_else(missing)?.id;
+    let network = tx.lock_network()?;
+    let before = network.units().by_code(&command.code).ok_or_else(missing)?;
+    let unit = before.id;
     caller.require(Right::ManageUnits, unit, &network)?;
+    must_be_seen(&UnitDetail::of(before, &network), command.seen)?;
     tx.set_unit_policy(unit, command.return_policy)?;
     let (policy, cap) = command.return_policy.map(ReturnPolicy::code).unzip();
     let event = Event::new(EventKind::UnitChanged, tx.now(), unit, caller.channel().code())

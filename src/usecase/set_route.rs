@@ -59,6 +59,19 @@ pub struct RouteView {
     pub vehicle: Option<String>,
     /// It is driven; false for one that was given up.
     pub active: bool,
+    /// Counts its changes: the `ETag` that replacing it must name in `If-Match`.
+    #[serde(default)]
+    #[schema(example = 1)]
+    pub version: i64,
+}
+
+/// What is asked for: the whole of a route.
+#[derive(Debug, Clone)]
+pub struct SetRoute {
+    /// `version` is not read.
+    pub route: RouteView,
+    /// The version that is replaced; `None` for a new route.
+    pub seen: Option<i64>,
 }
 
 impl RouteView {
@@ -77,6 +90,7 @@ impl RouteView {
             courier_staff_id: route.courier.map(StaffId::get),
             vehicle: route.vehicle.clone(),
             active: route.active,
+            version: route.version,
         }
     }
 }
@@ -84,11 +98,11 @@ impl RouteView {
 /// Creates or changes a route; what is asked for is the whole of it.
 ///
 /// # Errors
-/// `Invalid` naming every wrong field; `Forbidden` for who does not run it, or would not after; a failure of the store.
+/// `Unseen` when it would replace a route unseen, `Stale` when that is another version now, or gone; `Invalid` naming every wrong field; `Forbidden` for who does not run it, or would not after; a failure of the store.
 pub async fn set_route(
     store: &Arc<Store>,
     caller: &Caller,
-    command: RouteView,
+    command: SetRoute,
     key: Option<IdempotencyKey>,
 ) -> Result<Once<RouteView>> {
     caller.require_somewhere(Right::ManageRoutes)?;
@@ -110,14 +124,20 @@ pub async fn list_routes(store: &Arc<Store>, caller: &Caller) -> Result<Vec<Rout
         .await
 }
 
-fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RouteView, mut ids: IdRun) -> Result<RouteView> {
-    let network = tx.network()?;
+fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &SetRoute, mut ids: IdRun) -> Result<RouteView> {
+    let (network, command) = (tx.network()?, &asked.route);
     let unit = super::record::unit_by_code(&network, "unit_code", &command.unit_code)?;
     caller.require(Right::ManageRoutes, unit, &network)?;
     let routes = tx.routes()?;
     let known = routes.iter().find(|route| route.code == command.code);
     if let Some(known) = known {
         caller.require(Right::ManageRoutes, known.unit, &network)?;
+    }
+    let version = known.map_or(0, |known| known.version);
+    match asked.seen {
+        None if known.is_some() => return Err(UseCaseError::Unseen),
+        Some(seen) if seen != version => return Err(UseCaseError::Stale(version)),
+        _ => {}
     }
     let mut wrong = Wrong::default();
     if !is_code(&command.code) {
@@ -143,6 +163,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RouteView, mut ids: Id
         courier: command.courier_staff_id.map(StaffId::new),
         vehicle: command.vehicle.clone(),
         active: command.active,
+        version: version + 1,
         stops,
     };
     tx.put_route(&route, known.is_none())?;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::content_version::must_be_seen;
 use super::named::Wrong;
 use super::once::once;
 use super::page::{Page, PageRequest};
@@ -33,6 +34,8 @@ pub struct SetUnitSending {
     pub code: String,
     /// `None`: what is said above the unit.
     pub said: Option<UnitSending>,
+    /// The version of what held for the unit, if the caller says it.
+    pub seen: Option<i64>,
 }
 
 /// What is asked for.
@@ -94,7 +97,7 @@ pub async fn get_unit_sending(store: &Arc<Store>, caller: &Caller, code: String)
 /// Says what a unit, and everything below that says nothing itself, sends.
 ///
 /// # Errors
-/// `NotFound`; `Forbidden` outside the caller's subtree; `Invalid` naming every wrong field; a failure of the store.
+/// `NotFound`; `Stale`; `Forbidden` outside the caller's subtree; `Invalid` naming every wrong field; a failure of the store.
 pub async fn set_unit_sending(
     store: &Arc<Store>,
     caller: &Caller,
@@ -111,12 +114,13 @@ fn apply_sending(
     command: &SetUnitSending,
     mut ids: IdRun,
 ) -> Result<SendingView> {
-    let network = tx.network()?;
+    let network = tx.lock_network()?;
     let unit = network
         .units()
         .by_code(&command.code)
         .ok_or(UseCaseError::NotFound("unit"))?;
     caller.require(Right::ManageUnits, unit.id, &network)?;
+    must_be_seen(&sending_view(unit, &network), command.seen)?;
     let mut wrong = Wrong::default();
     if let Some(said) = command.said {
         if said.daily_cap.is_some_and(|cap| cap > MAX_CAP) {

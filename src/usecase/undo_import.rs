@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::import_csv::{Kind, of_item};
 use super::progress::Progress;
-use super::{Result, UseCaseError};
+use super::{Result, UseCaseError, record};
 use crate::clock::from_millis;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{CategoryId, ItemId, ReaderId, UnitId};
@@ -316,12 +316,9 @@ fn put_back(
         let set = before.max(loan.loaned_at);
         let since = items.get(&loan.item_id).map(|item| item.last_event_at);
         let at = since.filter(|at| *at != set).unwrap_or(before);
-        tx.set_item_state(
-            ItemId::new(loan.item_id),
-            ItemStatus::OnShelf,
-            UnitId::new(stood),
-            from_millis(at),
-        )?;
+        let was = items.get(&loan.item_id).map_or(ItemStatus::OnLoan, |item| item.status);
+        let (item, step) = (ItemId::new(loan.item_id), (was, ItemStatus::OnShelf));
+        record::place(tx, item, step, UnitId::new(stood), from_millis(at))?;
     }
     Ok(())
 }

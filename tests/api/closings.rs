@@ -25,7 +25,8 @@ on_both!(
     a_dry_run_waits_for_no_write,
     a_walk_goes_on_where_it_stood_whoever_takes_it_up,
     check_outs_while_units_are_closed_never_end_on_a_closed_day,
-    a_check_out_that_knew_only_the_old_calendar_is_moved_when_it_is_there,
+    a_check_out_is_right_whether_a_closing_waits_for_it_or_it_for_the_closing,
+    what_another_program_was_writing_meanwhile_is_looked_at_again,
 );
 
 /// A book lent at a unit, due in 30 days, on 3 April 2026 (a Friday).
@@ -437,30 +438,40 @@ fn check_outs_while_units_are_closed_never_end_on_a_closed_day(app: &TestApp) {
     app.assert_sound();
 }
 
-/// On PostgreSQL a transaction may have read the calendar before it changed, and commit after the walk has passed. On SQLite
-/// writers follow one another: there it holds the closing up.
-fn a_check_out_that_knew_only_the_old_calendar_is_moved_when_it_is_there(app: &TestApp) {
-    if app.database.engine != Engine::Postgres {
-        return;
-    }
+/// A check-out that has read the calendar and is not done yet, then a closing, then check-outs that wait for it. On PostgreSQL the
+/// closing waits for the first, and holds up the others for its own short write; on SQLite writers follow one another.
+fn a_check_out_is_right_whether_a_closing_waits_for_it_or_it_for_the_closing(app: &TestApp) {
+    const LAST: &str = "2026-04-10";
     app.small_network();
-    let lent = lent(app, "B1");
-    let late = end_of_day(chrono_tz::Asia::Shanghai, "2026-04-10".parse().expect("a day")).timestamp_millis();
+    let (before, token) = (lent(app, "B1"), app.staff_token("root", Some("B1")));
+    let during: Vec<(i64, Value)> = (0..2)
+        .map(|_| {
+            let (reader, card) = app.reader("adult", "B1");
+            let (_, barcode) = app.item(app.bib("A", None), "B1", &json!({}));
+            (reader, json!({"card_number": card, "item_barcode": barcode}))
+        })
+        .collect();
+    let late = end_of_day(chrono_tz::Asia::Shanghai, LAST.parse().expect("a day"));
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let (said, begun) = std::sync::mpsc::channel::<()>();
-    let (wait, store, loan) = (std::sync::Mutex::new(wait), Arc::clone(&app.app.store), lent.loan);
-    std::thread::scope(|scope| {
+    let (wait, store, loan) = (std::sync::Mutex::new(wait), Arc::clone(&app.app.store), before.loan);
+    let waits = |sessions| {
+        if app.database.engine == Engine::Postgres {
+            app.database.outside().until_waiting(sessions);
+        }
+    };
+    let (bodies, token) = (&during, &token);
+    std::thread::scope(move |scope| {
         let slow = scope.spawn(move || {
             let write = store.write(move |tx| -> Result<(), UseCaseError> {
                 let network = tx.network()?;
                 let unit = network.units().by_code("B1").expect("there").id;
-                let day = "2026-04-10".parse().expect("a day");
+                let day = LAST.parse().expect("a day");
                 assert!(network.calendar(unit).is_open(day), "it knows nothing of the closing");
                 said.send(()).expect("somebody waits");
                 wait.lock().expect("alone").recv().expect("told to go on");
                 let id = tongjie::domain::ids::LoanId::new(loan);
-                let due = chrono::DateTime::from_timestamp_millis(late).expect("a moment");
-                Ok(tx.renew_loan(id, due, false)?)
+                Ok(tx.renew_loan(id, late, false)?)
             });
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .build()
@@ -468,11 +479,46 @@ fn a_check_out_that_knew_only_the_old_calendar_is_moved_when_it_is_there(app: &T
             runtime.block_on(write).expect("written");
         });
         begun.recv().expect("it has read the calendar");
-        let closed = close(app, "B1", "2026-04-10", "2026-04-10", false).expect(200).body;
-        assert_eq!(closed["closing"]["moves"]["status"], "settling", "{closed}");
+        let closing = scope.spawn(move || close(app, "B1", DUE, LAST, false).expect(200));
+        waits(1);
+        let outs: Vec<_> = bodies
+            .iter()
+            .map(|(_, body)| scope.spawn(move || app.post(token, "/api/v1/check-outs", body).expect(201)))
+            .collect();
+        waits(2);
         go.send(()).expect("it waits");
         slow.join().expect("ended");
+        closing.join().expect("closed");
+        for out in outs {
+            out.join().expect("lent");
+        }
     });
+    job(app);
+    let listed = app.get(&app.root_token(), "/api/v1/closings").expect(200).body;
+    assert_eq!(listed["items"][0]["moves"]["status"], "done", "{listed}");
+    assert_eq!(due(app, &before), "2026-04-11");
+    for (reader, _) in during {
+        let loans = app.get(&app.root_token(), &format!("/api/v1/readers/{reader}/loans"));
+        let due = loans.expect(200).body["items"][0]["due_at"].as_str().expect("a moment")[..10].to_owned();
+        assert_eq!(due, "2026-04-11");
+    }
+    app.assert_sound();
+}
+
+/// PostgreSQL: what does not hold the lock of all writes (another program, by hand) may commit after the walk has passed.
+fn what_another_program_was_writing_meanwhile_is_looked_at_again(app: &TestApp) {
+    if app.database.engine != Engine::Postgres {
+        return;
+    }
+    app.small_network();
+    let lent = lent(app, "B1");
+    let late = end_of_day(chrono_tz::Asia::Shanghai, "2026-04-10".parse().expect("a day")).timestamp_millis();
+    let mut other = app.database.outside();
+    other.run("BEGIN");
+    other.run(&format!("UPDATE loans SET due_at = {late} WHERE id = {}", lent.loan));
+    let closed = close(app, "B1", "2026-04-10", "2026-04-10", false).expect(200).body;
+    assert_eq!(closed["closing"]["moves"]["status"], "settling", "{closed}");
+    other.run("COMMIT");
     assert_eq!(due(app, &lent), "2026-04-10");
     job(app);
     assert_eq!(due(app, &lent), "2026-04-11");

@@ -16,6 +16,7 @@ on_both!(
     a_crate_left_at_the_wrong_stop_goes_on_from_there,
     what_a_courier_scanned_without_a_network_is_taken_as_it_happened,
     a_route_is_set_as_a_whole_and_every_wrong_field_is_named,
+    a_route_is_replaced_only_by_who_saw_it,
     a_closed_unit_is_skipped_and_what_is_on_the_way_is_expected_a_day_later,
     a_journey_that_does_not_arrive_is_missing_and_its_hold_is_served_again,
     districts_settle_by_what_the_events_say,
@@ -33,6 +34,12 @@ fn member(app: &TestApp, role: &str, unit: &str) -> (i64, String) {
 fn put_route(app: &TestApp, token: &str, code: &str, body: &Value) -> Answer {
     let path = format!("/api/v1/routes/{code}");
     app.request("PUT", &path).bearer(token).json(body).send()
+}
+
+/// Replaces the version of a route that was seen.
+fn replace_route(app: &TestApp, token: &str, (code, seen): (&str, i64), body: &Value) -> Answer {
+    let request = app.request("PUT", &format!("/api/v1/routes/{code}")).bearer(token);
+    request.header("If-Match", &format!("\"{seen}\"")).json(body).send()
 }
 
 /// Every day C1 8:00, M1 9:00, M2 10:00, C1 11:00; driven by somebody of B1.
@@ -281,7 +288,7 @@ fn a_route_is_set_as_a_whole_and_every_wrong_field_is_named(app: &TestApp) {
     other["stops"] = json!([{"unit_code": "M1", "time": "08:00:00"}, {"unit_code": "M2", "time": "09:30:00"}]);
     other["active"] = json!(false);
     assert_eq!(
-        put_route(app, &manager, "M1-a", &other).expect(200).body["active"],
+        replace_route(app, &manager, ("M1-a", 1), &other).expect(200).body["active"],
         false
     );
     let listed = app.get(&manager, "/api/v1/routes").expect(200).body;
@@ -293,7 +300,7 @@ fn a_route_is_set_as_a_whole_and_every_wrong_field_is_named(app: &TestApp) {
         &json!({"from_unit_code": "M1", "route_code": "M1-a", "stop": 2}),
     )
     .expect_fields(422, &["route_code"]);
-    put_route(app, &manager, "M1-a", &good).expect(200);
+    replace_route(app, &manager, ("M1-a", 2), &good).expect(200);
     let by_stop = json!({"from_unit_code": "M1", "route_code": "M1-a", "stop": 2});
     let made = app.post(&root, "/api/v1/shipments", &by_stop).expect(201).body;
     assert_eq!(
@@ -320,6 +327,36 @@ fn a_route_is_set_as_a_whole_and_every_wrong_field_is_named(app: &TestApp) {
     with("unit_code", json!("M2")).expect_problem(403, "forbidden");
     put_route(app, &app.staff("unit_manager", "M2"), "M1-a", &good).expect_problem(403, "forbidden");
     put_route(app, &manager, "a%20b", &good).expect_fields(422, &["code"]);
+}
+
+fn a_route_is_replaced_only_by_who_saw_it(app: &TestApp) {
+    network(app);
+    let manager = app.staff("unit_manager", "M1");
+    let stops = json!([{"unit_code": "M1", "time": "08:00:00"}, {"unit_code": "B1", "time": "08:30:00"}]);
+    let named = |name: &str| json!({"name": name, "unit_code": "M1", "weekdays": [1], "stops": stops});
+    replace_route(app, &manager, ("R9", 1), &named("一线")).expect_problem(412, "precondition_failed");
+    let made = put_route(app, &manager, "R9", &named("一线")).expect(200);
+    assert_eq!((made.header("etag"), &made.body["version"]), (Some("\"1\""), &json!(1)));
+    put_route(app, &manager, "R9", &named("二线")).expect_problem(428, "precondition_required");
+    let changed = replace_route(app, &manager, ("R9", 1), &named("三线")).expect(200);
+    assert_eq!(changed.header("etag"), Some("\"2\""));
+    replace_route(app, &manager, ("R9", 1), &named("四线")).expect_problem(412, "precondition_failed");
+    let listed = || app.get(&manager, "/api/v1/routes").expect(200).body["items"][0].clone();
+    assert_eq!((&listed()["name"], &listed()["version"]), (&json!("三线"), &json!(2)));
+    // Several who saw the same: one replaces it, the others are told.
+    let mut statuses: Vec<u16> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..4)
+            .map(|n| {
+                let request = app.request("PUT", "/api/v1/routes/R9").bearer(&manager);
+                let request = request.header("If-Match", "\"2\"").json(&named(&format!("{n} 线")));
+                scope.spawn(move || request.send().status)
+            })
+            .collect();
+        calls.into_iter().map(|call| call.join().expect("no panic")).collect()
+    });
+    statuses.sort_unstable();
+    assert_eq!((statuses, &listed()["version"]), (vec![200, 412, 412, 412], &json!(3)));
+    app.assert_sound();
 }
 
 fn a_closed_unit_is_skipped_and_what_is_on_the_way_is_expected_a_day_later(app: &TestApp) {

@@ -50,6 +50,7 @@ const OPERATIONS: &[&str] = &[
     "getTransfer",
     "getUnit",
     "getUnitSending",
+    "giveUpParcel",
     "handOverShipments",
     "importCalendar",
     "itemBatch",

@@ -201,6 +201,7 @@ const NO_LIMITS: &[&str] = &[
     "delivery.carrier_token",
     "delivery.report_secret",
     "delivery.timeout_ms",
+    "delivery.silent_days",
 ];
 
 /// Every key of the configuration with its default.

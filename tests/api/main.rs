@@ -23,6 +23,7 @@ mod distribution;
 mod documents;
 mod health;
 mod hold_shelf;
+mod hold_shelf_list;
 mod hold_targeting;
 mod holds;
 mod idempotency;

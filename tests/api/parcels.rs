@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tongjie::domain::delivery::{DeliveryTerms, LoanClock};
+use tongjie::domain::schedule::PARCEL_ALARMS;
+use tongjie::usecase::run_job::Ran;
 
 use crate::app::TestApp;
 use crate::client::Answer;
@@ -18,6 +20,7 @@ on_both!(
     a_wrong_copy_is_refused_with_the_right_ones,
     the_rest_follows_or_is_cancelled_as_the_reader_chose,
     a_line_that_was_cancelled_is_taken_out_at_dispatch,
+    a_packed_line_keeps_its_unit_its_place_and_its_copy,
     what_cannot_be_lent_is_set_aside,
     a_refused_parcel_comes_back_with_the_true_time_and_serves_the_next,
     reports_count_once_and_in_any_order,
@@ -25,6 +28,8 @@ on_both!(
     a_return_by_parcel_counts_from_the_hand_over,
     a_return_names_what_cannot_be_in_it,
     parcels_that_nobody_heard_of_are_listed,
+    a_return_that_never_comes_is_alarmed_and_given_up,
+    a_parcel_that_is_never_delivered_is_alarmed_and_given_up,
     an_address_is_shown_to_its_unit_and_its_reader_only,
 );
 
@@ -363,6 +368,66 @@ fn a_line_that_was_cancelled_is_taken_out_at_dispatch(app: &TestApp) {
     app.assert_sound();
 }
 
+fn a_packed_line_keeps_its_unit_its_place_and_its_copy(app: &TestApp) {
+    let shop = Shop::open(app);
+    let (bib, ..) = shop.book(app);
+    let body = json!({"card_number": shop.card, "delivery": "parcel", "unit_code": "M1", "address": address(),
+        "lines": [{"bib_id": bib}]});
+    let waiting = app.post(&shop.desk, "/api/v1/delivery-requests", &body).expect(201);
+    let waiting = waiting.body["lines"][0]["hold"]["id"].clone();
+    let (request, barcodes) = shop.asked(app, 1, "follow");
+    let parcel = shop.packed(app, request, &barcodes).body["parcel"].clone();
+    let hold = &parcel["lines"][0]["hold_id"];
+    let codes = |desk: &str, id: &Value, verb: &str, method: &str, body: Value| -> Value {
+        let path = format!("/api/v1/holds/{id}/{verb}");
+        let refused = app.request(method, &path).bearer(desk).json(&body).send();
+        let refusals = refused.expect_problem(409, "refused").body["refusals"].clone();
+        refusals
+            .as_array()
+            .expect("refusals")
+            .iter()
+            .map(|one| one["code"].clone())
+            .collect()
+    };
+    let away = || json!({"pickup_unit_code": "B1"});
+    for id in [&waiting, hold] {
+        assert_eq!(
+            codes(&shop.desk, id, "pickup", "PUT", away()),
+            json!(["hold_for_delivery"])
+        );
+    }
+    assert_eq!(
+        codes(&shop.desk, hold, "suspension", "PUT", json!({})),
+        json!(["hold_already_captured"])
+    );
+    let first = json!({"place": 1, "reason": "急用"});
+    assert_eq!(
+        codes(&shop.desk, hold, "place", "PUT", first),
+        json!(["hold_already_captured"])
+    );
+    // Long after the day by which the parcel should have left, its copy is still the reader's.
+    app.clock.set("2026-04-01T04:00:00Z".parse().expect("a moment"));
+    let expire = || app.block_on(tongjie::usecase::expire_holds::expire_holds(&app.app.store));
+    assert_eq!(expire().expect("runs"), 0);
+    let desk = app.staff("librarian", "M1");
+    let path = format!("/api/v1/parcels/{}", parcel["id"]);
+    let shown = app.get(&desk, &path).expect(200);
+    assert_eq!(shown.body["parcel"]["lines"], parcel["lines"], "nothing changed");
+    app.assert_sound();
+    // What is set aside at dispatch lies on the shelf again, and its days are over.
+    let item = &parcel["lines"][0]["item_id"];
+    let forbid = app
+        .request("PATCH", &format!("/api/v1/items/{item}"))
+        .bearer(&app.root_token());
+    forbid.json(&json!({"not_for_loan": true})).send().expect(200);
+    let sent = json!({"tracking_number": "SF5"});
+    app.post(&desk, &format!("{path}/dispatch"), &sent).expect(200);
+    assert_eq!(expire().expect("runs"), 1);
+    let ended = app.get(&desk, &format!("/api/v1/holds/{hold}")).expect(200);
+    assert_eq!(ended.body["status"], "expired", "{}", ended.body);
+    app.assert_sound();
+}
+
 fn what_cannot_be_lent_is_set_aside(app: &TestApp) {
     let shop = Shop::open(app);
     let (request, barcodes) = shop.asked(app, 1, "follow");
@@ -608,6 +673,139 @@ fn parcels_that_nobody_heard_of_are_listed(app: &TestApp) {
         .expect_fields(422, &["state"]);
     app.get(&desk, "/api/v1/parcels?unit_code=M2")
         .expect_problem(403, "forbidden");
+}
+
+/// The job that marks parcels of which nobody has heard for fourteen days; answers how many it marked.
+fn alarm(app: &TestApp) -> i64 {
+    let pass = std::sync::Arc::new(tongjie::usecase::alarm_parcels::AlarmParcels { days: 14 });
+    // Once a day.
+    app.clock.set(app.clock.now() + TimeDelta::days(1));
+    let run = tongjie::usecase::run_job::run_job(&app.app.store, "a", PARCEL_ALARMS, &pass, || false);
+    match app.block_on(run).expect("runs") {
+        Ran::Finished { changed, .. } => changed,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn told(app: &TestApp, kind: &str) -> i64 {
+    let sql = format!("SELECT count(*) AS n FROM events WHERE kind = '{kind}'");
+    app.database.outside().number(&sql)
+}
+
+fn a_return_that_never_comes_is_alarmed_and_given_up(app: &TestApp) {
+    let shop = Shop::open(app);
+    let (barcode, loan) = shop.lent(app);
+    let body = json!({"card_number": shop.card, "loan_ids": [loan], "unit_code": "M1"});
+    let id = app.post(&shop.desk, "/api/v1/return-parcels", &body).expect(201).id();
+    let shown = |path: &str| app.get(&app.staff("librarian", "M1"), path).expect(200).body;
+    let due = |loan: i64| {
+        let loans = shown(&format!("/api/v1/readers/{}/loans", shop.reader))["items"].clone();
+        let one = loans
+            .as_array()
+            .expect("loans")
+            .iter()
+            .find(|one| one["id"] == loan)
+            .cloned();
+        one.expect("it is open")["due_at"].clone()
+    };
+    let by_rule = due(loan);
+    let (path, said) = (format!("/api/v1/parcels/{id}/give-up"), json!({"reason": "读者未寄出"}));
+    let give_up = |unit: &str| app.post(&app.staff("librarian", unit), &path, &said);
+    app.clock.set(app.clock.now() + TimeDelta::days(12));
+    assert_eq!(alarm(app), 0, "the thirteenth day");
+    let early = give_up("M1").expect_problem(409, "wrong_state");
+    assert!(
+        early.body["detail"].as_str().expect("a detail").contains("alarmed"),
+        "{}",
+        early.body
+    );
+    app.clock.set(app.clock.now() + TimeDelta::days(1));
+    assert_eq!((alarm(app), alarm(app), told(app, "parcel_alarmed")), (1, 0, 1), "once");
+    let listed = || shown("/api/v1/parcels?alarmed=true")["items"].clone();
+    assert_eq!(
+        (&listed()[0]["id"], listed()[0]["alarmed_at"].is_string()),
+        (&json!(id), true)
+    );
+    // News: nobody may give it up, and after as long again it is alarmed once more.
+    reported(app, "1", id, "picked_up").expect(200);
+    assert_eq!(listed(), json!([]));
+    give_up("M1").expect_problem(409, "wrong_state");
+    app.clock.set(app.clock.now() + TimeDelta::days(14));
+    assert_eq!(alarm(app), 1);
+    give_up("M2").expect_problem(403, "forbidden");
+    let closed = give_up("M1").expect(200).body;
+    assert_eq!(
+        (
+            &closed["state"],
+            closed["given_up_at"].is_string(),
+            &closed["lines"][0]["state"]
+        ),
+        (&json!("cancelled"), true, &json!("ended"))
+    );
+    give_up("M1").expect_problem(409, "wrong_state");
+    assert_eq!((told(app, "parcel_given_up"), listed()), (1, json!([])));
+    app.assert_sound();
+    // The loan is what it was: open, due by its rule, and free to be sent again.
+    assert_eq!(due(loan), by_rule);
+    let late = reported(app, "2", id, "delivered").expect(200);
+    assert_eq!(late.body["applied"], false);
+    let desk = app.staff("librarian", "M1");
+    app.post(
+        &desk,
+        &format!("/api/v1/parcels/{id}/receipts"),
+        &json!({"item_barcode": barcode}),
+    )
+    .expect_problem(409, "wrong_state");
+    app.post(&desk, "/api/v1/return-parcels", &body).expect(201);
+    let back = app
+        .post(&desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
+        .expect(200);
+    assert_eq!(back.body["closed_loan"]["id"], loan, "it came after all");
+    app.assert_sound();
+}
+
+fn a_parcel_that_is_never_delivered_is_alarmed_and_given_up(app: &TestApp) {
+    let shop = Shop::open(app);
+    let (request, barcodes) = shop.asked(app, 1, "follow");
+    let packed = shop.packed(app, request, &barcodes).body["parcel"]["id"].clone();
+    let (sent, _) = shop.sent(app, 2);
+    let (lost, _) = shop.sent(app, 1);
+    reported(app, "1", lost, "lost").expect(200);
+    let said = json!({"reason": "承运商查无此件"});
+    let give_up = |id: &dyn std::fmt::Display| {
+        let desk = app.staff("librarian", "M1");
+        app.post(&desk, &format!("/api/v1/parcels/{id}/give-up"), &said)
+    };
+    // What the carrier has lost need not be waited for.
+    assert_eq!(give_up(&lost).expect(200).body["state"], "cancelled");
+    give_up(&sent).expect_problem(409, "wrong_state");
+    app.clock.set(app.clock.now() + TimeDelta::days(14));
+    assert_eq!(alarm(app), 2, "the one that was never sent, too");
+    let refused = give_up(&packed).expect_problem(409, "wrong_state");
+    assert!(
+        refused.body["detail"]
+            .as_str()
+            .expect("a detail")
+            .contains("dispatch it"),
+        "{}",
+        refused.body
+    );
+    assert_eq!(give_up(&sent).expect(200).body["state"], "cancelled");
+    // The reader has not got them, which is for staff to say: the loans go on until somebody does.
+    let desk = app.staff("librarian", "M1");
+    let loans = app
+        .get(&desk, &format!("/api/v1/readers/{}/loans", shop.reader))
+        .expect(200);
+    assert_eq!(loans.body["items"].as_array().map(Vec::len), Some(3));
+    let missing = app.post(&desk, "/api/v1/parcels/1/give-up", &said);
+    missing.expect_problem(404, "not_found");
+    app.post(
+        &desk,
+        &format!("/api/v1/parcels/{packed}/give-up"),
+        &json!({"reason": ""}),
+    )
+    .expect_fields(400, &["reason"]);
+    app.assert_sound();
 }
 
 fn an_address_is_shown_to_its_unit_and_its_reader_only(app: &TestApp) {

@@ -9,6 +9,7 @@ on_both!(
     a_units_word_is_inherited_until_a_nearer_one_is_said,
     two_returns_at_once_share_the_last_place_under_a_cap,
     a_policy_that_is_none_is_refused,
+    a_setting_that_was_changed_meanwhile_is_not_overwritten_unseen,
 );
 
 fn set(app: &TestApp, code: &str, body: &Value) -> Request {
@@ -114,4 +115,67 @@ fn a_policy_that_is_none_is_refused(app: &TestApp) {
     set(app, "B9", &json!({})).send().expect_problem(404, "not_found");
     let shown = app.get(&app.root_token(), "/api/v1/units/B1").expect(200).body;
     assert!(shown["return_policy_from_unit_code"].is_null(), "nothing was changed");
+}
+
+/// Return policy and sending of a unit: whoever says what they saw overwrites nothing else.
+fn a_setting_that_was_changed_meanwhile_is_not_overwritten_unseen(app: &TestApp) {
+    app.small_network();
+    let root = app.root_token();
+    let policy = |name: &str| json!({"return_policy": name});
+    let sends = |cap: u32| json!({"sends": true, "daily_cap": cap});
+    for (seen_at, path, bodies) in [
+        (
+            "/api/v1/units/M1",
+            "/api/v1/units/M1/return-policy",
+            [policy("float"), policy("home"), policy("restricted")],
+        ),
+        (
+            "/api/v1/units/M1/sending",
+            "/api/v1/units/M1/sending",
+            [sends(1), sends(2), sends(3)],
+        ),
+    ] {
+        let tag = || {
+            app.get(&root, seen_at)
+                .expect(200)
+                .header("etag")
+                .expect("a tag")
+                .to_owned()
+        };
+        let put = |seen: Option<&str>, body: &Value| {
+            let request = app.request("PUT", path).bearer(&root).json(body);
+            match seen {
+                Some(tag) => request.header("If-Match", tag),
+                None => request,
+            }
+        };
+        let old = tag();
+        let set = put(Some(&old), &bodies[0]).send().expect(200);
+        let now = tag();
+        assert_eq!(
+            set.header("etag"),
+            Some(now.as_str()),
+            "{path}: the answer shows what is to be seen now"
+        );
+        assert_ne!(old, now);
+        put(Some(&old), &bodies[1])
+            .send()
+            .expect_problem(412, "precondition_failed");
+        assert_eq!(tag(), now, "{path}: nothing changed");
+        put(Some("3"), &bodies[1]).send().expect_fields(400, &["If-Match"]);
+        // Both saw the same, both write at once: one is told.
+        let mut statuses: Vec<u16> = std::thread::scope(|scope| {
+            let calls = [1, 2].map(|n| {
+                let request = put(Some(&now), &bodies[n]);
+                scope.spawn(move || request.send().status)
+            });
+            calls.map(|call| call.join().expect("no panic")).to_vec()
+        });
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 412], "{path}");
+        // Without a word about it the last one counts.
+        put(None, &bodies[0]).send().expect(200);
+        assert_eq!(tag(), now, "{path}: the same again is the same version");
+    }
+    app.assert_sound();
 }

@@ -257,10 +257,16 @@ fn deliveries(operation: &str, about: &About<'_>) -> Option<Asked> {
             let parcel = packed.body["parcel"]["id"].as_i64().expect("an id");
             about.with(parcel, json!({"tracking_number": "SF1"}))
         }
-        "getParcel" | "receiveParcel" => {
+        "getParcel" | "receiveParcel" | "giveUpParcel" => {
             let (body, barcode) = sent_back(about);
             let parcel = app.post(root, "/api/v1/return-parcels", &body).expect(201).id();
             match operation {
+                "giveUpParcel" => {
+                    for step in ["in_transit", "lost"] {
+                        crate::parcel_scene::reported(app, &format!("{step}{parcel}"), parcel, step).expect(200);
+                    }
+                    about.with(parcel, json!({"reason": "查无此件"}))
+                }
                 "receiveParcel" => about.with(parcel, json!({"item_barcode": barcode})),
                 _ => about.id(parcel),
             }

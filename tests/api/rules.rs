@@ -1,10 +1,14 @@
 //! Explaining the rules.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::TestApp;
 
-on_both!(a_situation_is_explained, what_is_missing_is_named);
+on_both!(
+    a_situation_is_explained,
+    every_limit_is_told_with_its_count,
+    what_is_missing_is_named
+);
 
 fn a_situation_is_explained(app: &TestApp) {
     app.small_network();
@@ -40,8 +44,57 @@ fn a_situation_is_explained(app: &TestApp) {
         .iter()
         .find(|row| row["tightest"] == true && row["kind"] == "loans");
     assert_eq!(loans.expect("a limit on loans")["count"], 0);
+    let terms = &told["terms"];
+    assert_eq!(
+        [&terms["delivery_desk"], &terms["delivery_parcel"]],
+        [&json!(true), &json!(true)]
+    );
+    assert_eq!(
+        (&terms["delivery_clock"], &terms["delivery_parcel_days"]),
+        (&json!("dispatch"), &json!(3))
+    );
     let same = "/api/v1/rules/explain?category=adult&item_type=book&owner_unit_code=B1";
     assert_eq!(app.get(&librarian, same).expect(200).body["winner"], told["winner"]);
+}
+
+fn every_limit_is_told_with_its_count(app: &TestApp) {
+    app.small_network();
+    let desk = app.staff("librarian", "M1");
+    let (_, card) = app.reader("adult", "M1");
+    let (wanted, lent) = (app.bib("三国演义", None), app.bib("水浒传", None));
+    let (_, first) = app.item(wanted, "M1", &json!({}));
+    let (_, second) = app.item(lent, "M1", &json!({}));
+    let (_, other) = app.reader("adult", "M1");
+    for (barcode, card) in [(&first, &other), (&second, &card)] {
+        let out = json!({"item_barcode": barcode, "card_number": card});
+        app.post(&desk, "/api/v1/check-outs", &out).expect(201);
+    }
+    let hold = json!({"bib_id": wanted, "pickup_unit_code": "M1", "card_number": card});
+    app.post(&desk, "/api/v1/holds", &hold).expect(201);
+    let path = format!("/api/v1/rules/explain?card_number={card}&item_barcode={first}");
+    let limits = app.get(&desk, &path).expect(200).body["limits"].clone();
+    let limits = limits.as_array().expect("limits");
+    assert!(limits.iter().any(|row| !row["no_match"].is_null()), "some do not apply");
+    for row in limits {
+        let count = match row["kind"].as_str().expect("a kind") {
+            "holds" | "holds_per_bib" | "holds_per_day" => 1,
+            "overdue_loans" | "debt_fen" => 0,
+            // What a limit counts may be another type than this loan's.
+            _ => {
+                assert!(row["count"] == 0 || row["count"] == 1, "{row}");
+                continue;
+            }
+        };
+        assert_eq!(row["count"], count, "{row}");
+    }
+    let in_all = |row: &&Value| row["kind"] == "loans" && row["count"] == 1;
+    assert!(limits.iter().any(|row| in_all(&row)), "{limits:?}");
+    let elsewhere = limits.iter().filter(|row| !row["no_match"].is_null());
+    assert!(
+        elsewhere
+            .clone()
+            .all(|row| row["passed"] == false && row["tightest"] == false)
+    );
 }
 
 fn what_is_missing_is_named(app: &TestApp) {

@@ -17,6 +17,7 @@ on_both!(
     a_bad_row_harms_no_other_and_the_same_key_makes_one_deposit,
     a_thousand_copies_are_chosen_by_a_filter,
     a_copy_is_in_one_deposit_however_many_ask_at_once,
+    a_copy_shows_the_deposit_it_is_in,
     a_hold_captures_a_deposited_copy,
     a_deposited_copy_is_not_moved_but_may_be_withdrawn,
     the_day_is_put_off_by_who_saw_the_present_one,
@@ -316,6 +317,45 @@ fn a_copy_is_in_one_deposit_however_many_ask_at_once(app: &TestApp) {
     });
     let taken: u64 = made.iter().filter_map(|answer| answer.body["taken"].as_u64()).sum();
     assert_eq!(taken, 30, "each once");
+    app.assert_sound();
+}
+
+fn a_copy_shows_the_deposit_it_is_in(app: &TestApp) {
+    let scene = Scene::new(app);
+    let bib = app.bib("水浒传", None);
+    let (item, barcode) = app.item(bib, "M1", &json!({}));
+    app.item(bib, "M1", &json!({}));
+    let path = format!("/api/v1/items/{item}");
+    let shown = || app.get(&scene.main, &path).expect(200).body;
+    assert_eq!(shown()["deposit"], Value::Null);
+    let id = scene.deposit(&[&barcode]);
+    assert_eq!(scene.scan(&scene.branch, &barcode), shelf());
+    let there = json!({"deposit_id": id, "unit_code": "B1", "until": "2026-06-01", "recalled": false});
+    assert_eq!(
+        (&shown()["deposit"], &shown()["home_unit_code"]),
+        (&there, &json!("M1"))
+    );
+    let copies = app
+        .get(&scene.main, &format!("/api/v1/bibs/{bib}/items"))
+        .expect(200)
+        .body["items"]
+        .clone();
+    assert_eq!([&copies[0]["deposit"], &copies[1]["deposit"]], [&there, &Value::Null]);
+    // Where it is at home for the time being decides whether a reader finds it on the shelf.
+    let (_, card) = app.reader("adult", "M1");
+    let hold = json!({"bib_id": bib, "pickup_unit_code": "B1", "card_number": card});
+    let refused = app
+        .post(&scene.branch, "/api/v1/holds", &hold)
+        .expect_problem(409, "refused");
+    assert_eq!(
+        refused.body["refusals"][0]["code"], "copy_on_shelf_here",
+        "{}",
+        refused.body
+    );
+    scene.recall(id).expect(200);
+    assert_eq!(shown()["deposit"]["recalled"], true);
+    assert_eq!(scene.scan(&scene.main, &barcode), shelf());
+    assert_eq!(shown()["deposit"], Value::Null);
     app.assert_sound();
 }
 

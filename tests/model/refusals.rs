@@ -1140,6 +1140,7 @@ const CHANGE_PICKUP: &[Case] = &[
         &[NotAPickupPoint],
     ),
     ("no copy may go there", |s| s.copies.clear(), &[NoCopyCanFill]),
+    ("of a delivery request", |s| s.for_delivery = true, &[HoldForDelivery]),
     ("it has ended", |s| s.hold_is(HoldStatus::Filled), &[HoldNotOpen]),
     (
         "somebody else's",

@@ -51,6 +51,7 @@ pub struct Scene {
     pub holds_today: u32,
     pub not_before: Option<NaiveDate>,
     pub wanted_until: Option<NaiveDate>,
+    pub for_delivery: bool,
     /// The crate an item is scanned into, or that is handed over.
     pub into: CrateFacts,
     /// The crate its journey lies in.
@@ -92,6 +93,7 @@ impl Scene {
             holds_today: 0,
             not_before: None,
             wanted_until: None,
+            for_delivery: false,
             sleep: Sleep::UntilResumed,
             item,
             world,
@@ -347,6 +349,7 @@ impl Scene {
             act: &self.act,
             network: self.network(),
             hold: self.hold.as_ref().expect("there is one"),
+            for_delivery: self.for_delivery,
             by_reader: self.by_reader,
             wish: &wish,
             copies: &self.copies,

@@ -183,6 +183,7 @@ fn delivery_routes(config: &mut ServiceConfig) {
         .service(resource("/parcels").route(get().to(parcels::list_parcels)))
         .service(resource("/parcels/{id}").route(get().to(parcels::get_parcel)))
         .service(resource("/parcels/{id}/dispatch").route(post().to(parcels::dispatch_parcel)))
+        .service(resource("/parcels/{id}/give-up").route(post().to(parcels::give_up_parcel)))
         .service(resource("/parcels/{id}/receipts").route(post().to(parcels::receive_parcel)))
         .service(resource("/parcel-reports").route(post().to(parcels::report_parcel)));
 }

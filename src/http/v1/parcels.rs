@@ -19,6 +19,7 @@ use crate::http::signed::Signed;
 use crate::usecase::delivery_view::{ParcelOutcome, ParcelView};
 use crate::usecase::dispatch_parcel::{self, DispatchParcel};
 use crate::usecase::get_parcel::{self, ParcelDetail};
+use crate::usecase::give_up_parcel::{self, GiveUpParcel};
 use crate::usecase::list_packing::{self, PackingView};
 use crate::usecase::list_parcels::{self, ListParcels};
 use crate::usecase::pack_parcel::{self, PackParcel};
@@ -33,6 +34,7 @@ use crate::usecase::view::CheckInOutcome;
     dispatch_parcel,
     list_parcels,
     get_parcel,
+    give_up_parcel,
     receive_parcel,
     report_parcel
 ))]
@@ -165,6 +167,9 @@ pub struct ParcelsFilter {
     /// Only those packed, announced or posted so many days ago, 1 to 365, that have not come.
     #[param(minimum = 1, maximum = 365)]
     older_than_days: Option<u16>,
+    /// Only those of which nobody has heard for too long.
+    #[serde(default)]
+    alarmed: bool,
     /// `next_cursor` of the page before.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
@@ -184,6 +189,7 @@ pub async fn list_parcels(app: web::Data<App>, who: Staff, filter: Parameters<Pa
         direction: text(asked.direction),
         state: text(asked.state),
         older_than_days: asked.older_than_days,
+        alarmed: asked.alarmed,
         page: page(asked.cursor, asked.limit),
     };
     let parcels = list_parcels::list_parcels(&app.store, &who.caller, query).await?;
@@ -196,6 +202,33 @@ pub async fn list_parcels(app: web::Data<App>, who: Staff, filter: Parameters<Pa
     responses((status = 200, description = "The parcel", body = ParcelDetail), LookFailures))]
 pub async fn get_parcel(app: web::Data<App>, who: People, id: web::Path<i64>) -> Answer {
     answer::ok(&get_parcel::get_parcel(&app.store, &who.caller, *id).await?)
+}
+
+/// Why nobody waits for a parcel any longer.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "承运商查无此件"}))]
+pub struct GiveUpRequest {
+    /// What was asked and answered; kept with the event.
+    #[schema(value_type = String, min_length = 1, max_length = 500)]
+    reason: Text<500>,
+}
+
+/// Closes a parcel as not arrived: one that is alarmed, or that the carrier has lost. Its loans go on as they were.
+#[utoipa::path(post, path = "/api/v1/parcels/{id}/give-up", operation_id = "giveUpParcel", tag = "parcels",
+    params(("id" = i64, Path), IdempotencyHeader), request_body = GiveUpRequest, security(("bearer" = [])),
+    responses((status = 200, description = "The parcel", body = ParcelView), ChangeOneFailures))]
+pub async fn give_up_parcel(
+    app: web::Data<App>,
+    who: HandlesParcels,
+    id: web::Path<i64>,
+    request: Changing<GiveUpRequest>,
+) -> Answer {
+    let command = GiveUpParcel {
+        parcel: *id,
+        reason: request.body.reason.into(),
+    };
+    answer::done(&give_up_parcel::give_up_parcel(&app.store, &who.caller, command, request.key).await?)
 }
 
 /// A copy that a parcel brought.

@@ -11,13 +11,14 @@ use crate::domain::ids::StaffId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, DrivesRoutes, ManagesRoutes, Staff};
 use crate::http::input::{CodeText, Day, Moment, Text, text};
-use crate::http::openapi::{ChangeFailures, IdempotencyHeader, ListFailures};
+use crate::http::openapi::{ChangeFailures, ChangeVersionFailures, IdempotencyHeader, ListFailures};
+use crate::http::precondition::{self, IfMatchGiven, IfMatchGivenHeader};
 use crate::http::problem::{Code, Problem};
 use crate::http::query::Parameters;
 use crate::usecase::crate_view::CrateView;
 use crate::usecase::drive_route::{self, AtStop, MAX_CRATES, Scanned, StopAct};
 use crate::usecase::get_my_day::{self, CourierDay};
-use crate::usecase::set_route::{self, RouteView, StopView};
+use crate::usecase::set_route::{self, RouteView, SetRoute, StopView};
 use crate::usecase::{Caller, IdempotencyKey, Once, UseCaseError};
 
 #[derive(utoipa::OpenApi)]
@@ -68,19 +69,21 @@ const fn yes() -> bool {
     true
 }
 
-/// Creates a route, or replaces it as a whole.
+/// Creates a route, or replaces it as a whole: then `If-Match` must name the `version` that is replaced.
 #[utoipa::path(put, path = "/api/v1/routes/{code}", operation_id = "setRoute", tag = "routes",
-    params(("code" = String, Path, description = "The route's code: letters, digits, `-` and `_`"), IdempotencyHeader),
+    params(("code" = String, Path, description = "The route's code: letters, digits, `-` and `_`"), IdempotencyHeader,
+        IfMatchGivenHeader),
     request_body = RouteSettings, security(("bearer" = [])),
-    responses((status = 200, description = "The route", body = RouteView), ChangeFailures))]
+    responses((status = 200, description = "The route", body = RouteView), ChangeVersionFailures))]
 pub async fn set_route(
     app: web::Data<App>,
     who: ManagesRoutes,
     code: web::Path<String>,
+    seen: IfMatchGiven,
     request: Changing<RouteSettings>,
 ) -> Answer {
     let asked = request.body;
-    let command = RouteView {
+    let route = RouteView {
         code: code.into_inner(),
         name: asked.name.into(),
         unit_code: asked.unit_code.into(),
@@ -89,8 +92,11 @@ pub async fn set_route(
         courier_staff_id: asked.courier_staff_id,
         vehicle: text(asked.vehicle),
         active: asked.active,
+        version: 0,
     };
-    answer::done(&set_route::set_route(&app.store, &who.caller, command, request.key).await?)
+    let command = SetRoute { route, seen: seen.0 };
+    let set = set_route::set_route(&app.store, &who.caller, command, request.key).await?;
+    precondition::tagged(answer::done(&set), set.value.version)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

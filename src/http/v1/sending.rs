@@ -9,8 +9,10 @@ use crate::domain::sending::UnitSending;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Anyone, Changing, ManagesUnits};
 use crate::http::input::{CodeText, Cursor, Limit, PageBody, page};
-use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, LookFailures};
+use crate::http::openapi::{ChangeOneFailures, ChangeSeenFailures, IdempotencyHeader, LookFailures};
+use crate::http::precondition::{self, IfMatchGiven, IfMatchGivenHeader};
 use crate::http::query::Parameters;
+use crate::usecase::content_version::content_version;
 use crate::usecase::set_sending::{self, SendingView, SetTransportCost, SetUnitSending, TransportCostView};
 
 #[derive(utoipa::OpenApi)]
@@ -22,7 +24,8 @@ pub struct Document;
     params(("code" = String, Path, description = "The unit's code")), security(("bearer" = [])),
     responses((status = 200, description = "What it sends", body = SendingView), LookFailures))]
 pub async fn get_unit_sending(app: web::Data<App>, who: Anyone, code: web::Path<String>) -> Answer {
-    answer::ok(&set_sending::get_unit_sending(&app.store, &who.caller, code.into_inner()).await?)
+    let sends = set_sending::get_unit_sending(&app.store, &who.caller, code.into_inner()).await?;
+    precondition::tagged(answer::ok(&sends), content_version(&sends)?)
 }
 
 /// What a unit, and everything below that says nothing itself, sends. An empty object: what is said above.
@@ -41,13 +44,15 @@ pub struct Sends {
 
 /// Says what a unit sends.
 #[utoipa::path(put, path = "/api/v1/units/{code}/sending", operation_id = "setUnitSending", tag = "units",
-    params(("code" = String, Path, description = "The unit's code"), IdempotencyHeader), request_body = Sends,
+    params(("code" = String, Path, description = "The unit's code"), IdempotencyHeader, IfMatchGivenHeader),
+    request_body = Sends,
     security(("bearer" = [])),
-    responses((status = 200, description = "What it sends", body = SendingView), ChangeOneFailures))]
+    responses((status = 200, description = "What it sends", body = SendingView), ChangeSeenFailures))]
 pub async fn set_unit_sending(
     app: web::Data<App>,
     who: ManagesUnits,
     code: web::Path<String>,
+    seen: IfMatchGiven,
     request: Changing<Sends>,
 ) -> Answer {
     let body = request.body;
@@ -59,8 +64,10 @@ pub async fn set_unit_sending(
     let command = SetUnitSending {
         code: code.into_inner(),
         said,
+        seen: seen.0,
     };
-    answer::done(&set_sending::set_unit_sending(&app.store, &who.caller, command, request.key).await?)
+    let set = set_sending::set_unit_sending(&app.store, &who.caller, command, request.key).await?;
+    precondition::tagged(answer::done(&set), content_version(&set.value)?)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

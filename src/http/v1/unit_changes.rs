@@ -9,8 +9,10 @@ use crate::app::App;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesUnits};
 use crate::http::input::{CodeText, Text, text};
-use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
+use crate::http::openapi::{ChangeOneFailures, ChangeSeenFailures, IdempotencyHeader};
+use crate::http::precondition::{self, IfMatchGiven, IfMatchGivenHeader};
 use crate::usecase::UseCaseError;
+use crate::usecase::content_version::content_version;
 use crate::usecase::move_unit::{self, MoveUnit, UnitMoved};
 use crate::usecase::set_return_policy::{self, SetReturnPolicy};
 use crate::usecase::unit_view::UnitDetail;
@@ -117,13 +119,15 @@ pub struct UnitReturnPolicy {
 
 /// Sets the return policy of a unit's copies without a policy of their own. Units below without one follow it.
 #[utoipa::path(put, path = "/api/v1/units/{code}/return-policy", operation_id = "setReturnPolicy", tag = "units",
-    params(("code" = String, Path, description = "The unit's code"), IdempotencyHeader), request_body = UnitReturnPolicy,
+    params(("code" = String, Path, description = "The unit's code"), IdempotencyHeader, IfMatchGivenHeader),
+    request_body = UnitReturnPolicy,
     security(("bearer" = [])),
-    responses((status = 200, description = "The unit", body = UnitDetail), ChangeOneFailures))]
+    responses((status = 200, description = "The unit", body = UnitDetail), ChangeSeenFailures))]
 pub async fn set_return_policy(
     app: web::Data<App>,
     who: ManagesUnits,
     code: web::Path<String>,
+    seen: IfMatchGiven,
     request: Changing<UnitReturnPolicy>,
 ) -> Answer {
     let UnitReturnPolicy {
@@ -140,6 +144,8 @@ pub async fn set_return_policy(
     let command = SetReturnPolicy {
         code: code.into_inner(),
         return_policy,
+        seen: seen.0,
     };
-    answer::done(&set_return_policy::set_return_policy(&app.store, &who.caller, command, request.key).await?)
+    let set = set_return_policy::set_return_policy(&app.store, &who.caller, command, request.key).await?;
+    precondition::tagged(answer::done(&set), content_version(&set.value)?)
 }

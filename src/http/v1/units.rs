@@ -12,9 +12,11 @@ use crate::http::answer::{self, Answer};
 use crate::http::extract::{Anyone, Changing, ManagesUnits};
 use crate::http::input::{CodeText, Cursor, Day, Limit, List, PageBody, Text, page, text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader, ListFailures, LookFailures};
+use crate::http::precondition;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 use crate::usecase::UseCaseError;
+use crate::usecase::content_version::content_version;
 use crate::usecase::create_unit::{self, CreateUnit};
 use crate::usecase::get_unit;
 use crate::usecase::list_units::{self, ListUnits};
@@ -67,7 +69,8 @@ pub async fn list_units(app: web::Data<App>, who: Anyone, filter: Parameters<Uni
     params(("code" = String, Path, description = "The unit's code")), security(("bearer" = [])),
     responses((status = 200, description = "The unit", body = UnitDetail), LookFailures))]
 pub async fn get_unit(app: web::Data<App>, who: Anyone, code: web::Path<String>) -> Answer {
-    answer::ok(&get_unit::get_unit(&app.store, &who.caller, &code).await?)
+    let unit = get_unit::get_unit(&app.store, &who.caller, &code).await?;
+    precondition::tagged(answer::ok(&unit), content_version(&unit)?)
 }
 
 /// A new unit.

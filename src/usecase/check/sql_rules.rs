@@ -259,6 +259,11 @@ pub(super) const PARCELS: &[SqlRule] = &[
                  (SELECT 1 FROM parcel_lines p WHERE p.parcel_id = c.id AND p.closed_at IS NULL))",
     },
     SqlRule {
+        fault: "given up and not cancelled, or alarmed after its end: parcel",
+        breaks: "SELECT c.id FROM parcels c WHERE (c.given_up_at IS NOT NULL AND c.state <> 'cancelled') \
+                 OR (c.alarmed_at IS NOT NULL AND c.closed_at IS NOT NULL)",
+    },
+    SqlRule {
         fault: "given to a carrier that neither was told nor gave a number: parcel",
         breaks: "SELECT c.id FROM parcels c WHERE c.direction = 'out' AND c.state NOT IN ('packed', 'cancelled') \
                  AND c.tracking_number IS NULL AND NOT EXISTS \

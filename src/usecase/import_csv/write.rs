@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::super::{Result, UseCaseError};
+use super::super::{Result, UseCaseError, record};
 use super::fields::{Fields, Seen};
 use super::lookup::{World, cells};
 use super::read::Row;
@@ -240,7 +240,8 @@ fn apply(tx: &mut WriteTx<'_>, batch: &BatchRow, new: &[(u64, NewWith)], mut ids
         });
         if let New::Loan { loan, item, .. } = &one.new {
             let at = from_millis(loan.loaned_at.max(item.last_event_at));
-            tx.set_item_state(item.id, ItemStatus::OnLoan, UnitId::new(loan.unit_id), at)?;
+            let step = (item.status, ItemStatus::OnLoan);
+            record::place(tx, item.id, step, UnitId::new(loan.unit_id), at)?;
         }
     }
     tx.insert_readers(&rows.readers, &rows.cards)?;
