@@ -27,17 +27,19 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
         | Code::LimitChannel | Code::LimitCreditBand | Code::LimitIsZero | Code::StaysLocal
         | Code::OnLoanNotReturnableHere | Code::NotLendableByRule | Code::ItemInTransit | Code::OnLoanToSameReader
         | Code::OnLoanToOther | Code::HeldOnShelfForOther | Code::CapturedForOther | Code::OthersWaiting
-        | Code::LoanShortened | Code::OwnHoldElsewhere | Code::ItemRestricted => &[CheckOut],
+        | Code::LoanShortened | Code::OwnHoldElsewhere | Code::ItemRestricted | Code::ReadingRoomLimit
+        | Code::CopiesToHolds => &[CheckOut],
         Code::NotReturnableHere | Code::ClaimUnresolved | Code::LostFound | Code::MissingFound | Code::AlreadyOnShelf
         | Code::HoldMatched | Code::ReturnedOverdue | Code::ReturnTimeAdjusted | Code::TransitRepaired
         | Code::ScannedTwice | Code::TransitFound | Code::RecallMatched => &[CheckIn],
         Code::NotOnLoan => &[CheckIn, Renew, VoidLoan],
         Code::LoanOfAnother | Code::NotRenewable | Code::RenewalLimit | Code::RenewalTooSoon | Code::LoanOverdue
-        | Code::NotLater => &[Renew],
+        | Code::NotLater | Code::OutsideFixedTerm => &[Renew],
         Code::LimitHolds | Code::LimitHoldsPerBib | Code::LimitHoldsPerDay | Code::ItemNotOfBib | Code::AlreadyHeld
         | Code::BibAlreadyHeld | Code::NotHoldable | Code::CopyOnShelfHere | Code::NotAPackingUnit
-        | Code::DeliveryNotAllowed => &[PlaceHold],
-        Code::PickupUnknown | Code::NotAPickupPoint | Code::HoldDatesInvalid | Code::NoCopyCanFill => {
+        | Code::DeliveryNotAllowed | Code::HoldKindNotAllowed => &[PlaceHold],
+        Code::PickupUnknown | Code::NotAPickupPoint | Code::HoldDatesInvalid | Code::NoCopyCanFill | Code::HomeOnly
+        | Code::NewItemProtected => {
             &[PlaceHold, ChangeHold]
         }
         Code::HoldNotOpen | Code::HoldOfAnother => &[CancelHold, ChangeHold],

@@ -17,8 +17,10 @@ use super::unit::UnitTree;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitKind {
-    /// Open loans, this one included.
+    /// Open loans, this one included; those for use in the reading room are counted apart.
     Loans,
+    /// Open loans for use in the reading room, this one included.
+    ReadingRoom,
     /// Open loans overdue now: how many may stand before borrowing stops.
     OverdueLoans,
     /// Debt in fen: how much may stand before borrowing stops.
@@ -33,8 +35,9 @@ pub enum LimitKind {
 
 impl LimitKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Loans,
+        Self::ReadingRoom,
         Self::OverdueLoans,
         Self::DebtFen,
         Self::Holds,
@@ -46,6 +49,7 @@ impl LimitKind {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Loans => "loans",
+            Self::ReadingRoom => "reading_room",
             Self::OverdueLoans => "overdue_loans",
             Self::DebtFen => "debt_fen",
             Self::Holds => "holds",
@@ -114,6 +118,7 @@ impl LimitRow {
     pub fn code(&self) -> Code {
         match self.kind {
             LimitKind::Loans => self.loans_code(),
+            LimitKind::ReadingRoom => Code::ReadingRoomLimit,
             LimitKind::OverdueLoans if self.max == 0 => Code::OverdueItems,
             LimitKind::OverdueLoans => Code::TooManyOverdue,
             LimitKind::DebtFen if self.confirm => Code::HasDebt,
@@ -215,7 +220,8 @@ impl Counter<'_> {
         let counted = || others().filter(|loan| self.is_counted(row, loan));
         let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let (count, adds) = match row.kind {
-            LimitKind::Loans => (whole(counted().count()), 1),
+            LimitKind::Loans => (whole(counted().filter(|loan| !loan.reading_room).count()), 1),
+            LimitKind::ReadingRoom => (whole(counted().filter(|loan| loan.reading_room).count()), 1),
             LimitKind::OverdueLoans => (whole(counted().filter(|loan| loan.due_at < usage.now).count()), 0),
             LimitKind::DebtFen => (usage.debt_fen, 0),
             LimitKind::Holds => (i64::from(usage.holds), 1),
@@ -303,6 +309,7 @@ mod tests {
             unit,
             channel,
             due_at: world.now + chrono::TimeDelta::days(days),
+            reading_room: id == 4,
         };
         rows.into_iter().zip(1..).map(loan).collect()
     }
@@ -338,8 +345,8 @@ mod tests {
             ..any.clone()
         };
         for (when, count_in, expected) in [
-            (any.clone(), CountIn::Network, 4),
-            (any.clone(), CountIn::Owner, 3),
+            (any.clone(), CountIn::Network, 3),
+            (any.clone(), CountIn::Owner, 2),
             (
                 LimitWhen {
                     owner: Some(example::CENTRAL),

@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::act::{Act, Findings, Passed};
 use super::delivery::{Delivery, Online};
 use super::hold::{CopyFacts, Target, Unfit, Wish, may_fill, pickup_channel, wish_situation};
+use super::hold_terms::{Waived, judge_kept};
 use super::ids::{BibId, HoldId, ItemId, ItemTypeId, RuleId, UnitId};
 use super::item::ItemStatus;
 use super::judge_reader::{judge_account, judge_limits, unit_name};
@@ -64,6 +65,8 @@ pub struct Plan {
     /// The row of terms under which the best copy would be held.
     pub rule: RuleId,
     pub rules_version: i64,
+    /// What staff passed over: the hold is served in spite of it.
+    pub waived: Waived,
     pub passed: Passed,
 }
 
@@ -127,6 +130,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
         wanted_until: facts.wanted_until,
         rule: network.winner(&situation).id,
         rules_version: network.rules().version,
+        waived: Waived::default().and(&passed.overridden),
         passed,
     })
 }
@@ -157,6 +161,7 @@ fn wish(facts: &Facts<'_>) -> Wish {
         child: reader.child,
         reader_home: reader.home,
         birth_date: reader.birth_date,
+        waived: Waived::default(),
     }
 }
 
@@ -247,7 +252,14 @@ fn judge_copies<'a>(found: &mut Findings, facts: &Facts<'a>, now: DateTime<Utc>)
     let far = |copy: &&CopyFacts| (distance(copy).unwrap_or(usize::MAX), copy.item);
     let fit = || aimed().filter(|copy| may_fill(network, copy, &wish, today).is_ok());
     let best = fit().filter(|copy| copy.circulates()).min_by_key(far);
-    if best.is_none() {
+    let waived = Wish {
+        waived: Waived::ALL,
+        ..wish.clone()
+    };
+    let kept = || aimed().filter(|copy| copy.circulates() && may_fill(network, copy, &waived, today).is_ok());
+    if let Some(kept) = kept().min_by_key(far).filter(|_| best.is_none()) {
+        judge_kept(found, network, kept, &wish, today);
+    } else if best.is_none() {
         judge_unfit(found, facts, &aimed().collect::<Vec<_>>(), today);
     }
     // A hold placed online may take a copy from the shelf; a walk-in reader can.
@@ -257,7 +269,8 @@ fn judge_copies<'a>(found: &mut Findings, facts: &Facts<'a>, now: DateTime<Utc>)
             .add(Code::CopyOnShelfHere)
             .with("unit", unit_name(network, facts.act.unit));
     }
-    best.or_else(|| aimed().min_by_key(far))
+    best.or_else(|| kept().min_by_key(far))
+        .or_else(|| aimed().min_by_key(far))
 }
 
 /// Says why none of the copies will do: the common reason if there is one.
@@ -299,6 +312,13 @@ fn judge_unfit(found: &mut Findings, facts: &Facts<'_>, aimed: &[&CopyFacts], to
             let rule = facts.network.winner(&situation(facts, Some(first))).id;
             found.add(Code::NotHoldable).by(rule);
         }
+        Some(Unfit::KindNotTaken) => {
+            let rule = facts.network.winner(&situation(facts, Some(first))).id;
+            found
+                .add(Code::HoldKindNotAllowed)
+                .by(rule)
+                .with("kind", target(facts).kind_code());
+        }
         Some(Unfit::NotForLoan) => {
             found.add(Code::ItemNotForLoan);
         }
@@ -309,7 +329,7 @@ fn judge_unfit(found: &mut Findings, facts: &Facts<'_>, aimed: &[&CopyFacts], to
         }
         // The only copy wished for is fit but does not circulate: its status was said.
         None if facts.item.is_some() => {}
-        Some(Unfit::StaysLocal | Unfit::OtherTarget) | None => {
+        Some(Unfit::StaysLocal | Unfit::OtherTarget | Unfit::HomeOnly | Unfit::New) | None => {
             found.add(Code::NoCopyCanFill);
         }
     }

@@ -10,7 +10,9 @@ use super::items::{parse_day, volume_of};
 use super::readers::band_from_code;
 use super::schema::{holds, items, readers};
 use super::tx::{ReadTx, WriteTx};
+use crate::clock::from_millis;
 use crate::domain::hold::{CopyFacts, HoldCandidate, Target, Wish, may_fill};
+use crate::domain::hold_terms::Waived;
 use crate::domain::ids::{BibId, CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, UnitId};
 use crate::domain::item::{ItemStatus, Lending};
 use crate::domain::network::Network;
@@ -42,6 +44,8 @@ pub(super) struct WaitingRow {
     birth_date: Option<String>,
     status: String,
     barred: bool,
+    waives_home_only: bool,
+    waives_new_item: bool,
 }
 
 type CopyRow = (
@@ -58,6 +62,7 @@ type CopyRow = (
     Option<i32>,
     String,
     Option<i64>,
+    i64,
 );
 
 macro_rules! waiting_columns {
@@ -79,6 +84,8 @@ macro_rules! waiting_columns {
             readers::birth_date,
             readers::status,
             readers::barred,
+            holds::waives_home_only,
+            holds::waives_new_item,
         )
     };
 }
@@ -103,6 +110,10 @@ impl WaitingRow {
             child: network.category(category).is_some_and(|category| category.child),
             reader_home: UnitId::new(self.home),
             birth_date: self.birth_date.as_deref().map(parse_day).transpose()?,
+            waived: Waived {
+                home_only: self.waives_home_only,
+                new_item: self.waives_new_item,
+            },
         })
     }
 }
@@ -141,6 +152,7 @@ impl ReadTx<'_> {
                     items::min_age_years,
                     items::lending,
                     items::bound_into_item_id,
+                    items::created_at,
                 ),
                 holds::id.nullable(),
             ))
@@ -158,8 +170,22 @@ impl ReadTx<'_> {
 }
 
 fn copy_of(row: CopyRow, captured: bool) -> Result<CopyFacts, StoreError> {
-    let (id, bib, volume, owner, home, current, item_type, status, not_for_loan, for_children, min_age, lending, bound) =
-        row;
+    let (
+        id,
+        bib,
+        volume,
+        owner,
+        home,
+        current,
+        item_type,
+        status,
+        not_for_loan,
+        for_children,
+        min_age,
+        lending,
+        bound,
+        created,
+    ) = row;
     Ok(CopyFacts {
         item: ItemId::new(id),
         bib: BibId::new(bib),
@@ -173,6 +199,7 @@ fn copy_of(row: CopyRow, captured: bool) -> Result<CopyFacts, StoreError> {
         not_for_loan: not_for_loan || lending != Lending::Normal.code() || bound.is_some(),
         for_children,
         min_age_years: min_age.and_then(|years| u8::try_from(years).ok()),
+        added_at: from_millis(created),
         captured,
     })
 }

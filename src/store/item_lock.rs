@@ -44,6 +44,7 @@ struct ItemRow {
     deposit_unit_id: Option<i64>,
     lending: String,
     bound_into: Option<i64>,
+    created_at: i64,
 }
 
 #[derive(Debug, Clone, Queryable)]
@@ -77,6 +78,7 @@ macro_rules! item_columns {
             items::deposit_unit_id,
             items::lending,
             items::bound_into_item_id,
+            items::created_at,
         )
     };
 }
@@ -242,6 +244,7 @@ impl WriteTx<'_> {
             clc_class: bib.clc_class,
             volume: volume_of(row.volume.as_deref())?,
             unscanned: row.clear_since.map(|_| unscanned(row.clear_number)),
+            added_at: from_millis(row.created_at),
             last_event_at: from_millis(row.last_event_at),
             open_loan: loan.as_ref().map(of_item),
             captured_for,

@@ -37,6 +37,8 @@ pub struct NewLoan {
     pub due_at: i64,
     pub due_by_hand: bool,
     pub renewals: i32,
+    /// For use in the reading room.
+    pub reading_room: bool,
 }
 
 impl NewLoan {
@@ -61,6 +63,7 @@ impl NewLoan {
             due_at: self.due_at,
             due_by_hand: self.due_by_hand,
             renewals: self.renewals,
+            reading_room: self.reading_room,
         }
     }
 }
@@ -116,6 +119,7 @@ pub struct LoanView {
     pub closed_how: Option<String>,
     pub claimed_returned_at: Option<i64>,
     pub recalled_at: Option<i64>,
+    pub reading_room: bool,
 }
 
 macro_rules! view_columns {
@@ -138,6 +142,7 @@ macro_rules! view_columns {
             loans::closed_how,
             loans::claimed_returned_at,
             loans::recalled_at,
+            loans::reading_room,
         )
     };
 }

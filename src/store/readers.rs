@@ -195,10 +195,11 @@ impl ReadTx<'_> {
                 loans::unit_id,
                 loans::channel,
                 loans::due_at,
+                loans::reading_room,
             ));
-        let rows: Vec<(i64, i64, i64, i64, i64, String, i64)> = on_engine!(self.conn, conn => query.load(conn))?;
+        let rows: Vec<(i64, i64, i64, i64, i64, String, i64, bool)> = on_engine!(self.conn, conn => query.load(conn))?;
         rows.into_iter()
-            .map(|(id, bib, item_type, owner, unit, channel, due_at)| {
+            .map(|(id, bib, item_type, owner, unit, channel, due_at, reading_room)| {
                 Ok(LoanOfReader {
                     id: LoanId::new(id),
                     bib_id: BibId::new(bib),
@@ -207,6 +208,7 @@ impl ReadTx<'_> {
                     unit: UnitId::new(unit),
                     channel: channel_from_code(&channel)?,
                     due_at: from_millis(due_at),
+                    reading_room,
                 })
             })
             .collect()

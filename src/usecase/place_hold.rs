@@ -186,6 +186,8 @@ fn insert(
         wanted_until: plan.wanted_until.map(day_text),
         volume: command.volume.map(|volume| volume.to_string()),
         queue_rank,
+        waives_home_only: plan.waived.home_only,
+        waives_new_item: plan.waived.new_item,
     })?;
     let mut event = Event::new(EventKind::HoldPlaced, now, act.unit, act.channel.code())
         .of_reader(reader.id, reader.category, record::age_band(reader, network, now))

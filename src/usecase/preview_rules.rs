@@ -247,6 +247,7 @@ fn preview(
         loaned_at: from_millis(loan.loaned_at),
         due_at: from_millis(loan.due_at),
         renewals: u16::try_from(loan.renewals).unwrap_or(u16::MAX),
+        reading_room: loan.reading_room,
     };
     let (old, new) = (outlook(before, &lent, usage), outlook(after, &lent, usage));
     let item_type = before.item_types().get(lent.situation.item_type);

@@ -347,6 +347,8 @@ fn place(
         wanted_until: None,
         volume: None,
         queue_rank,
+        waives_home_only: plan.waived.home_only,
+        waives_new_item: plan.waived.new_item,
     })?;
     tx.join_request(hold, request.id)?;
     let mut event = Event::new(EventKind::HoldPlaced, now, asking.act.unit, asking.act.channel.code())

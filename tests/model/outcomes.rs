@@ -318,7 +318,8 @@ fn a_loan_does_what_came_with_it() {
         plan.effect,
         Effect::Loan {
             due_at,
-            due_by_hand: false
+            due_by_hand: false,
+            reading_room: false
         }
     );
     assert_eq!(
@@ -382,7 +383,8 @@ fn a_due_date_by_hand_stands_as_given() {
         scene.check_out().map(|plan| plan.effect),
         Ok(Effect::Loan {
             due_at,
-            due_by_hand: true
+            due_by_hand: true,
+            reading_room: false
         })
     );
 }

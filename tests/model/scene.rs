@@ -35,6 +35,7 @@ pub struct Scene {
     pub item: ItemFacts,
     pub loan: Option<OpenLoan>,
     pub waiting: u32,
+    pub like_copies: u32,
     pub other_copies: u32,
     pub own_hold: Option<check_out::OwnHold>,
     pub returned_at: DateTime<Utc>,
@@ -76,6 +77,7 @@ impl Scene {
             reader: world.reader(),
             loan: None,
             waiting: 0,
+            like_copies: 0,
             other_copies: 0,
             own_hold: None,
             returned_at: world.now,
@@ -170,6 +172,7 @@ impl Scene {
             child: false,
             reader_home: reader.home,
             birth_date: reader.birth_date,
+            waived: tongjie::domain::hold_terms::Waived::default(),
         };
         self.next_hold = Some(HoldCandidate {
             id: HoldId::new(8),
@@ -214,6 +217,7 @@ impl Scene {
     pub fn check_out(&self) -> Result<check_out::Plan, Refusals> {
         let demand = check_out::Demand {
             waiting_for_bib: self.waiting,
+            copies: self.like_copies,
             own_hold: self.own_hold,
         };
         let (act, network, reader, item) = (&self.act, self.network(), &self.reader, &self.item);
@@ -342,6 +346,7 @@ impl Scene {
             child: reader.child,
             reader_home: reader.home,
             birth_date: reader.birth_date,
+            waived: tongjie::domain::hold_terms::Waived::default(),
         };
         let facts = change_pickup::Facts {
             act: &self.act,
@@ -382,6 +387,7 @@ pub fn other_loan(scene: &Scene, id: i64, item_type: &str, due_in_days: i64) -> 
         unit: BRANCH,
         channel: Channel::Desk,
         due_at: scene.now + chrono::TimeDelta::days(due_in_days),
+        reading_room: false,
     }
 }
 
