@@ -578,7 +578,7 @@ const CHECK_OUT: &[Case] = &[
             terms(s, |terms| terms.lending.copies_to_holds_percent = 50);
             (s.waiting, s.like_copies) = (5, 2);
         },
-        &[OthersWaiting, CopiesToHolds],
+        &[CopiesToHolds],
     ),
     (
         "just enough copies for those who wait",
