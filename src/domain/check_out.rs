@@ -173,6 +173,7 @@ fn usage<'a>(facts: &Facts<'a>, now: DateTime<Utc>) -> Usage<'a> {
         now,
         debt_fen: facts.reader.debt_fen,
         holds: facts.reader.open_holds,
+        hold_types: &[],
         holds_of_bib: 0,
         holds_today: 0,
     }
@@ -299,7 +300,7 @@ fn judge_lending(found: &mut Findings, facts: &Facts<'_>, row: &TermsRow, now: D
         found.add(Code::ItemNotForLoan);
     }
     if !reading_room {
-        judge_reading_room(found, item);
+        judge_reading_room(found, item, false);
     }
     judge_copies_to_holds(found, row, &facts.demand, fills_hold(facts).is_some());
     if network.item_types().get(item.item_type).is_none() {

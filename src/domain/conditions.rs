@@ -19,12 +19,13 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
         Code::ItemLost | Code::ItemClaimedReturned => &[CheckOut, Renew, PlaceHold],
         Code::DueWithoutRight | Code::DueInPast | Code::CardExpiresBeforeDue | Code::WantedByOthers | Code::Recalled
         | Code::ReadingRoomOnly => &[CheckOut, Renew],
-        Code::UnitInactive | Code::AdultOnlyUnit | Code::NotForChildren | Code::HasDebt | Code::DebtOverLimit
+        Code::UnitInactive | Code::AdultOnlyUnit => &[CheckOut, PlaceHold, ChangeHold],
+        Code::NotForChildren | Code::HasDebt | Code::DebtOverLimit
         | Code::BelowAge | Code::AgeUnknown | Code::OwnerNotForReader | Code::ItemMissing | Code::ItemNotForLoan
-        | Code::BibAlreadyOnLoan => &[CheckOut, PlaceHold],
+        | Code::BibAlreadyOnLoan | Code::StaysLocal => &[CheckOut, PlaceHold],
         Code::UnitDoesNotLend | Code::ItemTypeUnknown | Code::OlderThanLastEvent | Code::ReaderNote
         | Code::CategoryOutgrown | Code::LimitLoans | Code::LimitItemType | Code::LimitOwner | Code::LimitUnit
-        | Code::LimitChannel | Code::LimitCreditBand | Code::LimitIsZero | Code::StaysLocal
+        | Code::LimitChannel | Code::LimitCreditBand | Code::LimitIsZero
         | Code::OnLoanNotReturnableHere | Code::NotLendableByRule | Code::ItemInTransit | Code::OnLoanToSameReader
         | Code::OnLoanToOther | Code::HeldOnShelfForOther | Code::CapturedForOther | Code::OthersWaiting
         | Code::LoanShortened | Code::OwnHoldElsewhere | Code::ItemRestricted | Code::ReadingRoomLimit

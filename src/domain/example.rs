@@ -307,6 +307,7 @@ impl World {
             renewals: 0,
             claimed_returned_at: None,
             recalled_at: None,
+            reading_room: false,
         }
     }
 

@@ -20,9 +20,9 @@ pub(super) fn judge_bound(found: &mut Findings, item: &ItemFacts) {
     }
 }
 
-/// It does not leave the reading room.
-pub(super) fn judge_reading_room(found: &mut Findings, item: &ItemFacts) {
-    if item.lending == Lending::ReadingRoom {
+/// It does not leave the reading room, or was lent for use there.
+pub(super) fn judge_reading_room(found: &mut Findings, item: &ItemFacts, in_use_there: bool) {
+    if in_use_there || item.lending == Lending::ReadingRoom {
         found.add(Code::ReadingRoomOnly);
     }
 }

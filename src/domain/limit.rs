@@ -129,6 +129,11 @@ impl LimitRow {
         }
     }
 
+    /// It is about items of some types only, and counts only those.
+    pub const fn names_types(&self) -> bool {
+        !self.when.item_types.is_empty() || !self.when.except_item_types.is_empty()
+    }
+
     fn loans_code(&self) -> Code {
         let typed = !self.when.item_types.is_empty();
         match self.count_in {
@@ -153,6 +158,8 @@ pub struct Usage<'a> {
     pub now: DateTime<Utc>,
     pub debt_fen: i64,
     pub holds: u32,
+    /// Of each open hold the types of the copies it may wait for; only read where a limit on holds names types.
+    pub hold_types: &'a [Vec<ItemTypeId>],
     pub holds_of_bib: u32,
     pub holds_today: u32,
 }
@@ -224,6 +231,7 @@ impl Counter<'_> {
             LimitKind::ReadingRoom => (whole(counted().filter(|loan| loan.reading_room).count()), 1),
             LimitKind::OverdueLoans => (whole(counted().filter(|loan| loan.due_at < usage.now).count()), 0),
             LimitKind::DebtFen => (usage.debt_fen, 0),
+            LimitKind::Holds if row.names_types() => (whole(self.holds_of_types(row, usage)), 1),
             LimitKind::Holds => (i64::from(usage.holds), 1),
             LimitKind::HoldsPerBib => (i64::from(usage.holds_of_bib), 1),
             LimitKind::HoldsPerDay => (i64::from(usage.holds_today), 1),
@@ -235,15 +243,20 @@ impl Counter<'_> {
         }
     }
 
+    fn holds_of_types(&self, row: &LimitRow, usage: &Usage<'_>) -> usize {
+        let counted = |types: &&Vec<ItemTypeId>| types.iter().any(|one| self.is_counted_type(row, *one));
+        usage.hold_types.iter().filter(counted).count()
+    }
+
     fn is_counted(&self, row: &LimitRow, loan: &LoanOfReader) -> bool {
         self.is_counted_type(row, loan.item_type) && self.is_in_scope(row, loan)
     }
 
     fn is_counted_type(&self, row: &LimitRow, item_type: ItemTypeId) -> bool {
-        let when = &row.when;
-        if when.item_types.is_empty() && when.except_item_types.is_empty() {
+        if !row.names_types() {
             return true;
         }
+        let when = &row.when;
         let line = self.item_types.ancestors(item_type);
         let named = when.item_types.is_empty() || any_of(&when.item_types, line);
         named && !any_of(&when.except_item_types, line)
@@ -327,6 +340,10 @@ mod tests {
             now,
             debt_fen,
             holds,
+            hold_types: &[
+                vec![world.item_type("book"), world.item_type("av_disc")],
+                vec![world.item_type("book")],
+            ],
             holds_of_bib,
             holds_today,
         };
@@ -382,6 +399,11 @@ mod tests {
             };
             assert_eq!(count(&world, row.clone(), &loans), Some(expected), "{row:?}");
         }
+        let typed = LimitRow {
+            when: of(&["av"]),
+            ..row(LimitKind::Holds, CountIn::Network, 9)
+        };
+        assert_eq!(count(&world, typed, &loans), Some(1), "holds on discs");
         for (kind, expected) in [
             (LimitKind::OverdueLoans, 2),
             (LimitKind::DebtFen, 70),

@@ -32,6 +32,8 @@ pub struct Facts<'a> {
     pub copies: &'a [CopyFacts],
     pub pickup: UnitId,
     pub existing: Existing,
+    /// See [`Usage::hold_types`].
+    pub hold_types: &'a [Vec<ItemTypeId>],
     /// Holds this reader placed today, local day, whatever became of them.
     pub holds_today: u32,
     /// Waiting holds on the same target.
@@ -88,7 +90,7 @@ pub struct Plan {
 /// let reader = ReaderFacts { open_holds: 2, ..world.reader() };
 /// let facts = Facts {
 ///     act: &act, network: &world.network, reader: &reader, bib: copies[0].bib, item: None, volume: None, copies: &copies,
-///     pickup: act.unit, existing: Existing::default(), holds_today: 0, queue_length: 4,
+///     pickup: act.unit, existing: Existing::default(), hold_types: &[], holds_today: 0, queue_length: 4,
 ///     not_before: None, wanted_until: None, online: None,
 /// };
 /// // The third hold is an adult's last.
@@ -117,6 +119,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
         now,
         debt_fen: reader.debt_fen,
         holds: reader.open_holds,
+        hold_types: facts.hold_types,
         holds_of_bib: facts.existing.of_bib,
         holds_today: facts.holds_today,
     };
@@ -329,6 +332,11 @@ fn judge_unfit(found: &mut Findings, facts: &Facts<'_>, aimed: &[&CopyFacts], to
         }
         // The only copy wished for is fit but does not circulate: its status was said.
         None if facts.item.is_some() => {}
+        Some(Unfit::StaysLocal) if facts.network.unit(facts.pickup).is_some() => {
+            found
+                .add(Code::StaysLocal)
+                .with("owner", unit_name(facts.network, first.owner));
+        }
         Some(Unfit::StaysLocal | Unfit::OtherTarget | Unfit::HomeOnly | Unfit::New) | None => {
             found.add(Code::NoCopyCanFill);
         }

@@ -96,6 +96,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
         now,
         debt_fen: reader.debt_fen,
         holds: reader.open_holds,
+        hold_types: &[],
         holds_of_bib: 0,
         holds_today: 0,
     };
@@ -139,7 +140,7 @@ fn judge_loan(found: &mut Findings, facts: &Facts<'_>, loan: &OpenLoan, row: &Te
         }
         _ => {}
     }
-    judge_reading_room(found, facts.item);
+    judge_reading_room(found, facts.item, loan.reading_room);
     if let Some(since) = loan.recalled_at {
         found.add(Code::Recalled).with("since", moment(network, since));
     }

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 
 use super::error::StoreError;
+use super::holds::HoldView;
 use super::items::{parse_day, volume_of};
 use super::readers::band_from_code;
 use super::schema::{holds, items, readers};
@@ -46,6 +47,8 @@ pub(super) struct WaitingRow {
     barred: bool,
     waives_home_only: bool,
     waives_new_item: bool,
+    block_reason: Option<String>,
+    block_until: Option<i64>,
 }
 
 type CopyRow = (
@@ -86,6 +89,8 @@ macro_rules! waiting_columns {
             readers::barred,
             holds::waives_home_only,
             holds::waives_new_item,
+            readers::block_reason,
+            readers::block_until,
         )
     };
 }
@@ -93,11 +98,14 @@ pub(super) use waiting_columns;
 
 impl WaitingRow {
     /// It is neither asleep nor past its last day, and its reader may borrow.
-    pub(super) fn is_served(&self, today: NaiveDate) -> Result<bool, StoreError> {
+    pub(super) fn is_served(&self, network: &Network, today: NaiveDate) -> Result<bool, StoreError> {
         let awake = self.not_before.as_deref().map(parse_day).transpose()?;
         let wanted = self.wanted_until.as_deref().map(parse_day).transpose()?;
         let due = awake.is_none_or(|first| first <= today) && wanted.is_none_or(|last| last >= today);
-        Ok(due && self.status == "active" && !self.barred)
+        // A block that ends today is over before the copy is fetched.
+        let lasts = |until: i64| network.local_day(from_millis(until)) > today;
+        let blocked = self.block_reason.is_some() && self.block_until.is_none_or(lasts);
+        Ok(due && self.status == "active" && !self.barred && !blocked)
     }
 
     pub(super) fn wish(&self, network: &Network) -> Result<Wish, StoreError> {
@@ -119,6 +127,31 @@ impl WaitingRow {
 }
 
 impl ReadTx<'_> {
+    /// The place of a waiting hold in its queue, from 1.
+    pub fn queue_position(&mut self, hold: &HoldView) -> Result<i64, StoreError> {
+        let before: i64 = holds::table
+            .filter(
+                holds::bib_id
+                    .eq(hold.bib_id)
+                    .and(holds::closed_at.is_null())
+                    .and(holds::captured_item_id.is_null()),
+            )
+            .filter(
+                holds::priority
+                    .lt(hold.priority)
+                    .or(holds::priority
+                        .eq(hold.priority)
+                        .and(holds::queue_rank.lt(hold.queue_rank)))
+                    .or(holds::priority
+                        .eq(hold.priority)
+                        .and(holds::queue_rank.eq(hold.queue_rank))
+                        .and(holds::id.lt(hold.id))),
+            )
+            .count()
+            .get_result(self.conn)?;
+        Ok(before + 1)
+    }
+
     /// What decides about every copy of a bib that is not withdrawn.
     pub fn copies_of_bib(&mut self, bib: BibId) -> Result<Vec<CopyFacts>, StoreError> {
         self.copies_of_bibs(&[bib.get()], None)
@@ -267,7 +300,7 @@ impl WriteTx<'_> {
             let full = page.len() == usize::try_from(QUEUE_PAGE).unwrap_or(usize::MAX);
             for row in page {
                 after = Some((row.priority, row.queue_rank, row.id));
-                if !row.is_served(today)? {
+                if !row.is_served(network, today)? {
                     continue;
                 }
                 let wish = row.wish(network)?;

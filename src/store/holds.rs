@@ -189,31 +189,6 @@ impl ReadTx<'_> {
         }
         Ok(query.load(self.conn)?)
     }
-
-    /// The place of a waiting hold in its queue, from 1.
-    pub fn queue_position(&mut self, hold: &HoldView) -> Result<i64, StoreError> {
-        let before: i64 = holds::table
-            .filter(
-                holds::bib_id
-                    .eq(hold.bib_id)
-                    .and(holds::closed_at.is_null())
-                    .and(holds::captured_item_id.is_null()),
-            )
-            .filter(
-                holds::priority
-                    .lt(hold.priority)
-                    .or(holds::priority
-                        .eq(hold.priority)
-                        .and(holds::queue_rank.lt(hold.queue_rank)))
-                    .or(holds::priority
-                        .eq(hold.priority)
-                        .and(holds::queue_rank.eq(hold.queue_rank))
-                        .and(holds::id.lt(hold.id))),
-            )
-            .count()
-            .get_result(self.conn)?;
-        Ok(before + 1)
-    }
 }
 
 impl WriteTx<'_> {

@@ -163,6 +163,7 @@ type LoanRow = (
     Option<i64>,
     Option<i64>,
     Option<i64>,
+    bool,
 );
 
 impl ReadTx<'_> {
@@ -234,6 +235,7 @@ impl WriteTx<'_> {
                     loans::filled_hold_id,
                     loans::claimed_returned_at,
                     loans::recalled_at,
+                    loans::reading_room,
                 ),
                 readers::status,
             ));
@@ -319,6 +321,7 @@ fn loaded_loan(row: LoanRow, status: &str) -> Result<LoadedLoan, StoreError> {
         filled_hold,
         claimed,
         recalled,
+        reading_room,
     ) = row;
     let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open loan {id} without a reader")))?;
     Ok(LoadedLoan {
@@ -336,6 +339,7 @@ fn loaded_loan(row: LoanRow, status: &str) -> Result<LoadedLoan, StoreError> {
             renewals: u16::try_from(renewals).unwrap_or(u16::MAX),
             claimed_returned_at: claimed.map(from_millis),
             recalled_at: recalled.map(from_millis),
+            reading_room,
         },
         bib: BibId::new(bib),
         age_band,

@@ -123,6 +123,7 @@ fn decide(
         .earliest()
         .map_or(now, |at| at.with_timezone(&Utc));
     let open = tx.open_holds_on_bib(reader.id, command.bib)?;
+    let hold_types = tx.types_of_open_holds(reader.id, network)?;
     let facts = Facts {
         act,
         network,
@@ -139,6 +140,7 @@ fn decide(
                 .map(|hold| hold.id),
             of_bib: u32::try_from(open.len()).unwrap_or(u32::MAX),
         },
+        hold_types: &hold_types,
         holds_today: tx.holds_placed_since(reader.id, since)?,
         queue_length: tx.queue_length(command.bib)?,
         not_before: command.not_before,

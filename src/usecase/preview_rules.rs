@@ -219,6 +219,7 @@ fn look(tx: &mut ReadTx<'_>, before: &Network, after: &Network, loans: &[Preview
             now,
             debt_fen: reader.debt_fen,
             holds: u32::try_from(reader.open_holds).unwrap_or(0),
+            hold_types: &[],
             holds_of_bib: 0,
             holds_today: 0,
         };

@@ -920,6 +920,16 @@ const RENEW: &[Case] = &[
         &[],
     ),
     (
+        "lent for use in the reading room",
+        |s| {
+            s.loan = s.loan.take().map(|mut loan| {
+                loan.reading_room = true;
+                loan
+            });
+        },
+        &[ReadingRoomOnly],
+    ),
+    (
         "the card ends",
         |s| s.reader.card.expires_on = day("2026-04-03"),
         &[NotLater],
@@ -1170,7 +1180,7 @@ const PLACE_HOLD: &[Case] = &[
             of_type(s, "book_foreign");
             recopy(s);
         },
-        &[NoCopyCanFill],
+        &[StaysLocal],
     ),
     (
         "the only copy is lost",
@@ -1320,6 +1330,21 @@ const CHANGE_PICKUP: &[Case] = &[
         "to where nothing is picked up",
         |s| s.reconfigure(|p| p.units[3].pickup_point = false),
         &[NotAPickupPoint],
+    ),
+    (
+        "to a unit out of service",
+        |s| s.reconfigure(|p| p.units[3].active = false),
+        &[UnitInactive],
+    ),
+    (
+        "a child's, to a unit for adults",
+        |s| {
+            child(s);
+            s.item.for_children = true;
+            recopy(s);
+            s.pickup = OTHER_BRANCH;
+        },
+        &[AdultOnlyUnit],
     ),
     ("no copy may go there", |s| s.copies.clear(), &[NoCopyCanFill]),
     (

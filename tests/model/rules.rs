@@ -236,6 +236,7 @@ fn of_two_rows_with_one_key_that_of_the_unit_farther_down_wins() {
         now: world.now,
         debt_fen: 0,
         holds: 0,
+        hold_types: &[],
         holds_of_bib: 0,
         holds_today: 0,
     };
