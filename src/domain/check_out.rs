@@ -6,10 +6,9 @@ use chrono::{DateTime, Utc};
 use super::act::{Act, Findings, Passed};
 use super::calendar::due;
 use super::check_in::is_returnable;
-use super::event::age_years;
 use super::ids::{HoldId, ItemId, LoanId, RuleId, TransitId, UnitId};
 use super::item::{ItemFacts, ItemStatus};
-use super::judge_item::{judge_binding, judge_reading_room};
+use super::judge_item::{judge_age, judge_binding, judge_reading_room};
 use super::judge_reader::{judge_account, judge_limits, judge_unit, moment, tell_reader, unit_name};
 use super::lending_terms::judge_copies_to_holds;
 use super::limit::{LimitKind, Usage};
@@ -319,7 +318,7 @@ fn judge_lending(found: &mut Findings, facts: &Facts<'_>, row: &TermsRow, now: D
     if reader.child && !item.for_children {
         found.add(Code::NotForChildren);
     }
-    judge_age(found, facts, now);
+    judge_age(found, network, item, reader.birth_date, now);
     let this_loan = item.open_loan.as_ref().map(|loan| loan.id);
     let mut others = reader.loans.iter().filter(|loan| Some(loan.id) != this_loan);
     if others.any(|loan| loan.bib_id == item.bib_id) {
@@ -328,19 +327,6 @@ fn judge_lending(found: &mut Findings, facts: &Facts<'_>, row: &TermsRow, now: D
     if item.parts > 1 {
         found.add(Code::CountParts).with("parts", item.parts);
     }
-}
-
-fn judge_age(found: &mut Findings, facts: &Facts<'_>, now: DateTime<Utc>) {
-    let Some(min) = facts.item.min_age_years.filter(|min| *min > 0) else {
-        return;
-    };
-    let today = facts.network.local_day(now);
-    let code = match facts.reader.birth_date.map(|born| age_years(born, today)) {
-        None => Code::AgeUnknown,
-        Some(Some(age)) if age >= u32::from(min) => return,
-        Some(_) => Code::BelowAge,
-    };
-    found.add(code).with("min_age", u16::from(min));
 }
 
 /// The due date, and whether it was given by hand.

@@ -21,6 +21,7 @@ on_both!(
     a_main_decides_about_its_own_term,
     faults_in_these_terms_are_told,
     a_preview_shows_whom_a_fixed_term_stops,
+    a_limit_on_holds_of_a_type_counts_those_only,
 );
 
 /// The mains lend each other's books. One with a branch each.
@@ -245,6 +246,11 @@ fn hold_id(answer: Answer) -> i64 {
     answer.expect(201).body["hold"]["id"].as_i64().expect("an id")
 }
 
+/// Answers how many copies are to be fetched that were not before.
+fn pass(app: &TestApp) -> u64 {
+    app.block_on(target_holds(&app.app.store)).expect("runs").asked
+}
+
 fn cancel(app: &TestApp, card: &str, hold: i64) {
     let cancelled = app.request("DELETE", &format!("/api/v1/holds/{hold}"));
     cancelled.bearer(&app.reader_token(card)).send().expect(200);
@@ -273,6 +279,7 @@ fn a_copy_for_readers_of_its_home_serves_others_only_if_staff_said_so(app: &Test
     // Under these rules the copy is not for the one who came first: the reader of its home gets it.
     let second = hold_id(online(app, &own, &wish("B1")));
     assert_eq!(check_in(app, "B1", &barcode)["next_step"]["hold_id"], second);
+    pass(app);
     cancel(app, &own, second);
     check_in(app, "B1", &barcode);
     assert_eq!(hold(app, first)["status"], "waiting");
@@ -314,6 +321,7 @@ fn a_new_copy_leaves_its_unit_for_a_hold_only_if_staff_said_so(app: &TestApp) {
     );
     assert_eq!(refusal(moved)["code"], "new_item_protected");
     cancel(app, &own, here);
+    pass(app);
     let mut agreed = overriding(&wish("M1"), "new_item_protected");
     agreed["card_number"] = json!(other);
     let id = hold_id(app.post_consenting(&app.staff("librarian", "M1"), "/api/v1/holds", &agreed));
@@ -341,10 +349,9 @@ fn a_copy_that_is_new_no_more_is_fetched_for_those_who_wait(app: &TestApp) {
     // The old copy may come; the new one stays where it is until its time has come.
     let wish = json!({"bib_id": bib, "pickup_unit_code": "M1"});
     let id = hold_id(online(app, &card, &wish));
-    let pass = || app.block_on(target_holds(&app.app.store)).expect("runs").asked;
-    assert_eq!((pass(), asked(app, "B1")), (0, vec![]));
+    assert_eq!((pass(app), asked(app, "B1")), (0, vec![]));
     app.clock.set(app.clock.now() + TimeDelta::days(30));
-    assert_eq!((pass(), asked(app, "B1")), (1, vec![id]));
+    assert_eq!((pass(app), asked(app, "B1")), (1, vec![id]));
 }
 
 fn a_main_decides_about_its_own_term(app: &TestApp) {
@@ -431,7 +438,7 @@ fn faults_in_these_terms_are_told(app: &TestApp) {
     ] {
         let told = validated(terms, "");
         assert_eq!(told["valid"], true, "{told}");
-        let warned = told["warnings"].as_array().expect("warnings").iter();
+        let warned = told["rule_warnings"].as_array().expect("rule_warnings").iter();
         assert!(warned.into_iter().any(|one| one["field"] == field), "{told}");
     }
 }
@@ -464,4 +471,36 @@ fn a_preview_shows_whom_a_fixed_term_stops(app: &TestApp) {
         ]
     );
     assert_eq!(loan["after"]["terms"]["term_end"], "2026-03-20");
+}
+
+fn a_limit_on_holds_of_a_type_counts_those_only(app: &TestApp) {
+    network(app);
+    let limit = "[[limit]]\nwhen = { item_types = [\"av\"] }\nkind = \"holds\"\nmax = 1\n";
+    rules(app, "", limit);
+    let held = |title: &str, item_type: &str| {
+        let bib = app.bib(title, None);
+        app.item(bib, "B1", &json!({"item_type": item_type}));
+        json!({"bib_id": bib, "pickup_unit_code": "B1"})
+    };
+    let (_, card) = app.reader("adult", "B1");
+    let (book, disc, other) = (
+        held("三国演义", "book"),
+        held("红楼梦影碟", "av_disc"),
+        held("西游记影碟", "av_disc"),
+    );
+    online(app, &card, &book).expect(201);
+    online(app, &card, &disc).expect(201);
+    let told = refusal(online(app, &card, &other));
+    assert_eq!(
+        (&told["code"], &told["params"]["count"]),
+        (&json!("limit_holds"), &json!("1"))
+    );
+    let path = format!("/api/v1/rules/explain?card_number={card}&item_type=av_disc&owner_unit_code=B1&unit_code=B1");
+    let why = app.get(&app.root_token(), &path).expect(200).body;
+    let lines = why["limits"].as_array().expect("limits").iter();
+    let line = lines
+        .into_iter()
+        .find(|line| line["rule_id"] == told["rule_id"])
+        .expect("it is listed");
+    assert_eq!((&line["count"], &line["passed"]), (&json!(1), &json!(true)));
 }
