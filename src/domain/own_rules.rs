@@ -1,6 +1,7 @@
 //! What the network leaves open to its libraries, and the rows with which they use it: fields that stand in the place of
 //! the network's. Not for: reading or checking documents (see `rules_layer`, `rules_own_check`).
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::delivery::LoanClock;
@@ -208,6 +209,11 @@ impl TermField {
             Self::HoldHomeOnly => u16::from(terms.holds.home_only),
             Self::NewItemDays => terms.holds.new_item_days,
         }
+    }
+
+    /// The day that a value of this field means.
+    pub fn day(self, value: u16) -> Option<NaiveDate> {
+        day_of_number(value).filter(|_| self.kind() == FieldKind::Day)
     }
 
     /// Makes some terms say it.

@@ -364,7 +364,17 @@ fn a_main_decides_about_its_own_term(app: &TestApp) {
     let own = "[[terms]]\nwhen = { unit = \"M1\" }\nterm_end = \"2026-06-30\"\nhold_home_only = true\nnew_item_days = 60\n\n\
         [[terms]]\nwhen = { unit = \"B1\" }\nterm_end = \"none\"\n\n\
         [[limit]]\nwhen = { unit = \"M1\" }\nkind = \"reading_room\"\nmax = 2\n";
-    published(app, &manager, Some("M1"), own);
+    let version = published(app, &manager, Some("M1"), own);
+    let whole = app
+        .get(&app.root_token(), &format!("/api/v1/rule-sets/{version}"))
+        .expect(200)
+        .body;
+    let row = whole["own_terms"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .find(|row| row["key"]["unit_code"] == "M1");
+    assert_eq!(row.expect("M1's")["values"][0]["day"], "2026-06-30");
     let terms = |unit: &str| {
         let path = format!("/api/v1/rules/explain?category=adult&item_type=book&owner_unit_code=M1&unit_code={unit}");
         app.get(&app.root_token(), &path).expect(200).body
