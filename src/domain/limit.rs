@@ -322,7 +322,7 @@ mod tests {
             unit,
             channel,
             due_at: world.now + chrono::TimeDelta::days(days),
-            reading_room: id == 4,
+            reading_room: false,
         };
         rows.into_iter().zip(1..).map(loan).collect()
     }
@@ -362,8 +362,8 @@ mod tests {
             ..any.clone()
         };
         for (when, count_in, expected) in [
-            (any.clone(), CountIn::Network, 3),
-            (any.clone(), CountIn::Owner, 2),
+            (any.clone(), CountIn::Network, 4),
+            (any.clone(), CountIn::Owner, 3),
             (
                 LimitWhen {
                     owner: Some(example::CENTRAL),
@@ -398,6 +398,12 @@ mod tests {
                 ..row(LimitKind::Loans, count_in, 9)
             };
             assert_eq!(count(&world, row.clone(), &loans), Some(expected), "{row:?}");
+        }
+        let mut in_room = loans.clone();
+        in_room[3].reading_room = true;
+        for (kind, expected) in [(LimitKind::Loans, 3), (LimitKind::ReadingRoom, 1), (LimitKind::OverdueLoans, 2)] {
+            let row = row(kind, CountIn::Network, 9);
+            assert_eq!(count(&world, row, &in_room), Some(expected), "{kind:?}, one of them in the reading room");
         }
         let typed = LimitRow {
             when: of(&["av"]),

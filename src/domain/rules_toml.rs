@@ -116,10 +116,14 @@ pub struct PresetTerms {
     pub high_demand_days: u16,
     #[serde(default)]
     pub delivery: DeliveryTerms,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub holds: HoldTerms,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub lending: LendingTerms,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// When a limit applies, by codes; absent is "any".

@@ -214,7 +214,7 @@ impl WriteTx<'_> {
         let loan = if may_be_lent { self.open_loan(id)? } else { None };
         let transit = if may_travel { self.open_transit_of(id)? } else { None };
         let awaited = bib.open_holds > 0;
-        let captured_for = if awaited { self.captured_hold_of(id)? } else { None };
+        let captured_for = if awaited { captured_hold(self.conn, row.id)? } else { None };
         let home = row.deposit_unit_id.unwrap_or(row.home);
         let floating_here = match return_policy {
             ReturnPolicy::FloatWithCap { .. } if at.get() != home => self.floating_at(at, row.home, row.collection)?,
@@ -283,10 +283,6 @@ impl WriteTx<'_> {
             })
         })
         .transpose()
-    }
-
-    fn captured_hold_of(&mut self, item: ItemId) -> Result<Option<CapturedHold>, StoreError> {
-        captured_hold(self.conn, item.get())
     }
 
     /// Copies of a collection (without one: of a home and no collection) that float at a unit. Two that come back there at once
