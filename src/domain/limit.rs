@@ -401,9 +401,17 @@ mod tests {
         }
         let mut in_room = loans.clone();
         in_room[3].reading_room = true;
-        for (kind, expected) in [(LimitKind::Loans, 3), (LimitKind::ReadingRoom, 1), (LimitKind::OverdueLoans, 2)] {
+        for (kind, expected) in [
+            (LimitKind::Loans, 3),
+            (LimitKind::ReadingRoom, 1),
+            (LimitKind::OverdueLoans, 2),
+        ] {
             let row = row(kind, CountIn::Network, 9);
-            assert_eq!(count(&world, row, &in_room), Some(expected), "{kind:?}, one of them in the reading room");
+            assert_eq!(
+                count(&world, row, &in_room),
+                Some(expected),
+                "{kind:?}, one of them in the reading room"
+            );
         }
         let typed = LimitRow {
             when: of(&["av"]),

@@ -214,7 +214,11 @@ impl WriteTx<'_> {
         let loan = if may_be_lent { self.open_loan(id)? } else { None };
         let transit = if may_travel { self.open_transit_of(id)? } else { None };
         let awaited = bib.open_holds > 0;
-        let captured_for = if awaited { captured_hold(self.conn, row.id)? } else { None };
+        let captured_for = if awaited {
+            captured_hold(self.conn, row.id)?
+        } else {
+            None
+        };
         let home = row.deposit_unit_id.unwrap_or(row.home);
         let floating_here = match return_policy {
             ReturnPolicy::FloatWithCap { .. } if at.get() != home => self.floating_at(at, row.home, row.collection)?,
