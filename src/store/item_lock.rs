@@ -247,7 +247,9 @@ impl WriteTx<'_> {
             parts: u16::try_from(row.parts).unwrap_or(1),
             clc_class: bib.clc_class,
             volume: volume_of(row.volume.as_deref())?,
-            unscanned: row.clear_since.map(|_| unscanned(row.clear_number)),
+            unscanned: row.clear_since.map(|_| Unscanned {
+                number: row.clear_number.and_then(|number| u32::try_from(number).ok()),
+            }),
             added_at: from_millis(row.created_at),
             last_event_at: from_millis(row.last_event_at),
             open_loan: loan.as_ref().map(of_item),
@@ -312,12 +314,6 @@ impl WriteTx<'_> {
             }
         };
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
-    }
-}
-
-fn unscanned(number: Option<i32>) -> Unscanned {
-    Unscanned {
-        number: number.and_then(|number| u32::try_from(number).ok()),
     }
 }
 
