@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::act::{Act, Findings, Passed};
 use super::cancel_hold::{ItemMoves, stands_at};
 use super::hold::{CopyFacts, HoldFacts, HoldStatus, Wish, may_fill};
+use super::hold_terms::{Waived, judge_kept};
 use super::ids::{ReaderId, UnitId};
 use super::item::{ItemFacts, ItemStatus, TransitReason};
 use super::network::Network;
@@ -38,6 +39,8 @@ pub struct Plan {
     pub pickup: UnitId,
     /// The way of the item set aside; `None` if there is none or it is on the road.
     pub item_moves: Option<ItemMoves>,
+    /// What staff passed over, now or before.
+    pub waived: Waived,
     pub passed: Passed,
 }
 
@@ -55,20 +58,30 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     }
     judge_pickup(&mut found, network, wish.pickup, wish.child, false);
     let today = network.local_day(now);
-    let fits = |copy: &CopyFacts| may_fill(network, copy, wish, today).is_ok();
     let set_aside = facts.item.filter(|_| facts.hold.status == HoldStatus::Captured);
-    let will_do = match set_aside {
-        Some(item) => fits(&CopyFacts::of(item)),
-        None => facts.copies.iter().any(|copy| copy.circulates() && fits(copy)),
+    let copies: Vec<CopyFacts> = match set_aside {
+        Some(item) => vec![CopyFacts::of(item)],
+        None => facts.copies.iter().filter(|copy| copy.circulates()).copied().collect(),
     };
-    if !will_do {
-        found.add(Code::NoCopyCanFill);
+    let for_wish = |wish: &Wish| copies.iter().find(|copy| may_fill(network, copy, wish, today).is_ok());
+    if for_wish(wish).is_none() {
+        let waived = Wish {
+            waived: Waived::ALL,
+            ..wish.clone()
+        };
+        match for_wish(&waived) {
+            Some(kept) => judge_kept(&mut found, network, kept, wish, today),
+            None => {
+                found.add(Code::NoCopyCanFill);
+            }
+        }
     }
     let passed = found.subtract(facts.act)?;
     let moves = set_aside.filter(|_| wish.pickup != facts.hold.pickup);
     Ok(Plan {
         pickup: wish.pickup,
         item_moves: moves.and_then(|item| redirect(facts, item)),
+        waived: wish.waived.and(&passed.overridden),
         passed,
     })
 }

@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use super::act::{Act, Findings, Passed};
 use super::calendar::due;
 use super::check_in::is_returnable;
-use super::event::age_years;
 use super::ids::{HoldId, ItemId, LoanId, RuleId, TransitId, UnitId};
 use super::item::{ItemFacts, ItemStatus};
-use super::judge_item::{judge_binding, judge_reading_room};
+use super::judge_item::{judge_age, judge_binding, judge_reading_room};
 use super::judge_reader::{judge_account, judge_limits, judge_unit, moment, tell_reader, unit_name};
+use super::lending_terms::judge_copies_to_holds;
 use super::limit::{LimitKind, Usage};
 use super::network::Network;
 use super::policy::{Situation, Terms, TermsRow};
@@ -32,6 +32,8 @@ pub struct Facts<'a> {
 pub struct Demand {
     /// Other readers' open waiting holds that this item could fill.
     pub waiting_for_bib: u32,
+    /// Copies in circulation that could do as well as this one, itself included; only read where the terms ask for it.
+    pub copies: u32,
     /// This reader's own open hold that this item could fill.
     pub own_hold: Option<OwnHold>,
 }
@@ -70,6 +72,8 @@ pub enum Effect {
         due_at: DateTime<Utc>,
         /// Given by hand: it need not be an open day, nor within the card.
         due_by_hand: bool,
+        /// For use in the reading room.
+        reading_room: bool,
     },
     /// The reader's category is for reading only: local use is counted, no loan is made, the item does not move.
     LocalUse { at: UnitId },
@@ -119,10 +123,20 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     } else {
         judge_lending(&mut found, facts, &row, now);
         let usage = usage(facts, now);
-        let kinds = [LimitKind::Loans, LimitKind::OverdueLoans, LimitKind::DebtFen];
+        let reading_room = row.terms.lending.is_reading_room_use(item);
+        let counted = if reading_room {
+            LimitKind::ReadingRoom
+        } else {
+            LimitKind::Loans
+        };
+        let kinds = [counted, LimitKind::OverdueLoans, LimitKind::DebtFen];
         judge_limits(&mut found, network, &situation, &kinds, &usage);
         let (due_at, due_by_hand) = judge_due(&mut found, facts, &row.terms, now);
-        Effect::Loan { due_at, due_by_hand }
+        Effect::Loan {
+            due_at,
+            due_by_hand,
+            reading_room,
+        }
     };
     let passed = found.subtract(act)?;
     let lent = matches!(effect, Effect::Loan { .. });
@@ -139,7 +153,8 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     })
 }
 
-fn situation(facts: &Facts<'_>) -> Situation {
+/// What the terms of the loan are looked up for.
+pub fn situation(facts: &Facts<'_>) -> Situation {
     Situation {
         unit: facts.act.unit,
         category: facts.reader.category,
@@ -157,6 +172,7 @@ fn usage<'a>(facts: &Facts<'a>, now: DateTime<Utc>) -> Usage<'a> {
         now,
         debt_fen: facts.reader.debt_fen,
         holds: facts.reader.open_holds,
+        hold_types: &[],
         holds_of_bib: 0,
         holds_today: 0,
     }
@@ -275,13 +291,17 @@ fn judge_lending(found: &mut Findings, facts: &Facts<'_>, row: &TermsRow, now: D
         item,
         ..
     } = *facts;
-    if !row.terms.lendable {
+    let reading_room = row.terms.lending.is_reading_room_use(item);
+    if !row.terms.lendable && !reading_room {
         found.add(Code::NotLendableByRule).by(row.id);
     }
     if item.not_for_loan {
         found.add(Code::ItemNotForLoan);
     }
-    judge_reading_room(found, item);
+    if !reading_room {
+        judge_reading_room(found, item, false);
+    }
+    judge_copies_to_holds(found, row, &facts.demand, fills_hold(facts).is_some());
     if network.item_types().get(item.item_type).is_none() {
         found.add(Code::ItemTypeUnknown).with("item_type", item.item_type.get());
     }
@@ -298,7 +318,7 @@ fn judge_lending(found: &mut Findings, facts: &Facts<'_>, row: &TermsRow, now: D
     if reader.child && !item.for_children {
         found.add(Code::NotForChildren);
     }
-    judge_age(found, facts, now);
+    judge_age(found, network, item, reader.birth_date, now);
     let this_loan = item.open_loan.as_ref().map(|loan| loan.id);
     let mut others = reader.loans.iter().filter(|loan| Some(loan.id) != this_loan);
     if others.any(|loan| loan.bib_id == item.bib_id) {
@@ -307,19 +327,6 @@ fn judge_lending(found: &mut Findings, facts: &Facts<'_>, row: &TermsRow, now: D
     if item.parts > 1 {
         found.add(Code::CountParts).with("parts", item.parts);
     }
-}
-
-fn judge_age(found: &mut Findings, facts: &Facts<'_>, now: DateTime<Utc>) {
-    let Some(min) = facts.item.min_age_years.filter(|min| *min > 0) else {
-        return;
-    };
-    let today = facts.network.local_day(now);
-    let code = match facts.reader.birth_date.map(|born| age_years(born, today)) {
-        None => Code::AgeUnknown,
-        Some(Some(age)) if age >= u32::from(min) => return,
-        Some(_) => Code::BelowAge,
-    };
-    found.add(code).with("min_age", u16::from(min));
 }
 
 /// The due date, and whether it was given by hand.
@@ -343,6 +350,13 @@ fn judge_due(found: &mut Findings, facts: &Facts<'_>, terms: &Terms, now: DateTi
     if days < terms.loan_days {
         found.add(Code::LoanShortened).with("days", days);
     }
+    let today = network.local_day(now);
+    let in_room = terms.lending.is_reading_room_use(facts.item);
+    let days = if in_room {
+        0
+    } else {
+        terms.lending.days(days, today, today)
+    };
     let calendar = network.calendar(act.unit);
     let due = due(&calendar, network.zone(), now, days, reader.card.expires_on, now);
     if let Some(end) = reader.card.expires_on.filter(|_| due.capped_by_card) {

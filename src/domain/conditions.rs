@@ -19,25 +19,28 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
         Code::ItemLost | Code::ItemClaimedReturned => &[CheckOut, Renew, PlaceHold],
         Code::DueWithoutRight | Code::DueInPast | Code::CardExpiresBeforeDue | Code::WantedByOthers | Code::Recalled
         | Code::ReadingRoomOnly => &[CheckOut, Renew],
-        Code::UnitInactive | Code::AdultOnlyUnit | Code::NotForChildren | Code::HasDebt | Code::DebtOverLimit
+        Code::UnitInactive | Code::AdultOnlyUnit => &[CheckOut, PlaceHold, ChangeHold],
+        Code::NotForChildren | Code::HasDebt | Code::DebtOverLimit
         | Code::BelowAge | Code::AgeUnknown | Code::OwnerNotForReader | Code::ItemMissing | Code::ItemNotForLoan
-        | Code::BibAlreadyOnLoan => &[CheckOut, PlaceHold],
+        | Code::BibAlreadyOnLoan | Code::StaysLocal => &[CheckOut, PlaceHold],
         Code::UnitDoesNotLend | Code::ItemTypeUnknown | Code::OlderThanLastEvent | Code::ReaderNote
         | Code::CategoryOutgrown | Code::LimitLoans | Code::LimitItemType | Code::LimitOwner | Code::LimitUnit
-        | Code::LimitChannel | Code::LimitCreditBand | Code::LimitIsZero | Code::StaysLocal
+        | Code::LimitChannel | Code::LimitCreditBand | Code::LimitIsZero
         | Code::OnLoanNotReturnableHere | Code::NotLendableByRule | Code::ItemInTransit | Code::OnLoanToSameReader
         | Code::OnLoanToOther | Code::HeldOnShelfForOther | Code::CapturedForOther | Code::OthersWaiting
-        | Code::LoanShortened | Code::OwnHoldElsewhere | Code::ItemRestricted => &[CheckOut],
+        | Code::LoanShortened | Code::OwnHoldElsewhere | Code::ItemRestricted | Code::ReadingRoomLimit
+        | Code::CopiesToHolds => &[CheckOut],
         Code::NotReturnableHere | Code::ClaimUnresolved | Code::LostFound | Code::MissingFound | Code::AlreadyOnShelf
         | Code::HoldMatched | Code::ReturnedOverdue | Code::ReturnTimeAdjusted | Code::TransitRepaired
         | Code::ScannedTwice | Code::TransitFound | Code::RecallMatched => &[CheckIn],
         Code::NotOnLoan => &[CheckIn, Renew, VoidLoan],
         Code::LoanOfAnother | Code::NotRenewable | Code::RenewalLimit | Code::RenewalTooSoon | Code::LoanOverdue
-        | Code::NotLater => &[Renew],
+        | Code::NotLater | Code::OutsideFixedTerm => &[Renew],
         Code::LimitHolds | Code::LimitHoldsPerBib | Code::LimitHoldsPerDay | Code::ItemNotOfBib | Code::AlreadyHeld
         | Code::BibAlreadyHeld | Code::NotHoldable | Code::CopyOnShelfHere | Code::NotAPackingUnit
-        | Code::DeliveryNotAllowed => &[PlaceHold],
-        Code::PickupUnknown | Code::NotAPickupPoint | Code::HoldDatesInvalid | Code::NoCopyCanFill => {
+        | Code::DeliveryNotAllowed | Code::HoldKindNotAllowed => &[PlaceHold],
+        Code::PickupUnknown | Code::NotAPickupPoint | Code::HoldDatesInvalid | Code::NoCopyCanFill | Code::HomeOnly
+        | Code::NewItemProtected => {
             &[PlaceHold, ChangeHold]
         }
         Code::HoldNotOpen | Code::HoldOfAnother => &[CancelHold, ChangeHold],

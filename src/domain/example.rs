@@ -250,6 +250,7 @@ impl World {
             unit: BRANCH,
             channel: Channel::Desk,
             due_at: self.now + Days::new(7),
+            reading_room: false,
         };
         ReaderFacts {
             loans: (0..count).map(loan).collect(),
@@ -283,6 +284,7 @@ impl World {
             clc_class: None,
             volume: None,
             unscanned: None,
+            added_at: self.now - Days::new(60),
             last_event_at: self.now - Days::new(60),
             open_loan: None,
             captured_for: None,
@@ -305,6 +307,7 @@ impl World {
             renewals: 0,
             claimed_returned_at: None,
             recalled_at: None,
+            reading_room: false,
         }
     }
 

@@ -175,6 +175,7 @@ mod tests {
             now: world.now,
             debt_fen: 0,
             holds: 0,
+            hold_types: &[],
             holds_of_bib: 0,
             holds_today: 0,
         };

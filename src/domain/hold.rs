@@ -1,10 +1,11 @@
 //! Holds: what one waits for, and whether a copy may fill it.
 //! Not for: the order of the queue, which the store keeps.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::event::age_years;
+use super::hold_terms::{Waived, is_for_others, new_until};
 use super::ids::{BibId, CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, UnitId};
 use super::item::{ItemFacts, ItemStatus, Lending};
 use super::network::Network;
@@ -111,6 +112,8 @@ pub struct Wish {
     pub child: bool,
     pub reader_home: UnitId,
     pub birth_date: Option<NaiveDate>,
+    /// What staff passed over when it was placed.
+    pub waived: Waived,
 }
 
 /// The first waiting hold that a copy may fill, chosen by the store in the order of the queue with [`may_fill`].
@@ -147,6 +150,7 @@ pub struct CopyFacts {
     pub not_for_loan: bool,
     pub for_children: bool,
     pub min_age_years: Option<u8>,
+    pub added_at: DateTime<Utc>,
     /// Set aside for a hold already.
     pub captured: bool,
 }
@@ -166,6 +170,7 @@ impl CopyFacts {
             not_for_loan: item.not_for_loan || !matches!(item.lending, Lending::Normal) || item.bound_into.is_some(),
             for_children: item.for_children,
             min_age_years: item.min_age_years,
+            added_at: item.added_at,
             captured: item.captured_for.is_some(),
         }
     }
@@ -202,6 +207,8 @@ pub enum Unfit {
     NotForLoan,
     /// The rule at the pickup unit says not lendable or not holdable.
     ByRule,
+    /// The rules take no holds of this kind on it.
+    KindNotTaken,
     /// The copy may not be lent at the pickup unit.
     StaysLocal,
     /// The reader's home unit may not borrow from its owner.
@@ -210,6 +217,10 @@ pub enum Unfit {
     TooYoung,
     /// It has an age restriction and the reader's age is not known.
     AgeUnknown,
+    /// It is for readers of its home unit.
+    HomeOnly,
+    /// It is new and does not leave its home unit yet.
+    New,
 }
 
 /// The channel under which terms of a hold are looked up: the machine or the desk where it will be picked up.
@@ -241,6 +252,9 @@ pub fn may_fill(network: &Network, copy: &CopyFacts, wish: &Wish, day: NaiveDate
     if !terms.lendable || !terms.holdable {
         return Err(Unfit::ByRule);
     }
+    if !terms.holds.take(wish.target) {
+        return Err(Unfit::KindNotTaken);
+    }
     if !network.may_lend_at(copy.owner, copy.home, copy.item_type, wish.pickup) {
         return Err(Unfit::StaysLocal);
     }
@@ -250,14 +264,18 @@ pub fn may_fill(network: &Network, copy: &CopyFacts, wish: &Wish, day: NaiveDate
     if wish.child && !copy.for_children {
         return Err(Unfit::NotForChildren);
     }
-    match (copy.min_age_years, wish.birth_date) {
-        (None | Some(0), _) => Ok(()),
-        (Some(_), None) => Err(Unfit::AgeUnknown),
+    match (copy.min_age_years.filter(|min| *min > 0), wish.birth_date) {
+        (None, _) => {}
+        (Some(_), None) => return Err(Unfit::AgeUnknown),
         (Some(min), Some(born)) => match age_years(born, day) {
-            Some(age) if age >= u32::from(min) => Ok(()),
-            _ => Err(Unfit::TooYoung),
+            Some(age) if age >= u32::from(min) => {}
+            _ => return Err(Unfit::TooYoung),
         },
     }
+    if is_for_others(network, &terms.holds, copy, wish) {
+        return Err(Unfit::HomeOnly);
+    }
+    new_until(network, &terms.holds, copy, wish, day).map_or(Ok(()), |_| Err(Unfit::New))
 }
 
 /// The situation under which a hold's terms are looked up.

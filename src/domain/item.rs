@@ -178,6 +178,8 @@ pub struct ItemFacts {
     pub volume: Option<Volume>,
     /// What was decided about it without a scan: staff have yet to take it where it belongs.
     pub unscanned: Option<Unscanned>,
+    /// When it came into the stock as recorded here.
+    pub added_at: DateTime<Utc>,
     /// When the last event of this item happened: no later act may be dated before it.
     pub last_event_at: DateTime<Utc>,
     /// The open loan, if any, whatever the status says.

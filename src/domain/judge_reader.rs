@@ -142,6 +142,7 @@ fn add_limit(found: &mut Findings, state: &LimitState<'_>) {
                 .with("max", Fen::new(state.row.max));
         }
         LimitKind::Loans
+        | LimitKind::ReadingRoom
         | LimitKind::OverdueLoans
         | LimitKind::Holds
         | LimitKind::HoldsPerBib

@@ -17,8 +17,10 @@ use super::unit::UnitTree;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitKind {
-    /// Open loans, this one included.
+    /// Open loans, this one included; those for use in the reading room are counted apart.
     Loans,
+    /// Open loans for use in the reading room, this one included.
+    ReadingRoom,
     /// Open loans overdue now: how many may stand before borrowing stops.
     OverdueLoans,
     /// Debt in fen: how much may stand before borrowing stops.
@@ -33,8 +35,9 @@ pub enum LimitKind {
 
 impl LimitKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Loans,
+        Self::ReadingRoom,
         Self::OverdueLoans,
         Self::DebtFen,
         Self::Holds,
@@ -46,6 +49,7 @@ impl LimitKind {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Loans => "loans",
+            Self::ReadingRoom => "reading_room",
             Self::OverdueLoans => "overdue_loans",
             Self::DebtFen => "debt_fen",
             Self::Holds => "holds",
@@ -114,6 +118,7 @@ impl LimitRow {
     pub fn code(&self) -> Code {
         match self.kind {
             LimitKind::Loans => self.loans_code(),
+            LimitKind::ReadingRoom => Code::ReadingRoomLimit,
             LimitKind::OverdueLoans if self.max == 0 => Code::OverdueItems,
             LimitKind::OverdueLoans => Code::TooManyOverdue,
             LimitKind::DebtFen if self.confirm => Code::HasDebt,
@@ -122,6 +127,11 @@ impl LimitRow {
             LimitKind::HoldsPerBib => Code::LimitHoldsPerBib,
             LimitKind::HoldsPerDay => Code::LimitHoldsPerDay,
         }
+    }
+
+    /// It is about items of some types only, and counts only those.
+    pub const fn names_types(&self) -> bool {
+        !self.when.item_types.is_empty() || !self.when.except_item_types.is_empty()
     }
 
     fn loans_code(&self) -> Code {
@@ -148,6 +158,8 @@ pub struct Usage<'a> {
     pub now: DateTime<Utc>,
     pub debt_fen: i64,
     pub holds: u32,
+    /// Of each open hold the types of the copies it may wait for; only read where a limit on holds names types.
+    pub hold_types: &'a [Vec<ItemTypeId>],
     pub holds_of_bib: u32,
     pub holds_today: u32,
 }
@@ -215,9 +227,11 @@ impl Counter<'_> {
         let counted = || others().filter(|loan| self.is_counted(row, loan));
         let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let (count, adds) = match row.kind {
-            LimitKind::Loans => (whole(counted().count()), 1),
+            LimitKind::Loans => (whole(counted().filter(|loan| !loan.reading_room).count()), 1),
+            LimitKind::ReadingRoom => (whole(counted().filter(|loan| loan.reading_room).count()), 1),
             LimitKind::OverdueLoans => (whole(counted().filter(|loan| loan.due_at < usage.now).count()), 0),
             LimitKind::DebtFen => (usage.debt_fen, 0),
+            LimitKind::Holds if row.names_types() => (whole(self.holds_of_types(row, usage)), 1),
             LimitKind::Holds => (i64::from(usage.holds), 1),
             LimitKind::HoldsPerBib => (i64::from(usage.holds_of_bib), 1),
             LimitKind::HoldsPerDay => (i64::from(usage.holds_today), 1),
@@ -229,15 +243,20 @@ impl Counter<'_> {
         }
     }
 
+    fn holds_of_types(&self, row: &LimitRow, usage: &Usage<'_>) -> usize {
+        let counted = |types: &&Vec<ItemTypeId>| types.iter().any(|one| self.is_counted_type(row, *one));
+        usage.hold_types.iter().filter(counted).count()
+    }
+
     fn is_counted(&self, row: &LimitRow, loan: &LoanOfReader) -> bool {
         self.is_counted_type(row, loan.item_type) && self.is_in_scope(row, loan)
     }
 
     fn is_counted_type(&self, row: &LimitRow, item_type: ItemTypeId) -> bool {
-        let when = &row.when;
-        if when.item_types.is_empty() && when.except_item_types.is_empty() {
+        if !row.names_types() {
             return true;
         }
+        let when = &row.when;
         let line = self.item_types.ancestors(item_type);
         let named = when.item_types.is_empty() || any_of(&when.item_types, line);
         named && !any_of(&when.except_item_types, line)
@@ -303,6 +322,7 @@ mod tests {
             unit,
             channel,
             due_at: world.now + chrono::TimeDelta::days(days),
+            reading_room: false,
         };
         rows.into_iter().zip(1..).map(loan).collect()
     }
@@ -320,6 +340,10 @@ mod tests {
             now,
             debt_fen,
             holds,
+            hold_types: &[
+                vec![world.item_type("book"), world.item_type("av_disc")],
+                vec![world.item_type("book")],
+            ],
             holds_of_bib,
             holds_today,
         };
@@ -375,6 +399,25 @@ mod tests {
             };
             assert_eq!(count(&world, row.clone(), &loans), Some(expected), "{row:?}");
         }
+        let mut in_room = loans.clone();
+        in_room[3].reading_room = true;
+        for (kind, expected) in [
+            (LimitKind::Loans, 3),
+            (LimitKind::ReadingRoom, 1),
+            (LimitKind::OverdueLoans, 2),
+        ] {
+            let row = row(kind, CountIn::Network, 9);
+            assert_eq!(
+                count(&world, row, &in_room),
+                Some(expected),
+                "{kind:?}, one of them in the reading room"
+            );
+        }
+        let typed = LimitRow {
+            when: of(&["av"]),
+            ..row(LimitKind::Holds, CountIn::Network, 9)
+        };
+        assert_eq!(count(&world, typed, &loans), Some(1), "holds on discs");
         for (kind, expected) in [
             (LimitKind::OverdueLoans, 2),
             (LimitKind::DebtFen, 70),

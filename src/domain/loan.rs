@@ -27,4 +27,6 @@ pub struct OpenLoan {
     pub claimed_returned_at: Option<DateTime<Utc>>,
     /// Since when somebody wants it back before its time.
     pub recalled_at: Option<DateTime<Utc>>,
+    /// For use in the reading room: never renewed, whatever the item is by now.
+    pub reading_room: bool,
 }

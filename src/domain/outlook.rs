@@ -5,6 +5,7 @@ use chrono::{DateTime, Days, Utc};
 
 use super::calendar::due;
 use super::ids::{RuleId, UnitId};
+use super::lending_terms::is_outside_term;
 use super::limit::{LimitKind, Usage};
 use super::network::Network;
 use super::policy::{RenewFrom, Situation, Terms};
@@ -17,6 +18,8 @@ pub struct Lent {
     pub loaned_at: DateTime<Utc>,
     pub due_at: DateTime<Utc>,
     pub renewals: u16,
+    /// For use in the reading room.
+    pub reading_room: bool,
 }
 
 /// What one set of rules says of it.
@@ -53,22 +56,30 @@ pub fn outlook(network: &Network, lent: &Lent, usage: &Usage<'_>) -> Outlook {
         RenewFrom::DueDate => lent.due_at,
         RenewFrom::Today => now,
     };
-    let mut lending = passed(
-        network,
-        lent,
-        usage,
-        &[LimitKind::Loans, LimitKind::OverdueLoans, LimitKind::DebtFen],
-    );
-    if !terms.lendable {
+    let counted = if lent.reading_room {
+        LimitKind::ReadingRoom
+    } else {
+        LimitKind::Loans
+    };
+    let kinds = [counted, LimitKind::OverdueLoans, LimitKind::DebtFen];
+    let mut lending = passed(network, lent, usage, &kinds);
+    if !terms.lendable && !lent.reading_room {
         lending.insert(0, Code::NotLendableByRule);
     }
     let mut renewal = passed(network, lent, usage, &[LimitKind::OverdueLoans]);
     renewal.extend(refused_renewal(&terms, lent, now));
+    let times = (lent.loaned_at, lent.due_at);
+    if is_outside_term(network, &terms.lending, times, now) {
+        renewal.push(Code::OutsideFixedTerm);
+    }
+    let began = network.local_day(lent.loaned_at);
+    let loan_days = if lent.reading_room { 0 } else { terms.loan_days };
+    let within = |days, from| terms.lending.days(days, network.local_day(from), began);
     Outlook {
         rule: row.id,
         terms,
-        first_due_at: reckon(lent.loaned_at, terms.loan_days, lent.loaned_at),
-        renewed_due_at: reckon(from, terms.renewal_days, now).max(lent.due_at),
+        first_due_at: reckon(lent.loaned_at, within(loan_days, lent.loaned_at), lent.loaned_at),
+        renewed_due_at: reckon(from, within(terms.renewal_days, from), now).max(lent.due_at),
         lending,
         renewal,
     }

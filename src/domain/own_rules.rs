@@ -1,17 +1,21 @@
 //! What the network leaves open to its libraries, and the rows with which they use it: fields that stand in the place of
 //! the network's. Not for: reading or checking documents (see `rules_layer`, `rules_own_check`).
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::delivery::LoanClock;
 use super::hold::QUEUE_COUNTED;
+use super::hold_terms::MAX_NEW_ITEM_DAYS;
 use super::ids::{RuleId, UnitId};
+use super::lending_terms::{MAX_COPIES_TO_HOLDS_PERCENT, day_of_number, number_of_day};
 use super::limit::LimitKind;
 use super::policy::{RenewFrom, RuleKey, RuleSet, Terms};
 use super::rules_check::{MAX_LOAN_DAYS, MAX_RENEWALS, MAX_SHELF_DAYS};
 use super::unit::{Unit, UnitKind};
 
-/// A field of the terms, by itself. Flags are 0 and 1; `renew_from` is 0 for the due date and 1 for the day itself.
+/// A field of the terms, by itself. Flags are 0 and 1; `renew_from` is 0 for the due date and 1 for the day itself; a
+/// day is counted from the end of 1999, 0 for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TermField {
@@ -32,6 +36,14 @@ pub enum TermField {
     DeliveryParcel,
     DeliveryClock,
     DeliveryParcelDays,
+    TermEnd,
+    ReadingRoomUse,
+    CopiesToHoldsPercent,
+    HoldBib,
+    HoldVolume,
+    HoldItem,
+    HoldHomeOnly,
+    NewItemDays,
 }
 
 /// How a field is written.
@@ -42,11 +54,13 @@ pub enum FieldKind {
     Number(u16),
     RenewFrom,
     DeliveryClock,
+    /// A day, or none.
+    Day,
 }
 
 impl TermField {
     /// Every field, in the order of a row.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 25] = [
         Self::Lendable,
         Self::LoanDays,
         Self::Renewable,
@@ -64,6 +78,14 @@ impl TermField {
         Self::DeliveryParcel,
         Self::DeliveryClock,
         Self::DeliveryParcelDays,
+        Self::TermEnd,
+        Self::ReadingRoomUse,
+        Self::CopiesToHoldsPercent,
+        Self::HoldBib,
+        Self::HoldVolume,
+        Self::HoldItem,
+        Self::HoldHomeOnly,
+        Self::NewItemDays,
     ];
 
     /// The word used in rules and in the API.
@@ -86,6 +108,14 @@ impl TermField {
             Self::DeliveryParcel => "delivery_parcel",
             Self::DeliveryClock => "delivery_clock",
             Self::DeliveryParcelDays => "delivery_parcel_days",
+            Self::TermEnd => "term_end",
+            Self::ReadingRoomUse => "reading_room_use",
+            Self::CopiesToHoldsPercent => "copies_to_holds_percent",
+            Self::HoldBib => "hold_bib",
+            Self::HoldVolume => "hold_volume",
+            Self::HoldItem => "hold_item",
+            Self::HoldHomeOnly => "hold_home_only",
+            Self::NewItemDays => "new_item_days",
         }
     }
 
@@ -102,7 +132,15 @@ impl TermField {
             | Self::AutoRenew
             | Self::Holdable
             | Self::DeliveryDesk
-            | Self::DeliveryParcel => FieldKind::Flag,
+            | Self::DeliveryParcel
+            | Self::ReadingRoomUse
+            | Self::HoldBib
+            | Self::HoldVolume
+            | Self::HoldItem
+            | Self::HoldHomeOnly => FieldKind::Flag,
+            Self::TermEnd => FieldKind::Day,
+            Self::CopiesToHoldsPercent => FieldKind::Number(MAX_COPIES_TO_HOLDS_PERCENT),
+            Self::NewItemDays => FieldKind::Number(MAX_NEW_ITEM_DAYS),
             Self::RenewFrom => FieldKind::RenewFrom,
             Self::DeliveryClock => FieldKind::DeliveryClock,
             Self::LoanDays | Self::RenewalDays | Self::RenewWindowDays | Self::HighDemandDays => {
@@ -127,6 +165,14 @@ impl TermField {
                 | Self::DeliveryParcel
                 | Self::DeliveryClock
                 | Self::DeliveryParcelDays
+                | Self::TermEnd
+                | Self::ReadingRoomUse
+                | Self::CopiesToHoldsPercent
+                | Self::HoldBib
+                | Self::HoldVolume
+                | Self::HoldItem
+                | Self::HoldHomeOnly
+                | Self::NewItemDays
         )
     }
 
@@ -154,7 +200,20 @@ impl TermField {
                 LoanClock::Pickup => 2,
             },
             Self::DeliveryParcelDays => terms.delivery.parcel_days,
+            Self::TermEnd => number_of_day(terms.lending.term_end),
+            Self::ReadingRoomUse => u16::from(terms.lending.reading_room_use),
+            Self::CopiesToHoldsPercent => terms.lending.copies_to_holds_percent,
+            Self::HoldBib => u16::from(terms.holds.bib),
+            Self::HoldVolume => u16::from(terms.holds.volume),
+            Self::HoldItem => u16::from(terms.holds.item),
+            Self::HoldHomeOnly => u16::from(terms.holds.home_only),
+            Self::NewItemDays => terms.holds.new_item_days,
         }
+    }
+
+    /// The day that a value of this field means.
+    pub fn day(self, value: u16) -> Option<NaiveDate> {
+        day_of_number(value).filter(|_| self.kind() == FieldKind::Day)
     }
 
     /// Makes some terms say it.
@@ -180,6 +239,14 @@ impl TermField {
             Self::DeliveryClock if value == 1 => terms.delivery.clock = LoanClock::Dispatch,
             Self::DeliveryClock => terms.delivery.clock = LoanClock::Pickup,
             Self::DeliveryParcelDays => terms.delivery.parcel_days = value,
+            Self::TermEnd => terms.lending.term_end = day_of_number(value),
+            Self::ReadingRoomUse => terms.lending.reading_room_use = value != 0,
+            Self::CopiesToHoldsPercent => terms.lending.copies_to_holds_percent = value,
+            Self::HoldBib => terms.holds.bib = value != 0,
+            Self::HoldVolume => terms.holds.volume = value != 0,
+            Self::HoldItem => terms.holds.item = value != 0,
+            Self::HoldHomeOnly => terms.holds.home_only = value != 0,
+            Self::NewItemDays => terms.holds.new_item_days = value,
         }
     }
 }

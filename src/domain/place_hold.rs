@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::act::{Act, Findings, Passed};
 use super::delivery::{Delivery, Online};
 use super::hold::{CopyFacts, Target, Unfit, Wish, may_fill, pickup_channel, wish_situation};
+use super::hold_terms::{Waived, judge_kept};
 use super::ids::{BibId, HoldId, ItemId, ItemTypeId, RuleId, UnitId};
 use super::item::ItemStatus;
 use super::judge_reader::{judge_account, judge_limits, unit_name};
@@ -31,6 +32,8 @@ pub struct Facts<'a> {
     pub copies: &'a [CopyFacts],
     pub pickup: UnitId,
     pub existing: Existing,
+    /// See [`Usage::hold_types`].
+    pub hold_types: &'a [Vec<ItemTypeId>],
     /// Holds this reader placed today, local day, whatever became of them.
     pub holds_today: u32,
     /// Waiting holds on the same target.
@@ -64,6 +67,8 @@ pub struct Plan {
     /// The row of terms under which the best copy would be held.
     pub rule: RuleId,
     pub rules_version: i64,
+    /// What staff passed over: the hold is served in spite of it.
+    pub waived: Waived,
     pub passed: Passed,
 }
 
@@ -85,7 +90,7 @@ pub struct Plan {
 /// let reader = ReaderFacts { open_holds: 2, ..world.reader() };
 /// let facts = Facts {
 ///     act: &act, network: &world.network, reader: &reader, bib: copies[0].bib, item: None, volume: None, copies: &copies,
-///     pickup: act.unit, existing: Existing::default(), holds_today: 0, queue_length: 4,
+///     pickup: act.unit, existing: Existing::default(), hold_types: &[], holds_today: 0, queue_length: 4,
 ///     not_before: None, wanted_until: None, online: None,
 /// };
 /// // The third hold is an adult's last.
@@ -114,6 +119,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
         now,
         debt_fen: reader.debt_fen,
         holds: reader.open_holds,
+        hold_types: facts.hold_types,
         holds_of_bib: facts.existing.of_bib,
         holds_today: facts.holds_today,
     };
@@ -127,6 +133,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
         wanted_until: facts.wanted_until,
         rule: network.winner(&situation).id,
         rules_version: network.rules().version,
+        waived: Waived::default().and(&passed.overridden),
         passed,
     })
 }
@@ -157,6 +164,7 @@ fn wish(facts: &Facts<'_>) -> Wish {
         child: reader.child,
         reader_home: reader.home,
         birth_date: reader.birth_date,
+        waived: Waived::default(),
     }
 }
 
@@ -247,7 +255,14 @@ fn judge_copies<'a>(found: &mut Findings, facts: &Facts<'a>, now: DateTime<Utc>)
     let far = |copy: &&CopyFacts| (distance(copy).unwrap_or(usize::MAX), copy.item);
     let fit = || aimed().filter(|copy| may_fill(network, copy, &wish, today).is_ok());
     let best = fit().filter(|copy| copy.circulates()).min_by_key(far);
-    if best.is_none() {
+    let waived = Wish {
+        waived: Waived::ALL,
+        ..wish.clone()
+    };
+    let kept = || aimed().filter(|copy| copy.circulates() && may_fill(network, copy, &waived, today).is_ok());
+    if let Some(kept) = kept().min_by_key(far).filter(|_| best.is_none()) {
+        judge_kept(found, network, kept, &wish, today);
+    } else if best.is_none() {
         judge_unfit(found, facts, &aimed().collect::<Vec<_>>(), today);
     }
     // A hold placed online may take a copy from the shelf; a walk-in reader can.
@@ -257,7 +272,8 @@ fn judge_copies<'a>(found: &mut Findings, facts: &Facts<'a>, now: DateTime<Utc>)
             .add(Code::CopyOnShelfHere)
             .with("unit", unit_name(network, facts.act.unit));
     }
-    best.or_else(|| aimed().min_by_key(far))
+    best.or_else(|| kept().min_by_key(far))
+        .or_else(|| aimed().min_by_key(far))
 }
 
 /// Says why none of the copies will do: the common reason if there is one.
@@ -299,6 +315,13 @@ fn judge_unfit(found: &mut Findings, facts: &Facts<'_>, aimed: &[&CopyFacts], to
             let rule = facts.network.winner(&situation(facts, Some(first))).id;
             found.add(Code::NotHoldable).by(rule);
         }
+        Some(Unfit::KindNotTaken) => {
+            let rule = facts.network.winner(&situation(facts, Some(first))).id;
+            found
+                .add(Code::HoldKindNotAllowed)
+                .by(rule)
+                .with("kind", target(facts).kind_code());
+        }
         Some(Unfit::NotForLoan) => {
             found.add(Code::ItemNotForLoan);
         }
@@ -309,7 +332,12 @@ fn judge_unfit(found: &mut Findings, facts: &Facts<'_>, aimed: &[&CopyFacts], to
         }
         // The only copy wished for is fit but does not circulate: its status was said.
         None if facts.item.is_some() => {}
-        Some(Unfit::StaysLocal | Unfit::OtherTarget) | None => {
+        Some(Unfit::StaysLocal) if facts.network.unit(facts.pickup).is_some() => {
+            found
+                .add(Code::StaysLocal)
+                .with("owner", unit_name(facts.network, first.owner));
+        }
+        Some(Unfit::StaysLocal | Unfit::OtherTarget | Unfit::HomeOnly | Unfit::New) | None => {
             found.add(Code::NoCopyCanFill);
         }
     }

@@ -26,8 +26,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::delivery::DeliveryTerms;
+use super::hold_terms::HoldTerms;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
 use super::item_type::ItemTypes;
+use super::lending_terms::LendingTerms;
 use super::limit::LimitRow;
 use super::own_rules::{Delegation, OwnTerms};
 use super::reader::{Channel, CreditBand};
@@ -124,6 +126,12 @@ pub struct Terms {
     /// Online requests and parcels.
     #[serde(default)]
     pub delivery: DeliveryTerms,
+    /// Which holds are taken, and copies kept from some.
+    #[serde(default)]
+    pub holds: HoldTerms,
+    /// A fixed term, the reading room, copies left for those who wait.
+    #[serde(default)]
+    pub lending: LendingTerms,
 }
 
 /// What a rule is looked up for.

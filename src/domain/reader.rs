@@ -147,6 +147,8 @@ pub struct LoanOfReader {
     pub unit: UnitId,
     pub channel: Channel,
     pub due_at: DateTime<Utc>,
+    /// For use in the reading room.
+    pub reading_room: bool,
 }
 
 /// The way an act reached us; a column of the rules.

@@ -197,6 +197,12 @@ codes! {
     LimitIsZero = "limit_is_zero": C,
         "该读者类型不能外借此类文献", "请确认后办理,或在馆内阅览",
         "This category may not borrow items of this type", "Confirm, or read it in the unit";
+    ReadingRoomLimit = "reading_room_limit": O,
+        "馆内阅览已取{count}册,上限为{max}册", "请先归还",
+        "{count} items are in use in the reading room, the limit is {max}", "Bring one back first";
+    CopiesToHolds = "copies_to_holds": O,
+        "另有{count}位读者在预约等候,流通复本仅{copies}册,低于规定比例", "请留给预约读者,或加入预约",
+        "{count} readers wait for {copies} copies, which is below the ratio of the rules", "Keep it for those who wait, or place a hold";
     LimitHolds = "limit_holds": O,
         "已有{count}个预约,上限为{max}个", "请先取消不需要的预约",
         "{count} holds are open, the limit is {max}", "Cancel a hold that is no longer needed";
@@ -357,6 +363,9 @@ codes! {
     NotLater = "not_later": O,
         "续借后的应还时间{due_at}不晚于原应还时间", "请临近到期时再续借,或先延长读者证有效期",
         "The new due date {due_at} would not be later", "Renew nearer to the due date, or extend the card";
+    OutsideFixedTerm = "outside_fixed_term": O,
+        "固定借期于{until}截止", "请按期归还",
+        "The fixed term ends on {until}", "Return it on time";
 
     // Holds
     PickupUnknown = "pickup_unknown": B,
@@ -386,6 +395,15 @@ codes! {
     NoCopyCanFill = "no_copy_can_fill": O,
         "没有可满足此预约的复本", "请改选取书点或其他版本",
         "No copy can ever fill this hold", "Choose another pickup unit or edition";
+    HoldKindNotAllowed = "hold_kind_not_allowed": B,
+        "此文献不接受此类预约({kind})", "请改用其他预约方式:任一复本、某一卷册或指定复本",
+        "Holds of this kind ({kind}) are not taken", "Ask for any copy, for a volume, or for one copy instead";
+    HomeOnly = "home_only": O,
+        "此文献仅限{home}的读者预约", "请到{home}借阅",
+        "Only readers of {home} may hold it", "Borrow it at {home}";
+    NewItemProtected = "new_item_protected": O,
+        "新书在{until}前不接受外馆预约", "请届时再预约,或到该馆借阅",
+        "It is new: until {until} it stays at its unit", "Try again then, or borrow it there";
     HoldNotOpen = "hold_not_open": B,
         "该预约不存在或已结束", "无需取消",
         "The hold does not exist or has ended", "Nothing to cancel";

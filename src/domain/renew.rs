@@ -10,10 +10,11 @@ use super::ids::{LoanId, RuleId};
 use super::item::{ItemFacts, ItemStatus};
 use super::judge_item::judge_reading_room;
 use super::judge_reader::{judge_account, judge_limits, moment};
+use super::lending_terms::judge_fixed_term;
 use super::limit::{LimitKind, Usage};
 use super::loan::OpenLoan;
 use super::network::Network;
-use super::policy::{RenewFrom, Situation, Terms, TermsRow};
+use super::policy::{RenewFrom, Situation, TermsRow};
 use super::reader::ReaderFacts;
 use super::refusal::{Code, Refusals, Verb};
 
@@ -95,11 +96,12 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
         now,
         debt_fen: reader.debt_fen,
         holds: reader.open_holds,
+        hold_types: &[],
         holds_of_bib: 0,
         holds_today: 0,
     };
     judge_limits(&mut found, network, &situation, &[LimitKind::OverdueLoans], &usage);
-    let (due_at, due_by_hand) = judge_due(&mut found, facts, loan, &row.terms, now);
+    let (due_at, due_by_hand) = judge_due(&mut found, facts, loan, &row, now);
     let passed = found.subtract(act)?;
     Ok(Plan {
         loan: loan.id,
@@ -138,7 +140,7 @@ fn judge_loan(found: &mut Findings, facts: &Facts<'_>, loan: &OpenLoan, row: &Te
         }
         _ => {}
     }
-    judge_reading_room(found, facts.item);
+    judge_reading_room(found, facts.item, loan.reading_room);
     if let Some(since) = loan.recalled_at {
         found.add(Code::Recalled).with("since", moment(network, since));
     }
@@ -175,7 +177,7 @@ fn judge_due(
     found: &mut Findings,
     facts: &Facts<'_>,
     loan: &OpenLoan,
-    terms: &Terms,
+    row: &TermsRow,
     now: DateTime<Utc>,
 ) -> (DateTime<Utc>, bool) {
     let Facts {
@@ -184,23 +186,23 @@ fn judge_due(
     if let Some(by_hand) = judge_due_by_hand(found, act, network, now) {
         return (by_hand, true);
     }
+    let terms = &row.terms;
     let from = match terms.renew_from {
         RenewFrom::DueDate => loan.due_at,
         RenewFrom::Today => now,
     };
-    let calendar = network.calendar(loan.unit);
-    let due = due(
-        &calendar,
-        network.zone(),
-        from,
+    let days = terms.lending.days(
         terms.renewal_days,
-        reader.card.expires_on,
-        now,
+        network.local_day(from),
+        network.local_day(loan.loaned_at),
     );
+    let calendar = network.calendar(loan.unit);
+    let due = due(&calendar, network.zone(), from, days, reader.card.expires_on, now);
     if let Some(end) = reader.card.expires_on.filter(|_| due.capped_by_card) {
         found.add(Code::CardExpiresBeforeDue).with("expires_on", end);
     }
-    if due.at <= loan.due_at {
+    let outside = judge_fixed_term(found, network, row, (loan.loaned_at, loan.due_at), now);
+    if due.at <= loan.due_at && !outside {
         found.add(Code::NotLater).with("due_at", moment(network, due.at));
     }
     (due.at.max(loan.due_at), false)

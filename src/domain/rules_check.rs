@@ -6,8 +6,10 @@ use std::collections::{HashMap, HashSet};
 use thiserror::Error;
 
 use super::hold::QUEUE_COUNTED;
+use super::hold_terms::MAX_NEW_ITEM_DAYS;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
 use super::item_type::ItemTypes;
+use super::lending_terms::MAX_COPIES_TO_HOLDS_PERCENT;
 use super::limit::{LimitKind, LimitRow};
 use super::policy::{RuleKey, RuleSet, Terms};
 use super::unit::UnitTree;
@@ -190,7 +192,10 @@ impl Faults<'_> {
 
 /// Members that do not go with the kind of a limit.
 pub(super) fn faults_of_limit(row: &LimitRow) -> Vec<RuleError> {
-    let counts_loans = matches!(row.kind, LimitKind::Loans | LimitKind::OverdueLoans);
+    let counts_loans = matches!(
+        row.kind,
+        LimitKind::Loans | LimitKind::ReadingRoom | LimitKind::OverdueLoans
+    );
     let wrong = [
         ("confirm", row.confirm && row.kind != LimitKind::DebtFen),
         (
@@ -218,6 +223,13 @@ pub(super) fn faults_of_terms(rule: RuleId, terms: &Terms) -> Vec<RuleError> {
         ("high_demand_holds", terms.high_demand_holds, 0, QUEUE_COUNTED),
         ("high_demand_days", terms.high_demand_days, shortens, MAX_LOAN_DAYS),
         ("delivery_parcel_days", terms.delivery.parcel_days, 0, MAX_SHELF_DAYS),
+        (
+            "copies_to_holds_percent",
+            terms.lending.copies_to_holds_percent,
+            0,
+            MAX_COPIES_TO_HOLDS_PERCENT,
+        ),
+        ("new_item_days", terms.holds.new_item_days, 0, MAX_NEW_ITEM_DAYS),
     ];
     let wrong = fields
         .into_iter()

@@ -4,6 +4,7 @@
 
 use toml::{Table, Value};
 
+use super::lending_terms::number_of_day;
 use super::limit::{CountIn, LimitKind};
 use super::own_rules::{Bound, DELIVERY_CLOCKS, FieldKind, TermField};
 use super::reader::{Channel, CreditBand};
@@ -198,6 +199,7 @@ fn row_of_terms(row: &mut Row<'_>) -> Option<WrittenTerms> {
                 let [acceptance, dispatch, pickup] = DELIVERY_CLOCKS;
                 row.word(field.code(), &[(acceptance, 0), (dispatch, 1), (pickup, 2)])
             }
+            FieldKind::Day => row.day(field.code()).map(number_of_day),
             FieldKind::Number(max) => {
                 let number = row.number(field.code(), 0, i64::from(max));
                 number.and_then(|number| u16::try_from(number).ok())
@@ -253,7 +255,15 @@ fn section(row: &mut Row<'_>) -> Option<WrittenDelegate> {
         (Some(_), Some(_)) => row.fault("unit", "stands beside kind", "one of them"),
         _ => {}
     }
-    let terms = row.inner("terms", |row| bounds(row, TermField::from_code, "a field of the terms"));
+    let terms = row.inner("terms", |row| {
+        let found = bounds(row, TermField::from_code, "a field of the terms");
+        for (field, bound) in &found {
+            if field.kind() == FieldKind::Day && *bound != Bound::default() {
+                row.fault(field.code(), format!("is open to {bound}"), "{ }: a day has no bounds");
+            }
+        }
+        found
+    });
     let kind_of = |code: &str| LimitKind::ALL.into_iter().find(|kind| kind.code() == code);
     let limits = row.inner("limits", |row| bounds(row, kind_of, "a kind of limit"));
     Some(WrittenDelegate {

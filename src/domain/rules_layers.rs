@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::delivery::DeliveryTerms;
+use super::hold_terms::HoldTerms;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
+use super::lending_terms::LendingTerms;
 use super::limit::{LimitRow, LimitWhen};
 use super::network::Network;
 use super::own_rules::{Delegation, OpenTo, TermField};
@@ -276,6 +278,8 @@ fn whole(written: &WrittenTerms, faults: &mut Vec<Fault>) -> Terms {
         high_demand_holds: 0,
         high_demand_days: 0,
         delivery: DeliveryTerms::default(),
+        holds: HoldTerms::default(),
+        lending: LendingTerms::default(),
     };
     for (field, value) in &written.values {
         field.put(&mut terms, *value);

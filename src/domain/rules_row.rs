@@ -1,8 +1,10 @@
 //! Reading one row of a rules document, member by member: whatever is wrong is told, and the rest is read on.
 //! Not for: what a value means beside the others (see `rules_check`).
 
+use chrono::NaiveDate;
 use toml::{Table, Value};
 
+use super::lending_terms::day_of_number;
 use super::rules_fault::Fault;
 
 /// A row whose members are taken one after another; `end` tells of those that nobody asked for.
@@ -66,6 +68,27 @@ impl<'a> Row<'a> {
         self.typed(field, &format!("one of {}", names.join(", ")), |value| {
             let word = value.as_str()?;
             words.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
+        })
+    }
+
+    /// A day, with quotes or without; `"none"` is `Some(None)`.
+    pub(super) fn day(&mut self, field: &'static str) -> Option<Option<NaiveDate>> {
+        let expected = "a day such as \"2026-06-30\", from 2000-01-01 to 2179-06-05, or \"none\"";
+        let (first, last) = (day_of_number(1), day_of_number(u16::MAX));
+        self.typed(field, expected, |value| {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Datetime(day) => day.to_string(),
+                _ => return None,
+            };
+            if text == "none" {
+                return Some(None);
+            }
+            let day = text
+                .parse()
+                .ok()
+                .filter(|day| first <= Some(*day) && Some(*day) <= last);
+            day.map(Some)
         })
     }
 

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::delivery::DeliveryTerms;
+use super::hold_terms::HoldTerms;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
+use super::lending_terms::LendingTerms;
 use super::limit::{CountIn, LimitKind, LimitRow};
 use super::membership::{Joined, Membership};
 use super::network::Network;
@@ -114,6 +116,14 @@ pub struct PresetTerms {
     pub high_demand_days: u16,
     #[serde(default)]
     pub delivery: DeliveryTerms,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub holds: HoldTerms,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub lending: LendingTerms,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// When a limit applies, by codes; absent is "any".
@@ -289,6 +299,8 @@ impl PresetTerms {
             high_demand_holds: self.high_demand_holds,
             high_demand_days: self.high_demand_days,
             delivery: self.delivery,
+            holds: self.holds,
+            lending: self.lending,
         }
     }
 }

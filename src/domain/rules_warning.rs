@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::NaiveDate;
+
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
+use super::lending_terms::day_of_number;
 use super::limit::{LimitKind, LimitRow};
 use super::network::Network;
-use super::own_rules::OpenTo;
+use super::own_rules::{OpenTo, TermField};
 use super::policy::{RuleKey, Situation, Terms};
 use super::reader::{Channel, CreditBand};
 use super::rules_fault::{DELEGATE, Fault, LIMIT, TERMS};
@@ -50,12 +53,15 @@ impl Network {
         let mut found = self.unreached(layer);
         for row in set.terms.iter().filter(|row| mine(&row.id)) {
             self.idle_units(layer, row.id, [row.key.unit, row.key.owner], &mut found);
+            found.extend(self.term_over(layer, row.id, row.terms.lending.term_end));
             found.extend(
                 odd_terms(&row.terms).map(|(field, reason, expected)| layer.say(row.id, field, reason, expected)),
             );
         }
         for row in set.own.iter().filter(|row| mine(&row.id)) {
             self.idle_units(layer, row.id, [row.key.unit, row.key.owner], &mut found);
+            let end = row.values.iter().find(|(field, _)| *field == TermField::TermEnd);
+            found.extend(self.term_over(layer, row.id, end.and_then(|(_, value)| day_of_number(*value))));
         }
         for row in set.limits.iter().filter(|row| mine(&row.id)) {
             self.idle_units(layer, row.id, [row.when.unit, row.when.owner], &mut found);
@@ -101,6 +107,19 @@ impl Network {
                 found.push(layer.say(rule, field, reason, "a unit that is active, or to leave the row out"));
             }
         }
+    }
+
+    /// A fixed term that ends before these rules begin concerns no loan made under them.
+    fn term_over(&self, layer: Numbers, rule: RuleId, end: Option<NaiveDate>) -> Option<Fault> {
+        let first = self.local_day(self.rules().effective_from);
+        let end = end.filter(|end| *end < first)?;
+        let reason = format!("{end} lies before these rules begin");
+        Some(layer.say(
+            rule,
+            "term_end",
+            reason,
+            "the end of the coming term, or to leave it out",
+        ))
     }
 
     fn odd_limit(&self, layer: Numbers, row: &LimitRow) -> Option<Fault> {
@@ -190,7 +209,8 @@ fn odd_terms(terms: &Terms) -> impl Iterator<Item = Odd> {
     let long = terms.loan_days > LONG_LOAN_DAYS;
     let waits = terms.hold_shelf_days > LONG_SHELF_DAYS;
     let never_shortens = terms.high_demand_holds > 0 && terms.high_demand_days >= terms.loan_days;
-    let odd: [(bool, Odd); 6] = [
+    let untaken = terms.holdable && !(terms.holds.bib || terms.holds.volume || terms.holds.item);
+    let odd: [(bool, Odd); 7] = [
         (
             terms.lendable && terms.loan_days == 0,
             (
@@ -237,6 +257,14 @@ fn odd_terms(terms: &Terms) -> impl Iterator<Item = Odd> {
                 "hold_shelf_days",
                 format!("is {}", terms.hold_shelf_days),
                 "at most 30, unless that is meant",
+            ),
+        ),
+        (
+            untaken,
+            (
+                "hold_bib",
+                "is false, and so is every other kind of hold".to_owned(),
+                "a kind that is taken, or holdable = false",
             ),
         ),
     ];

@@ -3,6 +3,7 @@
 
 use toml::{Table, Value};
 
+use super::lending_terms::day_of_number;
 use super::limit::CountIn;
 use super::own_rules::{Bound, DELIVERY_CLOCKS, FieldKind};
 use super::reader::{Channel, CreditBand};
@@ -65,6 +66,10 @@ impl WrittenTerms {
                 FieldKind::DeliveryClock => {
                     let [.., pickup] = DELIVERY_CLOCKS;
                     Value::from(*DELIVERY_CLOCKS.get(usize::from(*value)).unwrap_or(&pickup))
+                }
+                FieldKind::Day => {
+                    let day = day_of_number(*value).map_or_else(|| "none".to_owned(), |day| day.to_string());
+                    Value::from(day)
                 }
                 FieldKind::Number(_) => Value::from(i64::from(*value)),
             };

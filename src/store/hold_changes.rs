@@ -8,6 +8,7 @@ use super::error::StoreError;
 use super::readers::day_text;
 use super::schema::{bibs, holds, parcel_lines};
 use super::tx::{ReadTx, WriteTx};
+use crate::domain::hold_terms::Waived;
 use crate::domain::ids::{BibId, HoldId, UnitId};
 use crate::domain::reorder_hold::{QueueKey, STEP};
 use crate::domain::suspend_hold::Sleep;
@@ -155,12 +156,14 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Another pickup unit.
-    pub fn set_pickup(&mut self, hold: HoldId, pickup: UnitId) -> Result<(), StoreError> {
+    /// Another pickup unit, and what was passed over for it.
+    pub fn set_pickup(&mut self, hold: HoldId, pickup: UnitId, waived: Waived) -> Result<(), StoreError> {
         // The number belongs to the shelf of the old one.
         diesel::update(holds::table.find(hold.get()))
             .set((
                 holds::pickup_unit_id.eq(pickup.get()),
+                holds::waives_home_only.eq(waived.home_only),
+                holds::waives_new_item.eq(waived.new_item),
                 holds::shelf_number.eq(None::<i32>),
                 holds::shelf_until.eq(None::<String>),
             ))

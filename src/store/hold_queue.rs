@@ -6,11 +6,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 
 use super::error::StoreError;
+use super::holds::HoldView;
 use super::items::{parse_day, volume_of};
 use super::readers::band_from_code;
 use super::schema::{holds, items, readers};
 use super::tx::{ReadTx, WriteTx};
+use crate::clock::from_millis;
 use crate::domain::hold::{CopyFacts, HoldCandidate, Target, Wish, may_fill};
+use crate::domain::hold_terms::Waived;
 use crate::domain::ids::{BibId, CategoryId, HoldId, ItemId, ItemTypeId, ReaderId, UnitId};
 use crate::domain::item::{ItemStatus, Lending};
 use crate::domain::network::Network;
@@ -42,6 +45,10 @@ pub(super) struct WaitingRow {
     birth_date: Option<String>,
     status: String,
     barred: bool,
+    waives_home_only: bool,
+    waives_new_item: bool,
+    block_reason: Option<String>,
+    block_until: Option<i64>,
 }
 
 type CopyRow = (
@@ -58,6 +65,7 @@ type CopyRow = (
     Option<i32>,
     String,
     Option<i64>,
+    i64,
 );
 
 macro_rules! waiting_columns {
@@ -79,6 +87,10 @@ macro_rules! waiting_columns {
             readers::birth_date,
             readers::status,
             readers::barred,
+            holds::waives_home_only,
+            holds::waives_new_item,
+            readers::block_reason,
+            readers::block_until,
         )
     };
 }
@@ -86,11 +98,14 @@ pub(super) use waiting_columns;
 
 impl WaitingRow {
     /// It is neither asleep nor past its last day, and its reader may borrow.
-    pub(super) fn is_served(&self, today: NaiveDate) -> Result<bool, StoreError> {
+    pub(super) fn is_served(&self, network: &Network, today: NaiveDate) -> Result<bool, StoreError> {
         let awake = self.not_before.as_deref().map(parse_day).transpose()?;
         let wanted = self.wanted_until.as_deref().map(parse_day).transpose()?;
         let due = awake.is_none_or(|first| first <= today) && wanted.is_none_or(|last| last >= today);
-        Ok(due && self.status == "active" && !self.barred)
+        // A block that ends today is over before the copy is fetched.
+        let lasts = |until: i64| network.local_day(from_millis(until)) > today;
+        let blocked = self.block_reason.is_some() && self.block_until.is_none_or(lasts);
+        Ok(due && self.status == "active" && !self.barred && !blocked)
     }
 
     pub(super) fn wish(&self, network: &Network) -> Result<Wish, StoreError> {
@@ -103,11 +118,40 @@ impl WaitingRow {
             child: network.category(category).is_some_and(|category| category.child),
             reader_home: UnitId::new(self.home),
             birth_date: self.birth_date.as_deref().map(parse_day).transpose()?,
+            waived: Waived {
+                home_only: self.waives_home_only,
+                new_item: self.waives_new_item,
+            },
         })
     }
 }
 
 impl ReadTx<'_> {
+    /// The place of a waiting hold in its queue, from 1.
+    pub fn queue_position(&mut self, hold: &HoldView) -> Result<i64, StoreError> {
+        let before: i64 = holds::table
+            .filter(
+                holds::bib_id
+                    .eq(hold.bib_id)
+                    .and(holds::closed_at.is_null())
+                    .and(holds::captured_item_id.is_null()),
+            )
+            .filter(
+                holds::priority
+                    .lt(hold.priority)
+                    .or(holds::priority
+                        .eq(hold.priority)
+                        .and(holds::queue_rank.lt(hold.queue_rank)))
+                    .or(holds::priority
+                        .eq(hold.priority)
+                        .and(holds::queue_rank.eq(hold.queue_rank))
+                        .and(holds::id.lt(hold.id))),
+            )
+            .count()
+            .get_result(self.conn)?;
+        Ok(before + 1)
+    }
+
     /// What decides about every copy of a bib that is not withdrawn.
     pub fn copies_of_bib(&mut self, bib: BibId) -> Result<Vec<CopyFacts>, StoreError> {
         self.copies_of_bibs(&[bib.get()], None)
@@ -141,6 +185,7 @@ impl ReadTx<'_> {
                     items::min_age_years,
                     items::lending,
                     items::bound_into_item_id,
+                    items::created_at,
                 ),
                 holds::id.nullable(),
             ))
@@ -158,8 +203,22 @@ impl ReadTx<'_> {
 }
 
 fn copy_of(row: CopyRow, captured: bool) -> Result<CopyFacts, StoreError> {
-    let (id, bib, volume, owner, home, current, item_type, status, not_for_loan, for_children, min_age, lending, bound) =
-        row;
+    let (
+        id,
+        bib,
+        volume,
+        owner,
+        home,
+        current,
+        item_type,
+        status,
+        not_for_loan,
+        for_children,
+        min_age,
+        lending,
+        bound,
+        created,
+    ) = row;
     Ok(CopyFacts {
         item: ItemId::new(id),
         bib: BibId::new(bib),
@@ -173,6 +232,7 @@ fn copy_of(row: CopyRow, captured: bool) -> Result<CopyFacts, StoreError> {
         not_for_loan: not_for_loan || lending != Lending::Normal.code() || bound.is_some(),
         for_children,
         min_age_years: min_age.and_then(|years| u8::try_from(years).ok()),
+        added_at: from_millis(created),
         captured,
     })
 }
@@ -240,7 +300,7 @@ impl WriteTx<'_> {
             let full = page.len() == usize::try_from(QUEUE_PAGE).unwrap_or(usize::MAX);
             for row in page {
                 after = Some((row.priority, row.queue_rank, row.id));
-                if !row.is_served(today)? {
+                if !row.is_served(network, today)? {
                     continue;
                 }
                 let wish = row.wish(network)?;

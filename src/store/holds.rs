@@ -11,6 +11,7 @@ use super::readers::day_text;
 use super::schema::{bibs, holds};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::hold::{HoldFacts, HoldStatus};
+use crate::domain::hold_terms::Waived;
 use crate::domain::ids::{BibId, HoldId, ItemId, ReaderId, UnitId};
 use crate::domain::route::Capture;
 use crate::domain::void_loan::FilledHold;
@@ -32,6 +33,9 @@ pub struct NewHold {
     pub volume: Option<String>,
     /// See [`WriteTx::next_rank`].
     pub queue_rank: i64,
+    /// See [`Waived`].
+    pub waives_home_only: bool,
+    pub waives_new_item: bool,
 }
 
 /// How a hold ended.
@@ -63,6 +67,7 @@ pub struct LoadedHold {
     pub wanted_until: Option<NaiveDate>,
     /// The last local day it waits on the hold shelf, once it is there.
     pub shelf_until: Option<NaiveDate>,
+    pub waived: Waived,
 }
 
 /// An open hold of a reader on a bib.
@@ -99,6 +104,8 @@ pub struct HoldView {
     pub wanted_until: Option<String>,
     pub suspended: bool,
     pub queue_rank: i64,
+    pub waives_home_only: bool,
+    pub waives_new_item: bool,
 }
 
 impl HoldView {
@@ -134,6 +141,8 @@ macro_rules! view_columns {
             holds::wanted_until,
             holds::suspended,
             holds::queue_rank,
+            holds::waives_home_only,
+            holds::waives_new_item,
         )
     };
 }
@@ -217,31 +226,6 @@ impl ReadTx<'_> {
             .get_result(self.conn)?;
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
     }
-
-    /// The place of a waiting hold in its queue, from 1.
-    pub fn queue_position(&mut self, hold: &HoldView) -> Result<i64, StoreError> {
-        let before: i64 = holds::table
-            .filter(
-                holds::bib_id
-                    .eq(hold.bib_id)
-                    .and(holds::closed_at.is_null())
-                    .and(holds::captured_item_id.is_null()),
-            )
-            .filter(
-                holds::priority
-                    .lt(hold.priority)
-                    .or(holds::priority
-                        .eq(hold.priority)
-                        .and(holds::queue_rank.lt(hold.queue_rank)))
-                    .or(holds::priority
-                        .eq(hold.priority)
-                        .and(holds::queue_rank.eq(hold.queue_rank))
-                        .and(holds::id.lt(hold.id))),
-            )
-            .count()
-            .get_result(self.conn)?;
-        Ok(before + 1)
-    }
 }
 
 impl WriteTx<'_> {
@@ -282,6 +266,10 @@ impl WriteTx<'_> {
             captured_item: view.captured_item_id.map(ItemId::new),
             wanted_until: day(view.wanted_until.as_deref())?,
             shelf_until: day(view.shelf_until.as_deref())?,
+            waived: Waived {
+                home_only: view.waives_home_only,
+                new_item: view.waives_new_item,
+            },
         }))
     }
 

@@ -113,16 +113,17 @@ statements! {
         id: i64, item_id: i64, bib_id: i64, reader_id: Option<i64>, card_id: Option<i64>, unit_id: i64,
         owner_unit_id: i64, item_type_id: i64, category_id: i64, age_band: &'a str, channel: &'a str,
         device_id: Option<i64>, rule_id: i64, rules_version: i64, filled_hold_id: Option<i64>, loaned_at: i64,
-        due_at: i64, due_by_hand: bool, renewals: i32,
+        due_at: i64, due_by_hand: bool, renewals: i32, reading_room: bool,
     } =
         ["INSERT INTO loans (id, item_id, bib_id, reader_id, card_id, unit_id, owner_unit_id, item_type_id, category_id, \
-          age_band, channel, device_id, rule_id, rules_version, filled_hold_id, loaned_at, due_at, due_by_hand, renewals) \
+          age_band, channel, device_id, rule_id, rules_version, filled_hold_id, loaned_at, due_at, due_by_hand, renewals, \
+          reading_room) \
           VALUES ("]
         [id: i64] [", "] [item_id: i64] [", "] [bib_id: i64] [", "] [reader_id: Option<i64>] [", "]
         [card_id: Option<i64>] [", "] [unit_id: i64] [", "] [owner_unit_id: i64] [", "] [item_type_id: i64] [", "]
         [category_id: i64] [", "] [age_band: &'a str] [", "] [channel: &'a str] [", "] [device_id: Option<i64>] [", "]
         [rule_id: i64] [", "] [rules_version: i64] [", "] [filled_hold_id: Option<i64>] [", "] [loaned_at: i64] [", "]
-        [due_at: i64] [", "] [due_by_hand: bool] [", "] [renewals: i32] [")"];
+        [due_at: i64] [", "] [due_by_hand: bool] [", "] [renewals: i32] [", "] [reading_room: bool] [")"];
 
     /// Appends an event.
     InsertEvent<'a> {

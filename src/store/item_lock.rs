@@ -44,6 +44,7 @@ struct ItemRow {
     deposit_unit_id: Option<i64>,
     lending: String,
     bound_into: Option<i64>,
+    created_at: i64,
 }
 
 #[derive(Debug, Clone, Queryable)]
@@ -77,6 +78,7 @@ macro_rules! item_columns {
             items::deposit_unit_id,
             items::lending,
             items::bound_into_item_id,
+            items::created_at,
         )
     };
 }
@@ -212,7 +214,11 @@ impl WriteTx<'_> {
         let loan = if may_be_lent { self.open_loan(id)? } else { None };
         let transit = if may_travel { self.open_transit_of(id)? } else { None };
         let awaited = bib.open_holds > 0;
-        let captured_for = if awaited { self.captured_hold_of(id)? } else { None };
+        let captured_for = if awaited {
+            captured_hold(self.conn, row.id)?
+        } else {
+            None
+        };
         let home = row.deposit_unit_id.unwrap_or(row.home);
         let floating_here = match return_policy {
             ReturnPolicy::FloatWithCap { .. } if at.get() != home => self.floating_at(at, row.home, row.collection)?,
@@ -241,7 +247,10 @@ impl WriteTx<'_> {
             parts: u16::try_from(row.parts).unwrap_or(1),
             clc_class: bib.clc_class,
             volume: volume_of(row.volume.as_deref())?,
-            unscanned: row.clear_since.map(|_| unscanned(row.clear_number)),
+            unscanned: row.clear_since.map(|_| Unscanned {
+                number: row.clear_number.and_then(|number| u32::try_from(number).ok()),
+            }),
+            added_at: from_millis(row.created_at),
             last_event_at: from_millis(row.last_event_at),
             open_loan: loan.as_ref().map(of_item),
             captured_for,
@@ -282,10 +291,6 @@ impl WriteTx<'_> {
         .transpose()
     }
 
-    fn captured_hold_of(&mut self, item: ItemId) -> Result<Option<CapturedHold>, StoreError> {
-        captured_hold(self.conn, item.get())
-    }
-
     /// Copies of a collection (without one: of a home and no collection) that float at a unit. Two that come back there at once
     /// count one after the other, or both would find the last place under the cap.
     fn floating_at(&mut self, unit: UnitId, home: i64, collection: Option<i64>) -> Result<u32, StoreError> {
@@ -309,12 +314,6 @@ impl WriteTx<'_> {
             }
         };
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
-    }
-}
-
-fn unscanned(number: Option<i32>) -> Unscanned {
-    Unscanned {
-        number: number.and_then(|number| u32::try_from(number).ok()),
     }
 }
 

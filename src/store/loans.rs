@@ -37,6 +37,8 @@ pub struct NewLoan {
     pub due_at: i64,
     pub due_by_hand: bool,
     pub renewals: i32,
+    /// For use in the reading room.
+    pub reading_room: bool,
 }
 
 impl NewLoan {
@@ -61,6 +63,7 @@ impl NewLoan {
             due_at: self.due_at,
             due_by_hand: self.due_by_hand,
             renewals: self.renewals,
+            reading_room: self.reading_room,
         }
     }
 }
@@ -116,6 +119,7 @@ pub struct LoanView {
     pub closed_how: Option<String>,
     pub claimed_returned_at: Option<i64>,
     pub recalled_at: Option<i64>,
+    pub reading_room: bool,
 }
 
 macro_rules! view_columns {
@@ -138,6 +142,7 @@ macro_rules! view_columns {
             loans::closed_how,
             loans::claimed_returned_at,
             loans::recalled_at,
+            loans::reading_room,
         )
     };
 }
@@ -158,6 +163,7 @@ type LoanRow = (
     Option<i64>,
     Option<i64>,
     Option<i64>,
+    bool,
 );
 
 impl ReadTx<'_> {
@@ -229,6 +235,7 @@ impl WriteTx<'_> {
                     loans::filled_hold_id,
                     loans::claimed_returned_at,
                     loans::recalled_at,
+                    loans::reading_room,
                 ),
                 readers::status,
             ));
@@ -314,6 +321,7 @@ fn loaded_loan(row: LoanRow, status: &str) -> Result<LoadedLoan, StoreError> {
         filled_hold,
         claimed,
         recalled,
+        reading_room,
     ) = row;
     let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open loan {id} without a reader")))?;
     Ok(LoadedLoan {
@@ -331,6 +339,7 @@ fn loaded_loan(row: LoanRow, status: &str) -> Result<LoadedLoan, StoreError> {
             renewals: u16::try_from(renewals).unwrap_or(u16::MAX),
             claimed_returned_at: claimed.map(from_millis),
             recalled_at: recalled.map(from_millis),
+            reading_room,
         },
         bib: BibId::new(bib),
         age_band,

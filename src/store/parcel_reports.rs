@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::error::StoreError;
-use super::schema::{cards, loans, parcel_reports, parcels};
+use super::schema::{cards, loans, parcel_reports, parcels, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::LoanId;
 
@@ -93,13 +93,15 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// What decides whether the due date of a loan may be set anew: open, not renewed, not by hand; its day and the card's end.
-    pub fn loan_to_postpone(&mut self, loan: i64) -> Result<Option<(i64, i64, Option<String>)>, StoreError> {
+    /// What decides whether the due date of a loan may be set anew: open, not renewed, not by hand; the reader's credit
+    /// band and the card's end.
+    pub fn loan_to_postpone(&mut self, loan: i64) -> Result<Option<(String, Option<String>)>, StoreError> {
         Ok(loans::table
+            .inner_join(readers::table.on(loans::reader_id.eq(readers::id.nullable())))
             .left_join(cards::table.on(loans::card_id.eq(cards::id.nullable())))
             .filter(loans::id.eq(loan).and(loans::closed_at.is_null()))
             .filter(loans::renewals.eq(0).and(loans::due_by_hand.eq(false)))
-            .select((loans::loaned_at, loans::due_at, cards::expires_on.nullable()))
+            .select((readers::credit_band, cards::expires_on.nullable()))
             .first(self.conn)
             .optional()?)
     }

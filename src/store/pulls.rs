@@ -231,7 +231,7 @@ impl WriteTx<'_> {
         }
         let mut waiting = Vec::with_capacity(rows.len());
         for row in rows {
-            if row.is_served(today)? {
+            if row.is_served(network, today)? {
                 let hold = Waiting {
                     hold: HoldId::new(row.id),
                     wish: row.wish(network)?,
@@ -295,7 +295,7 @@ impl WriteTx<'_> {
             .first(self.conn)
             .optional()?;
         let Some(row) = row else { return Ok(None) };
-        if !row.is_served(today)? {
+        if !row.is_served(network, today)? {
             return Ok(None);
         }
         let wish = row.wish(network)?;

@@ -26,6 +26,7 @@ pub struct PreviewLoan {
     pub loaned_at: i64,
     pub due_at: i64,
     pub renewals: i32,
+    pub reading_room: bool,
 }
 
 /// What rules look at in a reader.
@@ -52,6 +53,7 @@ macro_rules! loan_columns {
             loans::loaned_at,
             loans::due_at,
             loans::renewals,
+            loans::reading_room,
         )
     };
 }
@@ -70,6 +72,7 @@ impl PreviewLoan {
             unit: UnitId::new(self.unit_id),
             channel: channel_from_code(&self.channel)?,
             due_at: from_millis(self.due_at),
+            reading_room: self.reading_room,
         })
     }
 }

@@ -319,6 +319,7 @@ diesel::table! {
         claimed_returned_at -> Nullable<BigInt>,
         recalled_at -> Nullable<BigInt>,
         overdue_since -> Nullable<BigInt>,
+        reading_room -> Bool,
     }
 }
 
@@ -344,6 +345,8 @@ diesel::table! {
         suspended -> Bool,
         queue_rank -> BigInt,
         delivery_request_id -> Nullable<BigInt>,
+        waives_home_only -> Bool,
+        waives_new_item -> Bool,
     }
 }
 

@@ -104,6 +104,7 @@ impl Redirect<'_> {
             child: reader.child,
             reader_home: reader.home,
             birth_date: reader.birth_date,
+            waived: self.hold.waived,
         };
         let facts = Facts {
             act: self.act,
@@ -126,7 +127,7 @@ impl Redirect<'_> {
         let now = self
             .item
             .map_or_else(|| tx.now(), |item| record::now_for(tx, &item.facts));
-        tx.set_pickup(hold.id, plan.pickup)?;
+        tx.set_pickup(hold.id, plan.pickup, plan.waived)?;
         if hold.status == HoldStatus::Waiting {
             tx.withdraw_pull(hold.id, now)?;
         }

@@ -15,9 +15,10 @@ use crate::domain::barcode::{Barcode, CardNumber};
 use crate::domain::check_in::overdue_days;
 use crate::domain::check_out::{self, Demand, Effect, Facts, OwnHold, Plan};
 use crate::domain::event::EventKind;
-use crate::domain::hold::{CopyFacts, QUEUE_COUNTED};
+use crate::domain::hold::CopyFacts;
 use crate::domain::ids::{LoanId, UnitId};
 use crate::domain::item::ItemStatus;
+use crate::domain::lending_terms::{copies_like, holds_counted};
 use crate::domain::network::Network;
 use crate::domain::reader::ReaderFacts;
 use crate::domain::refusal::Verb;
@@ -115,15 +116,15 @@ pub(super) fn hand_over(
 ) -> Result<CheckOutOutcome> {
     let (caller, network) = (desk.caller, desk.network);
     let now = record::now_for(tx, &item.facts);
-    let demand = demand(tx, network, item, reader, now)?;
     let act = record::act_of(caller, desk.unit, network, desk.consent, desk.due_at);
-    let facts = Facts {
+    let mut facts = Facts {
         act: &act,
         network,
         reader,
         item: &item.facts,
-        demand,
+        demand: Demand::default(),
     };
+    facts.demand = demand(tx, &facts, item, now)?;
     let about = About::item(caller, Verb::CheckOut, Some(reader.id), &item.facts);
     let plan = settle(desk.consent, &about, &act, now, |act| {
         check_out::decide(&Facts { act, ..facts }, now)
@@ -139,11 +140,16 @@ pub(super) fn hand_over(
     };
     clear_the_way(&mut ledger, &plan, item, reader, network)?;
     let view = match plan.effect {
-        Effect::Loan { due_at, due_by_hand } => {
+        Effect::Loan {
+            due_at,
+            due_by_hand,
+            reading_room,
+        } => {
             let lending = Lending {
                 loan,
                 due_at,
                 due_by_hand,
+                reading_room,
                 reader,
                 network,
                 plan: &plan,
@@ -194,13 +200,8 @@ fn lock_reader(tx: &mut WriteTx<'_>, command: &CheckOut, item: &LoadedItem, netw
 }
 
 /// Who else waits for the bib, and the reader's own hold; no statement when nobody waits.
-fn demand(
-    tx: &mut WriteTx<'_>,
-    network: &Network,
-    item: &LoadedItem,
-    reader: &ReaderFacts,
-    now: DateTime<Utc>,
-) -> Result<Demand> {
+fn demand(tx: &mut WriteTx<'_>, facts: &Facts<'_>, item: &LoadedItem, now: DateTime<Utc>) -> Result<Demand> {
+    let (network, reader) = (facts.network, facts.reader);
     if item.open_holds_of_bib == 0 {
         return Ok(Demand::default());
     }
@@ -216,15 +217,20 @@ fn demand(
         Some(_) => 2,
     });
     let today = network.local_day(now);
-    let waiting = tx.count_fillable(
-        network,
-        &CopyFacts::of(&item.facts),
-        today,
-        reader.id,
-        QUEUE_COUNTED.into(),
-    )?;
+    let copy = CopyFacts::of(&item.facts);
+    let percent = network
+        .winner(&check_out::situation(facts))
+        .terms
+        .lending
+        .copies_to_holds_percent;
+    let copies = match percent {
+        0 => 0,
+        _ => copies_like(&copy, &tx.copies_of_bib(copy.bib)?),
+    };
+    let count_to = holds_counted(copies, percent);
     Ok(Demand {
-        waiting_for_bib: waiting,
+        waiting_for_bib: tx.count_fillable(network, &copy, today, reader.id, count_to)?,
+        copies,
         own_hold: own.map(|hold| OwnHold {
             id: hold.id,
             captured_item: hold.captured_item,
@@ -269,6 +275,7 @@ struct Lending<'a> {
     loan: LoanId,
     due_at: DateTime<Utc>,
     due_by_hand: bool,
+    reading_room: bool,
     reader: &'a ReaderFacts,
     network: &'a Network,
     plan: &'a Plan,
@@ -297,10 +304,14 @@ fn lend(ledger: &mut Ledger<'_, '_>, lending: &Lending<'_>, consent: &Consent) -
         due_at: lending.due_at.timestamp_millis(),
         due_by_hand: lending.due_by_hand,
         renewals: 0,
+        reading_room: lending.reading_room,
     })?;
     ledger.place(ItemStatus::OnLoan, ledger.act.unit)?;
     let mut detail = json!({"loan_id": lending.loan, "due_at": lending.due_at.timestamp_millis(), "rule_id": plan.rule,
         "rules_version": plan.rules_version});
+    if lending.reading_room {
+        detail["reading_room"] = json!(true);
+    }
     if !plan.passed.overridden.is_empty() || !plan.passed.confirmed.is_empty() {
         detail["consent"] = record::consent_detail(&plan.passed);
     }
@@ -335,5 +346,6 @@ fn view(lending: &Lending<'_>, item: &LoadedItem, act: &Act, now: DateTime<Utc>)
         rules_version: lending.plan.rules_version,
         claimed_returned_at: None,
         recalled_at: None,
+        reading_room: lending.reading_room,
     }
 }

@@ -40,6 +40,7 @@ struct Counts {
     loans: Vec<LoanOfReader>,
     debt_fen: i64,
     holds: u32,
+    hold_types: Vec<Vec<ItemTypeId>>,
     holds_of_bib: u32,
     holds_today: u32,
 }
@@ -91,6 +92,7 @@ fn look_up(tx: &mut ReadTx<'_>, caller: &Caller, query: &ExplainRule) -> Result<
         now,
         debt_fen: counts.debt_fen,
         holds: counts.holds,
+        hold_types: &counts.hold_types,
         holds_of_bib: counts.holds_of_bib,
         holds_today: counts.holds_today,
     };
@@ -202,6 +204,7 @@ fn reader_by_id(
         loans: tx.open_loans_of(id)?,
         debt_fen: row.debt_fen,
         holds: u32::try_from(row.open_holds).unwrap_or(0),
+        hold_types: tx.types_of_open_holds(id, network)?,
         holds_of_bib: u32::try_from(of_bib).unwrap_or(u32::MAX),
         holds_today: tx.holds_placed_since(id, since)?,
     };

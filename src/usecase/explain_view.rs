@@ -1,5 +1,6 @@
 //! An explanation of the rules as the API shows it.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -83,6 +84,30 @@ pub struct TermsView {
     #[serde(default)]
     #[schema(example = 3)]
     pub delivery_parcel_days: u16,
+    /// Loans that begin up to this day are due on it at the latest; absent without a fixed term.
+    #[schema(example = "2026-06-30")]
+    pub term_end: Option<NaiveDate>,
+    /// Copies for the reading room are handed out for use there, due the same day.
+    #[schema(example = false)]
+    pub reading_room_use: bool,
+    /// Copies in circulation for each hundred waiting holds below which a reader who does not wait gets none; 0 is never.
+    #[schema(example = 50)]
+    pub copies_to_holds_percent: u16,
+    /// Holds on any copy are taken.
+    #[schema(example = true)]
+    pub hold_bib: bool,
+    /// Holds on any copy of one volume are taken.
+    #[schema(example = true)]
+    pub hold_volume: bool,
+    /// Holds on one copy are taken.
+    #[schema(example = false)]
+    pub hold_item: bool,
+    /// Only readers of the unit where a copy is at home, or of one below it, may hold it.
+    #[schema(example = false)]
+    pub hold_home_only: bool,
+    /// Calendar days after it was added in which a copy leaves its home unit for no hold; 0 is none.
+    #[schema(example = 30)]
+    pub new_item_days: u16,
 }
 
 /// One row of terms and its fate.
@@ -107,7 +132,7 @@ pub struct LimitView {
     pub rule_id: i64,
     /// Whose limit it is; absent for the network's.
     pub of_unit: Option<String>,
-    /// `loans`, `overdue_loans`, `debt_fen`, `holds`, `holds_per_bib` or `holds_per_day`.
+    /// `loans`, `reading_room`, `overdue_loans`, `debt_fen`, `holds`, `holds_per_bib` or `holds_per_day`.
     pub kind: String,
     /// `network`, `owner`, `unit` or `channel`.
     pub count_in: String,
@@ -194,6 +219,14 @@ pub(super) fn terms_view(terms: &Terms) -> TermsView {
         delivery_parcel: terms.delivery.parcel,
         delivery_clock: terms.delivery.clock.code().to_owned(),
         delivery_parcel_days: terms.delivery.parcel_days,
+        term_end: terms.lending.term_end,
+        reading_room_use: terms.lending.reading_room_use,
+        copies_to_holds_percent: terms.lending.copies_to_holds_percent,
+        hold_bib: terms.holds.bib,
+        hold_volume: terms.holds.volume,
+        hold_item: terms.holds.item,
+        hold_home_only: terms.holds.home_only,
+        new_item_days: terms.holds.new_item_days,
     }
 }
 

@@ -123,6 +123,7 @@ fn decide(
         .earliest()
         .map_or(now, |at| at.with_timezone(&Utc));
     let open = tx.open_holds_on_bib(reader.id, command.bib)?;
+    let hold_types = tx.types_of_open_holds(reader.id, network)?;
     let facts = Facts {
         act,
         network,
@@ -139,6 +140,7 @@ fn decide(
                 .map(|hold| hold.id),
             of_bib: u32::try_from(open.len()).unwrap_or(u32::MAX),
         },
+        hold_types: &hold_types,
         holds_today: tx.holds_placed_since(reader.id, since)?,
         queue_length: tx.queue_length(command.bib)?,
         not_before: command.not_before,
@@ -186,6 +188,8 @@ fn insert(
         wanted_until: plan.wanted_until.map(day_text),
         volume: command.volume.map(|volume| volume.to_string()),
         queue_rank,
+        waives_home_only: plan.waived.home_only,
+        waives_new_item: plan.waived.new_item,
     })?;
     let mut event = Event::new(EventKind::HoldPlaced, now, act.unit, act.channel.code())
         .of_reader(reader.id, reader.category, record::age_band(reader, network, now))

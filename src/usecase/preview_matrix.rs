@@ -209,6 +209,7 @@ fn view(network: &Network, situation: &Situation, now: DateTime<Utc>) -> CellVie
         now,
         debt_fen: 0,
         holds: 0,
+        hold_types: &[],
         holds_of_bib: 0,
         holds_today: 0,
     };

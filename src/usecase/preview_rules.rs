@@ -219,6 +219,7 @@ fn look(tx: &mut ReadTx<'_>, before: &Network, after: &Network, loans: &[Preview
             now,
             debt_fen: reader.debt_fen,
             holds: u32::try_from(reader.open_holds).unwrap_or(0),
+            hold_types: &[],
             holds_of_bib: 0,
             holds_today: 0,
         };
@@ -247,6 +248,7 @@ fn preview(
         loaned_at: from_millis(loan.loaned_at),
         due_at: from_millis(loan.due_at),
         renewals: u16::try_from(loan.renewals).unwrap_or(u16::MAX),
+        reading_room: loan.reading_room,
     };
     let (old, new) = (outlook(before, &lent, usage), outlook(after, &lent, usage));
     let item_type = before.item_types().get(lent.situation.item_type);

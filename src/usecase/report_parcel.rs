@@ -14,6 +14,8 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::LoanId;
 use crate::domain::network::Network;
 use crate::domain::parcel::{Direction, ParcelState, Step, next};
+use crate::domain::policy::Situation;
+use crate::domain::reader::CreditBand;
 use crate::store::Store;
 use crate::store::events::Event;
 use crate::store::item_lock::Candidate;
@@ -151,23 +153,28 @@ fn hand_to_reader(
             continue;
         };
         // The lock of the copy, so that a renewal or a return does not come between.
-        tx.lock_item(Candidate::known(line.item(), line.bib()), parcel.unit, network)?;
-        let Some((loaned_at, due_at, card_end)) = tx.loan_to_postpone(loan)? else {
+        let item = tx.lock_item(Candidate::known(line.item(), line.bib()), parcel.unit, network)?;
+        let open = item.and_then(|item| item.loan.map(|loaded| (item.facts, loaded.loan)));
+        let Some((item, open)) = open.filter(|(_, open)| open.id.get() == loan) else {
             continue;
         };
-        let (loaned_at, due_at) = (from_millis(loaned_at), from_millis(due_at));
-        let days = (network.local_day(due_at) - network.local_day(loaned_at)).num_days();
+        let Some((band, card_end)) = tx.loan_to_postpone(loan)? else {
+            continue;
+        };
+        let situation = Situation {
+            unit: open.unit,
+            category: open.category,
+            item_type: item.item_type,
+            owner: item.owner,
+            channel: open.channel,
+            band: CreditBand::from_code(&band).unwrap_or(CreditBand::C),
+        };
+        let (began, today) = (network.local_day(open.loaned_at), network.local_day(at));
+        let days = u16::try_from((network.local_day(open.due_at) - began).num_days()).unwrap_or(0);
+        let days = network.winner(&situation).terms.lending.days(days, today, began);
         let card_end = card_end.and_then(|day| day.parse().ok());
-        let calendar = network.calendar(parcel.unit);
-        let later = due(
-            &calendar,
-            network.zone(),
-            at,
-            u16::try_from(days).unwrap_or(0),
-            card_end,
-            at,
-        );
-        if later.at > due_at {
+        let later = due(&network.calendar(parcel.unit), network.zone(), at, days, card_end, at);
+        if later.at > open.due_at {
             tx.postpone_due(LoanId::new(loan), later.at)?;
         }
     }

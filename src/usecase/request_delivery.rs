@@ -298,6 +298,7 @@ fn ask(tx: &mut WriteTx<'_>, asking: &Asking<'_>, line: Line, reader: &ReaderFac
         .map_or(now, |at| at.with_timezone(&Utc));
     let copies = tx.copies_of_bib(line.bib)?;
     let open = tx.open_holds_on_bib(reader.id, line.bib)?;
+    let hold_types = tx.types_of_open_holds(reader.id, network)?;
     let facts = Facts {
         act: &asking.act,
         network,
@@ -314,6 +315,7 @@ fn ask(tx: &mut WriteTx<'_>, asking: &Asking<'_>, line: Line, reader: &ReaderFac
                 .map(|hold| hold.id),
             of_bib: u32::try_from(open.len()).unwrap_or(u32::MAX),
         },
+        hold_types: &hold_types,
         holds_today: tx.holds_placed_since(reader.id, since)?,
         queue_length: tx.queue_length(line.bib)?,
         not_before: None,
@@ -347,6 +349,8 @@ fn place(
         wanted_until: None,
         volume: None,
         queue_rank,
+        waives_home_only: plan.waived.home_only,
+        waives_new_item: plan.waived.new_item,
     })?;
     tx.join_request(hold, request.id)?;
     let mut event = Event::new(EventKind::HoldPlaced, now, asking.act.unit, asking.act.channel.code())

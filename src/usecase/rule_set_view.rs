@@ -38,6 +38,7 @@ impl RuleSetView {
                 .map(|(field, value)| FieldValueView {
                     field: field.code().to_owned(),
                     value: *value,
+                    day: field.day(*value),
                 })
                 .collect(),
         });

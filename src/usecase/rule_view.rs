@@ -1,6 +1,6 @@
 //! Published rules and drafts as the API shows them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -89,9 +89,12 @@ pub struct FieldValueView {
     /// As in `terms`, or `renew_from`.
     #[schema(example = "loan_days")]
     pub field: String,
-    /// Days or pieces; flags are 0 and 1; `renew_from` is 0 for the due date and 1 for the day of the renewal.
+    /// Days or pieces; flags are 0 and 1; `renew_from` is 0 for the due date and 1 for the day of the renewal; of `term_end` see `day`.
     #[schema(example = 21)]
     pub value: u16,
+    /// The day of `term_end`; absent for none, and for every other field.
+    #[schema(example = "2026-06-30")]
+    pub day: Option<NaiveDate>,
 }
 
 /// A row of limits.

@@ -89,6 +89,10 @@ pub struct LoanView {
     /// Since when somebody wants it back before its time.
     #[serde(default)]
     pub recalled_at: Option<DateTime<Utc>>,
+    /// For use in the reading room: due the same day, not renewed, counted apart.
+    #[serde(default)]
+    #[schema(example = false)]
+    pub reading_room: bool,
 }
 
 impl LoanView {
@@ -112,6 +116,7 @@ impl LoanView {
             rules_version: row.rules_version,
             claimed_returned_at: row.claimed_returned_at.map(from_millis),
             recalled_at: row.recalled_at.map(from_millis),
+            reading_room: row.reading_room,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::client::Answer;
 on_both!(
     a_suspended_hold_keeps_its_place_and_is_passed_over,
     a_hold_that_sleeps_until_a_day_wakes_on_it,
+    a_blocked_reader_is_passed_over_until_the_block_ends,
     staff_move_a_hold_with_a_reason,
     the_queue_is_paged_in_its_order,
     a_hold_is_seen_by_its_reader_and_by_staff_only,
@@ -131,6 +132,27 @@ fn a_hold_that_sleeps_until_a_day_wakes_on_it(app: &TestApp) {
     let back = check_in(app, "B1", &queue.barcode);
     assert_eq!(back["next_step"]["hold_id"], first.1, "it is awake on that day");
     assert_eq!(hold(app, second.1)["position"], 1);
+}
+
+fn a_blocked_reader_is_passed_over_until_the_block_ends(app: &TestApp) {
+    let queue = queue(app, 2);
+    let (first, second) = (&queue.holds[0], &queue.holds[1]);
+    let tomorrow = (app.clock.now() + chrono::TimeDelta::days(1)).timestamp_millis();
+    app.database.outside().run(&format!(
+        "UPDATE readers SET block_reason = '污损未赔', block_until = {tomorrow} \
+         WHERE id = (SELECT reader_id FROM cards WHERE number = '{}')",
+        first.0
+    ));
+    assert_eq!(check_in(app, "B1", &queue.barcode)["next_step"]["hold_id"], second.1);
+    assert_eq!(hold(app, first.1)["status"], "waiting");
+    app.clock.set(app.clock.now() + chrono::TimeDelta::days(1));
+    let cancelled = app.request("DELETE", &format!("/api/v1/holds/{}", second.1));
+    cancelled.bearer(&desk(app)).send().expect(200);
+    assert_eq!(
+        hold(app, first.1)["status"],
+        "captured",
+        "its turn comes when the block ends"
+    );
 }
 
 fn staff_move_a_hold_with_a_reason(app: &TestApp) {

@@ -58,6 +58,7 @@ mod rule_previews;
 mod rule_sets;
 mod rules;
 mod sessions;
+mod special_terms;
 mod staff;
 mod stock;
 mod stops;

@@ -424,7 +424,7 @@ fn a_main_decides_what_is_left_open_to_it_and_nothing_else(app: &TestApp) {
     );
     assert_eq!(
         whole["own_terms"][0]["values"],
-        json!([{"field": "loan_days", "value": 21}])
+        json!([{"field": "loan_days", "value": 21, "day": null}])
     );
     // Not the network's, not a sibling's.
     let refused = |unit: &str| app.post(&manager, "/api/v1/rule-drafts", &json!({"unit_code": unit, "toml": ""}));

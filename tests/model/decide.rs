@@ -104,7 +104,7 @@ proptest! {
     #[test]
     fn a_due_date_by_rule_is_an_open_day_within_the_card(scene in scene()) {
         let strong = at_desk(&scene, true);
-        if let Ok(plan) = strong.check_out() && let Effect::Loan { due_at, due_by_hand: false } = plan.effect {
+        if let Ok(plan) = strong.check_out() && let Effect::Loan { due_at, due_by_hand: false, .. } = plan.effect {
             prop_assert!(due_at >= strong.now);
             check_day(&strong, strong.act.unit, strong.network().local_day(due_at))?;
         }

@@ -138,6 +138,7 @@ fn waiting(scene: &Scene, number: usize, pickup: UnitId) -> Waiting {
             child: false,
             reader_home: scene.reader.home,
             birth_date: scene.reader.birth_date,
+            waived: tongjie::domain::hold_terms::Waived::default(),
         },
         refused_by: Vec::new(),
     }

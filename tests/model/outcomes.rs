@@ -7,7 +7,8 @@ use tongjie::domain::check_out::{Effect, OwnHold};
 use tongjie::domain::example::{BRANCH, BRANCH_2, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN};
 use tongjie::domain::hold::{HoldStatus, Target, Unfit, Wish, may_fill};
 use tongjie::domain::ids::{BibId, HoldId, ItemId, LoanId, TransitId, UnitId};
-use tongjie::domain::item::{ItemStatus, ReturnPolicy, TransitReason};
+use tongjie::domain::item::{ItemStatus, Lending, ReturnPolicy, TransitReason};
+use tongjie::domain::policy::{RenewFrom, Terms};
 use tongjie::domain::reader::{Channel, CreditBand};
 use tongjie::domain::refusal::Code;
 use tongjie::domain::route::NextStep;
@@ -318,7 +319,8 @@ fn a_loan_does_what_came_with_it() {
         plan.effect,
         Effect::Loan {
             due_at,
-            due_by_hand: false
+            due_by_hand: false,
+            reading_room: false
         }
     );
     assert_eq!(
@@ -382,7 +384,8 @@ fn a_due_date_by_hand_stands_as_given() {
         scene.check_out().map(|plan| plan.effect),
         Ok(Effect::Loan {
             due_at,
-            due_by_hand: true
+            due_by_hand: true,
+            reading_room: false
         })
     );
 }
@@ -489,11 +492,145 @@ fn a_void_restores_what_the_loan_took() {
     }
 }
 
+/// The network's first row of terms says something else.
+fn terms(scene: &mut Scene, change: impl FnOnce(&mut Terms)) {
+    scene.reconfigure(|parts| change(&mut parts.rules.terms[0].terms));
+}
+
+#[test]
+fn a_fixed_term_caps_a_loan_and_what_renews_it() {
+    let lent = |term_end: &str, card_end: Option<&str>| {
+        let mut scene = Scene::new();
+        terms(&mut scene, |terms| terms.lending.term_end = Some(day(term_end)));
+        scene.reader.card.expires_on = card_end.map(day);
+        match scene.check_out().map(|plan| plan.effect) {
+            Ok(Effect::Loan { due_at, .. }) => scene.network().local_day(due_at),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(lent("2026-03-15", None), day("2026-03-15"));
+    // A Monday, when the branch is closed: the next open day; where the card ends before that, the last one before.
+    assert_eq!(lent("2026-03-16", None), day("2026-03-17"));
+    assert_eq!(lent("2026-03-16", Some("2026-03-16")), day("2026-03-15"));
+    // Later than its days, and over before it began.
+    assert_eq!(lent("2026-06-30", None), day("2026-04-03"));
+    assert_eq!(lent("2026-03-03", None), day("2026-04-03"));
+    let renewed = |term_end: &str, from: RenewFrom| {
+        let mut scene = Scene::new();
+        scene.lend();
+        terms(&mut scene, |terms| {
+            terms.lending.term_end = Some(day(term_end));
+            terms.renew_from = from;
+        });
+        let plan = scene.renew().expect("something is left of the term");
+        scene.network().local_day(plan.due_at)
+    };
+    assert_eq!(renewed("2026-04-10", RenewFrom::DueDate), day("2026-04-10"));
+    // 3 April and thirty days is a holiday.
+    assert_eq!(renewed("2026-06-30", RenewFrom::DueDate), day("2026-05-06"));
+}
+
+#[test]
+fn use_in_the_reading_room_is_due_the_same_day() {
+    let mut scene = Scene::new();
+    scene.item.lending = Lending::ReadingRoom;
+    terms(&mut scene, |terms| {
+        terms.lending.reading_room_use = true;
+        terms.lendable = false;
+    });
+    let due_at = end_of_day(scene.network().zone(), day("2026-03-04"));
+    let plan = scene.check_out().expect("it is handed out");
+    assert_eq!(
+        plan.effect,
+        Effect::Loan {
+            due_at,
+            due_by_hand: false,
+            reading_room: true
+        }
+    );
+    // Any other copy goes home, or does not.
+    scene.item.lending = Lending::Normal;
+    assert_eq!(
+        scene.check_out().expect_err("not lendable").codes(),
+        [Code::NotLendableByRule]
+    );
+}
+
+#[test]
+fn what_staff_passed_over_is_kept_with_the_hold() {
+    let mut scene = Scene::new();
+    scene.item.current = BRANCH_2;
+    scene.copies = vec![tongjie::domain::hold::CopyFacts::of(&scene.item)];
+    terms(&mut scene, |terms| {
+        terms.holds.home_only = true;
+        terms.holds.new_item_days = 61;
+    });
+    (scene.reader.home, scene.pickup) = (MAIN, MAIN);
+    let both = [Code::HomeOnly, Code::NewItemProtected];
+    assert_eq!(scene.place_hold().expect_err("kept for others").codes(), both);
+    scene.override_codes(&both);
+    let plan = scene.place_hold().expect("overridden");
+    assert_eq!((plan.waived.home_only, plan.waived.new_item), (true, true));
+    scene.reader.home = BRANCH;
+    let plan = scene.place_hold().expect("overridden");
+    assert_eq!((plan.waived.home_only, plan.waived.new_item), (false, true));
+}
+
 #[test]
 fn a_copy_fills_only_the_holds_it_fits() {
     type Change = fn(&mut Scene, &mut Wish);
-    let cases: [(Change, Result<(), Unfit>); 11] = [
+    let cases: [(Change, Result<(), Unfit>); 19] = [
         (|_, _| {}, Ok(())),
+        (
+            |scene, _| terms(scene, |terms| terms.holds.bib = false),
+            Err(Unfit::KindNotTaken),
+        ),
+        (|scene, _| terms(scene, |terms| terms.holds.item = false), Ok(())),
+        (
+            |scene, wish| {
+                terms(scene, |terms| terms.holds.home_only = true);
+                wish.reader_home = MAIN;
+            },
+            Err(Unfit::HomeOnly),
+        ),
+        (
+            |scene, wish| {
+                terms(scene, |terms| terms.holds.home_only = true);
+                wish.reader_home = MAIN;
+                wish.waived.home_only = true;
+            },
+            Ok(()),
+        ),
+        (
+            |scene, wish| {
+                terms(scene, |terms| terms.holds.new_item_days = 61);
+                wish.pickup = MAIN;
+            },
+            Err(Unfit::New),
+        ),
+        (
+            |scene, wish| {
+                terms(scene, |terms| terms.holds.new_item_days = 60);
+                wish.pickup = MAIN;
+            },
+            Ok(()),
+        ),
+        // The locker of the branch is a part of it.
+        (
+            |scene, wish| {
+                terms(scene, |terms| terms.holds.new_item_days = 61);
+                wish.pickup = LOCKER;
+            },
+            Ok(()),
+        ),
+        (
+            |scene, wish| {
+                terms(scene, |terms| terms.holds.new_item_days = 61);
+                wish.pickup = MAIN;
+                wish.waived.new_item = true;
+            },
+            Ok(()),
+        ),
         (
             |_, wish| wish.target = Target::Bib(BibId::new(2)),
             Err(Unfit::OtherTarget),

@@ -14,10 +14,12 @@ use tongjie::domain::ids::{CategoryId, CrateId, HoldId, ItemId, ItemTypeId, Read
 use tongjie::domain::item::{ItemStatus, Lending, ReturnPolicy, TransitReason};
 use tongjie::domain::limit::{CountIn, LimitKind, LimitRow, LimitWhen};
 use tongjie::domain::membership::{Joined, Membership};
-use tongjie::domain::reader::{CardStatus, Channel, CreditBand, ManualBlock, ReaderStatus};
+use tongjie::domain::policy::{RenewFrom, Terms};
+use tongjie::domain::reader::{CardStatus, Channel, CreditBand, LoanOfReader, ManualBlock, ReaderStatus};
 use tongjie::domain::refusal::{Code, Code::*, Lang, Refusals, Verb};
 use tongjie::domain::suspend_hold::Sleep;
 use tongjie::domain::transit::TransitStatus;
+use tongjie::domain::volume::Volume;
 
 use crate::scene::{Scene, other_loan, said};
 
@@ -53,6 +55,35 @@ fn add_limit(scene: &mut Scene, row: LimitRow) {
             .retain(|other| other.kind != kind || kind != LimitKind::OverdueLoans);
         parts.rules.limits.push(row);
     });
+}
+
+/// The network's first row of terms says something else.
+fn terms(scene: &mut Scene, change: impl FnOnce(&mut Terms)) {
+    scene.reconfigure(|parts| change(&mut parts.rules.terms[0].terms));
+}
+
+/// A copy of the reading room, at most so many of which a reader uses there at once.
+fn in_reading_room(scene: &mut Scene, max: i64) {
+    scene.item.lending = Lending::ReadingRoom;
+    scene.reconfigure(|parts| {
+        parts.rules.terms[0].terms.lending.reading_room_use = true;
+        parts.rules.limits.push(LimitRow {
+            id: RuleId::new(9_000),
+            when: LimitWhen::default(),
+            kind: LimitKind::ReadingRoom,
+            count_in: CountIn::Network,
+            max,
+            confirm: false,
+        });
+    });
+}
+
+/// A loan of the reader for use in the reading room.
+fn reading(scene: &Scene, id: i64) -> LoanOfReader {
+    LoanOfReader {
+        reading_room: true,
+        ..other_loan(scene, id, "book", 0)
+    }
 }
 
 /// The item is of a type.
@@ -541,6 +572,62 @@ const CHECK_OUT: &[Case] = &[
         },
         &[OthersWaiting, LoanShortened],
     ),
+    (
+        "too few copies for those who wait",
+        |s| {
+            terms(s, |terms| terms.lending.copies_to_holds_percent = 50);
+            (s.waiting, s.like_copies) = (5, 2);
+        },
+        &[CopiesToHolds],
+    ),
+    (
+        "just enough copies for those who wait",
+        |s| {
+            terms(s, |terms| terms.lending.copies_to_holds_percent = 50);
+            (s.waiting, s.like_copies) = (4, 2);
+        },
+        &[OthersWaiting],
+    ),
+    (
+        "too few copies, and one of those who wait",
+        |s| {
+            terms(s, |terms| terms.lending.copies_to_holds_percent = 50);
+            (s.waiting, s.like_copies) = (5, 2);
+            s.own_hold = Some(OwnHold {
+                id: HoldId::new(1),
+                captured_item: None,
+            });
+        },
+        &[OthersWaiting],
+    ),
+    (
+        "used in the reading room",
+        |s| {
+            in_reading_room(s, 2);
+            s.with_loans(10);
+            s.add_loan(reading(s, 11));
+        },
+        &[],
+    ),
+    (
+        "too much in use in the reading room",
+        |s| {
+            in_reading_room(s, 2);
+            s.add_loan(reading(s, 11));
+            s.add_loan(reading(s, 12));
+        },
+        &[ReadingRoomLimit],
+    ),
+    (
+        "the reading room is full, and this goes home",
+        |s| {
+            in_reading_room(s, 2);
+            s.item.lending = Lending::Normal;
+            s.add_loan(reading(s, 11));
+            s.add_loan(reading(s, 12));
+        },
+        &[],
+    ),
     ("recorded elsewhere", |s| s.item.current = MAIN, &[ItemFoundElsewhere]),
     (
         "the own hold has another copy",
@@ -833,9 +920,45 @@ const RENEW: &[Case] = &[
         &[],
     ),
     (
+        "lent for use in the reading room",
+        |s| {
+            s.loan = s.loan.take().map(|mut loan| {
+                loan.reading_room = true;
+                loan
+            });
+        },
+        &[ReadingRoomOnly],
+    ),
+    (
         "the card ends",
         |s| s.reader.card.expires_on = day("2026-04-03"),
         &[NotLater],
+    ),
+    (
+        "the term ends on its due date",
+        |s| terms(s, |terms| terms.lending.term_end = day("2026-04-03")),
+        &[OutsideFixedTerm],
+    ),
+    (
+        "the term has ended since",
+        |s| {
+            terms(s, |terms| {
+                terms.lending.term_end = day("2026-04-20");
+                terms.renew_from = RenewFrom::Today;
+            });
+            s.now += TimeDelta::days(50);
+        },
+        &[OutsideFixedTerm, LoanOverdue],
+    ),
+    (
+        "something of the term is left",
+        |s| terms(s, |terms| terms.lending.term_end = day("2026-04-10")),
+        &[],
+    ),
+    (
+        "the term ended before the loan began",
+        |s| terms(s, |terms| terms.lending.term_end = day("2026-03-03")),
+        &[],
     ),
     (
         "due by hand without the right",
@@ -980,6 +1103,75 @@ const PLACE_HOLD: &[Case] = &[
         },
         &[],
     ),
+    (
+        "holds on any copy are not taken",
+        |s| terms(s, |terms| terms.holds.bib = false),
+        &[HoldKindNotAllowed],
+    ),
+    (
+        "holds on one copy are not taken",
+        |s| {
+            terms(s, |terms| terms.holds.item = false);
+            s.hold_item = Some(ItemId::new(1));
+        },
+        &[HoldKindNotAllowed],
+    ),
+    (
+        "holds on a volume are not taken",
+        |s| {
+            terms(s, |terms| terms.holds.volume = false);
+            s.item.volume = Volume::parse("第2卷").ok();
+            s.hold_volume = s.item.volume;
+            recopy(s);
+        },
+        &[HoldKindNotAllowed],
+    ),
+    (
+        "for readers of its home only",
+        |s| {
+            terms(s, |terms| terms.holds.home_only = true);
+            s.reader.home = BRANCH_2;
+        },
+        &[HomeOnly],
+    ),
+    (
+        "a reader of its home",
+        |s| terms(s, |terms| terms.holds.home_only = true),
+        &[],
+    ),
+    (
+        "new, picked up elsewhere",
+        |s| {
+            terms(s, |terms| terms.holds.new_item_days = 61);
+            s.pickup = MAIN;
+        },
+        &[NewItemProtected],
+    ),
+    (
+        "new until today",
+        |s| {
+            terms(s, |terms| terms.holds.new_item_days = 60);
+            s.pickup = MAIN;
+        },
+        &[],
+    ),
+    (
+        "new, picked up at its home",
+        |s| terms(s, |terms| terms.holds.new_item_days = 61),
+        &[],
+    ),
+    (
+        "new, and for readers of its home only",
+        |s| {
+            terms(s, |terms| {
+                terms.holds.new_item_days = 61;
+                terms.holds.home_only = true;
+            });
+            s.reader.home = BRANCH_2;
+            s.pickup = MAIN;
+        },
+        &[HomeOnly, NewItemProtected],
+    ),
     ("no copies", |s| s.copies.clear(), &[NoCopyCanFill]),
     (
         "stays local",
@@ -988,7 +1180,7 @@ const PLACE_HOLD: &[Case] = &[
             of_type(s, "book_foreign");
             recopy(s);
         },
-        &[NoCopyCanFill],
+        &[StaysLocal],
     ),
     (
         "the only copy is lost",
@@ -1139,8 +1331,39 @@ const CHANGE_PICKUP: &[Case] = &[
         |s| s.reconfigure(|p| p.units[3].pickup_point = false),
         &[NotAPickupPoint],
     ),
+    (
+        "to a unit out of service",
+        |s| s.reconfigure(|p| p.units[3].active = false),
+        &[UnitInactive],
+    ),
+    (
+        "a child's, to a unit for adults",
+        |s| {
+            child(s);
+            s.item.for_children = true;
+            recopy(s);
+            s.pickup = OTHER_BRANCH;
+        },
+        &[AdultOnlyUnit],
+    ),
     ("no copy may go there", |s| s.copies.clear(), &[NoCopyCanFill]),
     ("of a delivery request", |s| s.for_delivery = true, &[HoldForDelivery]),
+    (
+        "its copies are new",
+        |s| {
+            terms(s, |terms| terms.holds.new_item_days = 61);
+            s.pickup = MAIN;
+        },
+        &[NewItemProtected],
+    ),
+    (
+        "its copies are for others by now",
+        |s| {
+            terms(s, |terms| terms.holds.home_only = true);
+            s.reader.home = BRANCH_2;
+        },
+        &[HomeOnly],
+    ),
     ("it has ended", |s| s.hold_is(HoldStatus::Filled), &[HoldNotOpen]),
     (
         "somebody else's",

@@ -44,6 +44,7 @@ fn values() -> impl Strategy<Value = Vec<(TermField, u16)>> {
         let value = |(field, number): (TermField, u16)| match field.kind() {
             FieldKind::Flag | FieldKind::RenewFrom => (field, number % 2),
             FieldKind::DeliveryClock => (field, number % 3),
+            FieldKind::Day => (field, number),
             FieldKind::Number(max) => (field, number % (max + 1)),
         };
         fields.into_iter().zip(numbers).map(value).collect()
@@ -79,6 +80,12 @@ fn bound() -> impl Strategy<Value = Bound> {
     (of(0..50_i64), of(50..99_i64)).prop_map(|(min, max)| Bound { min, max })
 }
 
+/// A day has no bounds.
+fn of_its_kind((field, bound): (TermField, Bound)) -> (TermField, Bound) {
+    let bounded = field.kind() != FieldKind::Day;
+    (field, if bounded { bound } else { Bound::default() })
+}
+
 fn delegate() -> impl Strategy<Value = WrittenDelegate> {
     let to = prop_oneof![
         select(UnitKind::ALL[1..].to_vec()).prop_map(|kind| (Some(kind), None)),
@@ -94,7 +101,7 @@ fn delegate() -> impl Strategy<Value = WrittenDelegate> {
             row: 0,
             kind,
             unit,
-            terms: terms.into_iter().zip(bounds.iter().copied()).collect(),
+            terms: terms.into_iter().zip(bounds.iter().copied()).map(of_its_kind).collect(),
             limits: limits.into_iter().zip(bounds.iter().copied()).collect(),
         }
     })
@@ -229,6 +236,7 @@ fn of_two_rows_with_one_key_that_of_the_unit_farther_down_wins() {
         now: world.now,
         debt_fen: 0,
         holds: 0,
+        hold_types: &[],
         holds_of_bib: 0,
         holds_today: 0,
     };

@@ -35,6 +35,7 @@ pub struct Scene {
     pub item: ItemFacts,
     pub loan: Option<OpenLoan>,
     pub waiting: u32,
+    pub like_copies: u32,
     pub other_copies: u32,
     pub own_hold: Option<check_out::OwnHold>,
     pub returned_at: DateTime<Utc>,
@@ -48,6 +49,7 @@ pub struct Scene {
     pub pickup: UnitId,
     pub existing: place_hold::Existing,
     pub online: Option<tongjie::domain::delivery::Online>,
+    pub hold_types: Vec<Vec<tongjie::domain::ids::ItemTypeId>>,
     pub holds_today: u32,
     pub not_before: Option<NaiveDate>,
     pub wanted_until: Option<NaiveDate>,
@@ -77,6 +79,7 @@ impl Scene {
             reader: world.reader(),
             loan: None,
             waiting: 0,
+            like_copies: 0,
             other_copies: 0,
             own_hold: None,
             returned_at: world.now,
@@ -90,6 +93,7 @@ impl Scene {
             pickup: BRANCH,
             existing: place_hold::Existing::default(),
             online: None,
+            hold_types: Vec::new(),
             holds_today: 0,
             not_before: None,
             wanted_until: None,
@@ -172,6 +176,7 @@ impl Scene {
             child: false,
             reader_home: reader.home,
             birth_date: reader.birth_date,
+            waived: tongjie::domain::hold_terms::Waived::default(),
         };
         self.next_hold = Some(HoldCandidate {
             id: HoldId::new(8),
@@ -216,6 +221,7 @@ impl Scene {
     pub fn check_out(&self) -> Result<check_out::Plan, Refusals> {
         let demand = check_out::Demand {
             waiting_for_bib: self.waiting,
+            copies: self.like_copies,
             own_hold: self.own_hold,
         };
         let (act, network, reader, item) = (&self.act, self.network(), &self.reader, &self.item);
@@ -270,6 +276,7 @@ impl Scene {
             copies: &self.copies,
             pickup: self.pickup,
             existing: self.existing,
+            hold_types: &self.hold_types,
             holds_today: self.holds_today,
             queue_length: self.waiting,
             not_before: self.not_before,
@@ -344,6 +351,7 @@ impl Scene {
             child: reader.child,
             reader_home: reader.home,
             birth_date: reader.birth_date,
+            waived: tongjie::domain::hold_terms::Waived::default(),
         };
         let facts = change_pickup::Facts {
             act: &self.act,
@@ -385,6 +393,7 @@ pub fn other_loan(scene: &Scene, id: i64, item_type: &str, due_in_days: i64) -> 
         unit: BRANCH,
         channel: Channel::Desk,
         due_at: scene.now + chrono::TimeDelta::days(due_in_days),
+        reading_room: false,
     }
 }
 

@@ -30,6 +30,7 @@ pub fn new_loan(world: &World, outside: &mut Outside, id: i64) -> NewLoan {
         due_at: noon().timestamp_millis(),
         due_by_hand: false,
         renewals: 0,
+        reading_room: false,
     }
 }
 

@@ -62,6 +62,10 @@ pub(super) const ITEM_STATES: &[SqlRule] = &[
                  OR NOT EXISTS (SELECT 1 FROM reader_categories c WHERE c.id = l.category_id)",
     },
     SqlRule {
+        fault: "renewed, though it is for use in the reading room: loan",
+        breaks: "SELECT id FROM loans WHERE reading_room AND renewals > 0",
+    },
+    SqlRule {
         fault: "packed, but its crate is not being packed or goes elsewhere: journey",
         breaks: "SELECT t.id FROM transits t JOIN crates c ON c.id = t.crate_id WHERE t.status = 'packed' \
                  AND (c.status NOT IN ('open', 'closed') OR t.from_unit_id <> c.from_unit_id OR t.to_unit_id <> c.to_unit_id)",

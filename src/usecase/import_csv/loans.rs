@@ -121,5 +121,6 @@ fn row(world: &World, item: &KnownItem, card: &KnownCard, terms: &Terms) -> NewL
         due_at: terms.due_at,
         due_by_hand: true,
         renewals: terms.renewals,
+        reading_room: false,
     }
 }

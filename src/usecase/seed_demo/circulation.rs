@@ -345,6 +345,7 @@ impl<'a> Circulation<'a> {
             due_at: due.at.timestamp_millis(),
             due_by_hand: false,
             renewals: 0,
+            reading_room: false,
         }
     }
 

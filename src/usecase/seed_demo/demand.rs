@@ -57,6 +57,8 @@ impl Circulation<'_> {
                 wanted_until: None,
                 volume: None,
                 queue_rank: placed.timestamp_micros(),
+                waives_home_only: false,
+                waives_new_item: false,
             },
             captured: None,
         });
