@@ -97,6 +97,8 @@ pub static BY_ITSELF: &[ByItself] = &[
     ByItself { name: "hold_captured", at: &[CheckIn], zh: "为下一位预约读者留书,分配预约架号,或运往取书点", en: "It is captured for the next hold it may fill: a numbered place, or the crate to the pickup unit", seen_in: "`next_step`" },
     ByItself { name: "routed", at: &[CheckIn], zh: "按馆藏的归还政策上架、流动或送回", en: "The collection's return policy routes it: shelf, float or home", seen_in: "`next_step`" },
     ByItself { name: "recall_ended", at: &[Renew], zh: "馆员越过催还续借后,催还结束", en: "A recall that staff passed over ends", seen_in: "`recalled_at`" },
+    ByItself { name: "auto_renewed", at: &[Renew], zh: "到期前按规则自动续借;不能续借的,记录原因", en: "Before it is due a loan is renewed by itself where the rules say so; why not is kept", seen_in: "`auto_renewals`, `auto_renewal_refusals`; events `loan_renewed` (`system`), `loan_not_renewed`" },
+    ByItself { name: "recalled_for_holds", at: &[PlaceHold], zh: "无书可取的预约达到规则人数时催还借出的复本", en: "From as many holds on as the rules say that no copy serves, loans are called back", seen_in: "event `loan_recalled` (`system`)" },
 ];
 
 /// What is answered before the rules are asked: condition, problem.

@@ -32,6 +32,8 @@ pub enum TermField {
     DeliveryParcel,
     DeliveryClock,
     DeliveryParcelDays,
+    AutoRenewals,
+    RecallHolds,
 }
 
 /// How a field is written.
@@ -46,7 +48,7 @@ pub enum FieldKind {
 
 impl TermField {
     /// Every field, in the order of a row.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Lendable,
         Self::LoanDays,
         Self::Renewable,
@@ -64,6 +66,8 @@ impl TermField {
         Self::DeliveryParcel,
         Self::DeliveryClock,
         Self::DeliveryParcelDays,
+        Self::AutoRenewals,
+        Self::RecallHolds,
     ];
 
     /// The word used in rules and in the API.
@@ -86,6 +90,8 @@ impl TermField {
             Self::DeliveryParcel => "delivery_parcel",
             Self::DeliveryClock => "delivery_clock",
             Self::DeliveryParcelDays => "delivery_parcel_days",
+            Self::AutoRenewals => "auto_renewals",
+            Self::RecallHolds => "recall_holds",
         }
     }
 
@@ -108,9 +114,9 @@ impl TermField {
             Self::LoanDays | Self::RenewalDays | Self::RenewWindowDays | Self::HighDemandDays => {
                 FieldKind::Number(MAX_LOAN_DAYS)
             }
-            Self::Renewals => FieldKind::Number(MAX_RENEWALS),
+            Self::Renewals | Self::AutoRenewals => FieldKind::Number(MAX_RENEWALS),
             Self::HoldShelfDays | Self::HoldLockerDays | Self::DeliveryParcelDays => FieldKind::Number(MAX_SHELF_DAYS),
-            Self::HighDemandHolds => FieldKind::Number(QUEUE_COUNTED),
+            Self::HighDemandHolds | Self::RecallHolds => FieldKind::Number(QUEUE_COUNTED),
         }
     }
 
@@ -127,6 +133,8 @@ impl TermField {
                 | Self::DeliveryParcel
                 | Self::DeliveryClock
                 | Self::DeliveryParcelDays
+                | Self::AutoRenewals
+                | Self::RecallHolds
         )
     }
 
@@ -154,6 +162,8 @@ impl TermField {
                 LoanClock::Pickup => 2,
             },
             Self::DeliveryParcelDays => terms.delivery.parcel_days,
+            Self::AutoRenewals => terms.auto_renewals,
+            Self::RecallHolds => terms.recall_holds,
         }
     }
 
@@ -180,6 +190,8 @@ impl TermField {
             Self::DeliveryClock if value == 1 => terms.delivery.clock = LoanClock::Dispatch,
             Self::DeliveryClock => terms.delivery.clock = LoanClock::Pickup,
             Self::DeliveryParcelDays => terms.delivery.parcel_days = value,
+            Self::AutoRenewals => terms.auto_renewals = value,
+            Self::RecallHolds => terms.recall_holds = value,
         }
     }
 }
@@ -267,6 +279,13 @@ impl OwnTerms {
 }
 
 impl RuleSet {
+    /// Whether any terms say more of a field than nothing: a job that asks for it need not look at loans otherwise.
+    pub fn mentions(&self, field: TermField) -> bool {
+        let own = self.own.iter().flat_map(|row| &row.values);
+        self.terms.iter().any(|row| field.of(&row.terms) > 0)
+            || own.into_iter().any(|(one, value)| *one == field && *value > 0)
+    }
+
     /// What is left open to a unit: the section that names it, else that of its kind.
     pub fn open_to(&self, unit: &Unit) -> Option<&Delegation> {
         let section = |to: OpenTo| self.delegations.iter().find(|one| one.to == to);

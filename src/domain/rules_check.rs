@@ -218,6 +218,8 @@ pub(super) fn faults_of_terms(rule: RuleId, terms: &Terms) -> Vec<RuleError> {
         ("high_demand_holds", terms.high_demand_holds, 0, QUEUE_COUNTED),
         ("high_demand_days", terms.high_demand_days, shortens, MAX_LOAN_DAYS),
         ("delivery_parcel_days", terms.delivery.parcel_days, 0, MAX_SHELF_DAYS),
+        ("auto_renewals", terms.auto_renewals, 0, MAX_RENEWALS),
+        ("recall_holds", terms.recall_holds, 0, QUEUE_COUNTED),
     ];
     let wrong = fields
         .into_iter()
@@ -270,6 +272,8 @@ mod tests {
                 "field renewal_days is 0, allowed is 1",
             ),
             (|set| set.terms[0].terms.hold_locker_days = 0, "field hold_locker_days"),
+            (|set| set.terms[0].terms.auto_renewals = 100, "field auto_renewals"),
+            (|set| set.terms[0].terms.recall_holds = 101, "field recall_holds"),
             (|set| set.limits[0].max = -1, "field max is -1"),
             (
                 |set| set.limits[0].when.item_types = vec![ItemTypeId::new(99)],

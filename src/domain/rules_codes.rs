@@ -122,6 +122,8 @@ impl Names<'_> {
             high_demand_holds: terms.high_demand_holds,
             high_demand_days: terms.high_demand_days,
             delivery: terms.delivery,
+            auto_renewals: terms.auto_renewals,
+            recall_holds: terms.recall_holds,
         }
     }
 

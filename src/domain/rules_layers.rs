@@ -276,6 +276,8 @@ fn whole(written: &WrittenTerms, faults: &mut Vec<Fault>) -> Terms {
         high_demand_holds: 0,
         high_demand_days: 0,
         delivery: DeliveryTerms::default(),
+        auto_renewals: 0,
+        recall_holds: 0,
     };
     for (field, value) in &written.values {
         field.put(&mut terms, *value);

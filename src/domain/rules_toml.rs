@@ -114,6 +114,10 @@ pub struct PresetTerms {
     pub high_demand_days: u16,
     #[serde(default)]
     pub delivery: DeliveryTerms,
+    #[serde(default)]
+    pub auto_renewals: u16,
+    #[serde(default)]
+    pub recall_holds: u16,
 }
 
 /// When a limit applies, by codes; absent is "any".
@@ -289,6 +293,8 @@ impl PresetTerms {
             high_demand_holds: self.high_demand_holds,
             high_demand_days: self.high_demand_days,
             delivery: self.delivery,
+            auto_renewals: self.auto_renewals,
+            recall_holds: self.recall_holds,
         }
     }
 }

@@ -190,7 +190,7 @@ fn odd_terms(terms: &Terms) -> impl Iterator<Item = Odd> {
     let long = terms.loan_days > LONG_LOAN_DAYS;
     let waits = terms.hold_shelf_days > LONG_SHELF_DAYS;
     let never_shortens = terms.high_demand_holds > 0 && terms.high_demand_days >= terms.loan_days;
-    let odd: [(bool, Odd); 6] = [
+    let odd: [(bool, Odd); 8] = [
         (
             terms.lendable && terms.loan_days == 0,
             (
@@ -237,6 +237,22 @@ fn odd_terms(terms: &Terms) -> impl Iterator<Item = Odd> {
                 "hold_shelf_days",
                 format!("is {}", terms.hold_shelf_days),
                 "at most 30, unless that is meant",
+            ),
+        ),
+        (
+            terms.auto_renew && !terms.renewable,
+            (
+                "auto_renew",
+                "is true though not renewable".to_owned(),
+                "false, or renewable = true",
+            ),
+        ),
+        (
+            terms.auto_renewals > 0 && !terms.auto_renew,
+            (
+                "auto_renewals",
+                format!("is {} though auto_renew is false", terms.auto_renewals),
+                "0, or auto_renew = true",
             ),
         ),
     ];

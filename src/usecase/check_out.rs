@@ -335,5 +335,7 @@ fn view(lending: &Lending<'_>, item: &LoadedItem, act: &Act, now: DateTime<Utc>)
         rules_version: lending.plan.rules_version,
         claimed_returned_at: None,
         recalled_at: None,
+        auto_renewals: 0,
+        auto_renewal_refusals: Vec::new(),
     }
 }

@@ -67,6 +67,14 @@ pub struct TermsView {
     /// From so many waiting holds on, the loan is shortened; 0 is never.
     pub high_demand_holds: u16,
     pub high_demand_days: u16,
+    /// Of the renewals so many at most are made by the nightly job; 0 is no limit of their own.
+    #[serde(default)]
+    #[schema(example = 0)]
+    pub auto_renewals: u16,
+    /// From so many waiting holds that no copy serves on, loans are called back; 0 is never.
+    #[serde(default)]
+    #[schema(example = 0)]
+    pub recall_holds: u16,
 }
 
 /// One row of terms and its fate.
@@ -174,6 +182,8 @@ pub(super) fn terms_view(terms: &Terms) -> TermsView {
         hold_locker_days: terms.hold_locker_days,
         high_demand_holds: terms.high_demand_holds,
         high_demand_days: terms.high_demand_days,
+        auto_renewals: terms.auto_renewals,
+        recall_holds: terms.recall_holds,
     }
 }
 

@@ -130,6 +130,7 @@ fn copy(scene: &Scene, number: usize, unit: UnitId) -> CopyFacts {
 fn waiting(scene: &Scene, number: usize, pickup: UnitId) -> Waiting {
     Waiting {
         hold: HoldId::new(number as i64 + 1),
+        reader: scene.reader.id,
         wish: Wish {
             target: Target::Bib(BibId::new(1)),
             pickup,
@@ -140,6 +141,7 @@ fn waiting(scene: &Scene, number: usize, pickup: UnitId) -> Waiting {
             birth_date: scene.reader.birth_date,
         },
         refused_by: Vec::new(),
+        wanted_until: None,
     }
 }
 
