@@ -36,7 +36,7 @@ pub fn due_until(network: &Network, days: u16, now: DateTime<Utc>) -> DateTime<U
 /// Decides about one loan, tried in the last `days` calendar days before its due date and on that day.
 ///
 /// A loan is left alone when its terms do not ask for it, when it is returned, overdue or not due yet, when it was refused for this
-/// due date already, or when its renewals by the job are used up; and as long as its only fault is that it is too soon.
+/// due date already, or when its renewals by the job are used up; and as long as it is too soon.
 ///
 /// ```
 /// # use tongjie::domain::example;
@@ -63,7 +63,7 @@ pub fn decide(facts: &Facts<'_>, before: Before, days: u16, now: DateTime<Utc>) 
     }
     match renew::decide(facts, now) {
         Ok(plan) => Verdict::Renew(plan),
-        Err(refusals) if refusals.codes() == [Code::RenewalTooSoon] => Verdict::Leave,
+        Err(refusals) if refusals.has(Code::RenewalTooSoon) => Verdict::Leave,
         Err(refusals) => Verdict::Refused(refusals.codes()),
     }
 }

@@ -23,8 +23,8 @@ use crate::store::ids::IdRun;
 use crate::store::loans::LoadedLoan;
 use crate::store::tx::{ReadTx, WriteTx};
 
-/// Open loans looked at in one read.
-const LOANS_PER_LOOK: i64 = 5_000;
+/// Open loans looked at in one read. Should all of them be due, their renewals end well within a lease.
+const LOANS_PER_LOOK: i64 = 1_000;
 
 /// The walk over all open loans, as long as any terms ask for it.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ use tongjie::usecase::auto_renew::AutoRenew;
 use tongjie::usecase::run_job::{Pass, Ran, run_job};
 
 use crate::app::TestApp;
-use crate::rule_sets::{changed, published};
+use crate::rule_sets::{changed, draft, published};
 
 on_both!(
     a_loan_is_renewed_by_itself_the_day_before_it_is_due,
@@ -22,6 +22,7 @@ on_both!(
     two_nodes_at_once_renew_each_loan_once,
     what_a_dead_node_left_is_renewed_by_another,
     libraries_switch_it_on_where_the_network_lets_them,
+    what_makes_no_sense_in_the_rules_is_told,
 );
 
 const PRESET: &str = "loan_days = 30\nrenewable = true\nrenewals = 1";
@@ -290,4 +291,38 @@ fn libraries_switch_it_on_where_the_network_lets_them(app: &TestApp) {
     assert_eq!(run(app, "a"), finished(1, 1));
     assert_eq!(reader.told(app).2, 1);
     app.assert_sound();
+}
+
+fn what_makes_no_sense_in_the_rules_is_told(app: &TestApp) {
+    app.small_network();
+    let root = app.root_token();
+    let judged = |terms: &str| {
+        let (id, _) = draft(app, &root, None, &changed(app, PRESET, terms, ""));
+        app.get(&root, &format!("/api/v1/rule-drafts/{id}/validation"))
+            .expect(200)
+            .body
+    };
+    let wrong = judged(&format!("{PRESET}\nauto_renewals = 100\nrecall_holds = -1"));
+    let fields: Vec<&Value> = wrong["faults"]
+        .as_array()
+        .expect("faults")
+        .iter()
+        .map(|one| &one["field"])
+        .collect();
+    assert_eq!(fields, [&json!("auto_renewals"), &json!("recall_holds")]);
+    let odd = judged("loan_days = 30\nrenewable = false\nrenewals = 0\nauto_renew = true");
+    assert_eq!(odd["valid"], true);
+    assert!(
+        odd["rule_warnings"]
+            .to_string()
+            .contains("is true though not renewable"),
+        "{odd}"
+    );
+    let odd = judged(&format!("{PRESET}\nauto_renewals = 1"));
+    assert!(
+        odd["rule_warnings"]
+            .to_string()
+            .contains("is 1 though auto_renew is false"),
+        "{odd}"
+    );
 }

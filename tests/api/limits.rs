@@ -192,6 +192,7 @@ const NO_LIMITS: &[&str] = &[
     "telemetry.sample_ratio",
     "network.zone",
     "circulation.consent_minutes",
+    "circulation.auto_renewal_days",
     "jobs.seal_interval_ms",
     "jobs.idempotency_days",
     "delivery.carrier_url",
