@@ -190,7 +190,7 @@ fn odd_terms(terms: &Terms) -> impl Iterator<Item = Odd> {
     let long = terms.loan_days > LONG_LOAN_DAYS;
     let waits = terms.hold_shelf_days > LONG_SHELF_DAYS;
     let never_shortens = terms.high_demand_holds > 0 && terms.high_demand_days >= terms.loan_days;
-    let odd: [(bool, Odd); 8] = [
+    let odd: [(bool, Odd); 6] = [
         (
             terms.lendable && terms.loan_days == 0,
             (
@@ -239,6 +239,14 @@ fn odd_terms(terms: &Terms) -> impl Iterator<Item = Odd> {
                 "at most 30, unless that is meant",
             ),
         ),
+    ];
+    let all = odd.into_iter().chain(odd_by_itself(terms));
+    all.filter(|(is, _)| *is).map(|(_, odd)| odd)
+}
+
+/// The same of what jobs do by them.
+fn odd_by_itself(terms: &Terms) -> [(bool, Odd); 2] {
+    [
         (
             terms.auto_renew && !terms.renewable,
             (
@@ -255,8 +263,7 @@ fn odd_terms(terms: &Terms) -> impl Iterator<Item = Odd> {
                 "0, or auto_renew = true",
             ),
         ),
-    ];
-    odd.into_iter().filter(|(is, _)| *is).map(|(_, odd)| odd)
+    ]
 }
 
 /// For each column one value of every kind that rows tell apart.
