@@ -266,7 +266,11 @@ mod tests {
         ] {
             let free = [copy(&world, 9, status)];
             let expected = if serves { vec![] } else { vec![1] };
-            assert_eq!(recalled(&world, &holds, &free, &[out.clone()]), expected, "{status:?}");
+            assert_eq!(
+                recalled(&world, &holds, &free, std::slice::from_ref(&out)),
+                expected,
+                "{status:?}"
+            );
         }
         let mut called = lent(&world, 2, 3);
         called.loan.recalled_at = Some(world.now);
@@ -288,7 +292,10 @@ mod tests {
             current: OTHER_MAIN,
             ..copy(&world, 9, ItemStatus::OnShelf)
         };
-        assert_eq!(recalled(&world, &[hold.clone()], &[far], &[out.clone()]), [0; 0]);
+        assert_eq!(
+            recalled(&world, &[hold.clone()], &[far], std::slice::from_ref(&out)),
+            [0; 0]
+        );
         hold.refused_by = vec![OTHER_MAIN];
         assert_eq!(recalled(&world, &[hold], &[far], &[out]), [1]);
     }
