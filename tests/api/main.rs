@@ -52,6 +52,7 @@ mod readers;
 mod real_records;
 mod return_policies;
 mod rights_matrix;
+mod rights_ready;
 mod rights_requests;
 mod rights_scene;
 mod rule_previews;

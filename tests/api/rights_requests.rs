@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::app::{PASSWORD, PIN, ROOT_USER, TestApp};
-use crate::rights_scene::{Place, Scene, Things, lent, record, transit_to};
+use crate::rights_ready as ready;
+use crate::rights_scene::{Lent, Place, Scene, Things, lent, pull_at, record, transit_to};
 
 /// What is asked about, and by whom.
 pub struct About<'s> {
@@ -21,6 +22,8 @@ pub struct About<'s> {
 /// What fills the path, and the rest of the request.
 pub struct Asked {
     pub id: i64,
+    /// Of a record or of the rules: the first, which everything has.
+    pub version: i64,
     pub code: String,
     pub query: String,
     pub body: Option<Value>,
@@ -57,7 +60,7 @@ pub fn asked(operation: &str, about: &About<'_>) -> Asked {
 }
 
 impl About<'_> {
-    fn unit(&self) -> &str {
+    pub fn unit(&self) -> &str {
         &self.things.unit_code
     }
 
@@ -65,6 +68,7 @@ impl About<'_> {
     fn id(&self, id: i64) -> Asked {
         Asked {
             id,
+            version: 1,
             code: self.unit().to_owned(),
             query: String::new(),
             body: None,
@@ -95,7 +99,7 @@ impl About<'_> {
     }
 
     /// On the shelf at the unit of the things.
-    fn new_item(&self) -> i64 {
+    pub fn new_item(&self) -> i64 {
         self.app.item(self.scene.bib, self.unit(), &json!({})).0
     }
 
@@ -119,20 +123,43 @@ impl About<'_> {
         self.app.reader("adult", self.unit()).1
     }
 
-    fn loan(&self) -> i64 {
+    /// A bib whose only copy is out.
+    pub fn lent(&self) -> Lent {
         if !self.allowed || self.itself {
-            return self.things.loan;
+            let Things { bib, item, loan, .. } = *self.things;
+            return Lent { bib, item, loan };
         }
-        lent(self.app, self.scene.desks(self.unit()).0, self.unit()).1
+        lent(self.app, self.scene.desks(self.unit()).0, self.unit())
     }
 
+    /// To be fetched from a shelf of the unit of the things.
+    fn pull(&self) -> i64 {
+        if !self.allowed {
+            return self.things.pull;
+        }
+        pull_at(self.app, self.unit())
+    }
+
+    /// On a bib whose only copy is out. A reader has few, so its own stands until it is cancelled.
     fn hold(&self) -> i64 {
-        if !self.allowed || self.itself {
+        if !self.allowed {
             return self.things.hold;
         }
-        let desk = self.scene.desks(self.unit()).0;
-        let (bib, _) = lent(self.app, desk, self.unit());
-        let hold = json!({"bib_id": bib, "pickup_unit_code": self.unit(), "card_number": self.card()});
+        let (desk, unit) = (self.scene.desks(self.unit()).0, self.unit());
+        if self.itself {
+            let path = format!("/api/v1/readers/{}/holds", self.things.reader);
+            let holds = self.app.get(desk, &path).expect(200).body["items"].clone();
+            if let Some(open) = holds[0]["id"].as_i64() {
+                return open;
+            }
+        }
+        let card = if self.itself {
+            self.things.card.clone()
+        } else {
+            self.card()
+        };
+        let bib = lent(self.app, desk, unit).bib;
+        let hold = json!({"bib_id": bib, "pickup_unit_code": unit, "card_number": card});
         let placed = self.app.post(desk, "/api/v1/holds", &hold);
         placed.expect(201).body["hold"]["id"].as_i64().expect("an id")
     }
@@ -174,8 +201,8 @@ fn circulation(operation: &str, about: &About<'_>) -> Option<Asked> {
         }
         "placeHold" => about.body(json!({"bib_id": things.bib, "pickup_unit_code": unit, "card_number": about.card()})),
         "cancelHold" => about.id(about.hold()),
-        "renewLoan" => about.id(about.loan()),
-        "voidLoan" => about.with(about.loan(), json!({"reason": "门没有打开"})),
+        "renewLoan" => about.id(about.lent().loan),
+        "voidLoan" => about.with(about.lent().loan, json!({"reason": "门没有打开"})),
         "receiveTransit" => about.id(about.transit()),
         _ => return None,
     })
@@ -184,12 +211,12 @@ fn circulation(operation: &str, about: &About<'_>) -> Option<Asked> {
 fn holds(operation: &str, about: &About<'_>) -> Option<Asked> {
     let (things, unit) = (about.things, about.unit());
     Some(match operation {
-        "getHold" | "resumeHold" => about.id(things.hold),
-        "suspendHold" => about.with(things.hold, json!({})),
-        "moveHold" => about.with(things.hold, json!({"pickup_unit_code": unit})),
-        "reorderHold" => about.with(things.hold, json!({"place": 1, "reason": "课程指定参考书"})),
+        "getHold" | "resumeHold" => about.id(about.hold()),
+        "suspendHold" => about.with(about.hold(), json!({})),
+        "moveHold" => about.with(about.hold(), json!({"pickup_unit_code": unit})),
+        "reorderHold" => about.with(about.hold(), json!({"place": 1, "reason": "课程指定参考书"})),
         "listBibHolds" => about.id(things.bib),
-        "refusePull" => about.with(things.pull, json!({"reason": "in_use"})),
+        "refusePull" => about.with(about.pull(), json!({"reason": "in_use"})),
         "listPullList" | "listHoldShelf" | "listShelfClearings" | "getUnitSending" | "listTransportCosts" => {
             about.id(0)
         }
@@ -243,15 +270,17 @@ fn deliveries(operation: &str, about: &About<'_>) -> Option<Asked> {
     })
 }
 
-/// Where the thing cannot be in the right state for everybody in turn, its state refuses (409).
+/// Things of their own each time, in the state the act needs.
 fn lives(operation: &str, about: &About<'_>) -> Option<Asked> {
-    let (things, reason) = (about.things, json!({"reason": "读者告知"}));
+    let reason = json!({"reason": "读者告知"});
     Some(match operation {
-        "reportMissing" | "reportDamaged" | "startProcessing" | "finishProcessing" | "finishRepair"
-        | "reinstateItem" => about.id(about.new_item()),
-        "recallItem" | "declareLost" => about.with(things.item, reason),
-        "reportClaimedReturned" => about.id(things.loan),
-        "rejectClaim" => about.with(things.loan, reason),
+        "reportMissing" | "reportDamaged" | "startProcessing" => about.id(about.new_item()),
+        "finishProcessing" => about.id(ready::item_after(about, "processing")),
+        "finishRepair" => about.id(ready::item_after(about, "damage")),
+        "reinstateItem" => about.id(ready::item_after(about, "withdrawal")),
+        "recallItem" | "declareLost" => about.with(about.lent().item, reason),
+        "reportClaimedReturned" => about.id(about.lent().loan),
+        "rejectClaim" => about.with(ready::claimed(about), reason),
         _ => return None,
     })
 }
@@ -384,21 +413,20 @@ fn batches(operation: &str, about: &About<'_>) -> Option<Asked> {
     Some(about.body(json!({"rows": [row]})))
 }
 
-/// A new crate from the unit of the things to the central.
+/// A crate of its own each time, between the unit of the things and the central.
 fn crates(operation: &str, about: &About<'_>) -> Option<Asked> {
-    let new = json!({"from_unit_code": about.unit(), "to_unit_code": "C1"});
-    let made = || {
-        let made = about.app.post(&about.scene.root_token, "/api/v1/shipments", &new);
-        made.expect(201).id()
-    };
-    let scan = || json!({"item_barcode": about.things.shelf_barcode});
     Some(match operation {
-        "createShipment" => about.body(new),
+        "createShipment" => about.body(json!({"from_unit_code": about.unit(), "to_unit_code": ready::CENTRAL})),
         "listShipments" => about.query(format!("?from_unit_code={}", about.unit())),
-        "getShipment" | "getShipmentLabel" | "getShipmentSlip" | "closeShipment" | "cancelShipment"
-        | "sendShipment" => about.id(made()),
-        "packItem" | "unpackItem" => about.with(made(), scan()),
-        "receiveShipment" => about.with(made(), json!({"all": true})),
+        "getShipment" | "getShipmentLabel" | "getShipmentSlip" | "cancelShipment" => about.id(ready::crate_open(about)),
+        "closeShipment" => about.id(ready::crate_packed(about).0),
+        "sendShipment" => about.id(ready::crate_closed(about)),
+        "packItem" => about.with(ready::crate_open(about), json!({"item_barcode": ready::leaving(about)})),
+        "unpackItem" => {
+            let (id, barcode) = ready::crate_packed(about);
+            about.with(id, json!({"item_barcode": barcode}))
+        }
+        "receiveShipment" => about.with(ready::crate_arriving(about), json!({"all": true})),
         _ => return None,
     })
 }
@@ -588,9 +616,15 @@ fn rules(operation: &str, about: &About<'_>) -> Option<Asked> {
         "updateRuleDraft" => about.with(new_draft(about), json!({"toml": "# 空"})),
         "discardRuleDraft" => about.id(new_draft(about)),
         "publishRules" => about.with(new_draft(about), json!({})),
-        "rollBackRules" => about.body(json!({"unit_code": unit, "note": "试行结束"})),
-        // The version is the first, which is the network's and in force.
-        "withdrawRuleSet" => about.id(0),
+        // To the version before any of its own.
+        "rollBackRules" => {
+            ready::own_rules(about);
+            about.body(json!({"unit_code": unit, "note": "试行结束"}))
+        }
+        "withdrawRuleSet" => Asked {
+            version: ready::waiting_rules(about),
+            ..about.id(0)
+        },
         _ => return None,
     })
 }

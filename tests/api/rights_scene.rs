@@ -176,18 +176,27 @@ fn member(app: &TestApp, role: &str, code: &str) -> i64 {
     app.post(&app.root_token(), "/api/v1/staff", &body).expect(201).id()
 }
 
-/// A new item out to a new reader: its bib and the loan.
-pub fn lent(app: &TestApp, desk: &str, code: &str) -> (i64, i64) {
+/// A bib, its only copy, and the loan that copy is out on.
+#[derive(Debug, Clone, Copy)]
+pub struct Lent {
+    pub bib: i64,
+    pub item: i64,
+    pub loan: i64,
+}
+
+/// A new item out to a new reader.
+pub fn lent(app: &TestApp, desk: &str, code: &str) -> Lent {
     let bib = app.bib("三国演义", None);
-    let (_, barcode) = app.item(bib, code, &json!({}));
+    let (item, barcode) = app.item(bib, code, &json!({}));
     let (_, card) = app.reader("adult", code);
     let out = json!({"item_barcode": barcode, "card_number": card});
     let loan = app.post(desk, "/api/v1/check-outs", &out).expect(201).body["loan"]["id"].clone();
-    (bib, loan.as_i64().expect("an id"))
+    let loan = loan.as_i64().expect("an id");
+    Lent { bib, item, loan }
 }
 
 /// A reader of the place waits at home for what stands on a shelf there.
-fn pull_at(app: &TestApp, code: &str) -> i64 {
+pub fn pull_at(app: &TestApp, code: &str) -> i64 {
     let (_, card) = app.reader("adult", code);
     let bib = app.bib("镜花缘", None);
     app.item(bib, code, &json!({}));

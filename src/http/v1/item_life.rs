@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::ids::ItemId;
 use crate::domain::item_life::ItemAct;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{Changing, MindsItems, SettlesLoans};
+use crate::http::extract::{Changing, ManagesItems, MindsItems, SettlesLoans};
 use crate::http::input::{Text, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::Caller;
@@ -94,7 +94,7 @@ pub async fn start_processing(
     responses((status = 200, description = "The item", body = ItemLifeOutcome), ChangeOneFailures))]
 pub async fn reinstate_item(
     app: web::Data<App>,
-    who: MindsItems,
+    who: ManagesItems,
     id: web::Path<i64>,
     request: Changing<ItemNote>,
 ) -> Answer {
