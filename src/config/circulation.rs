@@ -9,6 +9,7 @@ use super::{ConfigError, within};
 use crate::domain::recall::Guarantee;
 
 const CONSENT_MINUTES: RangeInclusive<u32> = 1..=60;
+const AUTO_RENEWAL_DAYS: RangeInclusive<u16> = 0..=14;
 const RECALL_DAYS: RangeInclusive<u16> = 0..=365;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -17,6 +18,7 @@ pub struct CirculationConfig {
     pub consent_minutes: u32,
     pub recall_notice_days: u16,
     pub recall_guaranteed_days: u16,
+    pub auto_renewal_days: u16,
 }
 
 impl CirculationConfig {
@@ -29,6 +31,11 @@ impl CirculationConfig {
             "circulation.recall_guaranteed_days",
             self.recall_guaranteed_days,
             RECALL_DAYS,
+        )?;
+        within(
+            "circulation.auto_renewal_days",
+            self.auto_renewal_days,
+            AUTO_RENEWAL_DAYS,
         )
     }
 

@@ -85,6 +85,8 @@ pub static BY_ITSELF: &[ByItself] = &[
     ByItself { name: "routed", at: &[CheckIn], zh: "按馆藏的归还政策上架、流动或送回", en: "The collection's return policy routes it: shelf, float or home", seen_in: "`next_step`" },
     ByItself { name: "reading_room_use", at: &[CheckOut], zh: "按规则允许时,阅览室文献当日取阅,当日归还", en: "A copy for the reading room is handed out for use there where the rules say so, due the same day", seen_in: "`loan.reading_room`" },
     ByItself { name: "recall_ended", at: &[Renew], zh: "馆员越过催还续借后,催还结束", en: "A recall that staff passed over ends", seen_in: "`recalled_at`" },
+    ByItself { name: "auto_renewed", at: &[Renew], zh: "到期前按规则自动续借;不能续借的,记录原因", en: "Before it is due a loan is renewed by itself where the rules say so; why not is kept", seen_in: "`auto_renewals`, `auto_renewal_refusals`; events `loan_renewed` (`system`), `loan_not_renewed`" },
+    ByItself { name: "recalled_for_holds", at: &[PlaceHold], zh: "无书可取的预约达到规则人数时催还借出的复本", en: "From as many holds on as the rules say that no copy serves, loans are called back", seen_in: "event `loan_recalled` (`system`)" },
 ];
 
 /// What is answered before the rules are asked: condition, problem.

@@ -37,6 +37,8 @@ coded! {
     LoanMade = "loan_made",
     LoanReturned = "loan_returned",
     LoanRenewed = "loan_renewed",
+    /// The job could not renew it; told once for each due date.
+    LoanNotRenewed = "loan_not_renewed",
     /// Its due date passed; told once for each due date.
     LoanOverdue = "loan_overdue",
     /// Undone, not returned: it does not count in statistics.

@@ -6,6 +6,7 @@
 //! Not for: loading, storing, rendering, or checking who the caller is.
 
 pub mod act;
+pub mod auto_renew;
 pub mod barcode;
 pub mod calendar;
 pub mod cancel_hold;
@@ -48,6 +49,7 @@ pub mod place_hold;
 pub mod policy;
 pub mod reader;
 pub mod recall;
+pub mod recall_for_holds;
 pub mod refusal;
 pub mod renew;
 pub mod reorder_hold;

@@ -44,6 +44,8 @@ pub enum TermField {
     HoldItem,
     HoldHomeOnly,
     NewItemDays,
+    AutoRenewals,
+    RecallHolds,
 }
 
 /// How a field is written.
@@ -60,7 +62,7 @@ pub enum FieldKind {
 
 impl TermField {
     /// Every field, in the order of a row.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Lendable,
         Self::LoanDays,
         Self::Renewable,
@@ -86,6 +88,8 @@ impl TermField {
         Self::HoldItem,
         Self::HoldHomeOnly,
         Self::NewItemDays,
+        Self::AutoRenewals,
+        Self::RecallHolds,
     ];
 
     /// The word used in rules and in the API.
@@ -116,6 +120,8 @@ impl TermField {
             Self::HoldItem => "hold_item",
             Self::HoldHomeOnly => "hold_home_only",
             Self::NewItemDays => "new_item_days",
+            Self::AutoRenewals => "auto_renewals",
+            Self::RecallHolds => "recall_holds",
         }
     }
 
@@ -146,9 +152,9 @@ impl TermField {
             Self::LoanDays | Self::RenewalDays | Self::RenewWindowDays | Self::HighDemandDays => {
                 FieldKind::Number(MAX_LOAN_DAYS)
             }
-            Self::Renewals => FieldKind::Number(MAX_RENEWALS),
+            Self::Renewals | Self::AutoRenewals => FieldKind::Number(MAX_RENEWALS),
             Self::HoldShelfDays | Self::HoldLockerDays | Self::DeliveryParcelDays => FieldKind::Number(MAX_SHELF_DAYS),
-            Self::HighDemandHolds => FieldKind::Number(QUEUE_COUNTED),
+            Self::HighDemandHolds | Self::RecallHolds => FieldKind::Number(QUEUE_COUNTED),
         }
     }
 
@@ -173,6 +179,8 @@ impl TermField {
                 | Self::HoldItem
                 | Self::HoldHomeOnly
                 | Self::NewItemDays
+                | Self::AutoRenewals
+                | Self::RecallHolds
         )
     }
 
@@ -208,6 +216,8 @@ impl TermField {
             Self::HoldItem => u16::from(terms.holds.item),
             Self::HoldHomeOnly => u16::from(terms.holds.home_only),
             Self::NewItemDays => terms.holds.new_item_days,
+            Self::AutoRenewals => terms.auto_renewals,
+            Self::RecallHolds => terms.recall_holds,
         }
     }
 
@@ -247,6 +257,8 @@ impl TermField {
             Self::HoldItem => terms.holds.item = value != 0,
             Self::HoldHomeOnly => terms.holds.home_only = value != 0,
             Self::NewItemDays => terms.holds.new_item_days = value,
+            Self::AutoRenewals => terms.auto_renewals = value,
+            Self::RecallHolds => terms.recall_holds = value,
         }
     }
 }
@@ -334,6 +346,13 @@ impl OwnTerms {
 }
 
 impl RuleSet {
+    /// Whether any terms say more of a field than nothing: a job that asks for it need not look at loans otherwise.
+    pub fn mentions(&self, field: TermField) -> bool {
+        let own = self.own.iter().flat_map(|row| &row.values);
+        self.terms.iter().any(|row| field.of(&row.terms) > 0)
+            || own.into_iter().any(|(one, value)| *one == field && *value > 0)
+    }
+
     /// What is left open to a unit: the section that names it, else that of its kind.
     pub fn open_to(&self, unit: &Unit) -> Option<&Delegation> {
         let section = |to: OpenTo| self.delegations.iter().find(|one| one.to == to);

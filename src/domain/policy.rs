@@ -132,6 +132,12 @@ pub struct Terms {
     /// A fixed term, the reading room, copies left for those who wait.
     #[serde(default)]
     pub lending: LendingTerms,
+    /// Renewals of one loan by the nightly job at most, which count as renewals, too; 0 is no limit of their own.
+    #[serde(default)]
+    pub auto_renewals: u16,
+    /// From so many waiting holds that no copy serves on, loans are called back; 0 is never.
+    #[serde(default)]
+    pub recall_holds: u16,
 }
 
 /// What a rule is looked up for.

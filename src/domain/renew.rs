@@ -115,7 +115,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
 }
 
 /// The place and channel of the loan decide, not those of the renewal.
-fn situation(facts: &Facts<'_>, loan: &OpenLoan) -> Situation {
+pub(super) fn situation(facts: &Facts<'_>, loan: &OpenLoan) -> Situation {
     Situation {
         unit: loan.unit,
         category: loan.category,

@@ -230,6 +230,8 @@ pub(super) fn faults_of_terms(rule: RuleId, terms: &Terms) -> Vec<RuleError> {
             MAX_COPIES_TO_HOLDS_PERCENT,
         ),
         ("new_item_days", terms.holds.new_item_days, 0, MAX_NEW_ITEM_DAYS),
+        ("auto_renewals", terms.auto_renewals, 0, MAX_RENEWALS),
+        ("recall_holds", terms.recall_holds, 0, QUEUE_COUNTED),
     ];
     let wrong = fields
         .into_iter()
@@ -253,7 +255,7 @@ mod tests {
     #[test]
     fn every_fault_is_named() {
         type Change = fn(&mut RuleSet);
-        let cases: [(Change, &str); 14] = [
+        let cases: [(Change, &str); 16] = [
             (
                 |set| set.terms.retain(|row| row.key != RuleKey::ANY),
                 "there is no fallback",
@@ -282,6 +284,8 @@ mod tests {
                 "field renewal_days is 0, allowed is 1",
             ),
             (|set| set.terms[0].terms.hold_locker_days = 0, "field hold_locker_days"),
+            (|set| set.terms[0].terms.auto_renewals = 100, "field auto_renewals"),
+            (|set| set.terms[0].terms.recall_holds = 101, "field recall_holds"),
             (|set| set.limits[0].max = -1, "field max is -1"),
             (
                 |set| set.limits[0].when.item_types = vec![ItemTypeId::new(99)],

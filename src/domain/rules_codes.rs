@@ -124,6 +124,8 @@ impl Names<'_> {
             delivery: terms.delivery,
             holds: terms.holds,
             lending: terms.lending,
+            auto_renewals: terms.auto_renewals,
+            recall_holds: terms.recall_holds,
         }
     }
 

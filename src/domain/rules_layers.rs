@@ -280,6 +280,8 @@ fn whole(written: &WrittenTerms, faults: &mut Vec<Fault>) -> Terms {
         delivery: DeliveryTerms::default(),
         holds: HoldTerms::default(),
         lending: LendingTerms::default(),
+        auto_renewals: 0,
+        recall_holds: 0,
     };
     for (field, value) in &written.values {
         field.put(&mut terms, *value);

@@ -120,6 +120,10 @@ pub struct PresetTerms {
     pub holds: HoldTerms,
     #[serde(default, skip_serializing_if = "is_default")]
     pub lending: LendingTerms,
+    #[serde(default)]
+    pub auto_renewals: u16,
+    #[serde(default)]
+    pub recall_holds: u16,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -301,6 +305,8 @@ impl PresetTerms {
             delivery: self.delivery,
             holds: self.holds,
             lending: self.lending,
+            auto_renewals: self.auto_renewals,
+            recall_holds: self.recall_holds,
         }
     }
 }

@@ -268,7 +268,30 @@ fn odd_terms(terms: &Terms) -> impl Iterator<Item = Odd> {
             ),
         ),
     ];
-    odd.into_iter().filter(|(is, _)| *is).map(|(_, odd)| odd)
+    let all = odd.into_iter().chain(odd_by_itself(terms));
+    all.filter(|(is, _)| *is).map(|(_, odd)| odd)
+}
+
+/// The same of what jobs do by them.
+fn odd_by_itself(terms: &Terms) -> [(bool, Odd); 2] {
+    [
+        (
+            terms.auto_renew && !terms.renewable,
+            (
+                "auto_renew",
+                "is true though not renewable".to_owned(),
+                "false, or renewable = true",
+            ),
+        ),
+        (
+            terms.auto_renewals > 0 && !terms.auto_renew,
+            (
+                "auto_renewals",
+                format!("is {} though auto_renew is false", terms.auto_renewals),
+                "0, or auto_renew = true",
+            ),
+        ),
+    ]
 }
 
 /// For each column one value of every kind that rows tell apart.

@@ -34,6 +34,14 @@ pub const OVERDUE_MARKING: Job = Job {
     does_en: "Marks loans whose due date has passed",
 };
 
+/// Renews loans whose terms ask for it shortly before they are due.
+pub const AUTOMATIC_RENEWAL: Job = Job {
+    name: "automatic_renewal",
+    schedule: Schedule::Daily { minute: 30 },
+    does_zh: "自动续借即将到期的文献",
+    does_en: "Renews loans that are due soon where the rules say so",
+};
+
 /// Calls deposits back on their day, and carries on those that were cut short.
 pub const DEPOSIT_RETURN: Job = Job {
     name: "deposit_return",
@@ -82,6 +90,14 @@ pub const HOLD_TARGETING: Job = Job {
     does_en: "Has copies fetched for holds that wait",
 };
 
+/// Calls loans back for holds that no copy serves, where their terms ask for it.
+pub const HOLD_RECALLS: Job = Job {
+    name: "hold_recalls",
+    schedule: Schedule::Every { seconds: 600 },
+    does_zh: "为无书可取的预约催还借出的复本",
+    does_en: "Recalls loans for holds that no copy serves, where the rules say so",
+};
+
 /// Says of items that have been under way too long that they are missing.
 pub const TRANSIT_ALARMS: Job = Job {
     name: "transit_alarms",
@@ -107,11 +123,13 @@ pub const OWNERSHIP_MOVES: Job = Job {
 };
 
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 10] = [
+pub const JOBS: [Job; 12] = [
     OVERDUE_MARKING,
+    AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
     HOLD_EXPIRY,
     HOLD_TARGETING,
+    HOLD_RECALLS,
     TRANSIT_ALARMS,
     PARCEL_ALARMS,
     OWNERSHIP_MOVES,

@@ -6,16 +6,20 @@ use std::collections::{HashMap, HashSet};
 use chrono::NaiveDate;
 
 use super::hold::{CopyFacts, Wish, may_fill};
-use super::ids::{HoldId, ItemId, UnitId};
+use super::ids::{HoldId, ItemId, ReaderId, UnitId};
 use super::network::Network;
+use super::sending::UnitSending;
 
 /// A waiting hold that nothing is being fetched for, in the order of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     pub hold: HoldId,
+    pub reader: ReaderId,
     pub wish: Wish,
     /// Units that refused or did not answer.
     pub refused_by: Vec<UnitId>,
+    /// The last local day on which it is wanted.
+    pub wanted_until: Option<NaiveDate>,
 }
 
 /// One copy to be fetched.
@@ -87,6 +91,14 @@ pub fn choose(
     pulls
 }
 
+/// What a unit that fetches copies from its shelves for a hold does on a day; `None` when it never does.
+pub(super) fn sends(network: &Network, unit: UnitId, hold: &Waiting) -> Option<UnitSending> {
+    let sending = network.sending().of(network.units(), unit);
+    let works = network.unit(unit).is_some_and(|unit| unit.active);
+    let ever = (sending.sends && sending.daily_cap != Some(0)) || unit == hold.wish.pickup;
+    (works && ever && !hold.refused_by.contains(&unit)).then_some(sending)
+}
+
 /// How well a copy serves a hold, the lowest best; `None`: not at all.
 fn rank(
     network: &Network,
@@ -96,11 +108,10 @@ fn rank(
     today: NaiveDate,
 ) -> Option<(u32, u32, ItemId)> {
     let (unit, pickup) = (copy.current, hold.wish.pickup);
-    let sending = network.sending().of(network.units(), unit);
+    let sending = sends(network, unit, hold)?;
     let asked_today = load.today.get(&unit).copied().unwrap_or(0);
-    let sends = sending.sends && sending.daily_cap.is_none_or(|cap| asked_today < cap);
-    let works = network.unit(unit).is_some_and(|unit| unit.active);
-    if !copy.is_on_shelf() || !works || !(sends || unit == pickup) || hold.refused_by.contains(&unit) {
+    let at_cap = sending.daily_cap.is_some_and(|cap| asked_today >= cap);
+    if !copy.is_on_shelf() || (at_cap && unit != pickup) {
         return None;
     }
     may_fill(network, copy, &hold.wish, today).ok()?;

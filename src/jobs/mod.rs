@@ -13,11 +13,12 @@ use crate::app::App;
 use crate::auth::KeyRingError;
 use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
 use crate::domain::schedule::{
-    ADDRESS_ERASURE, CALENDAR_WALKS, CARRIER_OUTBOX, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_TARGETING, Job, OVERDUE_MARKING,
-    OWNERSHIP_MOVES, PARCEL_ALARMS, TRANSIT_ALARMS,
+    ADDRESS_ERASURE, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARRIER_OUTBOX, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_RECALLS,
+    HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS, TRANSIT_ALARMS,
 };
 use crate::usecase::UseCaseError;
 use crate::usecase::alarm_parcels::AlarmParcels;
+use crate::usecase::auto_renew::AutoRenew;
 use crate::usecase::book_carrier::BookCarrier;
 use crate::usecase::calendar_walk::CalendarWalks;
 use crate::usecase::deliver_outbox::DeliverOutbox;
@@ -27,6 +28,7 @@ use crate::usecase::expire_keys::expire_keys;
 use crate::usecase::give_up_transits::GiveUpTransits;
 use crate::usecase::mark_overdue::MarkOverdue;
 use crate::usecase::recall_deposit::PullBackDeposits;
+use crate::usecase::recall_for_holds::RecallForHolds;
 use crate::usecase::run_job::{Pass, Ran, run_job};
 use crate::usecase::seal_events::seal_events;
 use crate::usecase::settle_transfer::CarryOnTransfers;
@@ -95,11 +97,19 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
     let node: Arc<str> = node_name().into();
     let days = app.config.jobs.transit_missing_days;
     let silent = app.config.delivery.silent_days;
+    let renewals = AutoRenew {
+        days: app.config.circulation.auto_renewal_days,
+    };
+    let recalls = RecallForHolds {
+        guarantee: app.config.circulation.guarantee(),
+    };
     let mut tasks = vec![
         pass(app, &node, OVERDUE_MARKING, MarkOverdue, stopped),
+        pass(app, &node, AUTOMATIC_RENEWAL, renewals, stopped),
         pass(app, &node, CALENDAR_WALKS, CalendarWalks, stopped),
         pass(app, &node, HOLD_EXPIRY, ExpireHolds, stopped),
         pass(app, &node, HOLD_TARGETING, TargetHolds, stopped),
+        pass(app, &node, HOLD_RECALLS, recalls, stopped),
         pass(app, &node, TRANSIT_ALARMS, GiveUpTransits { days }, stopped),
         pass(app, &node, PARCEL_ALARMS, AlarmParcels { days: silent }, stopped),
         pass(app, &node, OWNERSHIP_MOVES, CarryOnTransfers, stopped),

@@ -100,12 +100,16 @@ impl WaitingRow {
     /// It is neither asleep nor past its last day, and its reader may borrow.
     pub(super) fn is_served(&self, network: &Network, today: NaiveDate) -> Result<bool, StoreError> {
         let awake = self.not_before.as_deref().map(parse_day).transpose()?;
-        let wanted = self.wanted_until.as_deref().map(parse_day).transpose()?;
+        let wanted = self.last_day()?;
         let due = awake.is_none_or(|first| first <= today) && wanted.is_none_or(|last| last >= today);
         // A block that ends today is over before the copy is fetched.
         let lasts = |until: i64| network.local_day(from_millis(until)) > today;
         let blocked = self.block_reason.is_some() && self.block_until.is_none_or(lasts);
         Ok(due && self.status == "active" && !self.barred && !blocked)
+    }
+
+    pub(super) fn last_day(&self) -> Result<Option<NaiveDate>, StoreError> {
+        self.wanted_until.as_deref().map(parse_day).transpose()
     }
 
     pub(super) fn wish(&self, network: &Network) -> Result<Wish, StoreError> {

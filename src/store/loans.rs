@@ -1,5 +1,8 @@
 //! Loans: opened, renewed, closed. The database allows one open loan per item whatever the code thinks.
 
+mod automatic;
+mod recalls;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
@@ -119,6 +122,9 @@ pub struct LoanView {
     pub closed_how: Option<String>,
     pub claimed_returned_at: Option<i64>,
     pub recalled_at: Option<i64>,
+    pub auto_renewals: i32,
+    pub auto_refused_due_at: Option<i64>,
+    pub auto_refusals: Option<String>,
     pub reading_room: bool,
 }
 
@@ -142,10 +148,37 @@ macro_rules! view_columns {
             loans::closed_how,
             loans::claimed_returned_at,
             loans::recalled_at,
+            loans::auto_renewals,
+            loans::auto_refused_due_at,
+            loans::auto_refusals,
             loans::reading_room,
         )
     };
 }
+
+macro_rules! loan_columns {
+    () => {
+        (
+            loans::id,
+            loans::item_id,
+            loans::bib_id,
+            loans::reader_id,
+            loans::card_id,
+            loans::category_id,
+            loans::unit_id,
+            loans::channel,
+            loans::age_band,
+            loans::loaned_at,
+            loans::due_at,
+            loans::renewals,
+            loans::filled_hold_id,
+            loans::claimed_returned_at,
+            loans::recalled_at,
+            loans::reading_room,
+        )
+    };
+}
+use loan_columns;
 
 type LoanRow = (
     i64,
@@ -218,27 +251,7 @@ impl WriteTx<'_> {
         let query = loans::table
             .inner_join(readers::table.on(loans::reader_id.eq(readers::id.nullable())))
             .filter(loans::item_id.eq(item.get()).and(loans::closed_at.is_null()))
-            .select((
-                (
-                    loans::id,
-                    loans::item_id,
-                    loans::bib_id,
-                    loans::reader_id,
-                    loans::card_id,
-                    loans::category_id,
-                    loans::unit_id,
-                    loans::channel,
-                    loans::age_band,
-                    loans::loaned_at,
-                    loans::due_at,
-                    loans::renewals,
-                    loans::filled_hold_id,
-                    loans::claimed_returned_at,
-                    loans::recalled_at,
-                    loans::reading_room,
-                ),
-                readers::status,
-            ));
+            .select((loan_columns!(), readers::status));
         let row: Option<(LoanRow, String)> = on_engine!(self.conn, conn => query.get_result(conn)).optional()?;
         row.map(|(row, status)| loaded_loan(row, &status)).transpose()
     }

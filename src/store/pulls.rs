@@ -202,8 +202,10 @@ impl WriteTx<'_> {
         );
         Ok(diesel::sql_query(sql).execute(self.conn)?)
     }
+}
 
-    /// The waiting holds of these bibs that nothing is being fetched for, by bib and place. Read under their locks.
+impl ReadTx<'_> {
+    /// The waiting holds of these bibs that nothing is being fetched for, by bib and place. Under their locks it stays true.
     pub fn unserved_holds(
         &mut self,
         network: &Network,
@@ -234,8 +236,10 @@ impl WriteTx<'_> {
             if row.is_served(network, today)? {
                 let hold = Waiting {
                     hold: HoldId::new(row.id),
+                    reader: ReaderId::new(row.reader),
                     wish: row.wish(network)?,
                     refused_by: refused_by.remove(&row.id).unwrap_or_default(),
+                    wanted_until: row.last_day()?,
                 };
                 waiting.push((BibId::new(row.bib), hold));
             }
@@ -246,6 +250,11 @@ impl WriteTx<'_> {
     /// The copies of these bibs that stand on a shelf and are not being fetched, by bib.
     pub fn copies_to_fetch(&mut self, bibs: &[i64]) -> Result<Vec<CopyFacts>, StoreError> {
         let copies = self.copies_of_bibs(bibs, Some(ItemStatus::OnShelf))?;
+        self.not_fetched(bibs, copies)
+    }
+
+    /// Those of the copies of these bibs that are not being fetched.
+    pub(super) fn not_fetched(&mut self, bibs: &[i64], copies: Vec<CopyFacts>) -> Result<Vec<CopyFacts>, StoreError> {
         let fetched: Vec<i64> = pulls::table
             .filter(pulls::bib_id.eq_any(bibs).and(pulls::closed_at.is_null()))
             .select(pulls::item_id)
@@ -253,7 +262,9 @@ impl WriteTx<'_> {
         let is_free = |copy: &CopyFacts| !fetched.contains(&copy.item.get());
         Ok(copies.into_iter().filter(is_free).collect())
     }
+}
 
+impl WriteTx<'_> {
     /// Asks units to fetch copies; `ids` are their numbers.
     pub fn insert_pulls(
         &mut self,

@@ -319,6 +319,9 @@ diesel::table! {
         claimed_returned_at -> Nullable<BigInt>,
         recalled_at -> Nullable<BigInt>,
         overdue_since -> Nullable<BigInt>,
+        auto_renewals -> Integer,
+        auto_refused_due_at -> Nullable<BigInt>,
+        auto_refusals -> Nullable<Text>,
         reading_room -> Bool,
     }
 }

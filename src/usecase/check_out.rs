@@ -347,5 +347,7 @@ fn view(lending: &Lending<'_>, item: &LoadedItem, act: &Act, now: DateTime<Utc>)
         claimed_returned_at: None,
         recalled_at: None,
         reading_room: lending.reading_room,
+        auto_renewals: 0,
+        auto_renewal_refusals: Vec::new(),
     }
 }

@@ -108,6 +108,14 @@ pub struct TermsView {
     /// Calendar days after it was added in which a copy leaves its home unit for no hold; 0 is none.
     #[schema(example = 30)]
     pub new_item_days: u16,
+    /// Of the renewals so many at most are made by the nightly job; 0 is no limit of their own.
+    #[serde(default)]
+    #[schema(example = 0)]
+    pub auto_renewals: u16,
+    /// From so many waiting holds that no copy serves on, loans are called back; 0 is never.
+    #[serde(default)]
+    #[schema(example = 0)]
+    pub recall_holds: u16,
 }
 
 /// One row of terms and its fate.
@@ -227,6 +235,8 @@ pub(super) fn terms_view(terms: &Terms) -> TermsView {
         hold_item: terms.holds.item,
         hold_home_only: terms.holds.home_only,
         new_item_days: terms.holds.new_item_days,
+        auto_renewals: terms.auto_renewals,
+        recall_holds: terms.recall_holds,
     }
 }
 

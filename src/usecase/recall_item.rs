@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB, Ledger};
@@ -54,8 +54,6 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RecallItem, mut ids: I
     let loaded = item.loan.as_ref().ok_or_else(not_lent)?;
     let now = record::now_for(tx, &item.facts);
     let plan = recall::decide(&network, &loaded.loan, item.facts.status, command.guarantee, now).map_err(obstacle)?;
-    let earlier = plan.earlier.then_some(plan.due_at);
-    tx.recall_loan(loaded.loan.id, earlier, now)?;
     let act = record::act_of(caller, unit, &network, &Consent::default(), None);
     let mut ledger = Ledger {
         tx,
@@ -65,7 +63,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RecallItem, mut ids: I
         now,
         ids: &mut ids,
     };
-    append(&mut ledger, loaded, &plan, &command.reason)?;
+    carry_out(&mut ledger, loaded, &plan, json!({"note": command.reason}))?;
     let row = tx.loan_view(loaded.loan.id)?.ok_or(UseCaseError::NotFound("loan"))?;
     Ok(LoanOutcome {
         loan: LoanView::of(row, &network),
@@ -74,8 +72,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RecallItem, mut ids: I
     })
 }
 
-fn append(ledger: &mut Ledger<'_, '_>, loaded: &LoadedLoan, plan: &Plan, reason: &str) -> Result<()> {
+/// Recalls a loan and says so; `personal` is what staff wrote.
+pub(super) fn carry_out(ledger: &mut Ledger<'_, '_>, loaded: &LoadedLoan, plan: &Plan, personal: Value) -> Result<()> {
     let loan = &loaded.loan;
+    let earlier = plan.earlier.then_some(plan.due_at);
+    ledger.tx.recall_loan(loan.id, earlier, ledger.now)?;
     let band = AgeBand::from_code(&loaded.age_band).unwrap_or(AgeBand::Unknown);
     let detail = json!({"loan_id": loan.id, "due_at": plan.due_at.timestamp_millis(),
         "was_due_at": loan.due_at.timestamp_millis()});
@@ -83,6 +84,6 @@ fn append(ledger: &mut Ledger<'_, '_>, loaded: &LoadedLoan, plan: &Plan, reason:
         .event(EventKind::LoanRecalled)
         .of_reader(loan.reader, loan.category, band)
         .detail(detail)
-        .personal(json!({"note": reason}));
+        .personal(personal);
     ledger.append_event(&event)
 }

@@ -110,7 +110,7 @@ pub(super) fn find(tx: &mut WriteTx<'_>, caller: &Caller, loan: LoanId, network:
 }
 
 /// Who waits, and which other copies could serve them; no statement when nobody does.
-fn demand(
+pub(super) fn demand(
     tx: &mut WriteTx<'_>,
     network: &Network,
     item: &LoadedItem,
@@ -144,7 +144,7 @@ fn demand(
     Ok(Demand { waiting, other_copies })
 }
 
-fn append(
+pub(super) fn append(
     ledger: &mut Ledger<'_, '_>,
     plan: &Plan,
     reader: &ReaderFacts,

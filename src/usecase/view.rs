@@ -93,11 +93,22 @@ pub struct LoanView {
     #[serde(default)]
     #[schema(example = false)]
     pub reading_room: bool,
+    /// How many of its renewals nobody asked for.
+    #[serde(default)]
+    #[schema(example = 1)]
+    pub auto_renewals: i32,
+    /// Why it was not renewed by itself before this due date; empty where nothing stood against it or nothing was tried.
+    #[serde(default)]
+    #[schema(example = json!(["wanted_by_others"]))]
+    pub auto_renewal_refusals: Vec<String>,
 }
 
 impl LoanView {
     /// A stored loan, with the codes of its network.
     pub fn of(row: LoanRow, network: &Network) -> Self {
+        let refusals = row
+            .auto_refusals
+            .filter(|_| row.auto_refused_due_at == Some(row.due_at));
         Self {
             id: row.id,
             item_id: row.item_id,
@@ -117,8 +128,15 @@ impl LoanView {
             claimed_returned_at: row.claimed_returned_at.map(from_millis),
             recalled_at: row.recalled_at.map(from_millis),
             reading_room: row.reading_room,
+            auto_renewals: row.auto_renewals,
+            auto_renewal_refusals: refusals.map(|text| codes_of(&text)).unwrap_or_default(),
         }
     }
+}
+
+/// Codes kept as a JSON list.
+fn codes_of(text: &str) -> Vec<String> {
+    serde_json::from_str(text).unwrap_or_default()
 }
 
 /// A hold.

@@ -192,6 +192,7 @@ const NO_LIMITS: &[&str] = &[
     "telemetry.sample_ratio",
     "network.zone",
     "circulation.consent_minutes",
+    "circulation.auto_renewal_days",
     "circulation.recall_notice_days",
     "circulation.recall_guaranteed_days",
     "jobs.transit_missing_days",

@@ -7,6 +7,7 @@ mod client;
 mod database;
 
 mod administration;
+mod auto_renewal;
 mod bad_input;
 mod batches;
 mod bibs;
@@ -22,6 +23,7 @@ mod database_trouble;
 mod distribution;
 mod documents;
 mod health;
+mod hold_recalls;
 mod hold_shelf;
 mod hold_shelf_list;
 mod hold_targeting;

@@ -32,6 +32,11 @@ const DAMAGE: &[(&str, &str, &str)] = &[
         "is due before it was made",
     ),
     (
+        "invariant 1",
+        "UPDATE loans SET auto_renewals = renewals + 1 WHERE id = (SELECT min(id) FROM loans WHERE closed_at IS NULL)",
+        "more renewals by itself than renewals",
+    ),
+    (
         "invariant 7",
         "INSERT INTO idempotency_keys (digest, request_hash, outcome, created_at) \
          SELECT hash, hash, 'half an out', 5 FROM event_seals WHERE position = 1",

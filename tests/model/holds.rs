@@ -130,6 +130,7 @@ fn copy(scene: &Scene, number: usize, unit: UnitId) -> CopyFacts {
 fn waiting(scene: &Scene, number: usize, pickup: UnitId) -> Waiting {
     Waiting {
         hold: HoldId::new(number as i64 + 1),
+        reader: scene.reader.id,
         wish: Wish {
             target: Target::Bib(BibId::new(1)),
             pickup,
@@ -141,6 +142,7 @@ fn waiting(scene: &Scene, number: usize, pickup: UnitId) -> Waiting {
             waived: tongjie::domain::hold_terms::Waived::default(),
         },
         refused_by: Vec::new(),
+        wanted_until: None,
     }
 }
 

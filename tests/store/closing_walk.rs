@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::NaiveDate;
 use tongjie::domain::calendar::end_of_day;
 use tongjie::domain::ids::LoanId;
 use tongjie::store::StoreError;
@@ -15,20 +16,22 @@ use crate::database::Engine;
 use crate::world::{World, noon};
 
 /// Days over which the due dates are spread, of which seven are closed.
-const DAYS: i64 = 30;
+pub const DAYS: i64 = 30;
 
-fn number_of_loans() -> i64 {
-    let asked = std::env::var("TONGJIE_CLOSING_LOANS").ok();
+/// How many loans a variable of the environment asks for; a few without.
+pub fn number_of_loans(variable: &str) -> i64 {
+    let asked = std::env::var(variable).ok();
     asked.and_then(|text| text.parse().ok()).unwrap_or(3_000)
 }
 
-fn seed(world: &World, loans: i64) {
+/// Open loans whose due dates are spread over [`DAYS`] days from the end of a day on.
+pub fn seed(world: &World, loans: i64, first: NaiveDate) {
     let series = format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {loans})");
     let items = "INSERT INTO items (id, bib_id, barcode, owner_unit_id, home_unit_id, current_unit_id, item_type_id, status, \
          not_for_loan, for_children, parts, last_event_at, created_at) \
          SELECT 50000000 + n.i, t.bib_id, 'S' || n.i, t.owner_unit_id, t.home_unit_id, t.current_unit_id, t.item_type_id, \
          'on_loan', t.not_for_loan, t.for_children, 1, 0, 0 FROM n, (SELECT * FROM items ORDER BY id LIMIT 1) t";
-    let first = end_of_day(chrono_tz::Asia::Shanghai, noon().date_naive()).timestamp_millis();
+    let first = end_of_day(chrono_tz::Asia::Shanghai, first).timestamp_millis();
     let rows = format!(
         "INSERT INTO loans (id, item_id, bib_id, reader_id, card_id, unit_id, owner_unit_id, item_type_id, category_id, age_band, \
          channel, rule_id, rules_version, loaned_at, due_at, due_by_hand, renewals) \
@@ -36,7 +39,7 @@ fn seed(world: &World, loans: i64) {
          r.category_id, '18_34', 'staff', 1, 1, {loaned}, {first} + (n.i % {DAYS}) * CAST(86400000 AS BIGINT), FALSE, 0 \
          FROM n, (SELECT * FROM items ORDER BY id LIMIT 1) t, (SELECT * FROM cards ORDER BY id LIMIT 1) c, \
          (SELECT * FROM readers ORDER BY id LIMIT 1) r",
-        loaned = noon().timestamp_millis() - 86_400_000
+        loaned = first - 2 * 86_400_000
     );
     let mut outside = world.db.outside();
     outside.run(&format!("{series} {items}"));
@@ -47,10 +50,10 @@ fn seed(world: &World, loans: i64) {
 async fn a_closing_over_many_loans_lets_circulation_through() {
     for engine in Engine::all() {
         let world = World::new(engine, 2, 2).await;
-        let loans = number_of_loans();
+        let loans = number_of_loans("TONGJIE_CLOSING_LOANS");
         let (lent, _) = world.lend("I1", "R1", None).await.expect("lent");
         let lent = LoanId::new(lent.loan.expect("a loan").id);
-        seed(&world, loans);
+        seed(&world, loans, noon().date_naive());
         let mut ids = world.store.take_ids::<StoreError>(1).await.expect("ids");
         let (id, main) = (ids.next(), world.main);
         let days = (

@@ -14,4 +14,5 @@ mod imports;
 mod lost_commit;
 mod once;
 mod order;
+mod overdue_walk;
 mod trouble;

@@ -91,6 +91,11 @@ pub(super) const ITEM_STATES: &[SqlRule] = &[
         breaks: "SELECT id FROM loans WHERE claimed_returned_at < loaned_at OR recalled_at < loaned_at",
     },
     SqlRule {
+        fault: "more renewals by itself than renewals, or a refusal of one without its due date: loan",
+        breaks: "SELECT id FROM loans WHERE auto_renewals < 0 OR auto_renewals > renewals \
+                 OR (auto_refusals IS NULL) <> (auto_refused_due_at IS NULL)",
+    },
+    SqlRule {
         fault: "bound into no item, itself, another owner's, or one that is bound in turn: item",
         breaks: "SELECT i.id FROM items i LEFT JOIN items h ON h.id = i.bound_into_item_id \
                  WHERE i.bound_into_item_id IS NOT NULL AND (h.id IS NULL OR h.id = i.id \
