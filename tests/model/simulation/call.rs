@@ -140,6 +140,7 @@ impl Simulation {
             }
             Err(error) => {
                 self.counts.entry(verb).or_default().refused += 1;
+                *self.reasons.entry(format!("{verb}: {}", reason(&error))).or_default() += 1;
                 if !is_declared(&error) {
                     self.violated(format!("{verb} failed: {error:?}"));
                 }
@@ -174,6 +175,13 @@ pub fn is_declared(error: &UseCaseError) -> bool {
             | UseCaseError::Merged { .. }
             | UseCaseError::Stale(_)
     )
+}
+
+fn reason(error: &UseCaseError) -> String {
+    match error {
+        UseCaseError::Invalid(fields) => fields.iter().map(|one| format!("{} {}; ", one.field, one.reason)).collect(),
+        other => other.to_string(),
+    }
 }
 
 pub fn text(value: &impl Serialize) -> String {

@@ -9,15 +9,47 @@ use tongjie::usecase::seal_events::seal_events;
 use super::run::Simulation;
 
 /// Kinds of operations with how often they come.
-const KINDS: [(Kind, usize); 8] = [
-    (Kind::Lend, 30),
-    (Kind::Return, 22),
-    (Kind::Renew, 8),
+const KINDS: [(Kind, usize); 40] = [
+    (Kind::Lend, 26),
+    (Kind::Return, 16),
+    (Kind::Renew, 6),
     (Kind::Void, 2),
     (Kind::Claim, 3),
     (Kind::Recall, 2),
     (Kind::Lose, 2),
-    (Kind::Look, 2),
+    (Kind::Place, 14),
+    (Kind::Cancel, 4),
+    (Kind::ChangeHold, 6),
+    (Kind::FetchPulls, 8),
+    (Kind::ServeShelf, 8),
+    (Kind::PackCrate, 9),
+    (Kind::Drive, 8),
+    (Kind::Unpack, 8),
+    (Kind::ReceiveOne, 4),
+    (Kind::Jobs, 4),
+    (Kind::Report, 5),
+    (Kind::Repair, 4),
+    (Kind::Withdraw, 1),
+    (Kind::MoveCopy, 3),
+    (Kind::Correct, 3),
+    (Kind::Merge, 1),
+    (Kind::Policy, 1),
+    (Kind::Propose, 1),
+    (Kind::Settle, 2),
+    (Kind::Deposit, 2),
+    (Kind::ChangeDeposit, 2),
+    (Kind::Request, 6),
+    (Kind::PackParcel, 6),
+    (Kind::Dispatch, 5),
+    (Kind::Carrier, 6),
+    (Kind::Announce, 2),
+    (Kind::OpenParcel, 5),
+    (Kind::Close, 1),
+    (Kind::Undo, 1),
+    (Kind::Amnesty, 1),
+    (Kind::Hours, 1),
+    (Kind::Rules, 1),
+    (Kind::MoveUnit, 1),
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -29,13 +61,58 @@ enum Kind {
     Claim,
     Recall,
     Lose,
-    Look,
+    Place,
+    Cancel,
+    ChangeHold,
+    FetchPulls,
+    ServeShelf,
+    PackCrate,
+    Drive,
+    Unpack,
+    ReceiveOne,
+    Jobs,
+    Report,
+    Repair,
+    Withdraw,
+    MoveCopy,
+    Correct,
+    Merge,
+    Policy,
+    Propose,
+    Settle,
+    Deposit,
+    ChangeDeposit,
+    Request,
+    PackParcel,
+    Dispatch,
+    Carrier,
+    Announce,
+    OpenParcel,
+    Close,
+    Undo,
+    Amnesty,
+    Hours,
+    Rules,
+    MoveUnit,
 }
 
 impl Simulation {
-    pub async fn settle_in(&mut self) {}
+    pub async fn settle_in(&mut self) {
+        self.set_routes().await;
+        self.set_packing_units().await;
+    }
 
-    pub async fn morning(&mut self) {}
+    /// Before the doors open: the night's jobs, then the staff's round.
+    pub async fn morning(&mut self) {
+        self.run_jobs().await;
+        for unit in 0..self.town.units.len() {
+            if self.random.percent(50) {
+                self.fetch_pulls(unit).await;
+                self.pack_crate(unit).await;
+                self.serve_shelf(unit).await;
+            }
+        }
+    }
 
     pub async fn operate(&mut self) {
         let mut left = self.random.below(KINDS.iter().map(|(_, weight)| weight).sum());
@@ -44,6 +121,7 @@ impl Simulation {
             left = left.saturating_sub(*weight);
             hit
         });
+        let unit = self.some_unit();
         match drawn.expect("the weights were summed").0 {
             Kind::Lend => self.lend_something().await,
             Kind::Return => self.return_something().await,
@@ -52,7 +130,39 @@ impl Simulation {
             Kind::Claim => self.claim().await,
             Kind::Recall => self.recall().await,
             Kind::Lose => self.lose().await,
-            Kind::Look => drop(self.where_is(0).await),
+            Kind::Place => self.place().await,
+            Kind::Cancel => self.cancel().await,
+            Kind::ChangeHold => self.change_hold().await,
+            Kind::FetchPulls => self.fetch_pulls(unit).await,
+            Kind::ServeShelf => self.serve_shelf(unit).await,
+            Kind::PackCrate => self.pack_crate(unit).await,
+            Kind::Drive => self.drive().await,
+            Kind::Unpack => self.unpack().await,
+            Kind::ReceiveOne => self.receive_one().await,
+            Kind::Jobs => self.run_jobs().await,
+            Kind::Report => self.report().await,
+            Kind::Repair => self.repair().await,
+            Kind::Withdraw => self.withdraw().await,
+            Kind::MoveCopy => self.move_a_copy().await,
+            Kind::Correct => self.correct_a_copy().await,
+            Kind::Merge => self.merge().await,
+            Kind::Policy => self.change_policy().await,
+            Kind::Propose => self.propose().await,
+            Kind::Settle => self.settle().await,
+            Kind::Deposit => self.push_deposit().await,
+            Kind::ChangeDeposit => self.change_deposit().await,
+            Kind::Request => self.request().await,
+            Kind::PackParcel => self.pack_a_parcel().await,
+            Kind::Dispatch => self.dispatch().await,
+            Kind::Carrier => self.hear_from_carrier().await,
+            Kind::Announce => self.announce().await,
+            Kind::OpenParcel => self.open_a_parcel().await,
+            Kind::Close => self.close_some().await,
+            Kind::Undo => self.undo_a_closing().await,
+            Kind::Amnesty => self.change_amnesty().await,
+            Kind::Hours => self.change_hours().await,
+            Kind::Rules => self.publish_rules().await,
+            Kind::MoveUnit => self.move_a_unit().await,
         }
     }
 
@@ -88,9 +198,15 @@ impl Simulation {
         }
     }
 
+    /// What was done and refused; with TONGJIE_SIM_REASONS also why.
     pub fn tell_counts(&self) {
         for (verb, count) in &self.counts {
             println!("    {verb:24} {:6} done {:6} refused", count.done, count.refused);
+        }
+        if std::env::var_os("TONGJIE_SIM_REASONS").is_some() {
+            for (reason, times) in &self.reasons {
+                println!("    {times:6} {reason}");
+            }
         }
     }
 

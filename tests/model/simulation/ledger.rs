@@ -11,6 +11,8 @@ use super::run::Simulation;
 pub struct Ledger {
     /// Copy to loan and reader.
     pub out: BTreeMap<i64, (i64, i64)>,
+    /// Loans of parcels that were told of.
+    pub seen: BTreeSet<i64>,
     /// Holds that were cancelled: they never wait again.
     pub cancelled: BTreeSet<i64>,
 }

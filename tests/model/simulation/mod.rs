@@ -2,13 +2,20 @@
 //! calls sent twice, at once, cut short; a clock that jumps. After every day the audit of `tongjie check` must be clean and
 //! the simulation's own ledger must agree. The same seed draws the same operations.
 
+mod calendars;
 mod call;
 mod daily;
 mod desk;
+mod holds;
+mod jobs;
 mod ledger;
+mod life;
+mod parcels;
 mod random;
 mod run;
+mod stock;
 mod town;
+mod transport;
 
 use run::Simulation;
 

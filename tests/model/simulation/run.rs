@@ -46,6 +46,8 @@ pub struct Simulation {
     pub operation: u64,
     pub clock: Clock,
     pub store: Arc<Store>,
+    /// A second node, where the engine lets several serve one database.
+    pub other: Arc<Store>,
     pub db: Database,
     pub town: Town,
     pub random: Random,
@@ -53,6 +55,8 @@ pub struct Simulation {
     pub open: Open,
     pub seal: Arc<ConsentSeal>,
     pub counts: BTreeMap<&'static str, Count>,
+    /// Why what was refused.
+    pub reasons: BTreeMap<String, u64>,
     pub operations: u64,
     pub violations: Vec<String>,
     /// Calls under a key, so that no two of them have the same.
@@ -72,6 +76,7 @@ impl Simulation {
         let town = Town::build(&store, &mut random, today).await;
         let key = SigningKey::from_bytes(b"the simulation's key, of no worth");
         let tokens = Arc::new(TokenService::new(&key, std::time::Duration::from_secs(900)));
+        let other = second_node(&db, &store, &clock);
         let mut run = Self {
             engine,
             seed,
@@ -79,6 +84,7 @@ impl Simulation {
             operation: 0,
             clock,
             store,
+            other,
             db,
             town,
             random,
@@ -86,6 +92,7 @@ impl Simulation {
             open: Open::default(),
             seal: Arc::new(ConsentSeal::new(tokens, TimeDelta::minutes(5))),
             counts: BTreeMap::new(),
+            reasons: BTreeMap::new(),
             operations: 0,
             violations: Vec::new(),
             keys: 0,
@@ -169,6 +176,13 @@ impl Simulation {
                 "postgres"
             }
         )
+    }
+}
+
+fn second_node(db: &Database, store: &Arc<Store>, clock: &Clock) -> Arc<Store> {
+    match db.engine {
+        Engine::Sqlite => Arc::clone(store),
+        Engine::Postgres => db.open(clock.clone()),
     }
 }
 
