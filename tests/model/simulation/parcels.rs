@@ -145,10 +145,8 @@ impl Simulation {
     pub async fn hear_from_carrier(&mut self) {
         let Some(parcel) = self.some_parcel() else { return };
         let hours = self.random.between(0, 5);
-        let step = match self.random.percent(50) {
-            true => Step::Deliver,
-            false => *self.random.pick(Step::ALL),
-        };
+        let steps: Vec<_> = Step::ALL.iter().copied().filter(|step| step.is_reported()).collect();
+        let step = if self.random.percent(50) { Step::Deliver } else { *self.random.pick(&steps) };
         let report = ReportParcel {
             report_id: format!("{}-{}", self.day, self.operation),
             parcel,

@@ -31,7 +31,6 @@ pub struct Open {
     pub crates: Vec<tongjie::usecase::crate_view::CrateView>,
     pub holds: Vec<i64>,
     pub parcels: Vec<i64>,
-    pub requests: Vec<i64>,
     pub closings: Vec<i64>,
     pub deposits: Vec<i64>,
     pub transfers: Vec<i64>,
