@@ -28,17 +28,22 @@ impl Simulation {
             dry_run: self.random.percent(10),
         };
         let caller = self.town.system(0);
+        self.rehearsing = command.dry_run;
         let closed = self
             .call("close_units", |store, key| {
                 let (caller, command) = (caller.clone(), command.clone());
                 async move { close_units(&store, &caller, command, key).await }
             })
             .await;
-        self.open.closings.extend(closed.and_then(|closed| closed.closing).map(|closing| closing.id));
+        self.open
+            .closings
+            .extend(closed.and_then(|closed| closed.closing).map(|closing| closing.id));
     }
 
     pub async fn undo_a_closing(&mut self) {
-        let Some(id) = self.random.any(&self.open.closings) else { return };
+        let Some(id) = self.random.any(&self.open.closings) else {
+            return;
+        };
         let caller = self.town.system(0);
         self.call("undo_closing", |store, key| {
             let caller = caller.clone();
@@ -49,10 +54,20 @@ impl Simulation {
 
     pub async fn change_amnesty(&mut self) {
         let (caller, unit) = (self.town.system(0), self.some_unit());
-        let known = self.random.any(&self.open.amnesties).filter(|_| self.random.percent(40));
+        let known = self
+            .random
+            .any(&self.open.amnesties)
+            .filter(|_| self.random.percent(40));
         if let Some((code, first, last)) = known {
             self.call("remove_amnesty", |store, key| {
-                let (caller, command) = (caller.clone(), RemoveAmnesty { code: code.clone(), first, last });
+                let (caller, command) = (
+                    caller.clone(),
+                    RemoveAmnesty {
+                        code: code.clone(),
+                        first,
+                        last,
+                    },
+                );
                 async move { remove_amnesty(&store, &caller, command, key).await }
             })
             .await;
@@ -61,7 +76,12 @@ impl Simulation {
         let (ahead, days) = (self.random.between(-2, 5), self.random.between(0, 4));
         let (first, last) = (self.day_in(ahead), self.day_in(ahead + days));
         let code = self.town.units[unit].code.clone();
-        let command = AddAmnesty { code: code.clone(), first, last, reason: "读书日".to_owned() };
+        let command = AddAmnesty {
+            code: code.clone(),
+            first,
+            last,
+            reason: "读书日".to_owned(),
+        };
         let added = self
             .call("add_amnesty", |store, key| {
                 let (caller, command) = (caller.clone(), command.clone());
@@ -94,8 +114,16 @@ impl Simulation {
                 .await;
             }
             1 => {
-                let opening = NewOpening { first, last, spans: vec![span(10, 15)], reason: "展览".to_owned() };
-                let command = AddOpenings { code, openings: vec![opening] };
+                let opening = NewOpening {
+                    first,
+                    last,
+                    spans: vec![span(10, 15)],
+                    reason: "展览".to_owned(),
+                };
+                let command = AddOpenings {
+                    code,
+                    openings: vec![opening],
+                };
                 self.call("add_openings", |store, key| {
                     let (caller, command) = (caller.clone(), command.clone());
                     async move { add_openings(&store, &caller, command, key).await }
@@ -110,7 +138,11 @@ impl Simulation {
         let closed = self.random.below(9);
         let day = |day| if day == closed { Vec::new() } else { vec![span(8, 20)] };
         let caller = self.town.system(0);
-        let command = SetUnitHours { code, hours: Some((0..7).map(day).collect()), dry_run: false };
+        let command = SetUnitHours {
+            code,
+            hours: Some((0..7).map(day).collect()),
+            dry_run: false,
+        };
         self.call("set_unit_hours", |store, key| {
             let (caller, command) = (caller.clone(), command.clone());
             async move { set_unit_hours(&store, &caller, command, key).await }
@@ -121,9 +153,16 @@ impl Simulation {
     /// Other loan periods for all, from now on or from a moment to come; or what was in force before.
     pub async fn publish_rules(&mut self) {
         let caller = self.town.system(0);
-        let before = self.random.any(&self.open.rule_sets).filter(|_| self.random.percent(35));
+        let before = self
+            .random
+            .any(&self.open.rule_sets)
+            .filter(|_| self.random.percent(35));
         if let Some(to_version) = before {
-            let command = RollBackRules { to_version, unit_code: None, note: "恢复".to_owned() };
+            let command = RollBackRules {
+                to_version,
+                unit_code: None,
+                note: "恢复".to_owned(),
+            };
             self.call("roll_back_rules", |store, key| {
                 let (caller, command) = (caller.clone(), command.clone());
                 async move { roll_back_rules(&store, &caller, command, key).await }
@@ -133,9 +172,12 @@ impl Simulation {
         }
         let days = self.random.between(10, 60);
         let clock = *self.random.pick(&["acceptance", "dispatch", "pickup"]);
-        let terms = format!("loan_days = {days}\ndelivery = {{ clock = \"{clock}\" }}");
+        let terms = format!("loan_days = {days}\ndelivery_clock = \"{clock}\"");
         let text = CN_CITY_DEFAULT.replace("loan_days = 30", &terms);
-        let from = self.random.percent(30).then(|| self.now() + chrono::TimeDelta::hours(30));
+        let from = self
+            .random
+            .percent(30)
+            .then(|| self.now() + chrono::TimeDelta::hours(30));
         let published = publish_text(&self.store, &caller, None, text, (String::new(), from)).await;
         let published = self.judge("publish_text", published);
         self.open.rule_sets.extend(published.map(|view| view.rule_set.version));

@@ -23,13 +23,19 @@ impl Simulation {
         F: Fn(Arc<Store>, Key) -> Fut,
         Fut: Future<Output = Result<Once<T>>>,
     {
-        let key = if self.random.percent(60) {
-            Some(self.key())
-        } else {
-            None
-        };
-        let answer = send(self.store.clone(), key.clone()).await;
-        let once = self.judge(verb, answer)?;
+        self.attempt(verb, send).await.ok()
+    }
+
+    async fn attempt<T, F, Fut>(&mut self, verb: &'static str, send: F) -> Result<T>
+    where
+        T: Serialize,
+        F: Fn(Arc<Store>, Key) -> Fut,
+        Fut: Future<Output = Result<Once<T>>>,
+    {
+        let rehearses = std::mem::take(&mut self.rehearsing);
+        let keyed = self.random.percent(60) && !rehearses;
+        let key = keyed.then(|| self.key());
+        let once = self.weigh(verb, send(self.store.clone(), key.clone()).await)?;
         if once.replayed {
             self.violated(format!("{verb}: a new key was answered with something stored"));
         }
@@ -41,7 +47,7 @@ impl Simulation {
                 self.send_another(verb, key, &send).await;
             }
         }
-        Some(once.value)
+        Ok(once.value)
     }
 
     /// As `call`, where staff may pass what was refused: they look at it, and mostly do.
@@ -51,27 +57,30 @@ impl Simulation {
         F: Fn(Arc<Store>, Consent, Key) -> Fut,
         Fut: Future<Output = Result<Once<T>>>,
     {
+        let rehearses = self.rehearsing;
         let mute = Consent {
             seal: Some(self.seal.clone()),
             ..Consent::default()
         };
-        let first = send(self.store.clone(), mute.clone(), None).await;
-        let Err(UseCaseError::Passable { refusals, offer, .. }) = &first else {
-            return self.judge(verb, first).map(|once| (once.value, false));
+        let first = self.attempt(verb, |store, key| send(store, mute.clone(), key)).await;
+        let (refusals, offer) = match first {
+            Ok(value) => return Some((value, false)),
+            Err(UseCaseError::Passable { refusals, offer, .. }) => (refusals, offer),
+            Err(_) => return None,
         };
+        if self.random.percent(30) {
+            return None;
+        }
         let consent = Consent {
             overrides: Overrides {
                 codes: refusals.0.iter().map(|one| one.code).collect(),
                 reason: "经馆长同意".to_owned(),
             },
             confirmed: refusals.0.iter().map(|one| one.code).collect(),
-            token: Some(offer.token.clone()),
+            token: Some(offer.token),
             ..mute
         };
-        drop(self.judge(verb, first));
-        if self.random.percent(30) {
-            return None;
-        }
+        self.rehearsing = rehearses;
         let value = self.call(verb, |store, key| send(store, consent.clone(), key)).await;
         value.map(|value| (value, true))
     }
@@ -132,26 +141,25 @@ impl Simulation {
 
     /// The answer of a single caller.
     pub fn judge<T>(&mut self, verb: &'static str, answer: Result<T>) -> Option<T> {
+        self.weigh(verb, answer).ok()
+    }
+
+    fn weigh<T>(&mut self, verb: &'static str, answer: Result<T>) -> Result<T> {
         self.operations += 1;
-        match answer {
-            Ok(value) => {
-                self.counts.entry(verb).or_default().done += 1;
-                Some(value)
-            }
-            Err(error) => {
-                self.counts.entry(verb).or_default().refused += 1;
-                *self.reasons.entry(format!("{verb}: {}", reason(&error))).or_default() += 1;
-                if !is_declared(&error) {
-                    self.violated(format!("{verb} failed: {error:?}"));
-                }
-                if let UseCaseError::Refused(refusals) = &error
-                    && refusals.0.is_empty()
-                {
-                    self.violated(format!("{verb} was refused for no reason"));
-                }
-                None
-            }
+        let count = self.counts.entry(verb).or_default();
+        let Err(error) = &answer else {
+            count.done += 1;
+            return answer;
+        };
+        count.refused += 1;
+        *self.reasons.entry(format!("{verb}: {}", reason(error))).or_default() += 1;
+        if !is_declared(error) {
+            self.violated(format!("{verb} failed: {error:?}"));
         }
+        if matches!(error, UseCaseError::Refused(refusals) if refusals.0.is_empty()) {
+            self.violated(format!("{verb} was refused for no reason"));
+        }
+        answer
     }
 
     /// How many events and outcomes there are.
@@ -179,7 +187,10 @@ pub fn is_declared(error: &UseCaseError) -> bool {
 
 fn reason(error: &UseCaseError) -> String {
     match error {
-        UseCaseError::Invalid(fields) => fields.iter().map(|one| format!("{} {}; ", one.field, one.reason)).collect(),
+        UseCaseError::Invalid(fields) => fields
+            .iter()
+            .map(|one| format!("{} {}; ", one.field, one.reason))
+            .collect(),
         other => other.to_string(),
     }
 }

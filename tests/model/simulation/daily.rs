@@ -9,7 +9,7 @@ use tongjie::usecase::seal_events::seal_events;
 use super::run::Simulation;
 
 /// Kinds of operations with how often they come.
-const KINDS: [(Kind, usize); 40] = [
+const KINDS: [(Kind, usize); 43] = [
     (Kind::Lend, 26),
     (Kind::Return, 16),
     (Kind::Renew, 6),
@@ -50,6 +50,9 @@ const KINDS: [(Kind, usize); 40] = [
     (Kind::Hours, 1),
     (Kind::Rules, 1),
     (Kind::MoveUnit, 1),
+    (Kind::AtOnce, 12),
+    (Kind::Crash, 1),
+    (Kind::Clock, 1),
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +97,9 @@ enum Kind {
     Hours,
     Rules,
     MoveUnit,
+    AtOnce,
+    Crash,
+    Clock,
 }
 
 impl Simulation {
@@ -106,7 +112,8 @@ impl Simulation {
     pub async fn morning(&mut self) {
         self.run_jobs().await;
         for unit in 0..self.town.units.len() {
-            if self.random.percent(50) {
+            let packs = self.town.units[unit].code == "C1" || self.town.units[unit].code == "M1";
+            if packs || self.random.percent(50) {
                 self.fetch_pulls(unit).await;
                 self.pack_crate(unit).await;
                 self.serve_shelf(unit).await;
@@ -163,6 +170,9 @@ impl Simulation {
             Kind::Hours => self.change_hours().await,
             Kind::Rules => self.publish_rules().await,
             Kind::MoveUnit => self.move_a_unit().await,
+            Kind::AtOnce => self.at_once().await,
+            Kind::Crash => self.crash().await,
+            Kind::Clock => self.put_the_clock(),
         }
     }
 

@@ -51,6 +51,7 @@ impl Simulation {
             consent: Consent::default(),
             dry_run: self.random.percent(5),
         };
+        self.rehearsing = command.dry_run;
         let lent = self
             .insist("check_out", |store, consent, key| {
                 let (caller, command) = (
@@ -67,6 +68,9 @@ impl Simulation {
             && let Some(loan) = outcome.loan.filter(|_| !outcome.dry_run)
         {
             self.note_loan(&loan, confirmed);
+            if self.random.percent(5) {
+                self.void_loan(loan.item_id, loan.id).await;
+            }
         }
     }
 
@@ -153,10 +157,14 @@ impl Simulation {
     }
 
     pub async fn void(&mut self) {
-        let Some((item, loan, _)) = self.some_loan() else {
-            return;
-        };
-        let caller = self.town.system(self.random.clone().below(3));
+        if let Some((item, loan, _)) = self.some_loan() {
+            self.void_loan(item, loan).await;
+        }
+    }
+
+    async fn void_loan(&mut self, item: i64, loan: i64) {
+        let unit = self.some_unit();
+        let caller = self.town.system(unit);
         let undone = self
             .insist("void_loan", |store, consent, key| {
                 let (caller, loan) = (caller.clone(), LoanId::new(loan));

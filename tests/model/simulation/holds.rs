@@ -28,7 +28,11 @@ const REFUSALS: [PullRefusal; 5] = [
 impl Simulation {
     /// A few bibs are wanted by many.
     pub fn some_bib(&mut self) -> usize {
-        let wanted = if self.random.percent(50) { 6 } else { self.town.bibs.len() };
+        let wanted = if self.random.percent(50) {
+            6
+        } else {
+            self.town.bibs.len()
+        };
         self.random.below(wanted)
     }
 
@@ -41,7 +45,11 @@ impl Simulation {
     pub async fn place(&mut self) {
         let (reader, bib, pickup, unit) = (self.some_reader(), self.some_bib(), self.some_unit(), self.some_unit());
         let own = self.random.percent(60);
-        let caller = if own { self.town.reader(reader) } else { self.town.desk(unit) };
+        let caller = if own {
+            self.town.reader(reader)
+        } else {
+            self.town.desk(unit)
+        };
         let item = self.some_item();
         let until = self.random.between(1, 20);
         let volume = Volume::parse(if self.random.percent(50) { "第1卷" } else { "第2卷" });
@@ -57,7 +65,13 @@ impl Simulation {
         };
         let placed = self
             .insist("place_hold", |store, consent, key| {
-                let (caller, command) = (caller.clone(), PlaceHold { consent, ..command.clone() });
+                let (caller, command) = (
+                    caller.clone(),
+                    PlaceHold {
+                        consent,
+                        ..command.clone()
+                    },
+                );
                 async move { place_hold(&store, &caller, command, key).await }
             })
             .await;
@@ -91,9 +105,19 @@ impl Simulation {
             0 => self.reorder(hold).await,
             1 => {
                 let pickup_unit_code = self.town.units[to].code.clone();
-                let command = ChangePickup { hold, pickup_unit_code, consent: Consent::default() };
+                let command = ChangePickup {
+                    hold,
+                    pickup_unit_code,
+                    consent: Consent::default(),
+                };
                 self.insist("change_pickup", |store, consent, key| {
-                    let (caller, command) = (caller.clone(), ChangePickup { consent, ..command.clone() });
+                    let (caller, command) = (
+                        caller.clone(),
+                        ChangePickup {
+                            consent,
+                            ..command.clone()
+                        },
+                    );
                     async move { change_pickup(&store, &caller, command, key).await }
                 })
                 .await;
@@ -116,7 +140,14 @@ impl Simulation {
         let unit = self.some_unit();
         let caller = self.town.system(unit);
         self.call("reorder_hold", |store, key| {
-            let (caller, command) = (caller.clone(), ReorderHold { hold, place, reason: "课程需要".to_owned() });
+            let (caller, command) = (
+                caller.clone(),
+                ReorderHold {
+                    hold,
+                    place,
+                    reason: "课程需要".to_owned(),
+                },
+            );
             async move { reorder_hold(&store, &caller, command, key).await }
         })
         .await;
@@ -124,9 +155,15 @@ impl Simulation {
 
     /// A unit goes along its shelves with the list of what others wait for.
     pub async fn fetch_pulls(&mut self, unit: usize) {
-        let (store, caller, code) = (self.store.clone(), self.town.desk(unit), self.town.units[unit].code.clone());
+        let (store, caller, code) = (
+            self.store.clone(),
+            self.town.desk(unit),
+            self.town.units[unit].code.clone(),
+        );
         let list = async move { list_pulls(&store, &caller, code, FIRST_PAGE).await };
-        let Some(list) = self.look("list_pulls", list).await else { return };
+        let Some(list) = self.look("list_pulls", list).await else {
+            return;
+        };
         for pull in list.items {
             if self.random.percent(20) {
                 self.refuse(&pull, unit).await;
@@ -139,7 +176,11 @@ impl Simulation {
 
     async fn refuse(&mut self, pull: &PullView, unit: usize) {
         let caller = self.town.desk(unit);
-        let command = RefusePull { pull: pull.id, reason: *self.random.pick(&REFUSALS), note: None };
+        let command = RefusePull {
+            pull: pull.id,
+            reason: *self.random.pick(&REFUSALS),
+            note: None,
+        };
         self.call("refuse_pull", |store, key| {
             let (caller, command) = (caller.clone(), command.clone());
             async move { refuse_pull(&store, &caller, command, key).await }
@@ -149,9 +190,16 @@ impl Simulation {
 
     /// Readers collect what lies on the hold shelf; staff clear away what nobody waits for.
     pub async fn serve_shelf(&mut self, unit: usize) {
-        let (store, caller, code) = (self.store.clone(), self.town.desk(unit), self.town.units[unit].code.clone());
+        let (store, caller, code) = (
+            self.store.clone(),
+            self.town.desk(unit),
+            self.town.units[unit].code.clone(),
+        );
         let list = async move { list_hold_shelf(&store, &caller, code, FIRST_PAGE).await };
-        let shelf = self.look("list_hold_shelf", list).await.map_or(Vec::new(), |page| page.items);
+        let shelf = self
+            .look("list_hold_shelf", list)
+            .await
+            .map_or(Vec::new(), |page| page.items);
         for copy in shelf {
             let item = self.item_of(&copy.item_barcode);
             let waiting = copy.reader_id.map(ReaderId::new);
@@ -160,9 +208,16 @@ impl Simulation {
                 self.lend(item, reader, unit).await;
             }
         }
-        let (store, caller, code) = (self.store.clone(), self.town.desk(unit), self.town.units[unit].code.clone());
+        let (store, caller, code) = (
+            self.store.clone(),
+            self.town.desk(unit),
+            self.town.units[unit].code.clone(),
+        );
         let list = async move { list_shelf_clearings(&store, &caller, code, FIRST_PAGE).await };
-        let clearings = self.look("list_shelf_clearings", list).await.map_or(Vec::new(), |page| page.items);
+        let clearings = self
+            .look("list_shelf_clearings", list)
+            .await
+            .map_or(Vec::new(), |page| page.items);
         for copy in clearings {
             if self.random.percent(70) {
                 let item = self.item_of(&copy.item_barcode);

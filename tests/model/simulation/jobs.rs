@@ -31,7 +31,9 @@ impl Carrier for Courier {
     async fn book(&self, key: &str, _booking: Booking) -> Result<Booked, Fault> {
         match self.0.fetch_add(1, Ordering::SeqCst) % 4 {
             0 => Err(Fault::Later("no courier is free".to_owned())),
-            _ => Ok(Booked { tracking_number: format!("SIM-{key}") }),
+            _ => Ok(Booked {
+                tracking_number: format!("SIM-{key}"),
+            }),
         }
     }
 
@@ -52,7 +54,8 @@ impl Simulation {
         self.pass(OWNERSHIP_MOVES, CarryOnTransfers).await;
         self.pass(DEPOSIT_RETURN, PullBackDeposits).await;
         self.pass(ADDRESS_ERASURE, EraseAddresses).await;
-        self.pass(CARRIER_OUTBOX, DeliverOutbox(BookCarrier(Courier::default()))).await;
+        self.pass(CARRIER_OUTBOX, DeliverOutbox(BookCarrier(Courier::default())))
+            .await;
     }
 
     async fn pass<P: Pass + 'static>(&mut self, job: Job, pass: P) {
@@ -85,7 +88,11 @@ impl Simulation {
     }
 
     fn judge_run(&mut self, job: Job, ran: tongjie::usecase::Result<Ran>) {
-        let counted = if matches!(ran, Ok(Ran::NotNow)) { "job_not_due" } else { job.name };
+        let counted = if matches!(ran, Ok(Ran::NotNow)) {
+            "job_not_due"
+        } else {
+            job.name
+        };
         self.judge(counted, ran);
     }
 }

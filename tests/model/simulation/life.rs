@@ -27,7 +27,11 @@ impl Simulation {
         let item = self.some_item();
         let unit = self.where_is(item).await;
         let (caller, item) = (self.town.desk(unit), self.town.items[item]);
-        let command = ReportItem { item, act: *self.random.pick(&REPORTS), note: None };
+        let command = ReportItem {
+            item,
+            act: *self.random.pick(&REPORTS),
+            note: None,
+        };
         self.call("report_item", |store, key| {
             let (caller, command) = (caller.clone(), command.clone());
             async move { report_item(&store, &caller, command, key).await }
@@ -37,11 +41,18 @@ impl Simulation {
 
     /// Whatever is being mended is ready again.
     pub async fn repair(&mut self) {
-        let wanted = "SELECT id AS a, id AS b, id AS c FROM items WHERE status IN ('damaged', 'in_processing') ORDER BY id";
+        let wanted =
+            "SELECT id AS a, id AS b, id AS c FROM items WHERE status IN ('damaged', 'in_processing') ORDER BY id";
         let broken = self.db.outside().triples(wanted);
-        let Some((item, ..)) = self.random.any(&broken) else { return };
+        let Some((item, ..)) = self.random.any(&broken) else {
+            return;
+        };
         let caller = self.town.system(0);
-        let command = ReadyItem { item: ItemId::new(item), act: *self.random.pick(&REPAIRS), note: None };
+        let command = ReadyItem {
+            item: ItemId::new(item),
+            act: *self.random.pick(&REPAIRS),
+            note: None,
+        };
         self.call("ready_item", |store, key| {
             let (caller, command) = (caller.clone(), command.clone());
             async move { ready_item(&store, &caller, command, key).await }
@@ -82,8 +93,14 @@ impl Simulation {
         let (caller, item) = (self.town.system(0), self.town.items[item]);
         let volumes = [None, Volume::parse("第1卷").ok(), Volume::parse("第2卷").ok()];
         let patch = match self.random.percent(50) {
-            true => ItemPatch { volume: Some(*self.random.pick(&volumes)), ..ItemPatch::default() },
-            false => ItemPatch { not_for_loan: Some(self.random.percent(30)), ..ItemPatch::default() },
+            true => ItemPatch {
+                volume: Some(*self.random.pick(&volumes)),
+                ..ItemPatch::default()
+            },
+            false => ItemPatch {
+                not_for_loan: Some(self.random.percent(30)),
+                ..ItemPatch::default()
+            },
         };
         self.call("update_item", |store, key| {
             let (caller, patch) = (caller.clone(), patch.clone());
@@ -98,8 +115,12 @@ impl Simulation {
         let (survivor, duplicate) = (self.town.bibs[survivor], self.town.bibs[duplicate]);
         let (store, caller) = (self.store.clone(), self.town.system(0));
         let reader = caller.clone();
-        let seen = self.look("get_bib", async move { get_bib(&store, &reader, survivor).await }).await;
-        let Some(seen) = seen.map(|bib| bib.version) else { return };
+        let seen = self
+            .look("get_bib", async move { get_bib(&store, &reader, survivor).await })
+            .await;
+        let Some(seen) = seen.map(|bib| bib.version) else {
+            return;
+        };
         let seen = if self.random.percent(10) { seen + 1 } else { seen };
         let command = MergeBibs {
             survivor,
@@ -108,6 +129,7 @@ impl Simulation {
             reason: None,
             dry_run: self.random.percent(15),
         };
+        self.rehearsing = command.dry_run;
         let merged = self
             .call("merge_bibs", |store, key| {
                 let (caller, command) = (caller.clone(), command.clone());
@@ -115,7 +137,9 @@ impl Simulation {
             })
             .await;
         if let Some(outcome) = merged.filter(|outcome| !outcome.dry_run) {
-            self.ledger.cancelled.extend(outcome.holds_cancelled.iter().map(|hold| hold.hold_id));
+            self.ledger
+                .cancelled
+                .extend(outcome.holds_cancelled.iter().map(|hold| hold.hold_id));
             self.another_bib(duplicate).await;
         }
     }
@@ -124,7 +148,9 @@ impl Simulation {
     async fn another_bib(&mut self, gone: BibId) {
         let some = self.some_item();
         let (store, caller, item) = (self.store.clone(), self.town.system(0), self.town.items[some]);
-        let seen = self.look("get_item", async move { get_item(&store, &caller, item).await }).await;
+        let seen = self
+            .look("get_item", async move { get_item(&store, &caller, item).await })
+            .await;
         if let (Some(item), Some(place)) = (seen, self.town.bibs.iter().position(|bib| *bib == gone)) {
             self.town.bibs[place] = BibId::new(item.bib_id);
         }
@@ -140,7 +166,10 @@ impl Simulation {
         ];
         let (unit, return_policy) = (self.some_unit(), *self.random.pick(&policies));
         let caller = self.town.system(0);
-        let command = SetReturnPolicy { code: self.town.units[unit].code.clone(), return_policy };
+        let command = SetReturnPolicy {
+            code: self.town.units[unit].code.clone(),
+            return_policy,
+        };
         self.call("set_return_policy", |store, key| {
             let (caller, command) = (caller.clone(), command.clone());
             async move { set_return_policy(&store, &caller, command, key).await }
@@ -157,7 +186,10 @@ impl Simulation {
             self.town.units[self.town.unit(from)].id
         );
         let owned = self.db.outside().triples(&of_owner);
-        let mut item_ids: Vec<i64> = (0..4).filter_map(|_| self.random.any(&owned)).map(|(id, ..)| id).collect();
+        let mut item_ids: Vec<i64> = (0..4)
+            .filter_map(|_| self.random.any(&owned))
+            .map(|(id, ..)| id)
+            .collect();
         item_ids.sort_unstable();
         item_ids.dedup();
         let command = ProposeTransfer {
@@ -179,7 +211,9 @@ impl Simulation {
     }
 
     pub async fn settle(&mut self) {
-        let Some(id) = self.random.any(&self.open.transfers).map(OwnershipTransferId::new) else { return };
+        let Some(id) = self.random.any(&self.open.transfers).map(OwnershipTransferId::new) else {
+            return;
+        };
         let verdicts = [
             Verdict::Accept,
             Verdict::Accept,

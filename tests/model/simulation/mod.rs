@@ -16,6 +16,7 @@ mod run;
 mod stock;
 mod town;
 mod transport;
+mod trouble;
 
 use run::Simulation;
 

@@ -28,7 +28,6 @@ pub struct Count {
 /// What was opened and may be worked on, the newest last.
 #[derive(Debug, Default)]
 pub struct Open {
-    pub crates: Vec<tongjie::usecase::crate_view::CrateView>,
     pub holds: Vec<i64>,
     pub parcels: Vec<i64>,
     pub closings: Vec<i64>,
@@ -62,6 +61,10 @@ pub struct Simulation {
     pub keys: u64,
     /// Where the days begin; a jump of the clock moves it.
     start: DateTime<Utc>,
+    /// The next call only rehearses: nothing is stored of it, under no key.
+    pub rehearsing: bool,
+    /// By how much the clock is wrong today.
+    pub skew: TimeDelta,
 }
 
 impl Simulation {
@@ -96,6 +99,8 @@ impl Simulation {
             violations: Vec::new(),
             keys: 0,
             start,
+            rehearsing: false,
+            skew: TimeDelta::zero(),
         };
         run.settle_in().await;
         run
@@ -119,14 +124,16 @@ impl Simulation {
             self.operation = number;
             // Thirteen hours, some of them before and after the desks are open.
             let minute = number * 13 * 60 / OPERATIONS;
-            self.clock
-                .set(self.start + TimeDelta::minutes(i64::try_from(minute).expect("few")));
+            let right = self.start + TimeDelta::minutes(i64::try_from(minute).expect("few"));
+            self.clock.set(right + self.skew);
             self.operate().await;
             if self.violations.len() > 5 {
                 break;
             }
         }
         self.draw_from(1);
+        self.skew = TimeDelta::zero();
+        self.clock.set(self.start + TimeDelta::hours(13));
         self.evening().await;
     }
 
@@ -178,7 +185,7 @@ impl Simulation {
     }
 }
 
-fn second_node(db: &Database, store: &Arc<Store>, clock: &Clock) -> Arc<Store> {
+pub fn second_node(db: &Database, store: &Arc<Store>, clock: &Clock) -> Arc<Store> {
     match db.engine {
         Engine::Sqlite => Arc::clone(store),
         Engine::Postgres => db.open(clock.clone()),

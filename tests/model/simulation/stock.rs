@@ -15,7 +15,10 @@ impl Simulation {
             self.town.units[from].id
         );
         let there = self.db.outside().triples(&there);
-        let mut items: Vec<_> = (0..5).filter_map(|_| self.random.any(&there)).map(|(id, ..)| id).collect();
+        let mut items: Vec<_> = (0..5)
+            .filter_map(|_| self.random.any(&there))
+            .map(|(id, ..)| id)
+            .collect();
         items.sort_unstable();
         items.dedup();
         let days = self.random.between(2, 8);
@@ -38,7 +41,9 @@ impl Simulation {
 
     /// Another last day, or back at once.
     pub async fn change_deposit(&mut self) {
-        let Some(deposit) = self.random.any(&self.open.deposits).map(DepositId::new) else { return };
+        let Some(deposit) = self.random.any(&self.open.deposits).map(DepositId::new) else {
+            return;
+        };
         let caller = self.town.system(0);
         if self.random.percent(50) {
             self.call("recall_deposit", |store, key| {
@@ -49,10 +54,22 @@ impl Simulation {
             return;
         }
         let (store, reader) = (self.store.clone(), caller.clone());
-        let seen = self.look("get_deposit", async move { get_deposit(&store, &reader, deposit).await }).await;
-        let Some(seen) = seen.map(|detail| detail.deposit.version) else { return };
+        let seen = self
+            .look(
+                "get_deposit",
+                async move { get_deposit(&store, &reader, deposit).await },
+            )
+            .await;
+        let Some(seen) = seen.map(|detail| detail.deposit.version) else {
+            return;
+        };
         let days = self.random.between(1, 5);
-        let command = UpdateDeposit { deposit, seen, until: Some(self.day_in(days)), reason: None };
+        let command = UpdateDeposit {
+            deposit,
+            seen,
+            until: Some(self.day_in(days)),
+            reason: None,
+        };
         self.call("update_deposit", |store, key| {
             let (caller, command) = (caller.clone(), command.clone());
             async move { update_deposit(&store, &caller, command, key).await }

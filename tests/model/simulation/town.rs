@@ -204,12 +204,12 @@ impl Builder<'_, '_> {
             units.push(Place {
                 id: unit.id,
                 code: code.to_owned(),
-                staff: self.staff(&format!("at-{code}"))?,
+                staff: self.staff(&format!("at-{code}"), Role::Librarian, unit.id)?,
             });
             made.push(unit);
         }
         let couriers = (0..COURIERS)
-            .map(|n| self.staff(&format!("courier-{n}")))
+            .map(|n| self.staff(&format!("courier-{n}"), Role::Courier, root.id))
             .collect::<Result<_, _>>()?;
         let machine = self.machine(&units)?;
         let bibs = (0..BIBS).map(|_| self.bib()).collect::<Result<_, _>>()?;
@@ -290,7 +290,7 @@ impl Builder<'_, '_> {
         *self.random.pick(&policies)
     }
 
-    fn staff(&mut self, username: &str) -> Result<StaffId, StoreError> {
+    fn staff(&mut self, username: &str, role: Role, at: UnitId) -> Result<StaffId, StoreError> {
         let id = self.ids.next();
         let member = NewStaff {
             id,
@@ -301,7 +301,7 @@ impl Builder<'_, '_> {
             demo: false,
             created_at: 0,
         };
-        self.tx.insert_staff(&member, &[])?;
+        self.tx.insert_staff(&member, &[(role.to_string(), at)])?;
         Ok(StaffId::new(id))
     }
 
