@@ -1,6 +1,9 @@
-//! Tests of the pure core: scenarios as tables, which reach every refusal code, and properties over generated facts.
+//! Tests of the pure core: scenarios as tables, which reach every refusal code, and properties over generated facts; and
+//! the whole of it at once, a simulated network on a real store.
 
 mod calendars;
+#[path = "../support/database.rs"]
+mod database;
 mod decide;
 mod generate;
 mod holds;
@@ -10,3 +13,4 @@ mod policies;
 mod refusals;
 mod rules;
 mod scene;
+mod simulation;

@@ -138,6 +138,16 @@ struct Number {
     n: i64,
 }
 
+#[derive(QueryableByName)]
+struct Triple {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    a: i64,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    b: i64,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    c: i64,
+}
+
 impl Outside {
     /// Runs one statement.
     pub fn run(&mut self, sql: &str) {
@@ -150,6 +160,12 @@ impl Outside {
     pub fn number(&mut self, sql: &str) -> i64 {
         let row: Number = diesel::sql_query(sql).get_result(&mut self.0).expect("a number");
         row.n
+    }
+
+    /// The rows of numbers that a statement answers as `a`, `b` and `c`.
+    pub fn triples(&mut self, sql: &str) -> Vec<(i64, i64, i64)> {
+        let rows: Vec<Triple> = diesel::sql_query(sql).get_results(&mut self.0).expect("numbers");
+        rows.into_iter().map(|row| (row.a, row.b, row.c)).collect()
     }
 
     /// How much there is of what changes leave behind: loans, holds, readers, events and outcomes.

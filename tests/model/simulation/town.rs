@@ -1,0 +1,486 @@
+//! The network that is simulated: the root, a central, two mains, branches, a 24-hour machine and a vehicle; couriers with
+//! their routes; readers of several categories; copies with and without volumes.
+
+use std::sync::Arc;
+
+use chrono::{NaiveDate, NaiveTime, Weekday};
+use tongjie::auth::{Grant, Role};
+use tongjie::domain::barcode::{Barcode, CardNumber};
+use tongjie::domain::calendar::{OpenSpan, WeeklyHours};
+use tongjie::domain::ids::{BibId, CollectionId, DeviceId, ItemId, ReaderId, StaffId, UnitId};
+use tongjie::domain::item::ReturnPolicy;
+use tongjie::domain::network::Collection;
+use tongjie::domain::reader::Channel;
+use tongjie::domain::stops::Stop;
+use tongjie::domain::unit::{Unit, UnitKind};
+use tongjie::store::bibs::NewBib;
+use tongjie::store::ids::IdRun;
+use tongjie::store::items::NewItem;
+use tongjie::store::readers::{NewCard, NewReader};
+use tongjie::store::staff::{NewDevice, NewStaff};
+use tongjie::store::tx::WriteTx;
+use tongjie::store::{Store, StoreError};
+use tongjie::usecase::{Caller, Who, bootstrap};
+
+use super::random::Random;
+
+/// Code, parent and kind; the order is that of [`Town::units`].
+const UNITS: [(&str, &str, UnitKind); 13] = [
+    ("C1", "network", UnitKind::Central),
+    ("M1", "network", UnitKind::Main),
+    ("M2", "network", UnitKind::Main),
+    ("B11", "M1", UnitKind::Branch),
+    ("B12", "M1", UnitKind::Branch),
+    ("B13", "M1", UnitKind::Branch),
+    ("B14", "M1", UnitKind::Branch),
+    ("B21", "M2", UnitKind::Branch),
+    ("B22", "M2", UnitKind::Branch),
+    ("B23", "M2", UnitKind::Branch),
+    ("B24", "C1", UnitKind::Branch),
+    ("P1", "B11", UnitKind::Point),
+    ("V1", "M2", UnitKind::Point),
+];
+const BIBS: usize = 60;
+const ITEMS: usize = 150;
+const READERS: usize = 60;
+pub const COURIERS: usize = 2;
+const CATEGORIES: [&str; 6] = ["adult", "adult", "adult", "child", "senior", "institution_200"];
+const ITEM_TYPES: [&str; 8] = [
+    "book",
+    "book",
+    "book",
+    "book",
+    "book",
+    "book_children",
+    "av_disc",
+    "periodical",
+];
+
+/// One place of the network.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub id: UnitId,
+    pub code: String,
+    /// The staff member who works there.
+    pub staff: StaffId,
+}
+
+/// What there is. Copies, bibs, readers are named by their place in the lists.
+#[derive(Debug, Clone)]
+pub struct Town {
+    pub root: UnitId,
+    pub units: Vec<Place>,
+    pub machine: DeviceId,
+    pub couriers: Vec<StaffId>,
+    pub bibs: Vec<BibId>,
+    pub items: Vec<ItemId>,
+    pub barcodes: Vec<Barcode>,
+    pub readers: Vec<ReaderId>,
+    pub cards: Vec<CardNumber>,
+}
+
+impl Town {
+    /// Builds it in an empty database.
+    pub async fn build(store: &Arc<Store>, random: &mut Random, today: NaiveDate) -> Self {
+        bootstrap::bootstrap(store)
+            .await
+            .expect("an empty database takes the preset");
+        let ids = store.take_ids::<StoreError>(2_000).await.expect("ids");
+        let chance = random.clone();
+        store
+            .write(move |tx| {
+                Builder {
+                    tx,
+                    ids: ids.clone(),
+                    random: chance.clone(),
+                    today,
+                }
+                .town()
+            })
+            .await
+            .expect("the town is built")
+    }
+
+    /// Somebody at the desk of a unit, with every right there that a desk may have.
+    pub fn desk(&self, unit: usize) -> Caller {
+        let place = &self.units[unit];
+        staff(
+            place.staff,
+            &[Role::Librarian, Role::Cataloguer],
+            place.id,
+            Some(place.id),
+        )
+    }
+
+    /// The network's own administrator, working at a unit.
+    pub fn system(&self, unit: usize) -> Caller {
+        staff(
+            StaffId::new(self.units[0].staff.get()),
+            &[Role::System, Role::Librarian],
+            self.root,
+            Some(self.units[unit].id),
+        )
+    }
+
+    pub fn courier(&self, number: usize) -> Caller {
+        staff(self.couriers[number], &[Role::Courier], self.root, None)
+    }
+
+    pub fn reader(&self, reader: usize) -> Caller {
+        Caller {
+            who: Who::Reader {
+                id: self.readers[reader],
+            },
+            unit: None,
+            session: 1,
+        }
+    }
+
+    /// The 24-hour machine.
+    pub fn kiosk(&self) -> Caller {
+        let unit = self.unit("P1");
+        Caller {
+            who: Who::Device {
+                id: self.machine,
+                channel: Channel::Kiosk,
+            },
+            unit: Some(self.units[unit].id),
+            session: 1,
+        }
+    }
+
+    pub fn unit(&self, code: &str) -> usize {
+        self.units
+            .iter()
+            .position(|unit| unit.code == code)
+            .expect("a code of the town")
+    }
+
+    pub fn item(&self, id: ItemId) -> Option<usize> {
+        self.items.iter().position(|item| *item == id)
+    }
+}
+
+fn staff(id: StaffId, roles: &[Role], at: UnitId, unit: Option<UnitId>) -> Caller {
+    let grants = roles
+        .iter()
+        .map(|role| Grant {
+            role: *role,
+            unit: at.get(),
+        })
+        .collect();
+    Caller {
+        who: Who::Staff { id, grants },
+        unit,
+        session: 1,
+    }
+}
+
+struct Builder<'a, 'tx> {
+    tx: &'a mut WriteTx<'tx>,
+    ids: IdRun,
+    random: Random,
+    today: NaiveDate,
+}
+
+impl Builder<'_, '_> {
+    fn town(mut self) -> Result<Town, StoreError> {
+        let root = self
+            .tx
+            .network()?
+            .units()
+            .root()
+            .expect("the bootstrap made it")
+            .clone();
+        let mut units = Vec::new();
+        let mut made = vec![root.clone()];
+        for (code, parent, kind) in UNITS {
+            let parent = made
+                .iter()
+                .find(|unit| unit.code == parent)
+                .expect("parents come first")
+                .clone();
+            let unit = self.unit(code, kind, &parent)?;
+            units.push(Place {
+                id: unit.id,
+                code: code.to_owned(),
+                staff: self.staff(&format!("at-{code}"), Role::Librarian, unit.id)?,
+            });
+            made.push(unit);
+        }
+        let couriers = (0..COURIERS)
+            .map(|n| self.staff(&format!("courier-{n}"), Role::Courier, root.id))
+            .collect::<Result<_, _>>()?;
+        let machine = self.machine(&units)?;
+        let bibs = (0..BIBS).map(|_| self.bib()).collect::<Result<_, _>>()?;
+        let mut town = Town {
+            root: root.id,
+            units,
+            machine,
+            couriers,
+            bibs,
+            items: Vec::new(),
+            barcodes: Vec::new(),
+            readers: Vec::new(),
+            cards: Vec::new(),
+        };
+        self.stock(&mut town)?;
+        self.readers(&mut town)?;
+        Ok(town)
+    }
+
+    fn unit(&mut self, code: &str, kind: UnitKind, parent: &Unit) -> Result<Unit, StoreError> {
+        let id = UnitId::new(self.ids.next());
+        let unit = Unit {
+            id,
+            code: code.to_owned(),
+            name: code.to_owned(),
+            kind,
+            parent: Some(parent.id),
+            path: Unit::path_under(Some(parent), id),
+            active: true,
+            lends: true,
+            pickup_point: true,
+            adult_only: code == "B13",
+            latitude: None,
+            longitude: None,
+            always_open: code == "P1",
+            hours: self.hours(kind),
+            closed: Vec::new(),
+            return_policy: self.policy(),
+            mobile: code == "V1",
+            stops: if code == "V1" { self.stops() } else { Vec::new() },
+            dated: tongjie::domain::dated::Dated::default(),
+        };
+        self.tx.insert_unit(&unit, &mut || self.ids.next())?;
+        Ok(unit)
+    }
+
+    /// Points inherit; most units are closed on some day of the week.
+    fn hours(&mut self, kind: UnitKind) -> Option<WeeklyHours> {
+        let closed = self.random.below(9);
+        let spans = std::array::from_fn(|day| if day == closed { Vec::new() } else { vec![span(9, 18)] });
+        (kind != UnitKind::Point).then(|| WeeklyHours::new(spans).expect("hours"))
+    }
+
+    fn stops(&mut self) -> Vec<Stop> {
+        let stop = |weekday| Stop {
+            place: "广场".to_owned(),
+            latitude: None,
+            longitude: None,
+            weekday: Some(weekday),
+            first: self.today,
+            last: None,
+            opens: span(9, 12).opens,
+            closes: span(9, 12).closes,
+            cancelled: Vec::new(),
+        };
+        [Weekday::Tue, Weekday::Fri].map(stop).to_vec()
+    }
+
+    fn policy(&mut self) -> Option<ReturnPolicy> {
+        let policies = [
+            None,
+            None,
+            Some(ReturnPolicy::Home),
+            Some(ReturnPolicy::Float),
+            Some(ReturnPolicy::FloatWithCap { cap: 2 }),
+            Some(ReturnPolicy::Restricted),
+        ];
+        *self.random.pick(&policies)
+    }
+
+    fn staff(&mut self, username: &str, role: Role, at: UnitId) -> Result<StaffId, StoreError> {
+        let id = self.ids.next();
+        let member = NewStaff {
+            id,
+            username: username.to_owned(),
+            name: username.to_owned(),
+            password_hash: "none".to_owned(),
+            active: true,
+            demo: false,
+            created_at: 0,
+        };
+        self.tx.insert_staff(&member, &[(role.to_string(), at)])?;
+        Ok(StaffId::new(id))
+    }
+
+    fn machine(&mut self, units: &[Place]) -> Result<DeviceId, StoreError> {
+        let at = units
+            .iter()
+            .find(|unit| unit.code == "P1")
+            .expect("a point of the town");
+        let id = self.ids.next();
+        self.tx.insert_device(&NewDevice {
+            id,
+            code: "K1".to_owned(),
+            unit_id: at.id.get(),
+            kind: "kiosk".to_owned(),
+            secret_hash: "none".to_owned(),
+            active: true,
+        })?;
+        Ok(DeviceId::new(id))
+    }
+
+    fn bib(&mut self) -> Result<BibId, StoreError> {
+        let id = BibId::new(self.ids.next());
+        self.tx.insert_bib(&new_bib(id), &[])?;
+        Ok(id)
+    }
+
+    fn stock(&mut self, town: &mut Town) -> Result<(), StoreError> {
+        let network = self.tx.network()?;
+        let mut collections = Vec::new();
+        for place in &town.units {
+            let id = CollectionId::new(self.ids.next());
+            let (unit, code) = (place.id, "general".to_owned());
+            let return_policy = self.policy();
+            self.tx.insert_collection(&Collection {
+                id,
+                unit,
+                name: code.clone(),
+                code,
+                return_policy,
+            })?;
+            collections.push(id);
+        }
+        for number in 0..ITEMS {
+            let home = self.random.below(town.units.len());
+            let owner = network_owner(town, home);
+            let code = ITEM_TYPES[self.random.below(ITEM_TYPES.len())];
+            let item_type = network.item_types().by_code(code).expect("of the preset").id;
+            let mut item = new_item(self.ids.next(), *self.random.pick(&town.bibs), item_type.get(), number);
+            item.owner_unit_id = owner.get();
+            item.home_unit_id = town.units[home].id.get();
+            item.current_unit_id = item.home_unit_id;
+            item.collection_id = self.random.percent(60).then(|| collections[home].get());
+            item.volume = (number % 5 == 0).then(|| format!("第{}卷", 1 + number % 2));
+            item.alert_note = (number % 29 == 7).then(|| "附光盘".to_owned());
+            item.parts = if number % 31 == 9 { 2 } else { 1 };
+            self.tx.insert_item(&item)?;
+            town.items.push(ItemId::new(item.id));
+            town.barcodes.push(Barcode::parse(&item.barcode).expect("a barcode"));
+        }
+        Ok(())
+    }
+
+    fn readers(&mut self, town: &mut Town) -> Result<(), StoreError> {
+        let network = self.tx.network()?;
+        for number in 0..READERS {
+            let category = network
+                .category_by_code(CATEGORIES[self.random.below(CATEGORIES.len())])
+                .expect("of the preset");
+            let home = self.random.pick(&town.units).id;
+            let card_end = self.random.percent(25).then(|| self.random.between(3, 40));
+            let (id, card) = (self.ids.next(), self.ids.next());
+            let reader = NewReader {
+                birth_date: Some(if category.child { "2018-05-01" } else { "1950-05-01" }.to_owned()),
+                ..new_reader(id, home, category.id.get())
+            };
+            let expires = card_end.map(|days| (self.today + chrono::TimeDelta::days(days)).to_string());
+            let card = new_card(card, id, number, expires);
+            self.tx.insert_reader(&reader, &card)?;
+            town.readers.push(ReaderId::new(id));
+            town.cards.push(CardNumber::parse(&card.number).expect("a card number"));
+        }
+        Ok(())
+    }
+}
+
+/// What stands in a branch belongs to the main or central above it.
+fn network_owner(town: &Town, home: usize) -> UnitId {
+    let mut code = UNITS[home].0;
+    while let Some((_, parent, _)) = UNITS
+        .iter()
+        .find(|(one, ..)| *one == code)
+        .filter(|(_, up, _)| *up != "network")
+    {
+        code = parent;
+    }
+    town.units[town.unit(code)].id
+}
+
+pub fn span(opens: u32, closes: u32) -> OpenSpan {
+    let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).expect("an hour");
+    OpenSpan {
+        opens: time(opens),
+        closes: time(closes),
+    }
+}
+
+fn new_bib(id: BibId) -> NewBib {
+    NewBib {
+        id: id.get(),
+        control_number: None,
+        format: "cnmarc".into(),
+        container: "iso2709".into(),
+        encoding: "utf-8".into(),
+        marc: vec![0x1d],
+        title: "红楼梦".into(),
+        authors: "曹雪芹".into(),
+        publisher: None,
+        publish_year: None,
+        isbn: None,
+        clc_class: Some("I242.4".into()),
+        language: Some("chi".into()),
+        search_text: "红楼梦".into(),
+        open_holds: 0,
+        created_at: 0,
+        updated_at: 0,
+    }
+}
+
+fn new_item(id: i64, bib: BibId, item_type: i64, number: usize) -> NewItem {
+    NewItem {
+        id,
+        bib_id: bib.get(),
+        barcode: format!("I{number}"),
+        rfid_tag: None,
+        owner_unit_id: 0,
+        home_unit_id: 0,
+        current_unit_id: 0,
+        collection_id: None,
+        shelf_location: None,
+        call_number: None,
+        item_type_id: item_type,
+        price_fen: None,
+        status: "on_shelf".into(),
+        not_for_loan: false,
+        min_age_years: None,
+        for_children: false,
+        alert_note: None,
+        parts: 1,
+        last_event_at: 0,
+        created_at: 0,
+        volume: None,
+    }
+}
+
+fn new_reader(id: i64, home: UnitId, category: i64) -> NewReader {
+    NewReader {
+        id,
+        name: "模拟读者".into(),
+        category_id: category,
+        home_unit_id: home.get(),
+        status: "active".into(),
+        barred: false,
+        birth_date: None,
+        credit_band: "b".into(),
+        debt_fen: 0,
+        note: None,
+        pin_hash: None,
+        open_holds: 0,
+        created_at: 0,
+    }
+}
+
+fn new_card(id: i64, reader: i64, number: usize, expires_on: Option<String>) -> NewCard {
+    NewCard {
+        id,
+        number: format!("R{number}"),
+        reader_id: reader,
+        kind: "physical".into(),
+        status: "active".into(),
+        expires_on,
+    }
+}
