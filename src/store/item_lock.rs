@@ -213,8 +213,7 @@ impl WriteTx<'_> {
         let id = ItemId::new(row.id);
         let loan = if may_be_lent { self.open_loan(id)? } else { None };
         let transit = if may_travel { self.open_transit_of(id)? } else { None };
-        let awaited = bib.open_holds > 0;
-        let captured_for = if awaited {
+        let captured_for = if bib.open_holds > 0 {
             captured_hold(self.conn, row.id)?
         } else {
             None
