@@ -39,7 +39,8 @@ pub async fn set_return_policy(
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetReturnPolicy, mut ids: IdRun) -> Result<UnitDetail> {
     let missing = || UseCaseError::NotFound("unit");
-    let network = tx.network()?;
+    // The configuration before the unit, as everybody locks them.
+    let network = tx.lock_network()?;
     let unit = network.units().by_code(&command.code).ok_or_else(missing)?.id;
     caller.require(Right::ManageUnits, unit, &network)?;
     tx.set_unit_policy(unit, command.return_policy)?;
