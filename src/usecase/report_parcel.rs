@@ -151,7 +151,7 @@ fn hand_to_reader(
             continue;
         };
         // The lock of the copy, so that a renewal or a return does not come between.
-        tx.lock_item(Candidate::known(line.item(), line.bib()), parcel.unit, network)?;
+        tx.lock_item(Candidate::known(line.item(), line.bib()), network)?;
         let Some((loaned_at, due_at, card_end)) = tx.loan_to_postpone(loan)? else {
             continue;
         };
