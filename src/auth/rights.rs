@@ -86,10 +86,12 @@ pub struct Grant {
 /// One kind of thing to be done. Several operations may need the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Right {
-    /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, setStops, setReturnPolicy, addClosedDays, removeClosedDays, importCalendar, setCollection; at the root:
+    /// listUnits, getUnit, listCollections, listItemTypes, listReaderCategories, explainCalendar, listStops, nextStops,
+    /// getUnitSending, listTransportCosts
     ReadUnits,
-    /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, addClosedDays, removeClosedDays, importCalendar, setCollection, setPacking; at the root:
-    /// setItemType, setReaderCategory
+    /// createUnit, updateUnit, moveUnit (at both places), setUnitHours, addClosedDays, removeClosedDays, addOpenings,
+    /// removeOpenings, addAmnesty, listAmnesties, removeAmnesty, closeUnits, undoClosing, listClosings, importCalendar, setStops,
+    /// setCollection, setReturnPolicy, setPacking, setUnitSending; at the root: setItemType, setReaderCategory, setTransportCost
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
     ManageStaff,
@@ -101,8 +103,8 @@ pub enum Right {
     ReadBorrowing,
     /// searchBibs, getBib, listBibItems, getItem; of staff also listBibVersions and getBibVersion, which say who changed a record
     ReadCatalogue,
-    /// createBib, updateBib, addItem, updateItem, moveItem, withdrawItem, reinstateItem: cataloguers' work.
-    /// stock of the unit they are from
+    /// createBib, updateBib, mergeBibs, addItem, updateItem, moveItem, withdrawItem, reinstateItem, itemBatch: cataloguers' work;
+    /// createDeposit, updateDeposit, recallDeposit: over the stock of the unit they are from
     ManageItems,
     /// checkOut
     CheckOut,

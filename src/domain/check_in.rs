@@ -319,6 +319,11 @@ fn going_on(facts: &Facts<'_>, routed: Routed) -> Routed {
     let Some(open) = facts.item.transit.as_ref().filter(|open| open.to != here) else {
         return routed;
     };
+    // The deposit it was on its way into has been called back meanwhile.
+    let called_back = facts.item.is_recalled_from_deposit() && open.to != facts.item.home;
+    if called_back && open.reason == TransitReason::Rotation {
+        return routed;
+    }
     let strayed = open.from != here || open.status.is_under_way();
     let step = match routed.next_step {
         NextStep::ShelfHere { .. } | NextStep::Crate { hold: None, .. } if open.reason.is_ordered() => {

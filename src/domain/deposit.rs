@@ -69,6 +69,8 @@ words! {
     Unknown = "unknown_item",
     /// Its home is another unit.
     NotFromHere = "home_elsewhere",
+    /// It is another library's, which has to make the deposit itself.
+    OwnedElsewhere = "owner_elsewhere",
     /// Several owners have this barcode; name it by its id.
     Ambiguous = "ambiguous_barcode",
     /// It is in a deposit already.

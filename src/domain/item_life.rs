@@ -284,7 +284,7 @@ mod tests {
         for status in ItemStatus::ALL {
             let item = ItemFacts { status, ..item.clone() };
             let possible = !leads_to(status, ItemAct::Withdraw).is_empty();
-            let decided = crate::domain::withdraw_item::decide(&item, false, 0).is_ok();
+            let decided = crate::domain::withdraw_item::decide(&item, false, 0, false).is_ok();
             assert_eq!(decided, possible, "{}", status.code());
         }
     }

@@ -6,31 +6,48 @@ use chrono::{Days, NaiveDate};
 
 use super::calendar::Calendar;
 
+/// When a change of calendars was made, and the day on which its walk comes by: the same, or a later one where the walk passed
+/// midnight or was cut short. What was promised for the days between was promised before the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Walk {
+    pub made: NaiveDate,
+    pub today: NaiveDate,
+}
+
+impl Walk {
+    /// One that goes by on the day of the change.
+    pub const fn on(day: NaiveDate) -> Self {
+        Self { made: day, today: day }
+    }
+}
+
 /// The day a loan is due instead, if its day is closed and not behind: the next open day; where that would pass the card's end, the
-/// last open day before it, as at a check-out, which may be an earlier one. `None`: it stays.
+/// last open day before it, as at a check-out, which may be an earlier one. Never a day that lies behind. `None`: it stays.
 ///
 /// ```
 /// # use tongjie::domain::example;
-/// use tongjie::domain::move_due::moved_due;
+/// use tongjie::domain::move_due::{Walk, moved_due};
 /// let world = example::world();
 /// let calendar = world.network.calendar(example::BRANCH);
 /// let day = |text: &str| text.parse().unwrap();
 /// // A holiday from 1 to 5 May.
-/// let moved = |card_end| moved_due(&calendar, day("2026-05-02"), card_end, day("2026-04-01"));
+/// let walk = Walk::on(day("2026-04-01"));
+/// let moved = |card_end| moved_due(&calendar, day("2026-05-02"), card_end, walk);
 /// assert_eq!(moved(None), Some(day("2026-05-06")));
 /// assert_eq!(moved(Some(day("2026-05-03"))), Some(day("2026-04-30")));
-/// assert_eq!(moved_due(&calendar, day("2026-05-06"), None, day("2026-04-01")), None);
+/// assert_eq!(moved_due(&calendar, day("2026-05-06"), None, walk), None);
 /// ```
 pub fn moved_due(
     calendar: &Calendar<'_>,
     due: NaiveDate,
     card_end: Option<NaiveDate>,
-    today: NaiveDate,
+    walk: Walk,
 ) -> Option<NaiveDate> {
-    if due < today || calendar.is_open(due) {
+    if due < walk.made || calendar.is_open(due) {
         return None;
     }
-    let open = calendar.open_on_or_after(due)?;
+    let today = walk.today;
+    let open = calendar.open_on_or_after(due.max(today))?;
     let day = match card_end.filter(|end| *end < open) {
         None => open,
         Some(end) => {
@@ -56,13 +73,13 @@ pub fn moved_shelf(
     calendar: &Calendar<'_>,
     lost: Option<&Lost<'_>>,
     until: NaiveDate,
-    today: NaiveDate,
+    walk: Walk,
 ) -> Option<NaiveDate> {
-    if until < today {
+    if until < walk.made {
         return None;
     }
     let taken = lost.map_or(0, |lost| {
-        let (from, to) = (lost.first.max(today), lost.last.min(until));
+        let (from, to) = (lost.first.max(walk.made), lost.last.min(until));
         let days = from.iter_days().take_while(|day| *day <= to);
         u16::try_from(days.filter(|day| lost.before.is_open(*day)).count()).unwrap_or(u16::MAX)
     });
@@ -71,7 +88,10 @@ pub fn moved_shelf(
     } else {
         calendar.open_on_or_after(until)?
     };
-    (day != until).then_some(day)
+    if day == until {
+        return None;
+    }
+    calendar.open_on_or_after(day.max(walk.today))
 }
 
 /// Where a day that a closing moved from `old` to `new` goes back to: `old`, or the next open day if that is still closed; tomorrow
@@ -117,7 +137,7 @@ mod tests {
     fn a_shelf_gets_back_the_open_days_it_lost_once_for_each_closing() {
         let network = closed(&[("2026-03-06", "2026-03-08"), ("2026-03-08", "2026-03-10")]);
         let calendar = network.calendar(BRANCH_2);
-        let today = day("2026-03-04");
+        let today = Walk::on(day("2026-03-04"));
         let lost = |id, first, last| Lost {
             before: calendar.before_closing(id),
             first: day(first),
@@ -138,6 +158,52 @@ mod tests {
             "not of this closing, but never on a closed day"
         );
         assert_eq!(moved_shelf(&calendar, Some(&first), day("2026-03-03"), today), None);
+    }
+
+    #[test]
+    fn a_walk_that_passes_midnight_remembers_the_day_of_the_change_and_promises_nothing_behind() {
+        let network = closed(&[("2026-03-04", "2026-03-06")]);
+        let calendar = network.calendar(BRANCH_2);
+        let lost = Lost {
+            before: calendar.before_closing(1),
+            first: day("2026-03-04"),
+            last: day("2026-03-06"),
+        };
+        let made = day("2026-03-04");
+        // Promised for the day of the closing; open again from the 7th.
+        for (today, to) in [
+            ("2026-03-04", "2026-03-07"),
+            ("2026-03-05", "2026-03-07"),
+            ("2026-03-10", "2026-03-10"),
+        ] {
+            let walk = Walk {
+                made,
+                today: day(today),
+            };
+            assert_eq!(moved_due(&calendar, made, None, walk), Some(day(to)), "{today}");
+            assert_eq!(
+                moved_shelf(&calendar, Some(&lost), made, walk),
+                Some(day(to)),
+                "{today}"
+            );
+            assert_eq!(moved_shelf(&calendar, None, made, walk), Some(day(to)), "{today}");
+        }
+        let late = Walk {
+            made,
+            today: day("2026-03-10"),
+        };
+        let before = day("2026-03-03");
+        assert_eq!(
+            moved_due(&calendar, before, None, late),
+            None,
+            "behind when it was made"
+        );
+        assert_eq!(moved_shelf(&calendar, Some(&lost), before, late), None);
+        assert_eq!(
+            moved_shelf(&calendar, None, day("2026-03-08"), late),
+            None,
+            "an open day stays"
+        );
     }
 
     #[test]

@@ -299,7 +299,8 @@ impl Network {
         // A unit that says nothing of its own is open when its parent is.
         let speaks = |one: &&Unit| {
             let machine_beside = one.always_open && one.dated.closings.is_empty();
-            let silent = one.hours.is_none() && one.closed.is_empty() && one.dated.closings.is_empty();
+            let hours = one.hours.is_some() || !one.stops_in_force().is_empty();
+            let silent = !hours && one.closed.is_empty() && one.dated.closings.is_empty();
             one.id == unit || !(machine_beside || silent)
         };
         let mut units = self.units.subtree(unit).filter(speaks);

@@ -112,12 +112,22 @@ pub(super) const fn send_home(item: &ItemFacts) -> Routed {
     }
 }
 
+/// Whether it matters how many copies float at a unit that an item comes back to.
+pub fn asks_what_floats(item: &ItemFacts, unit: UnitId) -> bool {
+    let capped = matches!(item.return_policy, ReturnPolicy::FloatWithCap { .. });
+    capped && unit != item.home && !floats_at(item, unit) && !item.is_recalled_from_deposit()
+}
+
+/// It stands there already.
+fn floats_at(item: &ItemFacts, unit: UnitId) -> bool {
+    item.status == ItemStatus::OnShelf && item.current == unit
+}
+
 /// Whether the return policy leaves an item where it came back.
 fn stays(network: &Network, item: &ItemFacts, unit: UnitId) -> bool {
     if unit == item.home {
         return true;
     }
-    let floats_here = item.status == ItemStatus::OnShelf && item.current == unit;
     let may_circulate = network.may_lend_at(item.owner, item.home, item.item_type, unit);
     if item.is_recalled_from_deposit() {
         return false;
@@ -125,7 +135,7 @@ fn stays(network: &Network, item: &ItemFacts, unit: UnitId) -> bool {
     match item.return_policy {
         ReturnPolicy::Home | ReturnPolicy::Restricted => false,
         ReturnPolicy::Float => may_circulate,
-        ReturnPolicy::FloatWithCap { cap } => may_circulate && (floats_here || item.floating_here < cap),
+        ReturnPolicy::FloatWithCap { cap } => may_circulate && (floats_at(item, unit) || item.floating_here < cap),
     }
 }
 

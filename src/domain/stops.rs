@@ -117,11 +117,14 @@ fn check_one(index: usize, stop: &Stop) -> Result<(), StopsError> {
     idle.map_or(Ok(()), |day| Err(StopsError::CancelledForNothing(index, *day)))
 }
 
+/// A hold waits so many days for a vehicle to have been everywhere: every place it comes to at least once in four weeks.
+pub const ROUND_DAYS: u64 = 28;
+
 /// The day after `today` by which the vehicle has been at each of its places once; `today` without stops. What does not take
-/// place within the horizon is not waited for.
+/// place within [`ROUND_DAYS`] is not waited for.
 pub fn all_visited_by(stops: &[Stop], calendar: &Calendar<'_>, today: NaiveDate) -> NaiveDate {
     let next = |stop: &Stop| {
-        (1..=OPEN_DAY_HORIZON_DAYS)
+        (1..=ROUND_DAYS)
             .map_while(|days| today.checked_add_days(Days::new(days)))
             .find(|day| stop.runs_on(*day) && calendar.is_open(*day))
     };

@@ -14,6 +14,8 @@ pub enum Obstacle {
     OnItsWay,
     #[error("a reader waits for this very copy: cancel the hold first")]
     AwaitedByName,
+    #[error("other items are bound into this one: take them out of the set first")]
+    HoldsOthers,
     #[error("the item is withdrawn already")]
     WithdrawnAlready,
 }
@@ -22,7 +24,7 @@ pub enum Obstacle {
 ///
 /// # Errors
 /// The obstacle.
-pub fn decide(item: &ItemFacts, has_open_loan: bool, holds_on_copy: i64) -> Result<(), Obstacle> {
+pub fn decide(item: &ItemFacts, has_open_loan: bool, holds_on_copy: i64, is_host: bool) -> Result<(), Obstacle> {
     if has_open_loan || item.open_loan.is_some() {
         return Err(Obstacle::OnLoan);
     }
@@ -34,6 +36,9 @@ pub fn decide(item: &ItemFacts, has_open_loan: bool, holds_on_copy: i64) -> Resu
     }
     if holds_on_copy > 0 {
         return Err(Obstacle::AwaitedByName);
+    }
+    if is_host {
+        return Err(Obstacle::HoldsOthers);
     }
     match item.status {
         ItemStatus::OnLoan | ItemStatus::ClaimedReturned => Err(Obstacle::OnLoan),

@@ -82,6 +82,20 @@ pub struct CrateItem {
     pub status: String,
 }
 
+macro_rules! crate_item_columns {
+    () => {
+        (
+            transits::id,
+            items::id,
+            bibs::id,
+            items::barcode,
+            bibs::title,
+            transits::reason,
+            transits::status,
+        )
+    };
+}
+
 /// A packed item under its lock, with what its event keeps.
 #[derive(Debug, Clone, Queryable)]
 pub struct PackedRow {
@@ -177,15 +191,18 @@ impl ReadTx<'_> {
             .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
             .filter(transits::crate_id.eq(id.get()))
             .order(transits::id)
-            .select((
-                transits::id,
-                items::id,
-                bibs::id,
-                items::barcode,
-                bibs::title,
-                transits::reason,
-                transits::status,
-            ))
+            .select(crate_item_columns!())
+            .load(self.conn)?)
+    }
+
+    /// Of that, what has this barcode: several owners may use one.
+    pub fn crate_items_with(&mut self, id: CrateId, barcode: &str) -> Result<Vec<CrateItem>, StoreError> {
+        Ok(transits::table
+            .inner_join(items::table.on(items::id.eq(transits::item_id)))
+            .inner_join(bibs::table.on(bibs::id.eq(items::bib_id)))
+            .filter(transits::crate_id.eq(id.get()).and(items::barcode.eq(barcode)))
+            .order(transits::id)
+            .select(crate_item_columns!())
             .load(self.conn)?)
     }
 

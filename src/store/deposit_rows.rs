@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Integer, Nullable, Text};
 
 use super::connection::AnyConnection;
 use super::error::StoreError;
@@ -9,13 +10,16 @@ use super::schema::{bibs, deposit_items, items, transits};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::deposit::{CopyState, Why};
 use crate::domain::ids::{BibId, CollectionId, DepositId, ItemId, ItemTypeId, UnitId};
-use crate::domain::item::ItemStatus;
+use crate::domain::item::{ItemStatus, TransitReason};
+use crate::domain::transit::TransitStatus;
 
 /// A copy that is asked for: by its barcode, or by its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     pub barcode: String,
     pub item: Option<ItemId>,
+    /// It is not taken, whatever state it is in.
+    pub refused: Option<Why>,
 }
 
 /// A row to be dealt with.
@@ -47,11 +51,18 @@ pub struct CopyRow {
 /// Which copies of a home's shelf.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ShelfFilter {
+    /// `None`: whoever owns them.
+    pub owners: Option<Vec<UnitId>>,
     pub collection: Option<CollectionId>,
     pub item_type: Option<ItemTypeId>,
     /// Call numbers from this on, up to the next text that does not begin with it.
     pub call_number_prefix: Option<String>,
     pub at_most: i64,
+}
+
+diesel::define_sql_function! {
+    /// So many characters from the one counted from 1.
+    fn substr(text: Nullable<Text>, from: Integer, length: Integer) -> Nullable<Text>;
 }
 
 #[derive(Debug, Clone, Insertable)]
@@ -62,6 +73,7 @@ struct NewRow {
     barcode: String,
     item_id: Option<i64>,
     state: &'static str,
+    why: Option<&'static str>,
 }
 
 /// Rows in one statement of PostgreSQL.
@@ -82,6 +94,10 @@ impl ReadTx<'_> {
             .limit(filter.at_most)
             .select((items::id, items::barcode))
             .into_boxed();
+        if let Some(owners) = &filter.owners {
+            let owners: Vec<i64> = owners.iter().map(|owner| owner.get()).collect();
+            query = query.filter(items::owner_unit_id.eq_any(owners));
+        }
         if let Some(collection) = filter.collection {
             query = query.filter(items::collection_id.eq(collection.get()));
         }
@@ -89,13 +105,15 @@ impl ReadTx<'_> {
             query = query.filter(items::item_type_id.eq(item_type.get()));
         }
         if let Some(prefix) = &filter.call_number_prefix {
-            let like = prefix.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            query = query.filter(items::call_number.like(format!("{like}%")).escape('\\'));
+            // Not LIKE: SQLite's takes `tp` for `TP`.
+            let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
+            query = query.filter(substr(items::call_number, 1, length).eq(prefix.clone()));
         }
         let rows: Vec<(i64, String)> = query.load(self.conn)?;
         let asked = |(id, barcode)| Asked {
             barcode,
             item: Some(ItemId::new(id)),
+            refused: None,
         };
         Ok(rows.into_iter().map(asked).collect())
     }
@@ -108,6 +126,16 @@ impl ReadTx<'_> {
             .first(self.conn)
             .optional()?;
         Ok(row.map(|(barcode, bib)| (barcode, BibId::new(bib))))
+    }
+
+    /// Who owns the items with a barcode whose home is a unit.
+    pub fn owners_of_barcode(&mut self, barcode: &str, home: UnitId) -> Result<Vec<UnitId>, StoreError> {
+        let owners: Vec<i64> = items::table
+            .filter(items::barcode.eq(barcode).and(items::home_unit_id.eq(home.get())))
+            .order(items::id)
+            .select(items::owner_unit_id)
+            .load(self.conn)?;
+        Ok(owners.into_iter().map(UnitId::new).collect())
     }
 
     /// Every item with a barcode, of whatever owner: id, home.
@@ -123,8 +151,8 @@ impl ReadTx<'_> {
             .collect())
     }
 
-    /// Rows of a deposit that wait to be dealt with: those not looked up yet, and, once it is `recalled`, those that are out or
-    /// have reached a shelf or their end.
+    /// Rows of a deposit that wait to be dealt with: those not looked up yet, and, once it is `recalled`, those that are out, that
+    /// have reached a shelf or their end, or that were taken out of their crate before it left.
     pub fn deposit_rows_to_do(
         &mut self,
         id: DepositId,
@@ -134,6 +162,7 @@ impl ReadTx<'_> {
         let settled = [ItemStatus::OnShelf, ItemStatus::Lost, ItemStatus::Withdrawn].map(ItemStatus::code);
         let mut query = deposit_items::table
             .left_join(items::table.on(items::id.nullable().eq(deposit_items::item_id)))
+            .left_join(transits::table.on(transits::item_id.eq(items::id).and(transits::closed_at.is_null())))
             .filter(deposit_items::deposit_id.eq(id.get()))
             .order(deposit_items::row_number)
             .limit(limit)
@@ -146,11 +175,20 @@ impl ReadTx<'_> {
             .into_boxed();
         let pending = deposit_items::state.eq(CopyState::Pending.code());
         query = if recalled {
-            let reached = deposit_items::state
-                .eq(CopyState::Recalled.code())
-                .and(items::status.eq_any(settled));
+            let called = || deposit_items::state.eq(CopyState::Recalled.code());
+            let reached = called().and(items::status.eq_any(settled));
             let out = deposit_items::state.eq(CopyState::Out.code());
-            query.filter(pending.or(out).or(reached.assume_not_null()))
+            let goes_astray = transits::reason
+                .eq(TransitReason::Rotation.code())
+                .and(transits::status.eq(TransitStatus::AwaitingDispatch.code()))
+                .and(transits::to_unit_id.ne(items::home_unit_id));
+            let goes_astray = called().and(goes_astray);
+            query.filter(
+                pending
+                    .or(out)
+                    .or(reached.assume_not_null())
+                    .or(goes_astray.assume_not_null()),
+            )
         } else {
             query.filter(pending)
         };
@@ -209,7 +247,8 @@ impl WriteTx<'_> {
             row_number,
             barcode: asked.barcode.clone(),
             item_id: asked.item.map(ItemId::get),
-            state: CopyState::Pending.code(),
+            state: asked.refused.map_or(CopyState::Pending, |_| CopyState::Refused).code(),
+            why: asked.refused.map(Why::code),
         });
         let rows: Vec<NewRow> = rows.collect();
         match &mut *self.conn {

@@ -131,13 +131,19 @@ impl ReadTx<'_> {
             .load(self.conn)?)
     }
 
-    /// The next holds of which the same is true.
-    pub fn holds_to_put_back(&mut self, change: i64, after: i64, limit: i64) -> Result<Vec<Moved<String>>, StoreError> {
+    /// The next holds of which the same is true, and whose copy stood there when the change was made: a later one got its last day
+    /// by the calendar that knew of it.
+    pub fn holds_to_put_back(
+        &mut self,
+        (change, made_at): (i64, i64),
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Moved<String>>, StoreError> {
         Ok(moved_holds::table
             .inner_join(holds::table.on(holds::id.eq(moved_holds::hold_id)))
             .filter(moved_holds::change_id.eq(change).and(moved_holds::put_back.eq(false)))
             .filter(moved_holds::hold_id.gt(after))
-            .filter(holds::closed_at.is_null())
+            .filter(holds::closed_at.is_null().and(holds::captured_at.le(made_at)))
             .filter(holds::shelf_until.eq(moved_holds::new_until.nullable()))
             .order(moved_holds::hold_id)
             .limit(limit)
@@ -182,15 +188,23 @@ impl WriteTx<'_> {
         let mut count = 0;
         for ((old, new), ids) in together(moves) {
             let moved = self.set_due(&ids, old, new)?;
-            // Moved by this walk before, and renewed since: that move is history.
-            let again = moved_loans::table.filter(moved_loans::change_id.eq(change));
-            diesel::delete(again.filter(moved_loans::loan_id.eq_any(moved.clone()))).execute(self.conn)?;
+            // Moved by this walk before: it goes back to where it was then. Renewed since, that move is history.
+            let again = || {
+                let before = moved_loans::table.filter(moved_loans::change_id.eq(change));
+                before.filter(moved_loans::loan_id.eq_any(moved.clone()))
+            };
+            let first: Vec<(i64, i64)> = again()
+                .filter(moved_loans::new_due_at.eq(old).and(moved_loans::put_back.eq(false)))
+                .select((moved_loans::loan_id, moved_loans::old_due_at))
+                .load(self.conn)?;
+            let first: HashMap<i64, i64> = first.into_iter().collect();
+            diesel::delete(again()).execute(self.conn)?;
             count += i64::try_from(moved.len()).unwrap_or(i64::MAX);
             let row = |id: &i64| {
                 (
                     moved_loans::change_id.eq(change),
                     moved_loans::loan_id.eq(*id),
-                    moved_loans::old_due_at.eq(old),
+                    moved_loans::old_due_at.eq(first.get(id).copied().unwrap_or(old)),
                     moved_loans::new_due_at.eq(new),
                     moved_loans::put_back.eq(false),
                 )
@@ -231,14 +245,26 @@ impl WriteTx<'_> {
         let mut count = 0;
         for ((old, new), ids) in together(moves) {
             let moved = self.set_until(&ids, &old, &new)?;
-            let again = moved_holds::table.filter(moved_holds::change_id.eq(change));
-            diesel::delete(again.filter(moved_holds::hold_id.eq_any(moved.clone()))).execute(self.conn)?;
+            let again = || {
+                let before = moved_holds::table.filter(moved_holds::change_id.eq(change));
+                before.filter(moved_holds::hold_id.eq_any(moved.clone()))
+            };
+            let first: Vec<(i64, String)> = again()
+                .filter(
+                    moved_holds::new_until
+                        .eq(old.clone())
+                        .and(moved_holds::put_back.eq(false)),
+                )
+                .select((moved_holds::hold_id, moved_holds::old_until))
+                .load(self.conn)?;
+            let first: HashMap<i64, String> = first.into_iter().collect();
+            diesel::delete(again()).execute(self.conn)?;
             count += i64::try_from(moved.len()).unwrap_or(i64::MAX);
             let row = |id: &i64| {
                 (
                     moved_holds::change_id.eq(change),
                     moved_holds::hold_id.eq(*id),
-                    moved_holds::old_until.eq(old.clone()),
+                    moved_holds::old_until.eq(first.get(id).unwrap_or(&old).clone()),
                     moved_holds::new_until.eq(new.clone()),
                     moved_holds::put_back.eq(false),
                 )

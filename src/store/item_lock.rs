@@ -3,7 +3,6 @@
 use diesel::prelude::*;
 
 use super::connection::AnyConnection;
-use super::dialect;
 use super::error::StoreError;
 use super::items::{parse_day, volume_of};
 use super::loans::LoadedLoan;
@@ -13,7 +12,7 @@ use super::tx::WriteTx;
 use crate::clock::from_millis;
 use crate::domain::ids::{BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, ReaderId, TransitId, UnitId};
 use crate::domain::item::{
-    CapturedHold, ItemFacts, ItemStatus, Lending, OpenLoanOfItem, OpenTransit, ReturnPolicy, TransitReason, Unscanned,
+    CapturedHold, ItemFacts, ItemStatus, Lending, OpenLoanOfItem, OpenTransit, TransitReason, Unscanned,
 };
 use crate::domain::network::Network;
 use crate::domain::transit::TransitStatus;
@@ -159,15 +158,10 @@ impl WriteTx<'_> {
     }
 
     /// Locks the item after its bib and reads both. `None`: no such item any more.
-    pub fn lock_item(
-        &mut self,
-        candidate: Candidate,
-        at: UnitId,
-        network: &Network,
-    ) -> Result<Option<LoadedItem>, StoreError> {
+    pub fn lock_item(&mut self, candidate: Candidate, network: &Network) -> Result<Option<LoadedItem>, StoreError> {
         if let Some(rows) = candidate.read {
             let (row, bib) = *rows;
-            return self.with_surroundings(row, bib, at, network).map(Some);
+            return self.with_surroundings(row, bib, network).map(Some);
         }
         // FROM bibs JOIN items: PostgreSQL locks in that order, bib before item, and re-reads both rows after waiting.
         let query = bibs::table
@@ -189,16 +183,10 @@ impl WriteTx<'_> {
         if row.bib_id != candidate.bib_id.get() {
             return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));
         }
-        self.with_surroundings(row, bib, at, network).map(Some)
+        self.with_surroundings(row, bib, network).map(Some)
     }
 
-    fn with_surroundings(
-        &mut self,
-        row: ItemRow,
-        bib: BibRow,
-        at: UnitId,
-        network: &Network,
-    ) -> Result<LoadedItem, StoreError> {
+    fn with_surroundings(&mut self, row: ItemRow, bib: BibRow, network: &Network) -> Result<LoadedItem, StoreError> {
         let status = ItemStatus::from_code(&row.status)
             .ok_or_else(|| StoreError::Corrupt(format!("item {} has the unknown status {}", row.id, row.status)))?;
         let may_be_lent = matches!(
@@ -219,10 +207,6 @@ impl WriteTx<'_> {
             None
         };
         let home = row.deposit_unit_id.unwrap_or(row.home);
-        let floating_here = match return_policy {
-            ReturnPolicy::FloatWithCap { .. } if at.get() != home => self.floating_at(at, row.home, row.collection)?,
-            _ => 0,
-        };
         let facts = ItemFacts {
             id,
             bib_id: BibId::new(row.bib_id),
@@ -234,7 +218,7 @@ impl WriteTx<'_> {
             current: UnitId::new(row.current),
             collection: row.collection.map(CollectionId::new),
             return_policy,
-            floating_here,
+            floating_here: 0,
             item_type: ItemTypeId::new(row.item_type),
             status,
             lending: lending_of(row.id, &row.lending)?,
@@ -288,31 +272,6 @@ impl WriteTx<'_> {
             })
         })
         .transpose()
-    }
-
-    /// Copies of a collection (without one: of a home and no collection) that float at a unit. Two that come back there at once
-    /// count one after the other, or both would find the last place under the cap.
-    fn floating_at(&mut self, unit: UnitId, home: i64, collection: Option<i64>) -> Result<u32, StoreError> {
-        dialect::lock_floating(self.conn, unit.get(), collection.unwrap_or(home))?;
-        let not_deposited_there = items::deposit_unit_id
-            .is_null()
-            .or(items::deposit_unit_id.ne(unit.get()));
-        let floats = items::current_unit_id
-            .eq(unit.get())
-            .and(items::current_unit_id.ne(items::home_unit_id))
-            .and(items::status.eq(ItemStatus::OnShelf.code()));
-        let query = items::table.filter(floats).filter(not_deposited_there);
-        let n: i64 = match collection {
-            Some(collection) => query
-                .filter(items::collection_id.eq(collection))
-                .count()
-                .get_result(self.conn)?,
-            None => {
-                let plain = items::collection_id.is_null().and(items::home_unit_id.eq(home));
-                query.filter(plain).count().get_result(self.conn)?
-            }
-        };
-        Ok(u32::try_from(n).unwrap_or(u32::MAX))
     }
 }
 

@@ -68,10 +68,10 @@ pub mod transits;
 mod trouble;
 pub mod tx;
 pub mod undo_imports;
+pub mod unit_counts;
 pub mod writer;
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 

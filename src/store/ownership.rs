@@ -33,6 +33,8 @@ pub struct OwnedItem {
     pub barcode: String,
     pub owner_unit_id: i64,
     pub status: String,
+    /// The item it is bound into.
+    pub bound_into_item_id: Option<i64>,
 }
 
 /// An item of a transfer.
@@ -120,8 +122,50 @@ impl ReadTx<'_> {
         Ok(items::table
             .filter(items::id.eq_any(ids))
             .order(items::id)
-            .select((items::id, items::barcode, items::owner_unit_id, items::status))
+            .select((
+                items::id,
+                items::barcode,
+                items::owner_unit_id,
+                items::status,
+                items::bound_into_item_id,
+            ))
             .load(self.conn)?)
+    }
+
+    /// What is bound into these items, with what it is bound into.
+    pub fn bound_into(&mut self, hosts: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
+        let rows: Vec<(i64, Option<i64>)> = items::table
+            .filter(items::bound_into_item_id.eq_any(hosts))
+            .order(items::id)
+            .select((items::id, items::bound_into_item_id))
+            .load(self.conn)?;
+        let rows = rows.into_iter().filter_map(|(id, host)| host.map(|host| (id, host)));
+        Ok(rows.collect())
+    }
+
+    /// The other items of the set this one is bound in.
+    pub fn bound_with(&mut self, item: ItemId) -> Result<Vec<i64>, StoreError> {
+        let host: Option<Option<i64>> = items::table
+            .find(item.get())
+            .select(items::bound_into_item_id)
+            .first(self.conn)
+            .optional()?;
+        let host = host.flatten().unwrap_or(item.get());
+        let mut set: Vec<i64> = self.bound_into(&[host])?.into_iter().map(|(id, _)| id).collect();
+        set.push(host);
+        set.retain(|id| *id != item.get());
+        Ok(set)
+    }
+
+    /// How many of these items are to change owners by a transfer, or have.
+    pub fn named_by_transfer(&mut self, id: OwnershipTransferId, items: &[i64]) -> Result<usize, StoreError> {
+        let named = ownership_transfer_items::table
+            .filter(ownership_transfer_items::transfer_id.eq(id.get()))
+            .filter(ownership_transfer_items::item_id.eq_any(items))
+            .filter(ownership_transfer_items::outcome.eq_any(["pending", "moved"]))
+            .select(ownership_transfer_items::item_id);
+        let named: Vec<i64> = named.load(self.conn)?;
+        Ok(named.len())
     }
 
     /// Those of these barcodes that an owner has already.

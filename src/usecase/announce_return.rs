@@ -14,7 +14,7 @@ use crate::auth::Right;
 use crate::domain::barcode::CardNumber;
 use crate::domain::delivery::{Address, Delivery, Rest};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{BibId, ItemId, LoanId, ReaderId, UnitId};
+use crate::domain::ids::{BibId, ItemId, LoanId, ReaderId};
 use crate::domain::parcel::{Direction, ParcelState};
 use crate::store::deliveries::RequestRow;
 use crate::store::events::Event;
@@ -70,7 +70,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &AnnounceReturn, mut id
         let reason = "cannot be fetched from: no carrier is configured; leave it out and post the parcel";
         return Err(UseCaseError::field("address", reason));
     }
-    let (reader, sent) = lock_loans(tx, caller, command, unit)?;
+    let (reader, sent) = lock_loans(tx, caller, command)?;
     let now = tx.now();
     let request = RequestRow {
         id: ids.next(),
@@ -106,12 +106,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &AnnounceReturn, mut id
 }
 
 /// Locks bibs, copies and the reader in that order; every loan must be the reader's, open, and in no other parcel.
-fn lock_loans(
-    tx: &mut WriteTx<'_>,
-    caller: &Caller,
-    command: &AnnounceReturn,
-    unit: UnitId,
-) -> Result<(ReaderId, Vec<Sent>)> {
+fn lock_loans(tx: &mut WriteTx<'_>, caller: &Caller, command: &AnnounceReturn) -> Result<(ReaderId, Vec<Sent>)> {
     let network = tx.network()?;
     let mut found = Vec::with_capacity(command.loans.len());
     for loan in &command.loans {
@@ -124,7 +119,7 @@ fn lock_loans(
     tx.lock_bibs(&bibs)?;
     let mut open = BTreeSet::new();
     for (bib, item) in things {
-        let locked = tx.lock_item(Candidate::known(item, bib), unit, &network)?;
+        let locked = tx.lock_item(Candidate::known(item, bib), &network)?;
         open.extend(locked.and_then(|item| item.loan).map(|loaded| loaded.loan.id));
     }
     let reader = record::lock_whose(tx, caller, command.card_number.as_ref(), &network)?.id;

@@ -157,7 +157,10 @@ fn ask(tx: &mut ReadTx<'_>, since: Option<i64>) -> Result<Asked> {
 /// Of the change, as the network stands now.
 fn scope<'n>(network: &'n Network, row: &ChangeRow, now: DateTime<Utc>) -> Scope<'n> {
     let unit = UnitId::new(row.unit_id);
-    Scope::new(network, unit, now).of_closing(unit, row.id, from_millis(row.made_at))
+    let made = from_millis(row.made_at);
+    Scope::new(network, unit, now)
+        .made_at(made)
+        .of_closing(unit, row.id, made)
 }
 
 async fn hold_step(store: &Arc<Store>, row: ChangeRow) -> Result<i64> {
@@ -220,13 +223,13 @@ async fn loan_step(store: &Arc<Store>, row: ChangeRow) -> Result<i64> {
 /// Puts back some of what a closing moved.
 async fn undo_step(store: &Arc<Store>, row: ChangeRow) -> Result<i64> {
     let limit = i64::try_from(MOVES_PER_WRITE).unwrap_or(i64::MAX);
-    let (id, after, holds) = (row.id, row.after_id, row.walks_holds);
+    let (id, made_at, after, holds) = (row.id, row.made_at, row.after_id, row.walks_holds);
     let (doing, last) = store
         .read(move |tx| -> Result<_> {
             let network = tx.network()?;
             let now = tx.now();
             if holds {
-                let rows = tx.holds_to_put_back(id, after, limit)?;
+                let rows = tx.holds_to_put_back((id, made_at), after, limit)?;
                 let moves = rows.iter().filter_map(|one| hold_back(&network, one, now)).collect();
                 return Ok((Doing::PutHoldsBack(moves), rows.last().map(|one| one.id)));
             }

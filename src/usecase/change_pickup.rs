@@ -55,7 +55,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ChangePickup, mut ids:
     let unit = caller.unit.unwrap_or(hold.facts.pickup);
     caller.require(Right::PlaceHold, unit, &network)?;
     let pickup = record::unit_by_code(&network, "pickup_unit_code", &command.pickup_unit_code)?;
-    let item = set_aside(tx, &hold, unit, &network)?;
+    let item = set_aside(tx, &hold, &network)?;
     let reader = tx
         .lock_reader(hold.facts.reader, &network)?
         .ok_or(UseCaseError::NotFound("reader"))?;
@@ -116,7 +116,8 @@ impl Redirect<'_> {
             copies: &copies,
             item: self.item.map(|item| &item.facts),
         };
-        let (about, now) = (About::hold(self.caller, Verb::ChangeHold, self.hold), tx.now());
+        let (wished, now) = (format!("pickup {pickup}"), tx.now());
+        let about = About::hold(self.caller, Verb::ChangeHold, self.hold).with(&wished);
         settle(self.consent, &about, self.act, now, |act| {
             change_pickup::decide(&Facts { act, ..facts }, now)
         })

@@ -91,14 +91,15 @@ pub(super) fn take_back(
     mut ids: IdRun,
 ) -> Result<CheckInOutcome> {
     let (act, network) = (arrival.act, arrival.network);
-    let item = tx
-        .lock_item(candidate, act.unit, network)?
+    let mut item = tx
+        .lock_item(candidate, network)?
         .ok_or(UseCaseError::NotFound("item"))?;
-    let loan = item.loan.as_ref();
     let now = record::now_for(tx, &item.facts);
-    let returned_at = returned_at(arrival, loan, now)?;
+    let returned_at = returned_at(arrival, item.loan.as_ref(), now)?;
     let next_hold = record::next_hold(tx, network, &item, now)?;
     let next_shelf_number = record::shelf_number(tx, &item, next_hold.as_ref(), act.unit)?;
+    tx.count_floating(&mut item.facts, act.unit)?;
+    let loan = item.loan.as_ref();
     let facts = Facts {
         act,
         network,
@@ -109,7 +110,10 @@ pub(super) fn take_back(
         returned_at,
     };
     let reader = loan.map(|loaded| loaded.loan.reader);
-    let about = About::item(arrival.caller, Verb::CheckIn, reader, &item.facts);
+    let said = arrival
+        .returned_at
+        .map_or_else(String::new, |at| at.timestamp_millis().to_string());
+    let about = About::item(arrival.caller, Verb::CheckIn, reader, &item.facts).with(&said);
     let plan = settle(arrival.consent, &about, act, now, |act| {
         check_in::decide(&Facts { act, ..facts }, now)
     })?;

@@ -76,7 +76,7 @@ fn apply(
     let candidate = record::find_item(tx, &network, &command.item_barcode, command.owner_unit_code.as_deref())
         .or_else(|error| with_card(tx, command, error))?;
     let item = tx
-        .lock_item(candidate, unit, &network)?
+        .lock_item(candidate, &network)?
         .ok_or(UseCaseError::NotFound("item"))?;
     let reader = lock_reader(tx, command, &item, &network)?;
     let now = record::now_for(tx, &item.facts);
@@ -249,10 +249,12 @@ fn clear_the_way(
     if let Some(first) = plan.returns_first
         && let Some(loaded) = &item.loan
     {
+        // What its reader says was given back, and stood on the shelf, was given back then.
+        let returned_at = loaded.loan.claimed_returned_at.unwrap_or(ledger.now);
         ledger
             .tx
-            .close_loan(first, LoanEnd::Returned, ledger.now, ledger.act.unit)?;
-        let overdue = overdue_days(network, &loaded.loan, ledger.now);
+            .close_loan(first, LoanEnd::Returned, returned_at, ledger.act.unit)?;
+        let overdue = overdue_days(network, &loaded.loan, returned_at);
         super::check_in::append_return(ledger, loaded, overdue, None)?;
     }
     if let Some(transit) = plan.completes_transit {

@@ -50,7 +50,7 @@ pub struct About<'a> {
     pub reader: Option<ReaderId>,
     pub bib: Option<BibId>,
     pub item: Option<ItemId>,
-    /// What else the case is: the label of a crate, the lines of a request.
+    /// What else the case is: the label of a crate, the lines of a request, what a hold changes to.
     pub also: &'a str,
 }
 
@@ -77,6 +77,12 @@ impl<'a> About<'a> {
             item: hold.captured_item,
             also: "",
         }
+    }
+
+    /// The same act, with what it is to come to: another wish is another case.
+    #[must_use]
+    pub const fn with(self, also: &'a str) -> Self {
+        Self { also, ..self }
     }
 
     /// A crate that arrives.

@@ -14,7 +14,7 @@ use super::once::once;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::barcode::Barcode;
-use crate::domain::deposit::{DepositStatus, MAX_DAYS, MAX_ITEMS};
+use crate::domain::deposit::{DepositStatus, MAX_DAYS, MAX_ITEMS, Why};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{DepositId, ItemId, UnitId};
 use crate::domain::network::Network;
@@ -233,22 +233,24 @@ fn chosen(tx: &mut ReadTx<'_>, caller: &Caller, command: &CreateDeposit) -> Resu
     let Some(from) = from.filter(|unit| caller.may(Right::ManageItems, *unit, &network)) else {
         return Ok(Vec::new());
     };
+    let manages = |owner: UnitId| caller.may(Right::ManageItems, owner, &network);
     match &command.copies {
         Copies::Barcodes(barcodes) => {
-            let asked = barcodes.iter().map(|barcode| Asked {
-                barcode: barcode.as_str().to_owned(),
-                item: None,
-            });
-            Ok(asked.collect())
+            let each = barcodes.iter();
+            each.map(|barcode| by_barcode(tx, barcode.as_str(), from, &manages))
+                .collect()
         }
-        Copies::Items(items) => items.iter().map(|item| by_number(tx, *item)).collect(),
+        Copies::Items(items) => items.iter().map(|item| by_number(tx, *item, from, &manages)).collect(),
         Copies::Filter {
             collection_code,
             item_type,
             call_number_prefix,
             at_most,
         } => {
+            let everything = network.units().root().is_some_and(|root| manages(root.id));
+            let units = network.units().iter().map(|unit| unit.id);
             let mut filter = ShelfFilter {
+                owners: (!everything).then(|| units.filter(|unit| manages(*unit)).collect()),
                 call_number_prefix: call_number_prefix.clone(),
                 at_most: i64::from(*at_most),
                 ..ShelfFilter::default()
@@ -264,16 +266,30 @@ fn chosen(tx: &mut ReadTx<'_>, caller: &Caller, command: &CreateDeposit) -> Resu
     }
 }
 
+/// Several copies with one barcode at one home are told apart, or refused, when it comes to them.
+fn by_barcode(tx: &mut ReadTx<'_>, barcode: &str, from: UnitId, manages: &impl Fn(UnitId) -> bool) -> Result<Asked> {
+    let owners = tx.owners_of_barcode(barcode, from)?;
+    let foreign = matches!(owners.as_slice(), [owner] if !manages(*owner));
+    Ok(Asked {
+        barcode: barcode.to_owned(),
+        item: None,
+        refused: foreign.then_some(Why::OwnedElsewhere),
+    })
+}
+
 /// A barcode holds no blank: what stands for an unknown number meets none.
-fn by_number(tx: &mut ReadTx<'_>, item: ItemId) -> Result<Asked> {
-    Ok(match tx.item_and_bib(item)? {
-        Some((barcode, _)) => Asked {
-            barcode,
+fn by_number(tx: &mut ReadTx<'_>, item: ItemId, from: UnitId, manages: &impl Fn(UnitId) -> bool) -> Result<Asked> {
+    Ok(match tx.item_view(item)? {
+        Some(found) => Asked {
+            barcode: found.barcode,
             item: Some(item),
+            refused: (found.home_unit_id == from.get() && !manages(UnitId::new(found.owner_unit_id)))
+                .then_some(Why::OwnedElsewhere),
         },
         None => Asked {
             barcode: format!("item {item}"),
             item: None,
+            refused: None,
         },
     })
 }

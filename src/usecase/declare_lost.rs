@@ -50,7 +50,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &DeclareLost, mut ids: 
     let missing = || UseCaseError::NotFound("item");
     let known = tx.item_view(command.item)?.ok_or_else(missing)?;
     let candidate = Candidate::known(command.item, BibId::new(known.bib_id));
-    let item = tx.lock_item(candidate, unit, &network)?.ok_or_else(missing)?;
+    let item = tx.lock_item(candidate, &network)?.ok_or_else(missing)?;
     let plan = item_life::decide(&item.facts, ItemAct::DeclareLost, item.loan.is_some()).map_err(obstacle)?;
     if let Some(loaded) = &item.loan {
         loan_life::decide(&loaded.loan, item.facts.status, LoanAct::DeclareLost).map_err(obstacle)?;

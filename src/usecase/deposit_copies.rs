@@ -132,7 +132,7 @@ fn one_copy(
     row: &OpenRow,
     ids: &mut IdRun,
 ) -> Result<bool> {
-    let Some(item) = tx.lock_item(candidate, deposit.from, network)? else {
+    let Some(item) = tx.lock_item(candidate, network)? else {
         tx.refuse_deposit_row(deposit.id, row.row_number, Why::Unknown)?;
         return Ok(true);
     };

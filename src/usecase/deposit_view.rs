@@ -89,7 +89,7 @@ pub struct DepositCopyView {
     /// and at the end `returned`, `lost`, `withdrawn`, or `refused` (was not taken; see `why`).
     #[schema(example = "there")]
     pub whereabouts: String,
-    /// Of a refused one: `unknown_item`, `home_elsewhere`, `ambiguous_barcode`, `in_a_deposit`, `deposit_recalled`,
+    /// Of a refused one: `unknown_item`, `home_elsewhere`, `owner_elsewhere`, `ambiguous_barcode`, `in_a_deposit`, `deposit_recalled`,
     /// or what state it was in: `item_damaged`, `item_missing` and so on.
     #[schema(example = "item_damaged")]
     pub why: Option<String>,

@@ -117,7 +117,7 @@ fn lend(
             tx.close_parcel_line(line.id, Some("hold_ended"), now)?;
             continue;
         }
-        let item = tx.lock_item(Candidate::known(line.item(), line.bib()), parcel.unit, network)?;
+        let item = tx.lock_item(Candidate::known(line.item(), line.bib()), network)?;
         let item = item.ok_or(UseCaseError::NotFound("item"))?;
         let facts = tx
             .lock_reader(reader, network)?

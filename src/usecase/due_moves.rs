@@ -15,7 +15,7 @@ use crate::clock::from_millis;
 use crate::domain::calendar::end_of_day;
 use crate::domain::dated::EmergencyClosing;
 use crate::domain::ids::UnitId;
-use crate::domain::move_due::{Lost, moved_due, moved_shelf};
+use crate::domain::move_due::{Lost, Walk, moved_due, moved_shelf};
 use crate::domain::network::Network;
 use crate::store::Store;
 use crate::store::calendar_changes::{ChangeRow, MOVING};
@@ -104,7 +104,7 @@ pub(super) struct Scope<'n> {
     units: HashSet<i64>,
     /// An emergency closing, and when it was declared.
     closing: Option<(EmergencyClosing, DateTime<Utc>)>,
-    today: NaiveDate,
+    walk: Walk,
 }
 
 /// Loans of one look.
@@ -122,13 +122,18 @@ impl<'n> Scope<'n> {
     /// Of a change at a unit and everything below it, by the calendars of `network`.
     pub(super) fn new(network: &'n Network, unit: UnitId, now: DateTime<Utc>) -> Self {
         let units = network.units().subtree(unit).map(|unit| unit.id.get()).collect();
-        let today = network.local_day(now);
         Self {
             network,
             units,
             closing: None,
-            today,
+            walk: Walk::on(network.local_day(now)),
         }
+    }
+
+    /// Of a change that was made at a moment, perhaps on an earlier day.
+    pub(super) fn made_at(mut self, made: DateTime<Utc>) -> Self {
+        self.walk.made = self.network.local_day(made).min(self.walk.today);
+        self
     }
 
     /// Of an emergency closing of the unit.
@@ -154,7 +159,7 @@ impl<'n> Scope<'n> {
         let mut found = Vec::new();
         for loan in rows.into_iter().filter(|loan| !loan.due_by_hand) {
             let day = self.network.local_day(from_millis(loan.due_at));
-            if day >= self.today && self.units.contains(&loan.unit_id) && falls_on_closed(loan.unit_id, day) {
+            if day >= self.walk.made && self.units.contains(&loan.unit_id) && falls_on_closed(loan.unit_id, day) {
                 found.push((loan, day));
             }
         }
@@ -169,7 +174,7 @@ impl<'n> Scope<'n> {
             let end = loan.card_id.and_then(|card| ends.get(&card));
             let end = end.and_then(|end| end.parse().ok());
             let calendar = self.network.calendar(UnitId::new(loan.unit_id));
-            let Some(to) = moved_due(&calendar, day, end, self.today) else {
+            let Some(to) = moved_due(&calendar, day, end, self.walk) else {
                 continue;
             };
             let new = end_of_day(self.network.zone(), to).timestamp_millis();
@@ -221,7 +226,7 @@ impl<'n> Scope<'n> {
             first: closing.first,
             last: closing.last,
         });
-        let to = moved_shelf(&calendar, lost.as_ref(), old.parse().ok()?, self.today)?;
+        let to = moved_shelf(&calendar, lost.as_ref(), old.parse().ok()?, self.walk)?;
         Some(Move {
             id: hold.id,
             old,

@@ -9,7 +9,7 @@ use crate::domain::act::Act;
 use crate::domain::cancel_hold::{self, Facts, Plan};
 use crate::domain::event::EventKind;
 use crate::domain::hold::HoldStatus;
-use crate::domain::ids::{HoldId, ReaderId, UnitId};
+use crate::domain::ids::{HoldId, ReaderId};
 use crate::domain::network::Network;
 use crate::domain::refusal::Verb;
 use crate::store::events::Event;
@@ -39,15 +39,10 @@ pub(super) fn find_hold(tx: &mut WriteTx<'_>, caller: &Caller, id: HoldId) -> Re
 }
 
 /// Locks the copy set aside, if there is one.
-pub(super) fn set_aside(
-    tx: &mut WriteTx<'_>,
-    hold: &LoadedHold,
-    at: UnitId,
-    network: &Network,
-) -> Result<Option<LoadedItem>> {
+pub(super) fn set_aside(tx: &mut WriteTx<'_>, hold: &LoadedHold, network: &Network) -> Result<Option<LoadedItem>> {
     let captured = hold.captured_item.filter(|_| hold.facts.status == HoldStatus::Captured);
     let Some(id) = captured else { return Ok(None) };
-    Ok(tx.lock_item(Candidate::known(id, hold.bib), at, network)?)
+    Ok(tx.lock_item(Candidate::known(id, hold.bib), network)?)
 }
 
 /// Ends the hold, which `find_hold` locked.
@@ -60,7 +55,7 @@ pub(super) fn end_hold(tx: &mut WriteTx<'_>, ending: &Ending<'_>, ids: &mut IdRu
         hold,
         how,
     } = *ending;
-    let item = set_aside(tx, hold, act.unit, network)?;
+    let mut item = set_aside(tx, hold, network)?;
     let reader = tx
         .lock_reader(hold.facts.reader, network)?
         .ok_or(UseCaseError::NotFound("reader"))?;
@@ -71,6 +66,10 @@ pub(super) fn end_hold(tx: &mut WriteTx<'_>, ending: &Ending<'_>, ids: &mut IdRu
         Some(item) => record::next_hold(tx, network, item, now)?,
         None => None,
     };
+    if let Some(item) = &mut item {
+        let lies_at = item.facts.current;
+        tx.count_floating(&mut item.facts, lies_at)?;
+    }
     let facts = Facts {
         act,
         network,

@@ -61,6 +61,11 @@ fn look_up(tx: &mut ReadTx<'_>, caller: &Caller, query: &ExplainRule) -> Result<
     if caller.reader().is_some() && names_a_reader {
         return Err(UseCaseError::Forbidden);
     }
+    if query.card_number.is_some() {
+        // The limits tell what the reader has borrowed and owes.
+        caller.require_somewhere(Right::ReadReader)?;
+        caller.require_somewhere(Right::ReadBorrowing)?;
+    }
     let unit = match &query.unit_code {
         Some(code) => record::unit_by_code(&network, "unit_code", code)?,
         None if caller.reader().is_some() => {

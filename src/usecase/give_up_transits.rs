@@ -90,10 +90,7 @@ async fn give_up_each(store: &Arc<Store>, page: Vec<Late>) -> Result<usize> {
 
 fn give_up(tx: &mut WriteTx<'_>, (transit, item, bib): Late, mut ids: IdRun) -> Result<bool> {
     let network = tx.network()?;
-    let Some(root) = network.units().root().map(|root| root.id) else {
-        return Ok(false);
-    };
-    let Some(item) = tx.lock_item(Candidate::known(item, bib), root, &network)? else {
+    let Some(item) = tx.lock_item(Candidate::known(item, bib), &network)? else {
         return Ok(false);
     };
     // It may have arrived while the lock was waited for.

@@ -70,7 +70,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PackItem, mut ids: IdR
     let owner = command.owner_unit_code.as_deref();
     let candidate = record::find_item(tx, &network, &command.item_barcode, owner)?;
     let item = tx
-        .lock_item(candidate, unit, &network)?
+        .lock_item(candidate, &network)?
         .ok_or(UseCaseError::NotFound("item"))?;
     // The crate after the item, as everywhere.
     let row = tx.lock_crate(command.crate_id)?.ok_or_else(missing)?;

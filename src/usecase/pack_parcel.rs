@@ -73,7 +73,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PackParcel, mut ids: I
     let mut items = Vec::with_capacity(chosen.len());
     for line in &chosen {
         let (item, _) = line.ready().ok_or(UseCaseError::NotFound("item"))?;
-        let loaded = tx.lock_item(Candidate::known(item, line.bib()), unit, &network)?;
+        let loaded = tx.lock_item(Candidate::known(item, line.bib()), &network)?;
         items.push(loaded.ok_or(UseCaseError::NotFound("item"))?);
     }
     let reader = ReaderId::new(request.reader_id.ok_or_else(unknown)?);

@@ -250,6 +250,7 @@ fn judge_items(
     let taken: HashSet<String> = tx.barcodes_of_owner(to, &barcodes)?.into_iter().collect();
     let proposed: HashSet<i64> = tx.proposed_items(&command.item_ids)?.into_iter().collect();
     let found: HashMap<i64, OwnedItem> = found.into_iter().map(|item| (item.id, item)).collect();
+    let halves = half_sets(tx, command, &found)?;
     let mut seen = HashSet::new();
     let mut faults = Vec::new();
     for id in &command.item_ids {
@@ -260,6 +261,7 @@ fn judge_items(
             Some(item) if item.status == ItemStatus::Withdrawn.code() => "is withdrawn",
             Some(_) if proposed.contains(id) => "is part of another open proposal",
             Some(item) if taken.contains(&item.barcode) => "the new owner has an item with its barcode",
+            Some(_) if halves.contains(id) => "is bound with items that are not named: a set changes owners whole",
             Some(_) => continue,
         };
         faults.push(format!("item {id}: {fault}"));
@@ -271,6 +273,24 @@ fn judge_items(
         wrong.say("item_ids", format!("and {more} more"));
     }
     Ok(())
+}
+
+/// The items whose set is not named whole.
+fn half_sets(tx: &mut ReadTx<'_>, command: &ProposeTransfer, found: &HashMap<i64, OwnedItem>) -> Result<HashSet<i64>> {
+    let named: HashSet<i64> = command.item_ids.iter().copied().collect();
+    let hosts = found.values().filter_map(|item| item.bound_into_item_id);
+    let mut halves: HashSet<i64> = hosts.filter(|host| !named.contains(host)).collect();
+    let bound = tx.bound_into(&command.item_ids)?;
+    halves.extend(
+        bound
+            .iter()
+            .filter(|(part, _)| !named.contains(part))
+            .map(|(_, host)| *host),
+    );
+    let torn = |item: &&OwnedItem| {
+        halves.contains(&item.id) || item.bound_into_item_id.is_some_and(|host| halves.contains(&host))
+    };
+    Ok(found.values().filter(torn).map(|item| item.id).collect())
 }
 
 /// A transfer as people see it.

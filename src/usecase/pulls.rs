@@ -160,7 +160,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RefusePull, mut ids: I
     caller.require(Right::ManageHolds, unit, &network)?;
     let candidate = Candidate::known(ItemId::new(row.item_id), bib);
     let item = tx
-        .lock_item(candidate, unit, &network)?
+        .lock_item(candidate, &network)?
         .ok_or(UseCaseError::NotFound("item"))?;
     if !tx.is_live_pull(command.pull)? {
         let ended = "the pull has ended: the copy was found, lent or is not needed any more";

@@ -43,13 +43,15 @@ pub async fn ready_item(
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ReadyItem, mut ids: IdRun) -> Result<ItemLifeOutcome> {
     let network = tx.network()?;
-    let item = lock(tx, caller, command.item, Right::MindItems, &network)?;
+    let mut item = lock(tx, caller, command.item, Right::MindItems, &network)?;
     if tx.open_loan(command.item)?.is_some() {
         return Err(obstacle(item_life::Obstacle::OpenLoan));
     }
     let now = record::now_for(tx, &item.facts);
     let next_hold = record::next_hold(tx, &network, &item, now)?;
     let next_shelf_number = record::shelf_number(tx, &item, next_hold.as_ref(), item.facts.current)?;
+    let lies_at = item.facts.current;
+    tx.count_floating(&mut item.facts, lies_at)?;
     let demand = Demand {
         next_hold: next_hold.as_ref(),
         next_shelf_number,

@@ -49,7 +49,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RecallItem, mut ids: I
     let missing = || UseCaseError::NotFound("item");
     let known = tx.item_view(command.item)?.ok_or_else(missing)?;
     let candidate = Candidate::known(command.item, BibId::new(known.bib_id));
-    let item = tx.lock_item(candidate, unit, &network)?.ok_or_else(missing)?;
+    let item = tx.lock_item(candidate, &network)?.ok_or_else(missing)?;
     let not_lent = || UseCaseError::State(format!("the item is {}, not on loan", item.facts.status.code()));
     let loaded = item.loan.as_ref().ok_or_else(not_lent)?;
     let now = record::now_for(tx, &item.facts);

@@ -42,7 +42,7 @@ pub async fn receive_transit(
             let candidate = Candidate::known(id, bib_id);
             // Locks the item first, so that two receivers meet here and not at the unique index.
             let item = tx
-                .lock_item(candidate.clone(), unit, &network)?
+                .lock_item(candidate.clone(), &network)?
                 .ok_or(UseCaseError::NotFound("item"))?;
             let open = item.facts.transit.filter(|open| open.id == command.transit);
             let Some(open) = open else {

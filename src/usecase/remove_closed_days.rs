@@ -27,8 +27,8 @@ pub struct RemoveClosedDays {
 /// Removes a range of closed days.
 ///
 /// # Errors
-/// `NotFound` for an unknown unit or a range it does not have; `Forbidden` outside the caller's subtree; a failure of the
-/// store.
+/// `NotFound` for an unknown unit or a range it does not have; `Forbidden` outside the caller's subtree; `Invalid` for one that has
+/// begun; a failure of the store.
 pub async fn remove_closed_days(
     store: &Arc<Store>,
     caller: &Caller,
@@ -46,6 +46,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RemoveClosedDays, mut 
         .by_code(&command.code)
         .ok_or(UseCaseError::NotFound("unit"))?;
     caller.require(Right::ManageUnits, unit.id, &network)?;
+    let today = network.local_day(tx.now());
+    if command.first < today {
+        let reason = format!("{} lies behind: what was closed was closed", command.first);
+        return Err(UseCaseError::field("first", reason));
+    }
     if tx.delete_closed_days(unit.id, command.first, command.last)? == 0 {
         return Err(UseCaseError::NotFound("range of closed days"));
     }

@@ -101,9 +101,8 @@ pub(super) fn find(tx: &mut WriteTx<'_>, caller: &Caller, loan: LoanId, network:
     if caller.reader().is_some_and(|own| own != reader) {
         return Err(unknown());
     }
-    let at = caller.unit.unwrap_or(crate::domain::ids::UnitId::new(0));
     let item = tx
-        .lock_item(Candidate::known(item, bib), at, network)?
+        .lock_item(Candidate::known(item, bib), network)?
         .ok_or_else(unknown)?;
     let loaded = item.loan.clone().filter(|open| open.loan.id == loan);
     Ok((item, loaded, reader))

@@ -143,9 +143,7 @@ pub(super) fn lock(
     let missing = || UseCaseError::NotFound("item");
     let known = tx.item_view(id)?.ok_or_else(missing)?;
     let candidate = Candidate::known(id, BibId::new(known.bib_id));
-    let item = tx
-        .lock_item(candidate, UnitId::new(known.current_unit_id), network)?
-        .ok_or_else(missing)?;
+    let item = tx.lock_item(candidate, network)?.ok_or_else(missing)?;
     let facts = &item.facts;
     let covered = match right {
         Right::ManageItems => caller.may(right, facts.owner, network),

@@ -153,7 +153,7 @@ fn hand_to_reader(
             continue;
         };
         // The lock of the copy, so that a renewal or a return does not come between.
-        let item = tx.lock_item(Candidate::known(line.item(), line.bib()), parcel.unit, network)?;
+        let item = tx.lock_item(Candidate::known(line.item(), line.bib()), network)?;
         let open = item.and_then(|item| item.loan.map(|loaded| (item.facts, loaded.loan)));
         let Some((item, open)) = open.filter(|(_, open)| open.id.get() == loan) else {
             continue;

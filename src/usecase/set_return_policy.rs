@@ -42,6 +42,7 @@ pub async fn set_return_policy(
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetReturnPolicy, mut ids: IdRun) -> Result<UnitDetail> {
     let missing = || UseCaseError::NotFound("unit");
+    // The configuration before the unit, as everybody locks them.
     let network = tx.lock_network()?;
     let before = network.units().by_code(&command.code).ok_or_else(missing)?;
     let unit = before.id;

@@ -8,7 +8,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::calendar_walk::walk_after;
-use super::due_moves::{AffectedLoan, DueMoves};
+use super::due_moves::{AffectedLoan, DueMoves, require_open_days};
 use super::once::once;
 use super::stop_view::VehicleStopView;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -99,6 +99,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetStops, mut ids: IdR
         .map_err(|error| UseCaseError::field("stops", error.to_string()))?;
     let version = tx.replace_stops(unit.id, &command.stops, &mut ids)?;
     let after = tx.network()?;
+    require_open_days(&network, &after, unit.id, tx.now(), "stops")?;
     let other_days = !network.calendar(unit.id).agrees_with(&after.calendar(unit.id));
     let change = other_days.then(|| ids.next());
     if let Some(change) = change {

@@ -195,7 +195,7 @@ fn move_one(
 ) -> Result<&'static str> {
     let network = tx.network()?;
     let (from, to) = (UnitId::new(row.from_unit_id), UnitId::new(row.to_unit_id));
-    let Some(found) = tx.lock_item(Candidate::known(item, bib), to, &network)? else {
+    let Some(found) = tx.lock_item(Candidate::known(item, bib), &network)? else {
         return Ok("kept");
     };
     let facts = &found.facts;
@@ -210,6 +210,11 @@ fn move_one(
         .is_empty()
     {
         return Ok("barcode_taken");
+    }
+    // Bound with others after it was proposed: a set does not change owners by halves.
+    let bound_with = tx.bound_with(item)?;
+    if tx.named_by_transfer(OwnershipTransferId::new(row.id), &bound_with)? < bound_with.len() {
+        return Ok("kept");
     }
     let now = record::now_for(tx, facts);
     tx.set_owner(item, to, now)?;

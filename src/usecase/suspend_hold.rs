@@ -60,7 +60,8 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SuspendHold, mut ids: 
         wanted_until: hold.wanted_until,
         sleep: command.sleep,
     };
-    let about = About::hold(caller, Verb::ChangeHold, &hold);
+    let wished = format!("sleep {:?}", command.sleep);
+    let about = About::hold(caller, Verb::ChangeHold, &hold).with(&wished);
     let passed = settle(&command.consent, &about, &act, now, |act| {
         suspend_hold::decide(&Facts { act, ..facts }, now)
     })?;

@@ -51,7 +51,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UnpackItem, mut ids: I
     let owner = command.owner_unit_code.as_deref();
     let candidate = record::find_item(tx, &network, &command.item_barcode, owner)?;
     let item = tx
-        .lock_item(candidate, unit, &network)?
+        .lock_item(candidate, &network)?
         .ok_or(UseCaseError::NotFound("item"))?;
     let row = tx.lock_crate(command.crate_id)?.ok_or_else(missing)?;
     let after = step(&row, CrateAct::Unpack)?;

@@ -11,7 +11,7 @@ use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::barcode::Barcode;
 use crate::domain::ids::{ItemId, ItemTypeId};
-use crate::domain::item::Lending;
+use crate::domain::item::{ItemFacts, ItemStatus, Lending};
 use crate::domain::network::Network;
 use crate::domain::volume::Volume;
 use crate::store::ids::IdRun;
@@ -129,9 +129,15 @@ fn unfit_host(tx: &mut WriteTx<'_>, host: ItemId, item: &LoadedItem) -> Result<O
         Some(_) if host == item.facts.id => Some("is the item itself"),
         Some(host) if host.owner_unit_id != item.facts.owner.get() => Some("belongs to another owner"),
         Some(host) if host.bound_into_item_id.is_some() => Some("is bound into an item itself"),
+        Some(_) if !is_free(&item.facts) => Some("only a copy that stands on a shelf can be bound into another"),
         Some(_) if tx.is_host(item.facts.id)? => Some("other items are bound into this one"),
         Some(_) => None,
     })
+}
+
+/// Nobody has it, waits for it at the desk or carries it: what is bound can neither be lent nor taken back.
+fn is_free(item: &ItemFacts) -> bool {
+    item.status == ItemStatus::OnShelf && item.transit.is_none() && item.captured_for.is_none()
 }
 
 /// Which members were given: the event names them, not what they say.

@@ -13,11 +13,13 @@ use super::unit_view::UnitView;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
+use crate::domain::timetable::Route;
 use crate::domain::unit::UnitKind;
 use crate::store::calendar_changes::ChangeKind;
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
-use crate::store::tx::WriteTx;
+use crate::store::tx::{ReadTx, WriteTx};
+use crate::store::unit_counts::MOST_COUNTED;
 use crate::store::{Once, Store};
 
 /// What is asked for; `None` stays as it is.
@@ -39,7 +41,8 @@ pub struct UpdateUnit {
 /// Changes a unit.
 ///
 /// # Errors
-/// `NotFound`; `Forbidden` outside the caller's subtree; `Invalid` naming every wrong field; a failure of the store.
+/// `NotFound`; `Forbidden` outside the caller's subtree; `Invalid` naming every wrong field; `State` when it is to close for good
+/// and copies, holds, crates or routes hang on it; a failure of the store.
 pub async fn update_unit(
     store: &Arc<Store>,
     caller: &Caller,
@@ -47,7 +50,45 @@ pub async fn update_unit(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<UnitView>> {
     caller.require_somewhere(Right::ManageUnits)?;
+    if command.active == Some(false) {
+        let (who, code) = (caller.clone(), command.code.clone());
+        // Counting reads much: before the write, which others wait for.
+        store.read(move |tx| may_close(tx, &who, &code)).await?;
+    }
     once(store, caller, key, 2, command, apply).await
+}
+
+/// A unit closes for good when nothing waits there, goes there or belongs there any more: nobody would be there to take it.
+fn may_close(tx: &mut ReadTx<'_>, caller: &Caller, code: &str) -> Result<()> {
+    let network = tx.network()?;
+    let unit = network.units().by_code(code).ok_or(UseCaseError::NotFound("unit"))?;
+    caller.require(Right::ManageUnits, unit.id, &network)?;
+    if !unit.active || unit.parent.is_none() {
+        return Ok(());
+    }
+    let ties = tx.unit_ties(unit.id)?;
+    let served = |route: &Route| route.active && route.stops.iter().any(|stop| stop.unit == unit.id);
+    let routes = tx.routes()?.iter().filter(|route| served(route)).count();
+    let counted = [
+        ("copies at home there", ties.at_home),
+        ("copies floating there", ties.floating),
+        ("deposits from or to it", ties.deposits),
+        ("holds to be picked up there", ties.holds),
+        ("journeys there", ties.journeys),
+        ("crates that stand there or go there", ties.crates),
+        ("routes that stop there", routes),
+    ];
+    let most = usize::try_from(MOST_COUNTED).unwrap_or(usize::MAX);
+    let told = counted.iter().filter(|(_, count)| *count > 0).map(|(what, count)| {
+        let more = if *count >= most { " or more" } else { "" };
+        format!("{what}: {count}{more}")
+    });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    let reason = format!("unit {code} cannot close for good while it has {}", told.join("; "));
+    Err(UseCaseError::State(reason))
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &UpdateUnit, mut ids: IdRun) -> Result<UnitView> {

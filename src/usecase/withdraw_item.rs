@@ -24,7 +24,7 @@ use crate::store::{Once, Store};
 /// Withdraws an item.
 ///
 /// # Errors
-/// `State` while it is lent, set aside, on its way or waited for; `NotFound`; `Forbidden` outside the caller's subtree; a
+/// `State` while it is lent, set aside, on its way, waited for or the cover of others; `NotFound`; `Forbidden` outside the caller's subtree; a
 /// failure of the store.
 pub async fn withdraw_item(
     store: &Arc<Store>,
@@ -47,7 +47,8 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, id: ItemId, reason: &str, mut id
     let item = lock(tx, caller, id, &network)?;
     let lent = tx.open_loan(id)?.is_some();
     let awaited = tx.holds_on_copy(id)?;
-    decide(&item.facts, lent, awaited).map_err(|obstacle| UseCaseError::State(obstacle.to_string()))?;
+    let is_host = tx.is_host(id)?;
+    decide(&item.facts, lent, awaited, is_host).map_err(|obstacle| UseCaseError::State(obstacle.to_string()))?;
     if item.facts.deposit.is_some() {
         leave(tx, &item.facts, CopyState::Withdrawn, record::now_for(tx, &item.facts))?;
     }
@@ -66,7 +67,7 @@ pub(super) fn lock(tx: &mut WriteTx<'_>, caller: &Caller, id: ItemId, network: &
     let at = crate::domain::ids::UnitId::new(known.owner_unit_id);
     caller.require(Right::ManageItems, at, network)?;
     let candidate = Candidate::known(id, BibId::new(known.bib_id));
-    tx.lock_item(candidate, at, network)?.ok_or_else(missing)
+    tx.lock_item(candidate, network)?.ok_or_else(missing)
 }
 
 /// Writes a change to a locked item and the event that tells of it.

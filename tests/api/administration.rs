@@ -7,6 +7,7 @@ use crate::client::Answer;
 
 on_both!(
     a_unit_is_changed_in_its_subtree_and_other_fields_stay,
+    a_unit_closes_for_good_when_nothing_hangs_on_it,
     new_hours_move_due_dates_off_days_that_have_become_closed,
     closed_days_are_tried_added_and_removed,
     a_calendar_file_closes_days_and_leaves_out_what_lies_behind,
@@ -54,6 +55,72 @@ fn a_unit_is_changed_in_its_subtree_and_other_fields_stay(app: &TestApp) {
     keyed().expect(200);
     assert_eq!(keyed().expect(200).header("idempotency-replayed"), Some("true"));
     assert_eq!(app.get(&root, "/api/v1/units/B1").expect(200).body["active"], false);
+}
+
+fn a_unit_closes_for_good_when_nothing_hangs_on_it(app: &TestApp) {
+    app.small_network();
+    let root = app.root_token();
+    let close = || send(app, "PATCH", &root, "/api/v1/units/B1", &json!({"active": false}));
+    let told = |what: &str| {
+        let answer = close().expect_problem(409, "wrong_state");
+        assert!(
+            answer.body["detail"].as_str().is_some_and(|told| told.contains(what)),
+            "{}",
+            answer.body
+        );
+    };
+    // To be packed for B1, and a crate that goes there.
+    let bib = app.bib("三国演义", None);
+    let (item, barcode) = app.item(bib, "M1", &json!({}));
+    let deposit = json!({"from_unit_code": "M1", "to_unit_code": "B1", "until": "2026-06-01", "reason": "轮换",
+        "item_ids": [item]});
+    let deposit = app.post(&root, "/api/v1/deposits", &deposit).expect(201).id();
+    told("deposits from or to it: 1; journeys there: 1");
+    app.post(
+        &root,
+        &format!("/api/v1/deposits/{deposit}/recall"),
+        &json!({"reason": "x"}),
+    )
+    .expect(200);
+    let (own, _) = app.item(bib, "B1", &json!({}));
+    told("copies at home there: 1");
+    app.post(
+        &root,
+        &format!("/api/v1/items/{own}/withdrawal"),
+        &json!({"reason": "x"}),
+    )
+    .expect(200);
+    let body = json!({"from_unit_code": "M1", "to_unit_code": "B1"});
+    let shipment = app.post(&root, "/api/v1/shipments", &body).expect(201).id();
+    told("crates that stand there or go there: 1");
+    let at_root = app.staff_token("root", Some(crate::app::ROOT));
+    send(
+        app,
+        "POST",
+        &at_root,
+        &format!("/api/v1/shipments/{shipment}/cancel"),
+        &json!({}),
+    )
+    .expect(200);
+    let stop = |unit: &str, time: &str| json!({"unit_code": unit, "time": time});
+    let mut route = json!({"name": "环线", "unit_code": "C1", "weekdays": [1], "stops": [stop("M1", "09:00:00"),
+        stop("B1", "10:00:00")]});
+    send(app, "PUT", &root, "/api/v1/routes/R1", &route).expect(200);
+    told("routes that stop there: 1");
+    route["stops"][1] = stop("B2", "10:00:00");
+    send(app, "PUT", &root, "/api/v1/routes/R1", &route).expect(200);
+    let desk = app.staff("librarian", "M1");
+    let (_, card) = app.reader("adult", "M1");
+    let (_, other) = app.reader("adult", "M1");
+    let loan = json!({"item_barcode": barcode, "card_number": other});
+    app.post(&desk, "/api/v1/check-outs", &loan).expect(201);
+    let hold = json!({"bib_id": bib, "pickup_unit_code": "B1", "card_number": card});
+    let hold = app.post(&desk, "/api/v1/holds", &hold).expect(201);
+    told("holds to be picked up there: 1");
+    let path = format!("/api/v1/holds/{}", hold.body["hold"]["id"]);
+    app.request("DELETE", &path).bearer(&desk).send().expect(200);
+    assert_eq!(close().expect(200).body["active"], false);
+    close().expect(200);
 }
 
 /// An open loan at a unit; answers where its reader's loans are listed, and the day it is due.
@@ -160,6 +227,8 @@ fn closed_days_are_tried_added_and_removed(app: &TestApp) {
     let unit = send(app, "DELETE", &manager, &range, &json!({})).expect(200).body;
     assert_eq!(unit["closed_days"], json!([]));
     assert_eq!(due(app, &path), moved, "readers were told");
+    let past = "/api/v1/units/M1/closed-days?first=2026-03-03&last=2026-03-03";
+    send(app, "DELETE", &manager, past, &json!({})).expect_fields(422, &["first"]);
     send(app, "DELETE", &manager, &range, &json!({})).expect_problem(404, "not_found");
     send(
         app,

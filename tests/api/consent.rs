@@ -243,6 +243,13 @@ fn a_check_in_says_what_it_passed_over(app: &TestApp) {
     let back = json!({"item_barcode": desk.barcode, "confirm": ["item_alert"]});
     app.post(&desk.token, "/api/v1/check-ins", &back)
         .expect_problem(409, "consent_required");
+    // What was told of a return now says nothing of one of yesterday.
+    let told = app.post(&desk.token, "/api/v1/check-ins", &json!({"item_barcode": desk.barcode}));
+    let mut yesterday = back.clone();
+    yesterday["consent_token"] = token_of(&told.expect_problem(409, "refused")).into();
+    yesterday["returned_at"] = "2026-03-03T04:00:00Z".into();
+    app.post(&desk.token, "/api/v1/check-ins", &yesterday)
+        .expect_problem(409, "consent_does_not_fit");
     app.post_consenting(&desk.token, "/api/v1/check-ins", &back).expect(200);
     let count = app
         .app

@@ -14,7 +14,9 @@ use crate::distribution::{item_status, look, network, open, pack, returned, scan
 on_both!(
     a_courier_loads_hands_over_and_has_it_signed_for,
     a_crate_left_at_the_wrong_stop_goes_on_from_there,
+    a_crate_that_changes_rounds_is_not_unpacked_there_unasked,
     what_a_courier_scanned_without_a_network_is_taken_as_it_happened,
+    a_list_sent_again_is_answered_whoever_drives_or_signs_by_then,
     a_route_is_set_as_a_whole_and_every_wrong_field_is_named,
     a_route_is_replaced_only_by_who_saw_it,
     a_closed_unit_is_skipped_and_what_is_on_the_way_is_expected_a_day_later,
@@ -235,6 +237,25 @@ fn a_crate_left_at_the_wrong_stop_goes_on_from_there(app: &TestApp) {
     sound(app);
 }
 
+fn a_crate_that_changes_rounds_is_not_unpacked_there_unasked(app: &TestApp) {
+    network(app);
+    let (_, van) = route(app);
+    let (signer, desk) = member(app, "librarian", "C1");
+    // From M2 to M1 the round has to be changed at C1.
+    let (address, label) = closed(app, "M2", "M1");
+    assert_eq!(load(app, &van, "M2", &label)["crate"]["leg_to_unit_code"], "C1");
+    assert_eq!(hand(app, &van, "C1", signer, &label, &[])["status"], 200);
+    let receive = json!({"all": true});
+    let told = app.post(&desk, &format!("{address}/receive"), &receive);
+    let told = told.expect_problem(409, "refused");
+    assert_eq!(told.body["refusals"][0]["code"], "crate_for_elsewhere");
+    assert_eq!(look(app, &address)["status"], "delivered");
+    let confirmed = json!({"all": true, "confirm": ["crate_for_elsewhere"]});
+    app.post_consenting(&desk, &format!("{address}/receive"), &confirmed)
+        .expect(200);
+    sound(app);
+}
+
 fn what_a_courier_scanned_without_a_network_is_taken_as_it_happened(app: &TestApp) {
     network(app);
     let (_, van) = route(app);
@@ -270,6 +291,41 @@ fn what_a_courier_scanned_without_a_network_is_taken_as_it_happened(app: &TestAp
     let body = json!({"unit_code": "M1", "crates": [{"label": label, "scanned_at": "2026-04-01T00:00:00Z"}]});
     app.post(&van, "/api/v1/courier/loads", &body).expect(200);
     assert_eq!(look(app, &ahead)["sent_at"], "2026-03-04T04:10:00Z");
+    sound(app);
+}
+
+fn a_list_sent_again_is_answered_whoever_drives_or_signs_by_then(app: &TestApp) {
+    network(app);
+    let (_, van) = route(app);
+    let (signer, _) = member(app, "librarian", "M2");
+    let ((_, first), (_, second)) = (closed(app, "M1", "M2"), closed(app, "M1", "M2"));
+    let scanned = |label: &str, at: Option<&str>| {
+        let body = json!({"unit_code": "M2", "signed_by_staff_id": signer,
+            "crates": [{"label": label, "scanned_at": at}]});
+        app.request("POST", "/api/v1/courier/hand-overs")
+            .bearer(&van)
+            .key(label)
+            .json(&body)
+            .send()
+    };
+    scanned(&first, None).expect(200);
+    let root = app.root_token();
+    let gone = format!("/api/v1/staff/{signer}");
+    app.request("PATCH", &gone)
+        .bearer(&root)
+        .json(&json!({"active": false}))
+        .send()
+        .expect(200);
+    let again = scanned(&first, None).expect(200).body;
+    assert_eq!(again["rows"][0]["replayed"], true);
+    // Whoever signed then has left; now they could not sign.
+    scanned(&second, None).expect_fields(422, &["signed_by_staff_id"]);
+    app.tick();
+    let then = scanned(&second, Some("2026-03-04T04:00:00Z")).expect(200).body;
+    assert_eq!(then["rows"][0]["crate"]["signed_by_staff_id"], signer, "{then}");
+    let told = "SELECT count(*) AS n FROM events WHERE kind = 'crate_delivered' \
+                AND detail LIKE '%\"signer_is_known\":false%'";
+    assert_eq!(app.database.outside().number(told), 1);
     sound(app);
 }
 

@@ -15,6 +15,9 @@ on_both!(
     a_crate_unpacked_elsewhere_is_redirected_item_by_item,
     a_crate_unpacked_while_its_items_are_checked_in_elsewhere_loses_nothing,
     unpacking_that_was_cut_short_goes_on_where_it_ended,
+    a_cut_short_call_sent_again_takes_nothing_in_twice,
+    what_nobody_scanned_is_left_to_whoever_took_it_out,
+    a_crates_event_counts_all_that_came_out_of_it,
     a_crate_has_a_slip_and_a_label_and_is_found_by_it,
     what_is_out_of_turn_is_refused_and_changes_nothing,
     a_cancelled_hold_lets_a_packed_copy_travel_and_its_arrival_decide,
@@ -370,6 +373,90 @@ fn unpacking_that_was_cut_short_goes_on_where_it_ended(app: &TestApp) {
     app.post(&desk, &format!("{address}/receive"), &json!({"all": true}))
         .expect_problem(409, "wrong_state");
     sound(app);
+}
+
+/// What a call writes that dies before its end: all but its own answer.
+fn forget(app: &TestApp, outcomes: &str) {
+    let sql = format!("DELETE FROM idempotency_keys WHERE outcome LIKE '%\"{outcomes}\"%'");
+    app.database.outside().run(&sql);
+}
+
+fn lend(app: &TestApp, desk: &str, barcode: &str) -> String {
+    let (reader, card) = app.reader("adult", "M2");
+    let body = json!({"item_barcode": barcode, "card_number": card});
+    app.post(desk, "/api/v1/check-outs", &body).expect(201);
+    format!("/api/v1/readers/{reader}/loans")
+}
+
+fn a_cut_short_call_sent_again_takes_nothing_in_twice(app: &TestApp) {
+    network(app);
+    let items: Vec<(i64, String)> = (0..2).map(|_| returned(app, "M2", "M1")).collect();
+    let address = sent(app, "M1", "M2", &[&items[0].1, &items[1].1]);
+    let desk = app.staff("librarian", "M2");
+    let call = |key: &str, body: &Value| {
+        let request = app.request("POST", &format!("{address}/receive")).bearer(&desk);
+        request.key(key).json(body).send().expect(200).body
+    };
+    for (key, body) in [
+        ("a", json!({"item_barcodes": [items[0].1, items[1].1], "finish": false})),
+        (
+            "b",
+            json!({"item_barcodes": [items[0].1], "all": true, "finish": false}),
+        ),
+    ] {
+        let first = call(key, &body);
+        forget(app, "outstanding");
+        let loans = lend(app, &desk, &items[0].1);
+        let events = "SELECT count(*) AS n FROM events";
+        let before = app.database.outside().number(events);
+        assert_eq!(call(key, &body), first, "answered as it was");
+        assert_eq!(app.database.outside().number(events), before);
+        assert_eq!(item_status(app, items[0].0), "on_loan");
+        assert_eq!(
+            app.get(&desk, &loans).expect(200).body["items"][0]["status"],
+            "open",
+            "{key}"
+        );
+        app.clock.set(app.clock.now() + chrono::TimeDelta::minutes(2));
+        scan(app, &desk, &items[0].1).expect(200);
+        app.clock.set(app.clock.now() + chrono::TimeDelta::minutes(2));
+    }
+    sound(app);
+}
+
+fn what_nobody_scanned_is_left_to_whoever_took_it_out(app: &TestApp) {
+    network(app);
+    let items: Vec<(i64, String)> = (0..2).map(|_| returned(app, "M2", "M1")).collect();
+    let address = sent(app, "M1", "M2", &[&items[0].1, &items[1].1]);
+    let desk = app.staff("librarian", "M2");
+    let call = || {
+        let request = app.request("POST", &format!("{address}/receive")).bearer(&desk);
+        let body = json!({"all": true, "finish": false});
+        request.key("a").json(&body).send().expect(200).body
+    };
+    assert_eq!(call()["received"], 2);
+    // The list of a call is as old as its beginning: another desk has lent one by the time its turn comes.
+    forget(app, "outstanding");
+    forget(app, "awaited");
+    let loans = lend(app, &desk, &items[0].1);
+    let again = call();
+    assert_eq!((&again["items"], &again["surplus"]), (&json!([]), &json!(0)));
+    assert_eq!(app.get(&desk, &loans).expect(200).body["items"][0]["status"], "open");
+    sound(app);
+}
+
+fn a_crates_event_counts_all_that_came_out_of_it(app: &TestApp) {
+    network(app);
+    let items: Vec<(i64, String)> = (0..3).map(|_| returned(app, "M2", "M1")).collect();
+    let barcodes: Vec<&str> = items.iter().map(|(_, barcode)| barcode.as_str()).collect();
+    let address = sent(app, "M1", "M2", &barcodes);
+    let desk = app.staff("librarian", "M2");
+    let receive = |body: &Value| app.post(&desk, &format!("{address}/receive"), body).expect(200).body;
+    receive(&json!({"item_barcodes": [barcodes[0]], "finish": false}));
+    assert_eq!(receive(&json!({"item_barcodes": [barcodes[1]]}))["received"], 1);
+    let told = "SELECT count(*) AS n FROM events WHERE kind = 'crate_received' \
+                AND detail LIKE '%\"received\":2%' AND detail LIKE '%\"outstanding\":1%'";
+    assert_eq!(app.database.outside().number(told), 1);
 }
 
 fn a_crate_has_a_slip_and_a_label_and_is_found_by_it(app: &TestApp) {

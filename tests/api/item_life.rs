@@ -12,6 +12,7 @@ on_both!(
     a_damaged_copy_goes_to_the_next_reader_once_it_is_repaired,
     a_copy_is_processed_withdrawn_and_stock_again,
     a_claim_leaves_the_loan_open_until_the_item_is_found,
+    a_claimed_copy_lent_on_from_the_shelf_costs_its_claimant_nothing_more,
     a_rejected_claim_leaves_the_loan_as_it_was,
     a_lost_item_ends_its_loan_and_may_turn_up,
     a_recall_brings_the_due_date_forward_and_ends_renewing,
@@ -241,6 +242,35 @@ fn a_claim_leaves_the_loan_open_until_the_item_is_found(app: &TestApp) {
     app.assert_sound();
 }
 
+fn a_claimed_copy_lent_on_from_the_shelf_costs_its_claimant_nothing_more(app: &TestApp) {
+    let mut world = world(app);
+    let loan = world.lend(app, &world.card);
+    world.days_later(app, 10);
+    let said = json!({"returned_at": "2026-03-10T01:00:00Z"});
+    app.post(&world.desk, &format!("/api/v1/loans/{loan}/claims"), &said)
+        .expect(200);
+    world.days_later(app, 60);
+    let (_, other) = app.reader("adult", "B1");
+    let mut body = json!({"item_barcode": world.barcode, "card_number": other});
+    let told = app.post(&world.desk, "/api/v1/check-outs", &body);
+    let told = told.expect_problem(409, "refused");
+    let with = |outcome: &str| -> Vec<Value> {
+        let all = told.body["refusals"].as_array().expect("refusals").iter();
+        all.filter(|one| one["outcome"] == outcome)
+            .map(|one| one["code"].clone())
+            .collect()
+    };
+    body["confirm"] = json!(with("confirm"));
+    body["overrides"] = json!({"codes": with("override"), "reason": "在架"});
+    app.post_consenting(&world.desk, "/api/v1/check-outs", &body)
+        .expect(201);
+    assert_eq!(world.loan(app)["closed_at"], "2026-03-10T01:00:00Z");
+    let charged =
+        "SELECT count(*) AS n FROM events WHERE kind = 'loan_returned' AND detail LIKE '%\"overdue_days\":0%'";
+    assert_eq!(app.database.outside().number(charged), 1);
+    app.assert_sound();
+}
+
 fn a_rejected_claim_leaves_the_loan_as_it_was(app: &TestApp) {
     let mut world = world(app);
     let loan = world.lend(app, &world.card);
@@ -378,7 +408,18 @@ fn what_keeps_a_copy_in_the_house_is_told(app: &TestApp) {
     for wrong in [world.item, foreign, 7] {
         change(&json!({"bound_into_item_id": wrong})).expect_fields(422, &["bound_into_item_id"]);
     }
-    change(&json!({"lending": "normal", "bound_into_item_id": host})).expect(200);
+    // On loan it cannot be bound: its reader could not bring it back.
+    change(&json!({"lending": "normal"})).expect(200);
+    lend().expect(201);
+    change(&json!({"bound_into_item_id": host})).expect_fields(422, &["bound_into_item_id"]);
+    world.check_in(app, &json!({})).expect(200);
+    change(&json!({"bound_into_item_id": host})).expect(200);
+    app.post(
+        &root,
+        &format!("/api/v1/items/{host}/withdrawal"),
+        &json!({"reason": "x"}),
+    )
+    .expect_problem(409, "wrong_state");
     refused_for(lend(), "part_of_bound_set");
     refused_for(world.check_in(app, &json!({})), "part_of_bound_set");
     let back = json!({"bound_into_item_id": world.item});

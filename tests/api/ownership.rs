@@ -11,6 +11,7 @@ on_both!(
     items_change_owners_when_the_other_side_accepts,
     a_proposal_that_is_declined_or_withdrawn_changes_nothing,
     every_wrong_item_of_a_proposal_is_named,
+    a_bound_set_changes_owners_whole,
     what_happened_meanwhile_is_told_item_by_item,
     floating_never_changes_the_owner,
 );
@@ -184,6 +185,33 @@ fn every_wrong_item_of_a_proposal_is_named(app: &TestApp) {
     let mut again = proposal(app, &owned[2..]);
     again["document_number"] = twice["document_number"].clone();
     propose(app, &giver, &again).expect_fields(422, &["document_number"]);
+}
+
+fn a_bound_set_changes_owners_whole(app: &TestApp) {
+    network(app);
+    let (giver, taker) = (app.staff("unit_manager", "M1"), app.staff("unit_manager", "M2"));
+    let owned = items(app, 4);
+    let bind = |part: i64, host: i64| {
+        let path = format!("/api/v1/items/{part}");
+        let body = json!({"bound_into_item_id": host});
+        app.request("PATCH", &path)
+            .bearer(&giver)
+            .json(&body)
+            .send()
+            .expect(200);
+    };
+    bind(owned[1], owned[0]);
+    for half in [&owned[..1], &owned[1..2]] {
+        propose(app, &giver, &proposal(app, half)).expect_fields(422, &["item_ids"]);
+    }
+    let made = propose(app, &giver, &proposal(app, &owned[..3])).expect(201);
+    // Bound with one that is not named, after it was proposed.
+    bind(owned[2], owned[3]);
+    app.post(&taker, &format!("{}/accept", address(&made)), &json!({}))
+        .expect(200);
+    let owners: Vec<String> = owned.iter().map(|item| owner(app, *item)).collect();
+    assert_eq!(owners, ["M2", "M2", "M1", "M1"]);
+    sound(app);
 }
 
 fn what_happened_meanwhile_is_told_item_by_item(app: &TestApp) {

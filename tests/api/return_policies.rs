@@ -10,6 +10,7 @@ on_both!(
     two_returns_at_once_share_the_last_place_under_a_cap,
     a_policy_that_is_none_is_refused,
     a_setting_that_was_changed_meanwhile_is_not_overwritten_unseen,
+    a_check_out_pays_nothing_for_a_cap,
 );
 
 fn set(app: &TestApp, code: &str, body: &Value) -> Request {
@@ -64,6 +65,28 @@ fn a_units_word_is_inherited_until_a_nearer_one_is_said(app: &TestApp) {
         .body;
     assert_eq!(listed["items"][0]["return_policy"], "as_unit");
     app.assert_sound();
+}
+
+fn a_check_out_pays_nothing_for_a_cap(app: &TestApp) {
+    crate::distribution::network(app);
+    let desk = app.staff("librarian", "M1");
+    let lend = || {
+        let (_, barcode) = app.item(app.bib("A", None), "M2", &json!({}));
+        assert_eq!(returned(app, &desk, &barcode), "shelf_here");
+        let (_, card) = app.reader("adult", "M1");
+        let body = json!({"item_barcode": barcode, "card_number": card});
+        app.post(&desk, "/api/v1/check-outs", &body).expect(201);
+        let count = &app.app.store.stats().last_job_statements;
+        count.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let float = json!({"return_policy": "float"});
+    set(app, "M2", &float).send().expect(200);
+    lend();
+    let free = lend();
+    let capped = json!({"return_policy": "float_with_cap", "float_cap": 9});
+    set(app, "M2", &capped).send().expect(200);
+    lend();
+    assert_eq!(lend(), free);
 }
 
 fn two_returns_at_once_share_the_last_place_under_a_cap(app: &TestApp) {

@@ -108,6 +108,12 @@ fn what_is_missing_is_named(app: &TestApp) {
     get("category=king&item_type=book&owner_unit_code=B1").expect_fields(422, &["category"]);
     get("category=adult&item_type=book&owner_unit_code=B1&channel=smoke").expect_fields(422, &["channel"]);
     get("category=adult&item_type=book&owner_unit_code=B1&unit_code=B2").expect_problem(403, "forbidden");
+    // Who may not see what a reader borrows and owes does not see it here.
+    let (_, card) = app.reader("adult", "B1");
+    let about = format!("/api/v1/rules/explain?card_number={card}&item_type=book&owner_unit_code=B1");
+    for role in ["auditor", "read_only", "cataloguer", "cashier"] {
+        app.get(&app.staff(role, "B1"), &about).expect_problem(403, "forbidden");
+    }
     app.get(&app.staff("courier", "B1"), "/api/v1/rules/explain")
         .expect_problem(403, "forbidden");
 }

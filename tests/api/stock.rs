@@ -23,6 +23,9 @@ on_both!(
     the_day_is_put_off_by_who_saw_the_present_one,
     a_deposit_that_cannot_be_is_refused,
     what_was_cut_short_is_carried_on_by_the_job,
+    what_was_packed_when_it_was_called_back_stays_home_once_it_is_unpacked,
+    a_prefix_of_call_numbers_is_read_letter_by_letter,
+    what_another_library_owns_is_not_sent_away_by_who_keeps_it,
 );
 
 /// M1's manager, and a desk each at M1 and B1.
@@ -219,6 +222,59 @@ fn what_is_called_back_goes_home_even_where_it_would_float(app: &TestApp) {
     scene.lend(&scene.main, &lent);
     assert_eq!(scene.scan(&scene.branch, &lent), shelf(), "floating again");
     app.assert_sound();
+}
+
+fn what_was_packed_when_it_was_called_back_stays_home_once_it_is_unpacked(app: &TestApp) {
+    let mut scene = Scene::new(app);
+    let ((_, scanned), (_, waits)) = (scene.copy(), scene.copy());
+    let id = scene.deposit(&[&scanned, &waits]);
+    let address = crate::distribution::open(app, "M1", "B1");
+    for barcode in [&scanned, &waits] {
+        crate::distribution::pack(app, &address, barcode).expect(200);
+    }
+    scene.recall(id).expect(200);
+    for barcode in [&scanned, &waits] {
+        let body = json!({"item_barcode": barcode});
+        app.post(&app.root_token(), &format!("{address}/unpack"), &body)
+            .expect(200);
+    }
+    assert_eq!(scene.scan(&scene.main, &scanned), shelf());
+    assert_eq!(scene.copies(id), json!({"returned": 1, "to_pack": 1}));
+    scene.job();
+    assert_eq!(scene.copies(id), json!({"returned": 2}));
+    assert_eq!(scene.get(id)["status"], "ended");
+    app.assert_sound();
+}
+
+fn what_another_library_owns_is_not_sent_away_by_who_keeps_it(app: &TestApp) {
+    let scene = Scene::new(app);
+    let bib = app.bib("A", None);
+    let (number, barcode) = app.item(bib, "M2", &json!({"home_unit_code": "M1"}));
+    let made = scene.request(&[&barcode]).send().expect(201).body;
+    assert_eq!(made["rows"][0]["why"], "owner_elsewhere", "{made}");
+    let mut body = json!({"from_unit_code": "M1", "to_unit_code": "B1", "until": "2026-06-01", "reason": "轮换",
+        "item_ids": [number]});
+    let made = app.post(&scene.manager, "/api/v1/deposits", &body).expect(201).body;
+    assert_eq!(made["rows"][0]["why"], "owner_elsewhere", "{made}");
+    body.as_object_mut().expect("an object").remove("item_ids");
+    body["filter"] = json!({"at_most": 10});
+    app.post(&scene.manager, "/api/v1/deposits", &body)
+        .expect_fields(422, &["filter"]);
+    let made = app.post(&app.root_token(), "/api/v1/deposits", &body).expect(201).body;
+    assert_eq!(made["taken"], 1, "{made}");
+    app.assert_sound();
+}
+
+fn a_prefix_of_call_numbers_is_read_letter_by_letter(app: &TestApp) {
+    let scene = Scene::new(app);
+    let bib = app.bib("A", None);
+    for call_number in ["TP312/1", "tp312/2", "TP", "T%P/3"] {
+        app.item(bib, "M1", &json!({"call_number": call_number}));
+    }
+    let body = json!({"from_unit_code": "M1", "to_unit_code": "B1", "until": "2026-06-01", "reason": "轮换",
+        "filter": {"call_number_prefix": "TP", "at_most": 10}});
+    let made = app.post(&scene.manager, "/api/v1/deposits", &body).expect(201).body;
+    assert_eq!(made["taken"], 2, "{made}");
 }
 
 fn a_bad_row_harms_no_other_and_the_same_key_makes_one_deposit(app: &TestApp) {

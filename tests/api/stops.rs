@@ -11,6 +11,7 @@ on_both!(
     a_hold_waits_until_the_vehicle_has_been_everywhere,
     where_vehicles_are_is_told_by_time_and_by_distance,
     a_timetable_that_cannot_be_is_refused_and_changes_nothing,
+    a_vehicle_has_an_open_day_whoever_takes_it_away,
 );
 
 fn stop(place: &str, weekday: u8) -> Value {
@@ -80,8 +81,15 @@ fn loans_follow_when_stops_change(app: &TestApp) {
 
 fn a_hold_waits_until_the_vehicle_has_been_everywhere(app: &TestApp) {
     let desk = vehicle(app);
-    let once = json!({"place": "乡村集市", "first": "2026-06-20", "opens": "09:00:00", "closes": "12:00:00"});
-    set(app, 1, &[stop("南湖花园", 2), stop("江滩", 4), once]).expect(200);
+    let once = |day: &str| json!({"place": "乡村集市", "first": day, "opens": "09:00:00", "closes": "12:00:00"});
+    // A festival in summer is not waited for.
+    let stops = [
+        stop("南湖花园", 2),
+        stop("江滩", 4),
+        once("2026-03-28"),
+        once("2026-06-20"),
+    ];
+    set(app, 1, &stops).expect(200);
     let bib = app.bib("西游记", None);
     let (_, barcode) = app.item(bib, "CAR", &json!({}));
     let (_, card) = app.reader("adult", "M1");
@@ -96,7 +104,7 @@ fn a_hold_waits_until_the_vehicle_has_been_everywhere(app: &TestApp) {
         .body;
     assert_eq!(
         (&back["next_step"]["kind"], &back["next_step"]["shelf_until"]),
-        (&json!("hold_shelf"), &json!("2026-06-20"))
+        (&json!("hold_shelf"), &json!("2026-03-28"))
     );
     app.assert_sound();
 }
@@ -155,6 +163,25 @@ fn where_vehicles_are_is_told_by_time_and_by_distance(app: &TestApp) {
         (listed.header("etag"), listed.body["items"].as_array().map(Vec::len)),
         (Some("\"2\""), Some(3))
     );
+}
+
+fn a_vehicle_has_an_open_day_whoever_takes_it_away(app: &TestApp) {
+    vehicle(app);
+    let root = app.root_token();
+    let close = |first: &str, last: &str| {
+        let days = json!({"closed_days": [{"first": first, "last": last, "reason": "停运"}]});
+        app.post(&root, "/api/v1/units/M1/closed-days", &days)
+    };
+    // It comes twice, in spring: what closes its parent then closes it for good.
+    let once = |day: &str| json!({"place": "集市", "first": day, "opens": "09:00:00", "closes": "12:00:00"});
+    set(app, 1, &[once("2026-04-11"), once("2026-04-18")]).expect(200);
+    close("2026-04-18", "2026-04-18").expect(200);
+    close("2026-04-10", "2026-04-12").expect_fields(422, &["closed_days"]);
+    // The same the other way round.
+    set(app, 2, &[once("2026-04-18")]).expect_fields(422, &["stops"]);
+    let listed = app.get(&root, "/api/v1/units/CAR/stops").expect(200);
+    assert_eq!(listed.header("etag"), Some("\"2\""));
+    app.assert_sound();
 }
 
 fn a_timetable_that_cannot_be_is_refused_and_changes_nothing(app: &TestApp) {

@@ -6,7 +6,7 @@ use tongjie::domain::calendar::{ClosedRange, MAX_OVERDUE_DAYS, OpenSpan, WeeklyH
 use tongjie::domain::dated::{Amnesty, EmergencyClosing, Opening};
 use tongjie::domain::example::{self, BRANCH, LOCKER, MAIN, ROOT};
 use tongjie::domain::ids::UnitId;
-use tongjie::domain::move_due::{moved_due, moved_shelf, put_back};
+use tongjie::domain::move_due::{Walk, moved_due, moved_shelf, put_back};
 use tongjie::domain::network::Network;
 
 /// A day of two years around the example's.
@@ -115,17 +115,17 @@ proptest! {
         let calendar = network.calendar(LOCKER);
         let (due, today) = (day(due), day(today));
         let end = end.map(|days| due + TimeDelta::days(days));
-        match moved_due(&calendar, due, end, today) {
+        match moved_due(&calendar, due, end, Walk::on(today)) {
             None => prop_assert!(due < today || calendar.is_open(due) || end == Some(due)),
             Some(to) => {
                 prop_assert!(!calendar.is_open(due) && to >= today && to != due);
                 prop_assert!(end.is_none_or(|end| to <= end));
                 prop_assert!(calendar.is_open(to) || end == Some(to));
                 // Moved is moved: looking again changes nothing, but at the very end of a card.
-                prop_assert_eq!(moved_due(&calendar, to, end, today), None);
+                prop_assert_eq!(moved_due(&calendar, to, end, Walk::on(today)), None);
             }
         }
-        if let Some(to) = moved_shelf(&calendar, None, due, today) {
+        if let Some(to) = moved_shelf(&calendar, None, due, Walk::on(today)) {
             prop_assert!(to > due && calendar.is_open(to));
         }
         let later = due + TimeDelta::days(9);
