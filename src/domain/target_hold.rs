@@ -9,12 +9,22 @@ use super::hold::{CopyFacts, Wish, may_fill};
 use super::ids::{HoldId, ItemId, UnitId};
 use super::network::Network;
 
+/// Open days of a unit for which it is not asked again for a hold that it refused to serve, or for which it did not answer.
+pub const REST_OPEN_DAYS: u16 = 3;
+
+/// Whether a unit is still left in peace about a hold: it refused, or did not answer, and a pass closed that on the day `since`.
+///
+/// Other units are asked meanwhile. Afterwards it is asked again: where nobody else has a copy, the reader would wait in vain.
+pub fn rests(network: &Network, unit: UnitId, since: NaiveDate, today: NaiveDate) -> bool {
+    today <= network.calendar(unit).nth_open_day_after(since, REST_OPEN_DAYS)
+}
+
 /// A waiting hold that nothing is being fetched for, in the order of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     pub hold: HoldId,
     pub wish: Wish,
-    /// Units that refused or did not answer.
+    /// Units that refused or did not answer, and [rest](rests).
     pub refused_by: Vec<UnitId>,
 }
 
@@ -76,15 +86,20 @@ pub fn choose(
         };
         taken.insert(best.item);
         load.count(best.current);
-        let days = network.sending().of(network.units(), best.current).answer_days;
         pulls.push(Pull {
             hold: hold.hold,
             item: best.item,
             unit: best.current,
-            answer_by: network.calendar(best.current).nth_open_day_after(today, days),
+            answer_by: answer_by(network, best.current, today),
         });
     }
     pulls
+}
+
+/// The last local day on which a unit may answer what it was asked on a day, by its calendar as it is now.
+pub fn answer_by(network: &Network, unit: UnitId, asked_on: NaiveDate) -> NaiveDate {
+    let days = network.sending().of(network.units(), unit).answer_days;
+    network.calendar(unit).nth_open_day_after(asked_on, days)
 }
 
 /// How well a copy serves a hold, the lowest best; `None`: not at all.
