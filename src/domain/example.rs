@@ -250,6 +250,7 @@ impl World {
             unit: BRANCH,
             channel: Channel::Desk,
             due_at: self.now + Days::new(7),
+            given_back: false,
         };
         ReaderFacts {
             loans: (0..count).map(loan).collect(),

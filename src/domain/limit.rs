@@ -216,7 +216,14 @@ impl Counter<'_> {
         let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let (count, adds) = match row.kind {
             LimitKind::Loans => (whole(counted().count()), 1),
-            LimitKind::OverdueLoans => (whole(counted().filter(|loan| loan.due_at < usage.now).count()), 0),
+            LimitKind::OverdueLoans => (
+                whole(
+                    counted()
+                        .filter(|loan| loan.due_at < usage.now && !loan.given_back)
+                        .count(),
+                ),
+                0,
+            ),
             LimitKind::DebtFen => (usage.debt_fen, 0),
             LimitKind::Holds => (i64::from(usage.holds), 1),
             LimitKind::HoldsPerBib => (i64::from(usage.holds_of_bib), 1),
@@ -303,6 +310,7 @@ mod tests {
             unit,
             channel,
             due_at: world.now + chrono::TimeDelta::days(days),
+            given_back: false,
         };
         rows.into_iter().zip(1..).map(loan).collect()
     }

@@ -147,6 +147,8 @@ pub struct LoanOfReader {
     pub unit: UnitId,
     pub channel: Channel,
     pub due_at: DateTime<Utc>,
+    /// It was given back before it was due, and a parcel brings it: it is not overdue.
+    pub given_back: bool,
 }
 
 /// The way an act reached us; a column of the rules.

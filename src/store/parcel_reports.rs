@@ -56,13 +56,15 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// What decides whether the due date of a loan may be set anew: open, not renewed, not by hand; its day and the card's end.
-    pub fn loan_to_postpone(&mut self, loan: i64) -> Result<Option<(i64, i64, Option<String>)>, StoreError> {
+    /// What decides whether the due date of a loan may be set anew: open, not renewed or recalled, not by hand;
+    /// the end of its card.
+    pub fn loan_to_postpone(&mut self, loan: i64) -> Result<Option<Option<String>>, StoreError> {
         Ok(loans::table
             .left_join(cards::table.on(loans::card_id.eq(cards::id.nullable())))
             .filter(loans::id.eq(loan).and(loans::closed_at.is_null()))
             .filter(loans::renewals.eq(0).and(loans::due_by_hand.eq(false)))
-            .select((loans::loaned_at, loans::due_at, cards::expires_on.nullable()))
+            .filter(loans::recalled_at.is_null())
+            .select(cards::expires_on.nullable())
             .first(self.conn)
             .optional()?)
     }

@@ -7,7 +7,8 @@ use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::hot::on_engine;
 use super::items::parse_day;
-use super::schema::{cards, loans, readers};
+use super::overdue::given_back_in_time;
+use super::schema::{cards, loans, parcel_lines, parcels, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
 use crate::domain::ids::{BibId, CardId, CategoryId, ItemTypeId, LoanId, ReaderId, UnitId};
@@ -195,10 +196,11 @@ impl ReadTx<'_> {
                 loans::unit_id,
                 loans::channel,
                 loans::due_at,
+                given_back_in_time!(),
             ));
-        let rows: Vec<(i64, i64, i64, i64, i64, String, i64)> = on_engine!(self.conn, conn => query.load(conn))?;
+        let rows: Vec<(i64, i64, i64, i64, i64, String, i64, bool)> = on_engine!(self.conn, conn => query.load(conn))?;
         rows.into_iter()
-            .map(|(id, bib, item_type, owner, unit, channel, due_at)| {
+            .map(|(id, bib, item_type, owner, unit, channel, due_at, given_back)| {
                 Ok(LoanOfReader {
                     id: LoanId::new(id),
                     bib_id: BibId::new(bib),
@@ -207,6 +209,7 @@ impl ReadTx<'_> {
                     unit: UnitId::new(unit),
                     channel: channel_from_code(&channel)?,
                     due_at: from_millis(due_at),
+                    given_back,
                 })
             })
             .collect()

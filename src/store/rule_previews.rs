@@ -4,8 +4,9 @@
 use diesel::prelude::*;
 
 use super::error::StoreError;
+use super::overdue::given_back_in_time;
 use super::readers::channel_from_code;
-use super::schema::{loans, readers};
+use super::schema::{loans, parcel_lines, parcels, readers};
 use super::tx::ReadTx;
 use crate::clock::from_millis;
 use crate::domain::ids::{BibId, ItemTypeId, LoanId, ReaderId, UnitId};
@@ -26,6 +27,8 @@ pub struct PreviewLoan {
     pub loaned_at: i64,
     pub due_at: i64,
     pub renewals: i32,
+    /// It was given back in time, and a parcel brings it.
+    pub given_back: bool,
 }
 
 /// What rules look at in a reader.
@@ -52,6 +55,7 @@ macro_rules! loan_columns {
             loans::loaned_at,
             loans::due_at,
             loans::renewals,
+            given_back_in_time!(),
         )
     };
 }
@@ -70,6 +74,7 @@ impl PreviewLoan {
             unit: UnitId::new(self.unit_id),
             channel: channel_from_code(&self.channel)?,
             due_at: from_millis(self.due_at),
+            given_back: self.given_back,
         })
     }
 }

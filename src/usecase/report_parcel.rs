@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -12,8 +12,12 @@ use crate::clock::from_millis;
 use crate::domain::calendar::due;
 use crate::domain::event::EventKind;
 use crate::domain::ids::LoanId;
+use crate::domain::item::ItemFacts;
+use crate::domain::loan::OpenLoan;
 use crate::domain::network::Network;
 use crate::domain::parcel::{Direction, ParcelState, Step, next};
+use crate::domain::policy::Situation;
+use crate::domain::reader::CreditBand;
 use crate::store::Store;
 use crate::store::events::Event;
 use crate::store::item_lock::Candidate;
@@ -81,7 +85,7 @@ fn apply(tx: &mut WriteTx<'_>, report: &ReportParcel, event_id: i64) -> Result<R
     let now = tx.now();
     check_moment(&parcel, report, now)?;
     let at = report.occurred_at.clamp(from_millis(parcel.opened_at).min(now), now);
-    let to = next(parcel.direction, parcel.state, report.step);
+    let to = next(parcel.direction, parcel.state, report.step).filter(|_| follows(&parcel, &lines, report.step));
     tx.insert_parcel_report(&ReportRow {
         report_id: report.report_id.clone(),
         parcel_id: parcel.id,
@@ -104,6 +108,14 @@ fn apply(tx: &mut WriteTx<'_>, report: &ReportParcel, event_id: i64) -> Result<R
         "step": report.step.code(), "state": to.code(), "occurred_at": at.timestamp_millis()}));
     tx.append_event(event_id, &event)?;
     Ok(outcome(&parcel, to, true, false))
+}
+
+/// A parcel of which staff have received something was not delivered, whatever the carrier says late.
+fn follows(parcel: &Parcel, lines: &[ParcelLine], step: Step) -> bool {
+    let mut received = lines
+        .iter()
+        .filter(|line| !line.is_open() && line.set_aside.is_none() && line.is_back());
+    parcel.direction == Direction::Back || step != Step::Deliver || received.next().is_none()
 }
 
 fn outcome(parcel: &Parcel, state: ParcelState, applied: bool, repeated: bool) -> ReportOutcome {
@@ -151,25 +163,48 @@ fn hand_to_reader(
             continue;
         };
         // The lock of the copy, so that a renewal or a return does not come between.
-        tx.lock_item(Candidate::known(line.item(), line.bib()), parcel.unit, network)?;
-        let Some((loaned_at, due_at, card_end)) = tx.loan_to_postpone(loan)? else {
+        let item = tx.lock_item(Candidate::known(line.item(), line.bib()), parcel.unit, network)?;
+        let Some(card_end) = tx.loan_to_postpone(loan)? else {
             continue;
         };
-        let (loaned_at, due_at) = (from_millis(loaned_at), from_millis(due_at));
-        let days = (network.local_day(due_at) - network.local_day(loaned_at)).num_days();
+        let Some((item, loaded)) = item.and_then(|item| Some((item.facts, item.loan?))) else {
+            continue;
+        };
+        let Some(reader) = tx.lock_reader(loaded.loan.reader, network)? else {
+            continue;
+        };
         let card_end = card_end.and_then(|day| day.parse().ok());
-        let calendar = network.calendar(parcel.unit);
-        let later = due(
-            &calendar,
-            network.zone(),
-            at,
-            u16::try_from(days).unwrap_or(0),
-            card_end,
-            at,
-        );
+        let days = days_given(network, &item, &loaded.loan, reader.band, card_end);
+        let (calendar, due_at) = (network.calendar(parcel.unit), loaded.loan.due_at);
+        let later = due(&calendar, network.zone(), at, days, card_end, at);
         if later.at > due_at {
             tx.postpone_due(LoanId::new(loan), later.at)?;
         }
     }
     Ok(())
+}
+
+/// The days that the rules gave a loan: those of its row if they explain its due date. Otherwise the rules or the calendar have
+/// changed since, and the days between are what is known.
+fn days_given(
+    network: &Network,
+    item: &ItemFacts,
+    loan: &OpenLoan,
+    band: CreditBand,
+    card_end: Option<NaiveDate>,
+) -> u16 {
+    let situation = Situation {
+        unit: loan.unit,
+        category: loan.category,
+        item_type: item.item_type,
+        owner: item.owner,
+        channel: loan.channel,
+        band,
+    };
+    let terms = &network.winner(&situation).terms;
+    let (calendar, zone) = (network.calendar(loan.unit), network.zone());
+    let explains = |days: &u16| due(&calendar, zone, loan.loaned_at, *days, card_end, loan.loaned_at).at == loan.due_at;
+    let between = (network.local_day(loan.due_at) - network.local_day(loan.loaned_at)).num_days();
+    let of_rules = [terms.loan_days, terms.high_demand_days].into_iter().find(explains);
+    of_rules.unwrap_or_else(|| u16::try_from(between).unwrap_or(0))
 }

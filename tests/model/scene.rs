@@ -382,6 +382,7 @@ pub fn other_loan(scene: &Scene, id: i64, item_type: &str, due_in_days: i64) -> 
         unit: BRANCH,
         channel: Channel::Desk,
         due_at: scene.now + chrono::TimeDelta::days(due_in_days),
+        given_back: false,
     }
 }
 
