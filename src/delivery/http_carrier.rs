@@ -62,6 +62,12 @@ impl HttpCarrier {
         let status = response.status().as_u16();
         match status {
             200..=299 => {}
+            // Told to go elsewhere or to say who we are: the settings are wrong, not the parcel.
+            300..=399 | 401 | 403 | 407 => {
+                return Err(Fault::Later(format!(
+                    "the carrier answered {status}: look at its URL and token"
+                )));
+            }
             408 | 425 | 429 | 500..=599 => return Err(Fault::Later(format!("the carrier answered {status}"))),
             _ => return Err(Fault::Never(format!("the carrier answered {status}"))),
         }

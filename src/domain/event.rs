@@ -73,6 +73,10 @@ coded! {
     DeliveryRequested = "delivery_requested",
     ParcelPacked = "parcel_packed",
     ParcelDispatched = "parcel_dispatched",
+    /// The carrier is told of a parcel once more, or staff gave it to one themselves.
+    ParcelRebooked = "parcel_rebooked",
+    /// Nothing was left in a parcel when it should have been dispatched.
+    ParcelCancelled = "parcel_cancelled",
     /// What the carrier reported.
     ParcelReported = "parcel_reported",
     /// A reader sends items back by parcel.

@@ -251,6 +251,7 @@ impl World {
             channel: Channel::Desk,
             due_at: self.now + Days::new(7),
             reading_room: false,
+            given_back: false,
         };
         ReaderFacts {
             loans: (0..count).map(loan).collect(),

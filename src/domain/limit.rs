@@ -229,7 +229,14 @@ impl Counter<'_> {
         let (count, adds) = match row.kind {
             LimitKind::Loans => (whole(counted().filter(|loan| !loan.reading_room).count()), 1),
             LimitKind::ReadingRoom => (whole(counted().filter(|loan| loan.reading_room).count()), 1),
-            LimitKind::OverdueLoans => (whole(counted().filter(|loan| loan.due_at < usage.now).count()), 0),
+            LimitKind::OverdueLoans => (
+                whole(
+                    counted()
+                        .filter(|loan| loan.due_at < usage.now && !loan.given_back)
+                        .count(),
+                ),
+                0,
+            ),
             LimitKind::DebtFen => (usage.debt_fen, 0),
             LimitKind::Holds if row.names_types() => (whole(self.holds_of_types(row, usage)), 1),
             LimitKind::Holds => (i64::from(usage.holds), 1),
@@ -323,6 +330,7 @@ mod tests {
             channel,
             due_at: world.now + chrono::TimeDelta::days(days),
             reading_room: false,
+            given_back: false,
         };
         rows.into_iter().zip(1..).map(loan).collect()
     }

@@ -149,6 +149,8 @@ pub struct LoanOfReader {
     pub due_at: DateTime<Utc>,
     /// For use in the reading room.
     pub reading_room: bool,
+    /// It was given back before it was due, and a parcel brings it: it is not overdue.
+    pub given_back: bool,
 }
 
 /// The way an act reached us; a column of the rules.

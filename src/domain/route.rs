@@ -237,6 +237,11 @@ fn to_hold(network: &Network, item: &ItemFacts, wanted: &Wanted, unit: UnitId, w
     }
 }
 
+/// The last day on the hold shelf for a hold that comes back to it.
+pub(super) fn days_on_shelf(network: &Network, item: &ItemFacts, hold: &CapturedHold, now: DateTime<Utc>) -> NaiveDate {
+    shelf_until(network, item, &Wanted::captured(hold), now)
+}
+
 /// The last day on the hold shelf: so many open days of the pickup unit after today.
 fn shelf_until(network: &Network, item: &ItemFacts, wanted: &Wanted, now: DateTime<Utc>) -> NaiveDate {
     let situation = Situation {

@@ -7,6 +7,9 @@ use chrono_tz::Tz;
 /// How long a failed run rests before it is tried again.
 pub const REST_SECONDS: i64 = 60;
 
+/// How long a node may be silent before another takes its run over.
+pub const LEASE_SECONDS: i64 = 60;
+
 /// When a job is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schedule {
@@ -155,9 +158,10 @@ impl Runs {
             .is_some_and(|started| self.finished_at.is_none_or(|finished| finished < started))
     }
 
-    /// A node has it now.
+    /// A node has it now. A lease longer than any that is given was written by a clock that was wrong.
     pub fn is_running(&self, now: DateTime<Utc>) -> bool {
-        self.lease_until.is_some_and(|until| now < until)
+        let longest = now + TimeDelta::seconds(LEASE_SECONDS);
+        self.lease_until.is_some_and(|until| now < until && until <= longest)
     }
 
     /// When it should run next: a moment that has passed means now. What the record says of the future (a node's clock was
@@ -301,6 +305,7 @@ mod tests {
         let future = at(30, 0, 0);
         let runs = Runs {
             failed_at: Some(future),
+            lease_until: Some(future),
             ..ran(future, future)
         };
         for schedule in [NIGHTLY, OFTEN] {

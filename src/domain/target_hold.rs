@@ -10,13 +10,23 @@ use super::ids::{HoldId, ItemId, ReaderId, UnitId};
 use super::network::Network;
 use super::sending::UnitSending;
 
+/// Open days of a unit for which it is not asked again for a hold that it refused to serve, or for which it did not answer.
+pub const REST_OPEN_DAYS: u16 = 3;
+
+/// Whether a unit is still left in peace about a hold: it refused, or did not answer, and a pass closed that on the day `since`.
+///
+/// Other units are asked meanwhile. Afterwards it is asked again: where nobody else has a copy, the reader would wait in vain.
+pub fn rests(network: &Network, unit: UnitId, since: NaiveDate, today: NaiveDate) -> bool {
+    today <= network.calendar(unit).nth_open_day_after(since, REST_OPEN_DAYS)
+}
+
 /// A waiting hold that nothing is being fetched for, in the order of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     pub hold: HoldId,
     pub reader: ReaderId,
     pub wish: Wish,
-    /// Units that refused or did not answer.
+    /// Units that refused or did not answer, and [rest](rests).
     pub refused_by: Vec<UnitId>,
     /// The last local day on which it is wanted.
     pub wanted_until: Option<NaiveDate>,
@@ -80,12 +90,11 @@ pub fn choose(
         };
         taken.insert(best.item);
         load.count(best.current);
-        let days = network.sending().of(network.units(), best.current).answer_days;
         pulls.push(Pull {
             hold: hold.hold,
             item: best.item,
             unit: best.current,
-            answer_by: network.calendar(best.current).nth_open_day_after(today, days),
+            answer_by: answer_by(network, best.current, today),
         });
     }
     pulls
@@ -97,6 +106,12 @@ pub(super) fn sends(network: &Network, unit: UnitId, hold: &Waiting) -> Option<U
     let works = network.unit(unit).is_some_and(|unit| unit.active);
     let ever = (sending.sends && sending.daily_cap != Some(0)) || unit == hold.wish.pickup;
     (works && ever && !hold.refused_by.contains(&unit)).then_some(sending)
+}
+
+/// The last local day on which a unit may answer what it was asked on a day, by its calendar as it is now.
+pub fn answer_by(network: &Network, unit: UnitId, asked_on: NaiveDate) -> NaiveDate {
+    let days = network.sending().of(network.units(), unit).answer_days;
+    network.calendar(unit).nth_open_day_after(asked_on, days)
 }
 
 /// How well a copy serves a hold, the lowest best; `None`: not at all.

@@ -1,7 +1,7 @@
 //! Voiding: undoing a loan that never really happened (the door jammed, the tag was not switched).
 //! Not a return: it fills no hold, moves no credit and counts in no statistics.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::act::{Act, Findings, Passed};
 use super::ids::{HoldId, LoanId, UnitId};
@@ -9,6 +9,7 @@ use super::item::{CapturedHold, ItemFacts, ItemStatus};
 use super::loan::OpenLoan;
 use super::network::Network;
 use super::refusal::{Code, Refusals, Verb};
+use super::route::days_on_shelf;
 
 /// How long after the loan it may be voided without a special right.
 pub const VOID_WINDOW_MINUTES: u16 = 30;
@@ -49,8 +50,14 @@ pub struct Plan {
 pub enum RestoresHold {
     /// Back to its old place in the queue.
     Waiting(HoldId),
-    /// Captured again with this item, at its old place on the hold shelf.
-    Captured(HoldId),
+    /// Captured again with this item, on the hold shelf where it was collected.
+    Captured {
+        hold: HoldId,
+        /// The last local day it waits there.
+        until: NaiveDate,
+        /// It had not been there before, or its days are over: they begin now.
+        is_new: bool,
+    },
 }
 
 /// Decides whether a loan may be voided.
@@ -90,7 +97,14 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
         Some(FilledHold::Waiting(hold)) => (ItemStatus::OnShelf, Some(RestoresHold::Waiting(*hold))),
         // The place on the hold shelf is only there if the loan was made there.
         Some(FilledHold::Captured(hold)) if hold.pickup == loan.unit => {
-            (ItemStatus::OnHoldShelf, Some(RestoresHold::Captured(hold.id)))
+            let today = facts.network.local_day(now);
+            let known = hold.expires_on.filter(|until| *until >= today);
+            let restored = RestoresHold::Captured {
+                hold: hold.id,
+                until: known.unwrap_or_else(|| days_on_shelf(facts.network, facts.item, hold, now)),
+                is_new: known.is_none(),
+            };
+            (ItemStatus::OnHoldShelf, Some(restored))
         }
         Some(FilledHold::Captured(hold)) => (ItemStatus::OnShelf, Some(RestoresHold::Waiting(hold.id))),
     };

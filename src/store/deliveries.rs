@@ -100,10 +100,13 @@ impl ReadTx<'_> {
         let packed = parcel_lines::table
             .filter(parcel_lines::hold_id.eq(holds::id.nullable()))
             .filter(parcel_lines::closed_at.is_null());
+        // From what stands on the hold shelf: the requests of a unit become ever more.
         let ready = holds::table
-            .filter(holds::delivery_request_id.eq(delivery_requests::id.nullable()))
+            .filter(holds::pickup_unit_id.eq(unit.get()))
             .filter(holds::closed_at.is_null().and(holds::shelf_number.is_not_null()))
-            .filter(diesel::dsl::not(diesel::dsl::exists(packed)));
+            .filter(holds::delivery_request_id.is_not_null())
+            .filter(diesel::dsl::not(diesel::dsl::exists(packed)))
+            .select(holds::delivery_request_id);
         Ok(delivery_requests::table
             .filter(delivery_requests::unit_id.eq(unit.get()))
             .filter(
@@ -111,7 +114,7 @@ impl ReadTx<'_> {
                     .eq("parcel")
                     .and(delivery_requests::id.gt(after)),
             )
-            .filter(diesel::dsl::exists(ready))
+            .filter(delivery_requests::id.nullable().eq_any(ready))
             .order(delivery_requests::id)
             .limit(limit)
             .load(self.conn)?)

@@ -42,6 +42,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// It is about the record at hand: others may still be dealt with.
+    pub const fn is_of_record(&self) -> bool {
+        match self {
+            Self::Conflict(_) | Self::Corrupt(_) | Self::Panicked | Self::Poisoned => true,
+            Self::Database(DieselError::DatabaseError(kind, _)) => matches!(
+                kind,
+                DatabaseErrorKind::CheckViolation | DatabaseErrorKind::NotNullViolation
+            ),
+            _ => false,
+        }
+    }
+
     /// The database is out of reach because of `source`.
     pub fn unavailable(reason: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Unavailable {

@@ -324,18 +324,23 @@ impl WriteTx<'_> {
         }))
     }
 
-    /// Opens a filled hold again: at a place of the hold shelf, or (without one) waiting at its old place in the queue.
+    /// Opens a filled hold again: at a place of the hold shelf until a day, or (without one) waiting at its old place in the queue.
     pub fn reopen_hold(
         &mut self,
         id: HoldId,
         bib: BibId,
         reader: ReaderId,
-        shelf_number: Option<u32>,
+        place: Option<(u32, NaiveDate)>,
     ) -> Result<(), StoreError> {
         let none = (holds::closed_at.eq(None::<i64>), holds::closed_how.eq(None::<String>));
-        match shelf_number.and_then(|number| i32::try_from(number).ok()) {
-            Some(number) => diesel::update(holds::table.find(id.get()))
-                .set((none, holds::shelf_number.eq(number)))
+        let place = place.and_then(|(number, until)| Some((i32::try_from(number).ok()?, until)));
+        match place {
+            Some((number, until)) => diesel::update(holds::table.find(id.get()))
+                .set((
+                    none,
+                    holds::shelf_number.eq(number),
+                    holds::shelf_until.eq(day_text(until)),
+                ))
                 .execute(self.conn)?,
             None => {
                 self.release_hold(id)?;

@@ -1,7 +1,7 @@
 //! Who runs which job, and how far it is. A run belongs to one node until its lease ends; whoever lost it notices, because its
 //! number has grown.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use super::dialect;
@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::schema::jobs;
 use super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
-use crate::domain::schedule::Runs;
+use crate::domain::schedule::{LEASE_SECONDS, Runs};
 
 /// A job's row.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
@@ -85,9 +85,11 @@ impl WriteTx<'_> {
     ) -> Result<Option<Lease>, StoreError> {
         let now = self.now();
         dialect::insert_job(self.conn, name)?;
+        let longest = now + TimeDelta::seconds(LEASE_SECONDS);
         let free = jobs::lease_until
             .is_null()
-            .or(jobs::lease_until.le(now.timestamp_millis()));
+            .or(jobs::lease_until.le(now.timestamp_millis()))
+            .or(jobs::lease_until.gt(longest.timestamp_millis()));
         let taken = diesel::update(jobs::table.find(name).filter(free))
             .set((
                 jobs::node.eq(node),

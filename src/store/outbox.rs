@@ -141,4 +141,27 @@ impl WriteTx<'_> {
             .execute(self.conn)?;
         Ok(changed == 1)
     }
+
+    /// Nobody has to tell it any more: it was settled otherwise.
+    pub fn withdraw_outbox(&mut self, id: i64) -> Result<(), StoreError> {
+        let now = self.now().timestamp_millis();
+        diesel::update(outbox::table.find(id))
+            .set((
+                outbox::next_at.eq(None::<i64>),
+                outbox::dead_at.eq(None::<i64>),
+                outbox::done_at.eq(now),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Forgets some rows that were told before a moment; answers how many. What was given up stays.
+    pub fn forget_told(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<usize, StoreError> {
+        let ids: Vec<i64> = outbox::table
+            .filter(outbox::done_at.lt(before.timestamp_millis()))
+            .limit(at_most)
+            .select(outbox::id)
+            .load(self.conn)?;
+        Ok(diesel::delete(outbox::table.filter(outbox::id.eq_any(ids))).execute(self.conn)?)
+    }
 }

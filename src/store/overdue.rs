@@ -8,11 +8,37 @@ use serde_json::json;
 use super::error::StoreError;
 use super::events::{Event, SYSTEM_CHANNEL};
 use super::hot::on_engine;
-use super::schema::{bibs, items, loans};
+use super::schema::{bibs, items, loans, parcel_lines, parcels};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{BibId, CategoryId, ItemId, ItemTypeId, ReaderId, UnitId};
 use crate::store::ids::IdRun;
+
+/// Whether the copy of a loan was given back before it was due and travels in a parcel: the reader has done their part, and the
+/// check-in will say when.
+macro_rules! given_back_in_time {
+    () => {
+        diesel::dsl::exists(
+            parcel_lines::table
+                .inner_join(parcels::table.on(parcels::id.eq(parcel_lines::parcel_id)))
+                .filter(parcel_lines::item_id.eq(loans::item_id))
+                .filter(parcel_lines::loan_id.eq(loans::id.nullable()))
+                .filter(parcel_lines::closed_at.is_null())
+                .filter(
+                    parcels::direction
+                        .eq("back")
+                        .nullable()
+                        .and(parcels::posted_at.le(loans::due_at.nullable()))
+                        .or(parcels::state
+                            .eq("refused")
+                            .or(parcels::state.eq("returned"))
+                            .nullable()
+                            .and(parcels::ended_at.le(loans::due_at.nullable()))),
+                ),
+        )
+    };
+}
+pub(super) use given_back_in_time;
 
 /// Some open loans of a walk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,21 +67,27 @@ struct MarkedRow {
 }
 
 impl ReadTx<'_> {
-    /// The next open loans, and which of them became overdue since anybody looked.
+    /// The next open loans, and which of them became overdue since anybody looked. What was given back in time is not.
     pub fn walk_overdue(&mut self, after_item: i64, now: DateTime<Utc>, limit: i64) -> Result<Walked, StoreError> {
         let query = loans::table
             .filter(loans::closed_at.is_null().and(loans::item_id.gt(after_item)))
             .order(loans::item_id)
             .limit(limit)
-            .select((loans::id, loans::item_id, loans::due_at, loans::overdue_since));
-        let rows: Vec<(i64, i64, i64, Option<i64>)> = on_engine!(self.conn, conn => query.load(conn))?;
+            .select((
+                loans::id,
+                loans::item_id,
+                loans::due_at,
+                loans::overdue_since,
+                given_back_in_time!(),
+            ));
+        let rows: Vec<(i64, i64, i64, Option<i64>, bool)> = on_engine!(self.conn, conn => query.load(conn))?;
         let now = now.timestamp_millis();
         let overdue = rows
             .iter()
-            .filter(|(_, _, due, marked)| *due < now && *marked != Some(*due));
+            .filter(|(_, _, due, marked, given_back)| *due < now && *marked != Some(*due) && !given_back);
         Ok(Walked {
             loans: i64::try_from(rows.len()).unwrap_or(i64::MAX),
-            last_item: rows.last().map(|(_, item, _, _)| *item),
+            last_item: rows.last().map(|(_, item, ..)| *item),
             found: overdue.map(|(id, ..)| *id).collect(),
         })
     }
@@ -74,7 +106,8 @@ impl WriteTx<'_> {
                 .eq_any(ids)
                 .and(loans::closed_at.is_null())
                 .and(loans::due_at.lt(now.timestamp_millis()))
-                .and(unmarked),
+                .and(unmarked)
+                .and(diesel::dsl::not(given_back_in_time!())),
         );
         let mark = diesel::update(overdue)
             .set(loans::overdue_since.eq(loans::due_at.nullable()))

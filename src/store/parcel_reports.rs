@@ -93,14 +93,15 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// What decides whether the due date of a loan may be set anew: open, not renewed, not by hand; the reader's credit
-    /// band and the card's end.
+    /// What decides whether the due date of a loan may be set anew: open, not renewed or recalled, not by hand; the reader's
+    /// credit band and the card's end.
     pub fn loan_to_postpone(&mut self, loan: i64) -> Result<Option<(String, Option<String>)>, StoreError> {
         Ok(loans::table
             .inner_join(readers::table.on(loans::reader_id.eq(readers::id.nullable())))
             .left_join(cards::table.on(loans::card_id.eq(cards::id.nullable())))
             .filter(loans::id.eq(loan).and(loans::closed_at.is_null()))
             .filter(loans::renewals.eq(0).and(loans::due_by_hand.eq(false)))
+            .filter(loans::recalled_at.is_null())
             .select((readers::credit_band, cards::expires_on.nullable()))
             .first(self.conn)
             .optional()?)

@@ -363,7 +363,9 @@ impl WriteTx<'_> {
         if changed == 0 {
             return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));
         }
-        if matches!(to, ParcelState::Delivered | ParcelState::Refused | ParcelState::Lost) {
+        // What a reader refused ended then, not when it arrived.
+        let came_back = to == ParcelState::Returned && parcel.state != ParcelState::Refused;
+        if came_back || matches!(to, ParcelState::Delivered | ParcelState::Refused | ParcelState::Lost) {
             self.set_parcel_moment(parcel.id, Step::Deliver, at)?;
         }
         Ok(())

@@ -2,22 +2,24 @@
 //! because a check-out or check-in writes nothing here unless it must; whoever reads open rows looks at hold and copy.
 //! Not for: choosing (see `domain::target_hold`).
 
+mod stale;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 
 use super::error::StoreError;
 use super::hold_queue::{WaitingRow, waiting_columns};
 use super::readers::day_text;
 use super::schema::{bibs, holds, items, pulls, readers};
 use super::tx::{ReadTx, WriteTx};
+use crate::clock::from_millis;
 use crate::domain::hold::CopyFacts;
 use crate::domain::ids::{BibId, HoldId, ItemId, ReaderId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
-use crate::domain::target_hold::{Pull, Waiting};
+use crate::domain::target_hold::{Pull, Waiting, rests};
 use crate::domain::{hold::HoldCandidate, hold::may_fill};
 
 /// A pull as staff see it.
@@ -73,12 +75,6 @@ macro_rules! is_live {
     };
 }
 
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-}
-
 /// Pulls by unit.
 pub type Counts = HashMap<UnitId, u32>;
 
@@ -120,34 +116,6 @@ impl ReadTx<'_> {
             .load(self.conn)?)
     }
 
-    /// Bibs after `after` for which a pass may have something to do: somebody waits while a copy stands free on a shelf, or
-    /// an open pull is out of date.
-    pub fn bibs_to_target(&mut self, today: NaiveDate, after: i64, limit: i64) -> Result<Vec<BibId>, StoreError> {
-        let today = day_text(today);
-        let unserved = format!(
-            "SELECT DISTINCT h.bib_id AS id FROM holds h WHERE h.closed_at IS NULL AND h.captured_item_id IS NULL \
-             AND h.suspended = FALSE AND h.bib_id > {after} \
-             AND NOT EXISTS (SELECT 1 FROM pulls p WHERE p.hold_id = h.id AND p.closed_at IS NULL) \
-             AND EXISTS (SELECT 1 FROM items i WHERE i.bib_id = h.bib_id AND i.status = 'on_shelf' \
-                 AND NOT EXISTS (SELECT 1 FROM pulls p WHERE p.item_id = i.id AND p.closed_at IS NULL)) \
-             ORDER BY 1 LIMIT {limit}"
-        );
-        let stale = format!(
-            "SELECT DISTINCT p.bib_id AS id FROM pulls p JOIN holds h ON h.id = p.hold_id JOIN items i ON i.id = p.item_id \
-             WHERE p.closed_at IS NULL AND p.bib_id > {after} AND {} ORDER BY 1 LIMIT {limit}",
-            out_of_date(&today)
-        );
-        let mut bibs = Vec::new();
-        for sql in [unserved, stale] {
-            let rows: Vec<Id> = diesel::sql_query(sql).load(self.conn)?;
-            bibs.extend(rows.into_iter().map(|row| BibId::new(row.id)));
-        }
-        bibs.sort_unstable();
-        bibs.dedup();
-        bibs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(bibs)
-    }
-
     /// Open pulls by unit: of all units, or of some.
     pub fn open_pulls(&mut self, of: Option<&[i64]>) -> Result<Counts, StoreError> {
         let open = pulls::table
@@ -178,30 +146,6 @@ impl WriteTx<'_> {
         Ok(super::dialect::lock_daily_caps(self.conn)?)
     }
 
-    /// Closes the open pulls of these bibs that are out of date; answers how many.
-    pub fn close_stale_pulls(
-        &mut self,
-        bibs: &[i64],
-        today: NaiveDate,
-        at: DateTime<Utc>,
-    ) -> Result<usize, StoreError> {
-        let today = day_text(today);
-        let list: Vec<String> = bibs.iter().map(i64::to_string).collect();
-        let sql = format!(
-            "UPDATE pulls SET closed_at = {at}, closed_how = CASE \
-             WHEN EXISTS (SELECT 1 FROM holds h WHERE h.id = pulls.hold_id AND h.captured_item_id = pulls.item_id) THEN 'found' \
-             WHEN answer_by < '{today}' AND EXISTS (SELECT 1 FROM holds h JOIN items i ON i.id = pulls.item_id \
-                 WHERE h.id = pulls.hold_id AND h.closed_at IS NULL AND h.captured_item_id IS NULL \
-                 AND i.status = 'on_shelf' AND i.current_unit_id = pulls.unit_id) THEN 'timed_out' \
-             ELSE 'withdrawn' END \
-             WHERE closed_at IS NULL AND bib_id IN ({list}) AND EXISTS (SELECT 1 FROM holds h JOIN items i \
-             ON i.id = pulls.item_id WHERE h.id = pulls.hold_id AND {stale})",
-            at = at.timestamp_millis(),
-            list = list.join(","),
-            stale = out_of_date(&today).replace("p.", "pulls."),
-        );
-        Ok(diesel::sql_query(sql).execute(self.conn)?)
-    }
 }
 
 impl ReadTx<'_> {
@@ -221,15 +165,21 @@ impl ReadTx<'_> {
             .order((holds::bib_id, holds::priority, holds::queue_rank, holds::id))
             .select(waiting_columns!())
             .load(self.conn)?;
-        let refused: Vec<(i64, i64)> = pulls::table
+        let refused: Vec<(i64, i64, Option<i64>)> = pulls::table
             .inner_join(holds::table.on(holds::id.eq(pulls::hold_id)))
             .filter(holds::bib_id.eq_any(bibs).and(holds::closed_at.is_null()))
             .filter(pulls::closed_how.eq("refused").or(pulls::closed_how.eq("timed_out")))
-            .select((pulls::hold_id, pulls::unit_id))
+            .select((pulls::hold_id, pulls::unit_id, pulls::closed_at))
             .load(self.conn)?;
         let mut refused_by: HashMap<i64, Vec<UnitId>> = HashMap::new();
-        for (hold, unit) in refused {
-            refused_by.entry(hold).or_default().push(UnitId::new(unit));
+        for (hold, unit, closed_at) in refused {
+            let (unit, since) = (
+                UnitId::new(unit),
+                closed_at.map(|at| network.local_day(from_millis(at))),
+            );
+            if since.is_some_and(|since| rests(network, unit, since, today)) {
+                refused_by.entry(hold).or_default().push(unit);
+            }
         }
         let mut waiting = Vec::with_capacity(rows.len());
         for row in rows {
@@ -247,7 +197,7 @@ impl ReadTx<'_> {
         Ok(waiting)
     }
 
-    /// The copies of these bibs that stand on a shelf and are not being fetched, by bib.
+    /// The copies of these bibs that may be lent, stand on a shelf and are not being fetched, by bib.
     pub fn copies_to_fetch(&mut self, bibs: &[i64]) -> Result<Vec<CopyFacts>, StoreError> {
         let copies = self.copies_of_bibs(bibs, Some(ItemStatus::OnShelf))?;
         self.not_fetched(bibs, copies)
@@ -259,7 +209,7 @@ impl ReadTx<'_> {
             .filter(pulls::bib_id.eq_any(bibs).and(pulls::closed_at.is_null()))
             .select(pulls::item_id)
             .load(self.conn)?;
-        let is_free = |copy: &CopyFacts| !fetched.contains(&copy.item.get());
+        let is_free = |copy: &CopyFacts| !copy.not_for_loan && !fetched.contains(&copy.item.get());
         Ok(copies.into_iter().filter(is_free).collect())
     }
 }
@@ -369,14 +319,6 @@ impl WriteTx<'_> {
             .execute(self.conn)?;
         Ok(())
     }
-}
-
-/// When an open pull `p` of hold `h` and item `i` is out of date.
-fn out_of_date(today: &str) -> String {
-    format!(
-        "(p.answer_by < '{today}' OR h.closed_at IS NOT NULL OR h.captured_item_id IS NOT NULL OR h.suspended = TRUE \
-         OR h.not_before > '{today}' OR i.status <> 'on_shelf' OR i.current_unit_id <> p.unit_id)"
-    )
 }
 
 fn counts(rows: Vec<(i64, i64)>) -> Counts {

@@ -9,7 +9,8 @@ use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::hot::on_engine;
 use super::items::parse_day;
-use super::schema::{cards, holds, items, loans, readers};
+use super::overdue::given_back_in_time;
+use super::schema::{cards, holds, items, loans, parcel_lines, parcels, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
 use crate::domain::ids::{BibId, CardId, CategoryId, ItemTypeId, LoanId, ReaderId, UnitId};
@@ -200,10 +201,12 @@ impl ReadTx<'_> {
                 loans::channel,
                 loans::due_at,
                 loans::reading_room,
+                given_back_in_time!(),
             ));
-        let rows: Vec<(i64, i64, i64, i64, i64, String, i64, bool)> = on_engine!(self.conn, conn => query.load(conn))?;
+        type Row = (i64, i64, i64, i64, i64, String, i64, bool, bool);
+        let rows: Vec<Row> = on_engine!(self.conn, conn => query.load(conn))?;
         rows.into_iter()
-            .map(|(id, bib, item_type, owner, unit, channel, due_at, reading_room)| {
+            .map(|(id, bib, item_type, owner, unit, channel, due_at, reading_room, given_back)| {
                 Ok(LoanOfReader {
                     id: LoanId::new(id),
                     bib_id: BibId::new(bib),
@@ -213,6 +216,7 @@ impl ReadTx<'_> {
                     channel: channel_from_code(&channel)?,
                     due_at: from_millis(due_at),
                     reading_room,
+                    given_back,
                 })
             })
             .collect()

@@ -4,8 +4,9 @@
 use diesel::prelude::*;
 
 use super::error::StoreError;
+use super::overdue::given_back_in_time;
 use super::readers::channel_from_code;
-use super::schema::{loans, readers};
+use super::schema::{loans, parcel_lines, parcels, readers};
 use super::tx::ReadTx;
 use crate::clock::from_millis;
 use crate::domain::ids::{BibId, ItemTypeId, LoanId, ReaderId, UnitId};
@@ -27,6 +28,8 @@ pub struct PreviewLoan {
     pub due_at: i64,
     pub renewals: i32,
     pub reading_room: bool,
+    /// It was given back in time, and a parcel brings it.
+    pub given_back: bool,
 }
 
 /// What rules look at in a reader.
@@ -54,6 +57,7 @@ macro_rules! loan_columns {
             loans::due_at,
             loans::renewals,
             loans::reading_room,
+            given_back_in_time!(),
         )
     };
 }
@@ -73,6 +77,7 @@ impl PreviewLoan {
             channel: channel_from_code(&self.channel)?,
             due_at: from_millis(self.due_at),
             reading_room: self.reading_room,
+            given_back: self.given_back,
         })
     }
 }

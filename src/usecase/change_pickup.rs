@@ -144,7 +144,8 @@ impl Redirect<'_> {
         .detail(
             json!({"hold_id": hold.id, "from_unit_id": hold.pickup, "pickup_unit_id": plan.pickup,
                 "consent": record::consent_detail(&plan.passed)}),
-        );
+        )
+        .personal(record::consent_reason(&plan.passed, self.consent));
         event.bib = Some(self.hold.bib);
         tx.append_event(ids.next(), &event)?;
         if let (Some(moves), Some(item)) = (&plan.item_moves, self.item) {

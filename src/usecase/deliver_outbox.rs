@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::run_job::{Look, Pass};
+use super::run_job::{Look, Pass, of_one};
 use super::{Result, UseCaseError};
 use crate::store::Store;
 use crate::store::outbox::OutboxRow;
@@ -120,7 +120,11 @@ impl<C: Consumer> DeliverOutbox<C> {
             return Ok(false);
         }
         let look = row.clone();
-        let message = store.read(move |tx| C::prepare(tx, &look)).await?;
+        let prepared = store.read(move |tx| C::prepare(tx, &look)).await;
+        let Some(message) = of_one(prepared, "outbox", row.id)? else {
+            let for_good = row.attempts + 1 >= ATTEMPTS;
+            return fail(store, &row, "it could not be put together", for_good).await;
+        };
         let Some(message) = message else {
             return fail(store, &row, "there was nothing to tell any more", true).await;
         };

@@ -41,7 +41,8 @@ pub struct DispatchParcel {
     pub dry_run: bool,
 }
 
-/// Gives a parcel to the carrier; a second time after the carrier could not be told, to have it told again.
+/// Gives a parcel to the carrier. While the carrier has not been told of it: with a number, staff gave it to one themselves; without,
+/// a carrier that could not be told is told again.
 ///
 /// # Errors
 /// `NotFound`; `State` when it is not packed any more; `Invalid` when nobody could carry it; a failure of the store.
@@ -65,7 +66,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &DispatchParcel, mut id
     let (parcel, lines) = tx.lock_parcel(command.parcel)?.ok_or_else(unknown)?;
     caller.require(Right::HandleParcels, parcel.unit, &network)?;
     let mut refused = Vec::new();
-    if parcel.state != ParcelState::Dispatched || !tell_again(tx, &parcel)? {
+    if !book_again(tx, caller, &parcel, command, &mut ids)? {
         if next(parcel.direction, parcel.state, Step::Dispatch).is_none() {
             return Err(UseCaseError::State(format!("the parcel is {}", parcel.state.code())));
         }
@@ -89,12 +90,38 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &DispatchParcel, mut id
     })
 }
 
-/// The carrier could not be told and nobody tries any more: it is tried again, under the same key.
-fn tell_again(tx: &mut WriteTx<'_>, parcel: &Parcel) -> Result<bool> {
-    match tx.outbox_of(CARRIER, parcel.id)? {
-        Some(row) => Ok(tx.revive_outbox(row.id)?),
-        None => Ok(false),
-    }
+/// A parcel of which the carrier has not been told yet: staff have given it to one themselves, and nobody is told any more; or
+/// nobody tries any more, and it is tried again under the same key. False: the parcel is not booked, or it is booked already.
+fn book_again(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    parcel: &Parcel,
+    command: &DispatchParcel,
+    ids: &mut IdRun,
+) -> Result<bool> {
+    let row = tx.outbox_of(CARRIER, parcel.id)?;
+    let Some(row) = row.filter(|row| row.done_at.is_none() && parcel.closed_at.is_none()) else {
+        return Ok(false);
+    };
+    let by_hand = match &command.tracking_number {
+        Some(number) => {
+            tx.withdraw_outbox(row.id)?;
+            tx.set_tracking_number(parcel.id, number)?;
+            true
+        }
+        None if tx.revive_outbox(row.id)? => false,
+        None => return Ok(false),
+    };
+    let event = Event::new(
+        EventKind::ParcelRebooked,
+        tx.now(),
+        parcel.unit,
+        caller.channel().code(),
+    )
+    .by(caller.staff(), caller.device())
+    .detail(json!({"parcel_id": parcel.id, "by_hand": by_hand, "attempts": row.attempts}));
+    tx.append_event(ids.next(), &event)?;
+    Ok(true)
 }
 
 /// Lends what lies in the parcel; answers what could not be lent.
@@ -170,7 +197,12 @@ fn send_off(
             None => tx.insert_outbox(ids.next(), CARRIER, parcel.id, &format!("parcel-{}", parcel.id))?,
         }
     }
-    let event = Event::new(EventKind::ParcelDispatched, now, parcel.unit, caller.channel().code())
+    let kind = if inside > 0 {
+        EventKind::ParcelDispatched
+    } else {
+        EventKind::ParcelCancelled
+    };
+    let event = Event::new(kind, now, parcel.unit, caller.channel().code())
         .by(caller.staff(), caller.device())
         .detail(json!({"parcel_id": parcel.id, "items": inside, "state": to.code()}));
     Ok(tx.append_event(ids.next(), &event)?)

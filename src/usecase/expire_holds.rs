@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::end_hold::{Ending, end_hold, find_hold};
 use super::record::{Consent, IDS_PER_VERB};
-use super::run_job::{Look, Pass};
+use super::run_job::{Look, Pass, of_one};
 use super::{Caller, Result, UseCaseError};
 use crate::domain::act::Act;
 use crate::domain::hold::HoldStatus;
@@ -71,8 +71,8 @@ async fn expire_each(store: &Arc<Store>, holds: Vec<HoldId>) -> Result<u64> {
     let mut ended = 0;
     for hold in holds {
         let ids = store.take_ids::<UseCaseError>(IDS_PER_VERB).await?;
-        let done = store.write(move |tx| expire(tx, hold, ids.clone())).await?;
-        ended += u64::from(done);
+        let done = store.write(move |tx| expire(tx, hold, ids.clone())).await;
+        ended += u64::from(of_one(done, "hold", hold.get())? == Some(true));
     }
     Ok(ended)
 }

@@ -1,5 +1,5 @@
-//! Forgetting what has served its time: idempotency keys with their answers, refresh tokens, tallies of failed log-ins, and
-//! the keys that number visits. Run by a job; small writes, so that no check-out waits for it.
+//! Forgetting what has served its time: idempotency keys with their answers, refresh tokens, tallies of failed log-ins, what
+//! was told from the outbox, and the keys that number visits. Run by a job; small writes, so that no check-out waits for it.
 
 use std::sync::Arc;
 
@@ -11,6 +11,9 @@ use crate::store::Store;
 /// Keys deleted by one write.
 const KEYS_PER_WRITE: i64 = 500;
 
+/// How long a row of the outbox is kept after it was told.
+const TOLD_DAYS: i64 = 90;
+
 /// What one run forgot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Expired {
@@ -18,9 +21,10 @@ pub struct Expired {
     pub refresh_tokens: usize,
     pub visit_keys: usize,
     pub log_in_tallies: usize,
+    pub told: usize,
 }
 
-/// Deletes idempotency keys older than `idempotency_days`, refresh tokens past their end, tallies that say nothing, and the visit keys of every
+/// Deletes idempotency keys older than `idempotency_days`, refresh tokens past their end, tallies that say nothing, what was told 90 days ago, and the visit keys of every
 /// day before today: from then on nobody can tell whose visit one was. Running it again changes nothing.
 ///
 /// # Errors
@@ -29,6 +33,15 @@ pub async fn expire_keys(store: &Arc<Store>, idempotency_days: u32) -> Result<Ex
     let now = store.clock().now();
     let kept_since = (now - TimeDelta::days(i64::from(idempotency_days))).timestamp_millis();
     let mut expired = Expired::default();
+    loop {
+        let forgotten = store
+            .write(move |tx| -> Result<_> { Ok(tx.forget_told(now - TimeDelta::days(TOLD_DAYS), KEYS_PER_WRITE)?) })
+            .await?;
+        expired.told += forgotten;
+        if forgotten == 0 {
+            break;
+        }
+    }
     loop {
         let deleted = store
             .write(move |tx| tx.expire_keys(kept_since, KEYS_PER_WRITE).map_err(UseCaseError::from))

@@ -7,7 +7,7 @@ use super::view::HoldView;
 use super::{Caller, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::hold::HoldStatus;
-use crate::domain::ids::{BibId, HoldId};
+use crate::domain::ids::{BibId, HoldId, UnitId};
 use crate::domain::network::Network;
 use crate::store::Store;
 use crate::store::holds::HoldView as HoldRow;
@@ -32,7 +32,8 @@ pub async fn get_hold(store: &Arc<Store>, caller: &Caller, id: HoldId) -> Result
         .await
 }
 
-/// Lists the open holds of a bib in the order of the queue; those a copy is set aside for stand where they stood.
+/// Lists the open holds of a bib in the order of the queue; those a copy is set aside for stand where they stood. Whose they are is
+/// told of those that are picked up where the caller may see what readers borrow.
 ///
 /// # Errors
 /// `NotFound`; `Forbidden`; a failure of the store.
@@ -43,6 +44,7 @@ pub async fn list_bib_holds(
     page: PageRequest,
 ) -> Result<Page<HoldView>> {
     caller.require_somewhere(Right::ManageHolds)?;
+    let caller = caller.clone();
     store
         .read(move |tx| {
             let network = tx.network()?;
@@ -60,7 +62,10 @@ pub async fn list_bib_holds(
                         None => tx.queue_position(&row)?,
                     });
                 }
-                items.push(HoldView::of(row, place.filter(|_| waits), &network));
+                let sees_reader = caller.may(Right::ReadBorrowing, UnitId::new(row.pickup_unit_id), &network);
+                let mut shown = HoldView::of(row, place.filter(|_| waits), &network);
+                shown.reader_id = shown.reader_id.filter(|_| sees_reader);
+                items.push(shown);
             }
             Ok(Page { items, next: rows.next })
         })

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::record;
-use super::run_job::{Look, Pass};
+use super::run_job::{Look, Pass, of_one};
 use super::{Result, UseCaseError};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{BibId, ItemId, TransitId};
@@ -82,8 +82,8 @@ async fn give_up_each(store: &Arc<Store>, page: Vec<Late>) -> Result<usize> {
     let mut given_up = 0;
     for late in page {
         let ids = store.take_ids::<UseCaseError>(2).await?;
-        let done = store.write(move |tx| give_up(tx, late, ids.clone())).await?;
-        given_up += usize::from(done);
+        let done = store.write(move |tx| give_up(tx, late, ids.clone())).await;
+        given_up += usize::from(of_one(done, "transit", late.0.get())? == Some(true));
     }
     Ok(given_up)
 }

@@ -49,6 +49,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ReorderHold, mut ids: 
     let hold = find_hold(tx, caller, command.hold)?;
     let unit = caller.unit.unwrap_or(hold.facts.pickup);
     caller.require(Right::ManageHolds, unit, &network)?;
+    caller.require(Right::ManageHolds, hold.facts.pickup, &network)?;
     let queue = tx.queue_keys(hold.bib)?;
     let place = usize::try_from(command.place).unwrap_or(usize::MAX);
     let act = record::act_of(caller, unit, &network, &Consent::default(), None);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -12,6 +12,8 @@ use crate::clock::from_millis;
 use crate::domain::calendar::due;
 use crate::domain::event::EventKind;
 use crate::domain::ids::LoanId;
+use crate::domain::item::ItemFacts;
+use crate::domain::loan::OpenLoan;
 use crate::domain::network::Network;
 use crate::domain::parcel::{Direction, ParcelState, Step, next};
 use crate::domain::policy::Situation;
@@ -83,7 +85,7 @@ fn apply(tx: &mut WriteTx<'_>, report: &ReportParcel, event_id: i64) -> Result<R
     let now = tx.now();
     check_moment(&parcel, report, now)?;
     let at = report.occurred_at.clamp(from_millis(parcel.opened_at).min(now), now);
-    let to = next(parcel.direction, parcel.state, report.step);
+    let to = next(parcel.direction, parcel.state, report.step).filter(|_| follows(&parcel, &lines, report.step));
     tx.insert_parcel_report(&ReportRow {
         report_id: report.report_id.clone(),
         parcel_id: parcel.id,
@@ -106,6 +108,14 @@ fn apply(tx: &mut WriteTx<'_>, report: &ReportParcel, event_id: i64) -> Result<R
         "step": report.step.code(), "state": to.code(), "occurred_at": at.timestamp_millis()}));
     tx.append_event(event_id, &event)?;
     Ok(outcome(&parcel, to, true, false))
+}
+
+/// A parcel of which staff have received something was not delivered, whatever the carrier says late.
+fn follows(parcel: &Parcel, lines: &[ParcelLine], step: Step) -> bool {
+    let mut received = lines
+        .iter()
+        .filter(|line| !line.is_open() && line.set_aside.is_none() && line.is_back());
+    parcel.direction == Direction::Back || step != Step::Deliver || received.next().is_none()
 }
 
 fn outcome(parcel: &Parcel, state: ParcelState, applied: bool, repeated: bool) -> ReportOutcome {
@@ -161,22 +171,43 @@ fn hand_to_reader(
         let Some((band, card_end)) = tx.loan_to_postpone(loan)? else {
             continue;
         };
-        let situation = Situation {
-            unit: open.unit,
-            category: open.category,
-            item_type: item.item_type,
-            owner: item.owner,
-            channel: open.channel,
-            band: CreditBand::from_code(&band).unwrap_or(CreditBand::C),
-        };
-        let (began, today) = (network.local_day(open.loaned_at), network.local_day(at));
-        let days = u16::try_from((network.local_day(open.due_at) - began).num_days()).unwrap_or(0);
-        let days = network.winner(&situation).terms.lending.days(days, today, began);
         let card_end = card_end.and_then(|day| day.parse().ok());
+        let band = CreditBand::from_code(&band).unwrap_or(CreditBand::C);
+        let days = days_given(network, &item, &open, (band, card_end), network.local_day(at));
         let later = due(&network.calendar(parcel.unit), network.zone(), at, days, card_end, at);
         if later.at > open.due_at {
             tx.postpone_due(LoanId::new(loan), later.at)?;
         }
     }
     Ok(())
+}
+
+/// The days that the rules gave a loan: those of its row if they explain its due date. Otherwise the rules or the calendar have
+/// changed since, and the days between are what is known. A fixed term caps them anew.
+fn days_given(
+    network: &Network,
+    item: &ItemFacts,
+    loan: &OpenLoan,
+    (band, card_end): (CreditBand, Option<NaiveDate>),
+    from: NaiveDate,
+) -> u16 {
+    let situation = Situation {
+        unit: loan.unit,
+        category: loan.category,
+        item_type: item.item_type,
+        owner: item.owner,
+        channel: loan.channel,
+        band,
+    };
+    let terms = &network.winner(&situation).terms;
+    let (calendar, zone) = (network.calendar(loan.unit), network.zone());
+    let began = network.local_day(loan.loaned_at);
+    let explains = |days: &u16| {
+        let days = terms.lending.days(*days, began, began);
+        due(&calendar, zone, loan.loaned_at, days, card_end, loan.loaned_at).at == loan.due_at
+    };
+    let between = (network.local_day(loan.due_at) - began).num_days();
+    let of_rules = [terms.loan_days, terms.high_demand_days].into_iter().find(explains);
+    let days = of_rules.unwrap_or_else(|| u16::try_from(between).unwrap_or(0));
+    terms.lending.days(days, from, began)
 }

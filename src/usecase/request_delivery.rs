@@ -150,8 +150,9 @@ fn ask_each(
 ) -> Result<Asked> {
     let mut answers = Vec::with_capacity(lines.len());
     let (mut refused, mut doubt) = (Vec::new(), None);
+    let mut holds_today = placed_today(tx, asking, reader)?;
     for line in lines {
-        match ask(tx, asking, *line, reader) {
+        match ask(tx, asking, *line, reader, holds_today) {
             Ok(plan) => {
                 let hold = HoldId::new(ids.next());
                 place(
@@ -163,6 +164,7 @@ fn ask_each(
                     (hold, ids.next()),
                 )?;
                 reader.open_holds += 1;
+                holds_today += 1;
                 serve_bib(tx, asking.network, line.bib, ids)?;
                 answers.push(accepted(tx, *line, hold, &plan, asking.network)?);
             }
@@ -288,7 +290,8 @@ fn text_of(lines: &[Line]) -> String {
     each.collect::<Vec<_>>().join(",")
 }
 
-fn ask(tx: &mut WriteTx<'_>, asking: &Asking<'_>, line: Line, reader: &ReaderFacts) -> Result<Plan> {
+/// What the reader placed today before this request.
+fn placed_today(tx: &mut WriteTx<'_>, asking: &Asking<'_>, reader: &ReaderFacts) -> Result<u32> {
     let (network, now) = (asking.network, tx.now());
     let midnight = network.local_day(now).and_time(NaiveTime::MIN);
     let since = network
@@ -296,6 +299,11 @@ fn ask(tx: &mut WriteTx<'_>, asking: &Asking<'_>, line: Line, reader: &ReaderFac
         .from_local_datetime(&midnight)
         .earliest()
         .map_or(now, |at| at.with_timezone(&Utc));
+    Ok(tx.holds_placed_since(reader.id, since)?)
+}
+
+fn ask(tx: &mut WriteTx<'_>, asking: &Asking<'_>, line: Line, reader: &ReaderFacts, holds_today: u32) -> Result<Plan> {
+    let (network, now) = (asking.network, tx.now());
     let copies = tx.copies_of_bib(line.bib)?;
     let open = tx.open_holds_on_bib(reader.id, line.bib)?;
     let hold_types = tx.types_of_open_holds(reader.id, network)?;
@@ -316,7 +324,7 @@ fn ask(tx: &mut WriteTx<'_>, asking: &Asking<'_>, line: Line, reader: &ReaderFac
             of_bib: u32::try_from(open.len()).unwrap_or(u32::MAX),
         },
         hold_types: &hold_types,
-        holds_today: tx.holds_placed_since(reader.id, since)?,
+        holds_today,
         queue_length: tx.queue_length(line.bib)?,
         not_before: None,
         wanted_until: None,
@@ -363,7 +371,8 @@ fn place(
         .detail(
             json!({"hold_id": hold, "pickup_unit_id": asking.pickup, "rule_id": plan.rule, "request_id": request.id,
             "rules_version": plan.rules_version, "consent": record::consent_detail(&plan.passed)}),
-        );
+        )
+        .personal(record::consent_reason(&plan.passed, asking.consent));
     event.bib = Some(line.bib);
     event.item = line.item;
     Ok(tx.append_event(event_id, &event)?)

@@ -8,13 +8,11 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Result, UseCaseError};
-use crate::domain::schedule::Job;
+use crate::domain::schedule::{Job, LEASE_SECONDS};
 use crate::store::Store;
+use crate::store::job::FromStore;
 use crate::store::jobs::{Lease, Leave};
 use crate::store::tx::ReadTx;
-
-/// How long a node may be silent before another takes its run over.
-const LEASE_SECONDS: i64 = 60;
 
 /// How often a run that changes nothing says how far it is.
 const SAY_SECONDS: i64 = 2;
@@ -125,6 +123,27 @@ async fn take<P: Pass + 'static>(store: &Arc<Store>, node: &str, job: Job, pass:
             Ok(tx.take_job(job.name, &node, expected, lease_end(tx.now()))?)
         })
         .await
+}
+
+/// What a step did with one record. A fault of this record alone is told to the operator and passed over, so that it does not
+/// keep those behind it waiting; the next run looks at it again.
+///
+/// # Errors
+/// What would stop every other record, too.
+pub(super) fn of_one<T>(did: Result<T>, record: &'static str, id: i64) -> Result<Option<T>> {
+    match did {
+        Ok(did) => Ok(Some(did)),
+        Err(error) if stops_all(&error) => Err(error),
+        Err(error) => {
+            tracing::error!(record, id, error = &error as &dyn std::error::Error, "passed over");
+            Ok(None)
+        }
+    }
+}
+
+/// Whether an error is of the store rather than of the record at hand.
+fn stops_all(error: &UseCaseError) -> bool {
+    error.store_error().is_some_and(|error| !error.is_of_record())
 }
 
 fn lease_end(now: DateTime<Utc>) -> DateTime<Utc> {

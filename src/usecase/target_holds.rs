@@ -150,7 +150,7 @@ async fn serve_page(store: &Arc<Store>, page: &[BibId], pace: &mut Pace, done: &
     Ok(())
 }
 
-/// Forgets pulls that ended long ago: from then on a unit may be asked again for the same hold.
+/// Forgets pulls that ended long ago.
 async fn forget(store: &Arc<Store>) -> Result<()> {
     loop {
         let forgotten = store
@@ -182,15 +182,17 @@ async fn serve_chunk(store: &Arc<Store>, bibs: Vec<BibId>, load: Load) -> Result
             let began = Instant::now();
             let network = tx.network()?;
             let mut load = load.clone();
-            let served = serve(tx, &network, &bibs, &mut load, &mut ids.clone())?;
+            let mut ids = ids.clone();
+            let room = ids.left();
+            let served = serve(tx, &network, &bibs, (&mut load, room), &mut ids)?;
             let took = began.elapsed();
             Ok(Chunk { served, load, took })
         })
         .await
 }
 
-/// Has copies of one bib fetched, as far as the ids in hand reach. Its lock is taken already, and nothing but readers is locked
-/// after it.
+/// Has copies of one bib fetched, at most [`PULLS_PER_VERB`] of them: what is left of the ids is for what else the verb writes.
+/// Its lock is taken already, and nothing but readers is locked after it.
 pub(super) fn serve_bib(tx: &mut WriteTx<'_>, network: &Network, bib: BibId, ids: &mut IdRun) -> Result<()> {
     let shelves = tx.copies_to_fetch(&[bib.get()])?;
     if shelves.is_empty() {
@@ -204,7 +206,8 @@ pub(super) fn serve_bib(tx: &mut WriteTx<'_>, network: &Network, bib: BibId, ids
         open: tx.open_pulls(Some(&units))?,
         ..Load::default()
     };
-    serve(tx, network, &[bib], &mut load, ids)?;
+    let room = ids.left().min(PULLS_PER_VERB);
+    serve(tx, network, &[bib], (&mut load, room), ids)?;
     Ok(())
 }
 
@@ -214,11 +217,19 @@ struct Served {
     closed: u64,
 }
 
-fn serve(tx: &mut WriteTx<'_>, network: &Network, bibs: &[BibId], load: &mut Load, ids: &mut IdRun) -> Result<Served> {
+/// Asks for copies of some bibs, at most `room` of them.
+fn serve(
+    tx: &mut WriteTx<'_>,
+    network: &Network,
+    bibs: &[BibId],
+    (load, room): (&mut Load, i64),
+    ids: &mut IdRun,
+) -> Result<Served> {
     let numbers: Vec<i64> = bibs.iter().map(|bib| bib.get()).collect();
     tx.lock_bibs(bibs)?;
     let now = tx.now();
     let today = network.local_day(now);
+    tx.wait_for_closed_units(network, &numbers, today)?;
     let closed = tx.close_stale_pulls(&numbers, today, now)?;
     let copies = tx.copies_to_fetch(&numbers)?;
     if copies.is_empty() {
@@ -229,11 +240,18 @@ fn serve(tx: &mut WriteTx<'_>, network: &Network, bibs: &[BibId], load: &mut Loa
     }
     let waiting = tx.unserved_holds(network, &numbers, today)?;
     count_today(tx, network, &copies, load, today)?;
+    let room = usize::try_from(room).unwrap_or(0);
     let mut pulls: Vec<(i64, BibId, Pull)> = Vec::new();
     for (bib, waiting) in by_bib(waiting) {
         let copies: Vec<CopyFacts> = copies.iter().filter(|copy| copy.bib == bib).copied().collect();
-        let room = usize::try_from(ids.left()).unwrap_or(0);
-        let chosen = choose(network, &waiting, &copies, load, today, room);
+        let chosen = choose(
+            network,
+            &waiting,
+            &copies,
+            load,
+            today,
+            room.saturating_sub(pulls.len()),
+        );
         pulls.extend(chosen.into_iter().map(|pull| (ids.next(), bib, pull)));
     }
     tx.insert_pulls(&pulls, today, now)?;

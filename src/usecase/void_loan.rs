@@ -106,11 +106,16 @@ fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loaded: &LoadedLoan, comm
     match plan.restores_hold {
         None => {}
         Some(RestoresHold::Waiting(hold)) => ledger.tx.reopen_hold(hold, ledger.item.bib_id, loan.reader, None)?,
-        Some(RestoresHold::Captured(hold)) => {
+        Some(RestoresHold::Captured { hold, until, is_new }) => {
             let number = ledger.tx.next_shelf_number(plan.current)?;
             ledger
                 .tx
-                .reopen_hold(hold, ledger.item.bib_id, loan.reader, Some(number))?;
+                .reopen_hold(hold, ledger.item.bib_id, loan.reader, Some((number, until)))?;
+            if is_new {
+                let detail = json!({"hold_id": hold, "pickup_unit_id": plan.current, "shelf_number": number,
+                    "shelf_until": until});
+                ledger.append(EventKind::HoldReady, detail)?;
+            }
         }
     }
     ledger.place(plan.item_status, plan.current)?;

@@ -13,7 +13,8 @@ on_both!(
     a_hold_nobody_served_ends_with_its_last_wanted_day,
     a_redirected_copy_leaves_the_hold_shelf_for_its_new_pickup,
     a_copy_redirected_on_the_road_goes_on_from_where_it_arrives,
-    a_hold_is_ready_when_its_copy_was_scanned_at_the_pickup_unit
+    a_hold_is_ready_when_its_copy_was_scanned_at_the_pickup_unit,
+    a_hold_that_cannot_be_read_keeps_none_behind_it_open
 );
 
 fn clearings(app: &TestApp, unit: &str) -> Vec<Value> {
@@ -212,6 +213,18 @@ fn a_hold_is_ready_when_its_copy_was_scanned_at_the_pickup_unit(app: &TestApp) {
     app.clock.set("2026-03-04T06:00:00Z".parse().expect("a moment"));
     check_in(app, "B2", &queue.barcode);
     assert_eq!((told(app, "hold_captured"), told(app, "hold_ready")), (1, 1));
+}
+
+fn a_hold_that_cannot_be_read_keeps_none_behind_it_open(app: &TestApp) {
+    let queue = queue(app, 3);
+    let ids: Vec<i64> = queue.holds.iter().map(|hold| hold.1).collect();
+    let mut outside = app.database.outside();
+    outside.run("UPDATE holds SET wanted_until = '2026-03-10'");
+    let broken = format!("UPDATE holds SET wanted_until = '2026-03-?' WHERE id = {}", ids[0]);
+    outside.run(&broken);
+    assert_eq!(expire(app, LATER), 2);
+    assert_eq!(hold(app, ids[2])["status"], "expired");
+    assert_eq!(expire(app, LATER), 0);
 }
 
 /// Nothing contradicts itself.

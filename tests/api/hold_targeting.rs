@@ -16,7 +16,11 @@ on_both!(
     units_say_what_they_send,
     what_transport_costs_decides_who_is_asked,
     a_suspended_or_cancelled_hold_is_not_fetched_for,
-    a_second_pass_asks_for_nothing_twice
+    a_second_pass_asks_for_nothing_twice,
+    a_request_asks_for_a_few_copies_and_the_pass_for_the_rest,
+    a_unit_that_was_closed_has_its_open_days_to_answer,
+    a_unit_that_did_not_serve_a_hold_is_asked_again_after_some_days,
+    bibs_without_a_copy_that_is_lent_are_not_looked_at
 );
 
 struct Place {
@@ -300,4 +304,79 @@ fn a_second_pass_asks_for_nothing_twice(app: &TestApp) {
     assert_eq!(pass(app), (0, 0));
     assert_eq!(asked(app), [vec![holds[2]], vec![holds[0]], vec![holds[1]]]);
     check(app);
+}
+
+fn a_request_asks_for_a_few_copies_and_the_pass_for_the_rest(app: &TestApp) {
+    let place = place(app);
+    for _ in 0..8 {
+        app.item(place.bib, "M1", &json!({}));
+    }
+    for _ in 0..9 {
+        wait(app, &place);
+    }
+    let mut outside = app.database.outside();
+    outside.run("DELETE FROM pulls");
+    let (_, card) = app.reader("adult", "B1");
+    let body = json!({"delivery": "desk", "unit_code": "B1", "lines": [{"bib_id": place.bib}]});
+    app.post(&app.reader_token(&card), "/api/v1/delivery-requests", &body)
+        .expect(201);
+    assert_eq!(outside.number("SELECT count(*) AS n FROM pulls"), 8);
+    assert_eq!(pass(app), (2, 0));
+    check(app);
+}
+
+fn on(app: &TestApp, day: &str) {
+    app.clock.set(format!("{day}T01:00:00Z").parse().expect("a moment"));
+}
+
+fn a_unit_that_was_closed_has_its_open_days_to_answer(app: &TestApp) {
+    let place = place(app);
+    let (_, id) = wait(app, &place);
+    let typhoon = json!({"unit_code": "C1", "first": "2026-03-05", "last": "2026-03-07", "reason": "台风"});
+    app.post(&app.root_token(), "/api/v1/closings", &typhoon).expect(200);
+    on(app, "2026-03-08");
+    assert_eq!(pass(app), (0, 0), "it could not answer before today");
+    assert_eq!(asked(app), [vec![], vec![id], vec![]]);
+    assert_eq!(pulls(app, "M1")[0]["answer_by"], "2026-03-08");
+    on(app, "2026-03-09");
+    assert_eq!(pass(app), (1, 1));
+    assert_eq!(asked(app), [vec![], vec![], vec![id]]);
+    check(app);
+}
+
+fn a_unit_that_did_not_serve_a_hold_is_asked_again_after_some_days(app: &TestApp) {
+    let place = place(app);
+    let (_, id) = wait(app, &place);
+    on(app, "2026-03-06");
+    assert_eq!(pass(app), (1, 1), "M1 did not answer");
+    refuse(app, "M2", "cannot_send");
+    refuse(app, "B2", "in_use");
+    assert_eq!(asked(app), NOBODY);
+    on(app, "2026-03-09");
+    assert_eq!(pass(app), (0, 0), "three open days later they are still left in peace");
+    on(app, "2026-03-10");
+    assert_eq!(pass(app), (1, 0));
+    assert_eq!(
+        asked(app),
+        [vec![], vec![id], vec![]],
+        "the reader does not wait in vain"
+    );
+    check(app);
+}
+
+fn bibs_without_a_copy_that_is_lent_are_not_looked_at(app: &TestApp) {
+    let place = place(app);
+    wait(app, &place);
+    let mut outside = app.database.outside();
+    outside.run("DELETE FROM pulls");
+    let ids = place.copies.iter().map(|copy| copy.0);
+    for (item, change) in ids.zip([
+        "not_for_loan = TRUE",
+        "lending = 'reading_room'",
+        "lending = 'restricted'",
+    ]) {
+        outside.run(&format!("UPDATE items SET {change} WHERE id = {item}"));
+    }
+    let done = app.block_on(target_holds(&app.app.store)).expect("runs");
+    assert_eq!((done.bibs, done.asked), (0, 0));
 }

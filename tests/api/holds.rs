@@ -13,7 +13,8 @@ on_both!(
     the_queue_is_paged_in_its_order,
     a_hold_is_seen_by_its_reader_and_by_staff_only,
     a_volume_is_held_apart_from_the_other_volumes,
-    a_changed_pickup_of_a_waiting_hold_decides_where_the_copy_goes
+    a_changed_pickup_of_a_waiting_hold_decides_where_the_copy_goes,
+    staff_order_and_see_the_holds_of_their_own_libraries_only
 );
 
 /// Readers who wait for the only copy of a bib, which somebody else has. All pick up at B1.
@@ -300,4 +301,25 @@ fn a_changed_pickup_of_a_waiting_hold_decides_where_the_copy_goes(app: &TestApp)
         (&back["next_step"]["kind"], &back["next_step"]["to_unit_code"]),
         (&json!("crate"), &json!("B2"))
     );
+}
+
+fn staff_order_and_see_the_holds_of_their_own_libraries_only(app: &TestApp) {
+    let queue = queue(app, 2);
+    let elsewhere = app.staff("librarian", "M2");
+    let place = format!("/api/v1/holds/{}/place", queue.holds[1].1);
+    let first = json!({"place": 1, "reason": "课程指定参考书"});
+    put(app, &elsewhere, &place, &first).expect_problem(403, "forbidden");
+    let path = format!("/api/v1/bibs/{}/holds", queue.bib);
+    let readers = |token: &str| -> Vec<bool> {
+        let listed = app.get(token, &path).expect(200).body;
+        let items = listed["items"].as_array().expect("items").clone();
+        items.iter().map(|hold| hold["reader_id"].is_i64()).collect()
+    };
+    assert_eq!(
+        readers(&elsewhere),
+        [false, false],
+        "how long the queue is, and no more"
+    );
+    assert_eq!(readers(&desk(app)), [true, true]);
+    put(app, &app.staff("librarian", "M1"), &place, &first).expect(200);
 }

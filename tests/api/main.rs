@@ -45,6 +45,7 @@ mod moves;
 mod outbox;
 mod own_secrets;
 mod ownership;
+mod parcel_ends;
 mod parcel_races;
 mod parcel_scene;
 mod parcels;

@@ -16,6 +16,7 @@ use tongjie::usecase::UseCaseError;
 use tongjie::usecase::book_carrier::{BookCarrier, CARRIER};
 use tongjie::usecase::deliver_outbox::DeliverOutbox;
 use tongjie::usecase::erase_addresses::EraseAddresses;
+use tongjie::usecase::expire_keys::expire_keys;
 use tongjie::usecase::run_job::{Ran, run_job};
 
 use crate::app::{REPORT_SECRET, TestApp, run_with};
@@ -40,6 +41,11 @@ with_carrier!(
     two_nodes_tell_a_row_once,
     a_return_is_fetched_from_the_readers_address,
     addresses_go_thirty_days_after_the_end,
+    a_number_given_by_staff_ends_a_booking_that_was_not_made,
+    a_fetch_that_the_carrier_refused_is_booked_again,
+    a_carrier_that_does_not_know_us_is_asked_again,
+    an_address_that_cannot_be_read_keeps_nothing_behind_it_waiting,
+    what_was_told_is_forgotten_after_ninety_days,
 );
 
 const OK: &str = r#"{"tracking_number": "SF42"}"#;
@@ -314,5 +320,96 @@ fn addresses_go_thirty_days_after_the_end(app: &TestApp) {
             .read(move |tx| tx.delivery_address(waiting).map_err(UseCaseError::from)),
     );
     assert!(left.expect("read").is_some(), "its copies still wait to be packed");
+    app.assert_sound();
+}
+
+const NOTHING: Ran = Ran::Finished {
+    looked_at: 0,
+    changed: 0,
+};
+
+fn again(app: &TestApp, id: i64, body: &Value) -> Value {
+    let desk = app.staff("librarian", "M1");
+    let path = format!("/api/v1/parcels/{id}/dispatch");
+    app.post(&desk, &path, body).expect(200).body["parcel"].clone()
+}
+
+fn a_number_given_by_staff_ends_a_booking_that_was_not_made(app: &TestApp) {
+    let (_, id) = dispatched(app);
+    let parcel = again(app, id, &json!({"tracking_number": "SF7"}));
+    assert_eq!(
+        (&parcel["booking"], &parcel["tracking_number"]),
+        (&json!("done"), &json!("SF7"))
+    );
+    later(app, 4_000);
+    assert_eq!(
+        tell(app, &carrier(app, "http://127.0.0.1:1")),
+        NOTHING,
+        "no second carrier"
+    );
+    let desk = app.staff("librarian", "M1");
+    let body = json!({"tracking_number": "SF8"});
+    app.post(&desk, &format!("/api/v1/parcels/{id}/dispatch"), &body)
+        .expect_problem(409, "wrong_state");
+    app.assert_sound();
+}
+
+fn a_fetch_that_the_carrier_refused_is_booked_again(app: &TestApp) {
+    let shop = Shop::open(app);
+    let (_, loan) = shop.lent(app);
+    let body = json!({"card_number": shop.card, "loan_ids": [loan], "unit_code": "M1", "address": address()});
+    let id = app.post(&shop.desk, "/api/v1/return-parcels", &body).expect(201).id();
+    let (url, requests) = scripted(vec![(422, "{}"), (201, OK)]);
+    let pass = carrier(app, &url);
+    tell(app, &pass);
+    requests.recv_timeout(Duration::from_secs(20)).expect("asked");
+    assert_eq!(shown(app, id)["booking"], "failed");
+    assert_eq!(again(app, id, &json!({}))["booking"], "waiting");
+    later(app, 10);
+    tell(app, &pass);
+    assert_eq!(shown(app, id)["tracking_number"], "SF42");
+    app.assert_sound();
+}
+
+fn a_carrier_that_does_not_know_us_is_asked_again(app: &TestApp) {
+    let (_, id) = dispatched(app);
+    let (url, requests) = scripted(vec![(401, "{}"), (302, "{}"), (201, OK)]);
+    let pass = carrier(app, &url);
+    for state in ["retrying", "retrying", "done"] {
+        tell(app, &pass);
+        requests.recv_timeout(Duration::from_secs(20)).expect("asked");
+        assert_eq!(shown(app, id)["booking"], state);
+        later(app, 4_000);
+    }
+}
+
+fn an_address_that_cannot_be_read_keeps_nothing_behind_it_waiting(app: &TestApp) {
+    let (shop, broken) = dispatched(app);
+    app.database.outside().run("UPDATE delivery_addresses SET phone = '?'");
+    let (request, barcodes) = shop.asked(app, 1, "follow");
+    let whole = shop.packed(app, request, &barcodes).body["parcel"]["id"]
+        .as_i64()
+        .expect("an id");
+    shop.dispatch(app, whole, json!({})).expect(200);
+    let (url, _requests) = scripted(vec![(201, OK)]);
+    let told = Ran::Finished {
+        looked_at: 2,
+        changed: 1,
+    };
+    assert_eq!(tell(app, &carrier(app, &url)), told);
+    let booked = |id| app.block_on(app.app.store.read(move |tx| tx.outbox_of(CARRIER, id)));
+    let states = [broken, whole].map(|id| booked(id).expect("read").expect("a row").status());
+    assert_eq!(states, ["retrying", "done"]);
+}
+
+fn what_was_told_is_forgotten_after_ninety_days(app: &TestApp) {
+    let (_, id) = dispatched(app);
+    again(app, id, &json!({"tracking_number": "SF7"}));
+    let forgotten = || app.block_on(expire_keys(&app.app.store, 30)).expect("runs").told;
+    later(app, 89 * 86_400);
+    assert_eq!(forgotten(), 0);
+    later(app, 2 * 86_400);
+    assert_eq!(forgotten(), 1);
+    assert_eq!(shown(app, id)["tracking_number"], "SF7");
     app.assert_sound();
 }

@@ -8,9 +8,11 @@ on_both!(
     the_hold_a_voided_loan_filled_waits_again,
     a_newer_hold_on_the_same_bib_stands_and_the_old_one_stays_filled,
     a_newer_hold_of_somebody_else_changes_nothing,
+    a_copy_collected_from_the_crate_gets_its_days_on_the_shelf_when_the_loan_is_voided,
 );
 
 /// A reader who waited for the one copy of a bib and then took it from another's desk.
+#[derive(Clone)]
 struct Filled {
     desk: String,
     reader: i64,
@@ -113,4 +115,35 @@ fn a_newer_hold_of_somebody_else_changes_nothing(app: &TestApp) {
     place(app, &filled.desk, &other, filled.bib);
     void(app, &filled);
     assert_eq!(holds(app, &filled), [(filled.hold, "captured".to_owned(), Value::Null)]);
+}
+
+/// The reader took it out of the crate before anybody scanned it: it never had a number or a last day.
+fn a_copy_collected_from_the_crate_gets_its_days_on_the_shelf_when_the_loan_is_voided(app: &TestApp) {
+    let filled = filled(app);
+    void(app, &filled);
+    let mut outside = app.database.outside();
+    let ready = "SELECT count(*) AS n FROM events WHERE kind = 'hold_ready'";
+    assert_eq!(outside.number(ready), 1, "it stands there as before");
+    let lend = |app: &TestApp| -> i64 {
+        let item = app
+            .get(&filled.desk, &format!("/api/v1/items/{}", filled.item))
+            .expect(200)
+            .body;
+        let body = json!({"item_barcode": item["barcode"], "card_number": filled.card});
+        let lent = app.post(&filled.desk, "/api/v1/check-outs", &body).expect(201).body;
+        lent["loan"]["id"].as_i64().expect("an id")
+    };
+    let loan = lend(app);
+    outside.run("UPDATE holds SET shelf_number = NULL, shelf_until = NULL");
+    void(app, &Filled { loan, ..filled.clone() });
+    let hold = app
+        .get(&filled.desk, &format!("/api/v1/holds/{}", filled.hold))
+        .expect(200)
+        .body;
+    assert!(
+        hold["shelf_number"].is_i64() && hold["shelf_until"].is_string(),
+        "{hold}"
+    );
+    assert_eq!(outside.number(ready), 2);
+    app.assert_sound();
 }

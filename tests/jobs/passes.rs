@@ -121,6 +121,21 @@ async fn a_failed_run_is_told_and_goes_on_where_it_stood() {
 }
 
 #[tokio::test]
+async fn a_lease_from_the_future_stops_nothing() {
+    for engine in Engine::all() {
+        let database = Database::new(engine);
+        let store = database.open(Clock::fixed(noon()));
+        let pass = Arc::new(Counting::default());
+        let until = (noon() + TimeDelta::days(400)).timestamp_millis();
+        let row =
+            "INSERT INTO jobs (name, node, lease_until, run, after_id, looked_at, changed) VALUES ('counting', 'z',";
+        database.outside().run(&format!("{row} {until}, 1, 0, 0, 0)"));
+        assert_eq!(run(&store, "a", &pass).await.expect("runs"), WHOLE);
+        store.close();
+    }
+}
+
+#[tokio::test]
 async fn of_many_nodes_one_runs_it() {
     for engine in Engine::all() {
         let database = Database::new(engine);

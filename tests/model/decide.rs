@@ -210,10 +210,10 @@ proptest! {
             Some(FilledHold::Captured(hold)) => Some(hold.id),
         };
         let restored = plan.restores_hold.map(|restores| match restores {
-            RestoresHold::Waiting(hold) | RestoresHold::Captured(hold) => hold,
+            RestoresHold::Waiting(hold) | RestoresHold::Captured { hold, .. } => hold,
         });
         prop_assert_eq!(restored, filled);
-        let captured = matches!(plan.restores_hold, Some(RestoresHold::Captured(_)));
+        let captured = matches!(plan.restores_hold, Some(RestoresHold::Captured { .. }));
         let status = if captured { ItemStatus::OnHoldShelf } else { ItemStatus::OnShelf };
         prop_assert_eq!(plan.item_status, status);
     }

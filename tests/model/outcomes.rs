@@ -464,7 +464,16 @@ fn a_void_restores_what_the_loan_took() {
         pickup: MAIN,
         ..captured.clone()
     };
+    // Handed over from the crate: it never stood on the shelf.
+    let collected = tongjie::domain::item::CapturedHold {
+        shelf_number: None,
+        expires_on: None,
+        ..captured.clone()
+    };
     let hold = HoldId::new(7);
+    let day = |day| chrono::NaiveDate::from_ymd_opt(2026, 3, day).expect("a day");
+    let today = scene.network().local_day(scene.now);
+    let fresh = scene.network().calendar(BRANCH).nth_open_day_after(today, 7);
     for (filled, status, restores) in [
         (None, ItemStatus::OnShelf, None),
         (
@@ -475,7 +484,20 @@ fn a_void_restores_what_the_loan_took() {
         (
             Some(FilledHold::Captured(captured)),
             ItemStatus::OnHoldShelf,
-            Some(RestoresHold::Captured(hold)),
+            Some(RestoresHold::Captured {
+                hold,
+                until: day(11),
+                is_new: false,
+            }),
+        ),
+        (
+            Some(FilledHold::Captured(collected)),
+            ItemStatus::OnHoldShelf,
+            Some(RestoresHold::Captured {
+                hold,
+                until: fresh,
+                is_new: true,
+            }),
         ),
         (
             Some(FilledHold::Captured(elsewhere)),

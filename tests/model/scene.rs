@@ -394,6 +394,7 @@ pub fn other_loan(scene: &Scene, id: i64, item_type: &str, due_in_days: i64) -> 
         channel: Channel::Desk,
         due_at: scene.now + chrono::TimeDelta::days(due_in_days),
         reading_room: false,
+        given_back: false,
     }
 }
 
