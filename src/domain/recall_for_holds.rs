@@ -140,6 +140,7 @@ mod tests {
     use super::*;
     use crate::domain::example::{self, BRANCH, OTHER_MAIN, World};
     use crate::domain::hold::{Target, Wish};
+    use crate::domain::hold_terms::Waived;
     use crate::domain::ids::{HoldId, ReaderId};
     use crate::domain::item::ItemStatus;
     use chrono::Days;
@@ -199,6 +200,7 @@ mod tests {
                 child: false,
                 reader_home: reader.home,
                 birth_date: reader.birth_date,
+                waived: Waived::default(),
             },
             refused_by: Vec::new(),
             wanted_until: None,

@@ -11,7 +11,7 @@ use super::record::{self, Ledger};
 use super::run_job::{Look, Pass};
 use super::{Caller, Result, UseCaseError};
 use crate::domain::act::Act;
-use crate::domain::ids::{BibId, UnitId};
+use crate::domain::ids::BibId;
 use crate::domain::network::Network;
 use crate::domain::own_rules::TermField;
 use crate::domain::reader::Channel;
@@ -115,7 +115,7 @@ fn recall_one(
     guarantee: Guarantee,
     ids: &mut IdRun,
 ) -> Result<bool> {
-    let Some(item) = tx.lock_item(Candidate::known(one.item, bib), UnitId::new(0), network)? else {
+    let Some(item) = tx.lock_item(Candidate::known(one.item, bib), network)? else {
         return Ok(false);
     };
     let Some(loaded) = item.loan.as_ref().filter(|loaded| loaded.loan.id == one.loan) else {
