@@ -228,7 +228,7 @@ impl Simulation {
     fn die(&mut self) {
         match self.engine {
             Engine::Postgres => {
-                self.db.outside().terminate_others();
+                self.db.outside().number(END_SESSIONS);
                 self.store.close();
                 self.other.close();
             }
@@ -254,6 +254,10 @@ impl Simulation {
         }
     }
 }
+
+/// Once, without waiting: the store connects again as soon as it can.
+const END_SESSIONS: &str = "SELECT count(pg_terminate_backend(pid)) AS n FROM pg_stat_activity \
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
 
 /// The connection went, and nobody knows what became of the call.
 fn is_lost(error: &UseCaseError) -> bool {
