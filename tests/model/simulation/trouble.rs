@@ -16,7 +16,7 @@ use tongjie::usecase::renew_loan::{RenewLoan, renew_loan};
 use tongjie::usecase::{Caller, IdempotencyKey, Result, UseCaseError};
 
 use super::call::{is_declared, text};
-use super::run::{Simulation, second_node};
+use super::run::{Simulation, open, second_node};
 use crate::database::Engine;
 
 /// Something that may be done beside something else.
@@ -238,7 +238,7 @@ impl Simulation {
                 snapshot.put_in_place();
             }
         }
-        self.store = self.db.open(self.clock.clone());
+        self.store = open(&self.db, &self.clock);
         self.other = second_node(&self.db, &self.store, &self.clock);
     }
 
