@@ -94,6 +94,7 @@ fn copy(bib: BibId, number: usize) -> AddItem {
         shelf_location: Some("架".repeat(100)),
         call_number: Some("号".repeat(100)),
         rfid_tag: None,
+        volume: None,
         price_fen: Some(6_800),
         not_for_loan: false,
         for_children: false,

@@ -256,6 +256,28 @@ fn function_name(line: &str) -> Option<String> {
     (modifiers && !name.is_empty()).then_some(name)
 }
 
+/// Of two with one name the document would keep one, and describe the other by it.
+#[test]
+fn schemas_of_the_contract_have_names_of_their_own() {
+    let mut seen = BTreeSet::new();
+    let mut twice = Vec::new();
+    for source in sources() {
+        let mut is_schema = false;
+        for line in &source.code {
+            is_schema |= line.starts_with("#[derive(") && line.contains("ToSchema");
+            let declared = line.strip_prefix("pub struct ").or(line.strip_prefix("pub enum "));
+            let Some(name) = declared.and_then(|rest| rest.split(|c: char| !c.is_alphanumeric()).next()) else {
+                continue;
+            };
+            if std::mem::take(&mut is_schema) && !seen.insert(name.to_owned()) {
+                twice.push(format!("{name} in {}", source.name));
+            }
+        }
+    }
+    assert!(seen.len() > 100, "{} schemas", seen.len());
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
 #[test]
 fn migrations_are_twins() {
     let names = |engine: &str| -> BTreeSet<String> {

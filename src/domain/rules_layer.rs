@@ -114,13 +114,13 @@ impl ReadLayer {
                 .push(Fault::of_document(reason, "one of terms, limit, delegate"));
         }
         for (row, members) in terms {
-            self.read_row(TERMS, row, members, |row| row_of_terms(row));
+            self.read_row(TERMS, row, members, row_of_terms);
         }
         for (row, members) in limits {
-            self.read_row(LIMIT, row, members, |row| row_of_limits(row));
+            self.read_row(LIMIT, row, members, row_of_limits);
         }
         for (row, members) in delegates {
-            self.read_row(DELEGATE, row, members, |row| section(row));
+            self.read_row(DELEGATE, row, members, section);
         }
     }
 

@@ -250,7 +250,7 @@ impl WriteTx<'_> {
 
     /// The open holds of a reader on a bib: id, the copy named by it, the copy set aside for it.
     pub fn open_holds_on_bib(&mut self, reader: ReaderId, bib: BibId) -> Result<Vec<OpenHold>, StoreError> {
-        let rows: Vec<(i64, Option<i64>, Option<String>, Option<i64>)> = holds::table
+        let rows = holds::table
             .filter(
                 holds::reader_id
                     .eq(reader.get())
@@ -259,7 +259,7 @@ impl WriteTx<'_> {
             )
             .select((holds::id, holds::item_id, holds::volume, holds::captured_item_id))
             .order((holds::priority, holds::queue_rank, holds::id))
-            .load(self.conn)?;
+            .load::<(i64, Option<i64>, Option<String>, Option<i64>)>(self.conn)?;
         rows.into_iter()
             .map(|(id, item, volume, captured)| {
                 Ok(OpenHold {

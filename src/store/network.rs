@@ -217,8 +217,9 @@ fn load_categories(conn: &mut AnyConnection) -> Result<Vec<Category>, StoreError
 }
 
 fn load_collections(conn: &mut AnyConnection) -> Result<Vec<Collection>, StoreError> {
-    let rows: Vec<(i64, i64, String, String, String, Option<i32>, bool)> =
-        collections::table.order(collections::id).load(conn)?;
+    let rows = collections::table
+        .order(collections::id)
+        .load::<(i64, i64, String, String, String, Option<i32>, bool)>(conn)?;
     rows.into_iter()
         .map(|(id, unit, code, name, policy, cap, as_unit)| {
             let own = read_policy(&policy, cap)?;

@@ -230,6 +230,12 @@ impl<'n> Scope<'n> {
     }
 }
 
+/// A page of what would move: how many holds of shelves up to a unit, or loans.
+enum Page {
+    Shelves { holds: u64, last_unit: i64 },
+    Loans(LoanPage),
+}
+
 /// What would move, by the calendars of `network`: nothing is written, and no write waits.
 pub(super) async fn preview(
     store: &Arc<Store>,
@@ -243,8 +249,8 @@ pub(super) async fn preview(
     let mut after = (true, 0);
     loop {
         let network = Arc::clone(&network);
-        let (holds, page) = store
-            .read(move |tx| -> Result<(Option<(u64, i64)>, Option<LoanPage>)> {
+        let page = store
+            .read(move |tx| -> Result<Page> {
                 let scope = Scope::new(&network, unit, now);
                 let scope = match closing {
                     Some(id) => scope.of_closing(unit, id, now),
@@ -255,24 +261,27 @@ pub(super) async fn preview(
                 match units.last().filter(|_| on_shelves) {
                     Some(last) => {
                         let holds = scope.holds(tx, &units)?.len() as u64;
-                        Ok((Some((holds, last.get())), None))
+                        let last_unit = last.get();
+                        Ok(Page::Shelves { holds, last_unit })
                     }
-                    None => Ok((None, Some(scope.loans(tx, if on_shelves { 0 } else { after })?))),
+                    None => Ok(Page::Loans(scope.loans(tx, if on_shelves { 0 } else { after })?)),
                 }
             })
             .await?;
-        if let Some((holds, last)) = holds {
-            affected.holds += holds;
-            after = (true, last);
-        }
-        if let Some(page) = page {
-            affected.loans += page.moves.len() as u64;
-            let room = LISTED.saturating_sub(affected.listed.len());
-            affected.listed.extend(page.listed.into_iter().take(room));
-            let Some(last) = page.last_item else {
-                return Ok(affected);
-            };
-            after = (false, last);
+        match page {
+            Page::Shelves { holds, last_unit } => {
+                affected.holds += holds;
+                after = (true, last_unit);
+            }
+            Page::Loans(page) => {
+                affected.loans += page.moves.len() as u64;
+                let room = LISTED.saturating_sub(affected.listed.len());
+                affected.listed.extend(page.listed.into_iter().take(room));
+                let Some(last) = page.last_item else {
+                    return Ok(affected);
+                };
+                after = (false, last);
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 /// Carries a plan out as the store does.
-fn apply(queue: &mut Vec<QueueKey>, hold: HoldId, plan: &reorder_hold::Plan) {
+fn apply(queue: &mut [QueueKey], hold: HoldId, plan: &reorder_hold::Plan) {
     for key in queue.iter_mut() {
         let behind = plan
             .steps_back

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::TimeDelta;
+use tongjie::auth::{ConsentSeal, KeyRing, SigningKey, TokenService};
+use tongjie::domain::act::Overrides;
 use tongjie::domain::barcode::{Barcode, CardNumber};
 use tongjie::domain::ids::{BibId, HoldId};
+use tongjie::domain::refusal::Code;
 use tongjie::domain::suspend_hold::Sleep;
 use tongjie::store::StoreError;
 use tongjie::usecase::cancel_hold::{CancelHold, cancel_hold};
@@ -47,14 +52,19 @@ async fn bib_of_first(world: &World) -> BibId {
 
 /// A reader waits; a copy on the shelf in front of it or at home does not matter here.
 async fn wait(world: &World, bib: BibId, card: &str) -> HoldId {
-    let consent = Consent {
-        overrides: tongjie::domain::act::Overrides {
-            codes: tongjie::domain::refusal::Code::ALL.iter().copied().collect(),
+    let ring = KeyRing::of(SigningKey::from_bytes(b"the key of these tests"));
+    let tokens = Arc::new(TokenService::with_ring(&ring, Duration::from_secs(900)));
+    let seal = Arc::new(ConsentSeal::new(tokens, TimeDelta::minutes(5)));
+    let consent = |token| Consent {
+        overrides: Overrides {
+            codes: Code::ALL.iter().copied().collect(),
             reason: "for tomorrow".to_owned(),
         },
+        token,
+        seal: Some(Arc::clone(&seal)),
         ..Consent::default()
     };
-    let command = PlaceHold {
+    let command = |token| PlaceHold {
         card_number: Some(CardNumber::parse(card).expect("a card number")),
         bib,
         item: None,
@@ -62,9 +72,14 @@ async fn wait(world: &World, bib: BibId, card: &str) -> HoldId {
         pickup_unit_code: "main".into(),
         not_before: None,
         wanted_until: None,
-        consent,
+        consent: consent(token),
     };
-    let placed = place_hold(&world.store, &world.librarian(), command, None).await;
+    let librarian = world.librarian();
+    let place = |token| place_hold(&world.store, &librarian, command(token), None);
+    let placed = match place(None).await {
+        Err(UseCaseError::Passable { offer, .. }) => place(Some(offer.token)).await,
+        other => other,
+    };
     HoldId::new(placed.expect("placed").value.hold.id)
 }
 

@@ -40,8 +40,9 @@ pub struct AddressRequest {
     /// Of whoever takes the parcel.
     #[schema(value_type = String, min_length = 1, max_length = 50, example = "李读者")]
     name: Text<50>,
-    /// A mobile number or a landline with its area code, or an international number with `+`.
-    #[schema(value_type = String, min_length = 1, max_length = 32, example = "13800138000")]
+    /// A mobile number or a landline with its area code, or an international number with `+`. Spaces and brackets are forgiven.
+    #[schema(value_type = String, min_length = 1, max_length = 32, example = "13800138000",
+        pattern = r"^(1[3-9][0-9]{9}|0[0-9]{2,3}-[0-9]{7,8}(-[0-9]{1,6})?|\+861[3-9][0-9]{9}|\+([1-79][0-9]{5,14}|8[0-57-9][0-9]{4,13}))$")]
     phone: PhoneText,
     /// Province, city, district.
     #[schema(value_type = String, min_length = 1, max_length = 100, example = "湖北省江城市江汉区")]

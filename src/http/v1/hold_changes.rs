@@ -153,7 +153,7 @@ pub async fn change_hold_pickup(
 /// Another place in the queue.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewPlace {
+pub struct QueuePlace {
     /// From 1, among the waiting holds of the bib.
     #[schema(minimum = 1, example = 1)]
     place: u32,
@@ -164,13 +164,13 @@ pub struct NewPlace {
 
 /// Gives a waiting hold another place in the queue, with the reason.
 #[utoipa::path(put, path = "/api/v1/holds/{id}/place", operation_id = "reorderHold", tag = "holds",
-    params(("id" = i64, Path), IdempotencyHeader), request_body = NewPlace, security(("bearer" = [])),
+    params(("id" = i64, Path), IdempotencyHeader), request_body = QueuePlace, security(("bearer" = [])),
     responses((status = 200, description = "The hold", body = HoldOutcome), ChangeOneFailures))]
 pub async fn reorder_hold(
     app: web::Data<App>,
     who: ManagesHolds,
     id: web::Path<i64>,
-    request: Changing<NewPlace>,
+    request: Changing<QueuePlace>,
 ) -> Answer {
     let command = ReorderHold {
         hold: HoldId::new(*id),
