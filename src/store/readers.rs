@@ -127,6 +127,9 @@ pub struct PinRecord {
     pub usable: bool,
 }
 
+/// An open loan as limits count it.
+type CountedRow = (i64, i64, i64, i64, i64, String, i64, bool);
+
 impl ReadTx<'_> {
     /// Who holds a card.
     pub fn reader_of_card(&mut self, number: &str) -> Result<Option<ReaderId>, StoreError> {
@@ -198,7 +201,7 @@ impl ReadTx<'_> {
                 loans::due_at,
                 given_back_in_time!(),
             ));
-        let rows: Vec<(i64, i64, i64, i64, i64, String, i64, bool)> = on_engine!(self.conn, conn => query.load(conn))?;
+        let rows: Vec<CountedRow> = on_engine!(self.conn, conn => query.load(conn))?;
         rows.into_iter()
             .map(|(id, bib, item_type, owner, unit, channel, due_at, given_back)| {
                 Ok(LoanOfReader {
