@@ -145,7 +145,6 @@ impl WriteTx<'_> {
     pub fn lock_daily_caps(&mut self) -> Result<(), StoreError> {
         Ok(super::dialect::lock_daily_caps(self.conn)?)
     }
-
 }
 
 impl ReadTx<'_> {

@@ -131,6 +131,9 @@ pub struct PinRecord {
     pub usable: bool,
 }
 
+/// An open loan as limits count it.
+type CountedRow = (i64, i64, i64, i64, i64, String, i64, bool, bool);
+
 impl ReadTx<'_> {
     /// Who holds a card.
     pub fn reader_of_card(&mut self, number: &str) -> Result<Option<ReaderId>, StoreError> {
@@ -203,22 +206,23 @@ impl ReadTx<'_> {
                 loans::reading_room,
                 given_back_in_time!(),
             ));
-        type Row = (i64, i64, i64, i64, i64, String, i64, bool, bool);
-        let rows: Vec<Row> = on_engine!(self.conn, conn => query.load(conn))?;
+        let rows: Vec<CountedRow> = on_engine!(self.conn, conn => query.load(conn))?;
         rows.into_iter()
-            .map(|(id, bib, item_type, owner, unit, channel, due_at, reading_room, given_back)| {
-                Ok(LoanOfReader {
-                    id: LoanId::new(id),
-                    bib_id: BibId::new(bib),
-                    item_type: ItemTypeId::new(item_type),
-                    owner: UnitId::new(owner),
-                    unit: UnitId::new(unit),
-                    channel: channel_from_code(&channel)?,
-                    due_at: from_millis(due_at),
-                    reading_room,
-                    given_back,
-                })
-            })
+            .map(
+                |(id, bib, item_type, owner, unit, channel, due_at, reading_room, given_back)| {
+                    Ok(LoanOfReader {
+                        id: LoanId::new(id),
+                        bib_id: BibId::new(bib),
+                        item_type: ItemTypeId::new(item_type),
+                        owner: UnitId::new(owner),
+                        unit: UnitId::new(unit),
+                        channel: channel_from_code(&channel)?,
+                        due_at: from_millis(due_at),
+                        reading_room,
+                        given_back,
+                    })
+                },
+            )
             .collect()
     }
 

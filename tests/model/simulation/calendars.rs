@@ -12,8 +12,8 @@ use tongjie::usecase::roll_back_rules::{RollBackRules, roll_back_rules};
 use tongjie::usecase::set_unit_hours::{SetUnitHours, set_unit_hours};
 use tongjie::usecase::undo_closing::undo_closing;
 
+use super::rows::span;
 use super::run::Simulation;
-use super::town::span;
 
 impl Simulation {
     /// A typhoon, a pipe that burst: a unit or a whole district is closed.

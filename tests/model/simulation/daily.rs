@@ -1,5 +1,8 @@
 //! What frames a day: which operation comes next, the staff's round in the morning, the jobs, and the audit in the evening.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use tongjie::usecase::check::check;
 use tongjie::usecase::expire_keys::expire_keys;
 use tongjie::usecase::get_item::get_item;
@@ -8,99 +11,63 @@ use tongjie::usecase::seal_events::seal_events;
 
 use super::run::Simulation;
 
-/// Kinds of operations with how often they come.
-const KINDS: [(Kind, usize); 43] = [
-    (Kind::Lend, 26),
-    (Kind::Return, 16),
-    (Kind::Renew, 6),
-    (Kind::Void, 2),
-    (Kind::Claim, 3),
-    (Kind::Recall, 2),
-    (Kind::Lose, 2),
-    (Kind::Place, 14),
-    (Kind::Cancel, 4),
-    (Kind::ChangeHold, 6),
-    (Kind::FetchPulls, 8),
-    (Kind::ServeShelf, 8),
-    (Kind::PackCrate, 9),
-    (Kind::Drive, 8),
-    (Kind::Unpack, 8),
-    (Kind::ReceiveOne, 4),
-    (Kind::Jobs, 4),
-    (Kind::Report, 5),
-    (Kind::Repair, 4),
-    (Kind::Withdraw, 1),
-    (Kind::MoveCopy, 3),
-    (Kind::Correct, 3),
-    (Kind::Merge, 1),
-    (Kind::Policy, 1),
-    (Kind::Propose, 1),
-    (Kind::Settle, 2),
-    (Kind::Deposit, 2),
-    (Kind::ChangeDeposit, 2),
-    (Kind::Request, 6),
-    (Kind::PackParcel, 6),
-    (Kind::Dispatch, 5),
-    (Kind::Carrier, 6),
-    (Kind::Announce, 2),
-    (Kind::OpenParcel, 5),
-    (Kind::Close, 1),
-    (Kind::Undo, 1),
-    (Kind::Amnesty, 1),
-    (Kind::Hours, 1),
-    (Kind::Rules, 1),
-    (Kind::MoveUnit, 1),
-    (Kind::AtOnce, 12),
-    (Kind::Crash, 1),
-    (Kind::Clock, 1),
-];
+type Step = for<'a> fn(&'a mut Simulation) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Lend,
-    Return,
-    Renew,
-    Void,
-    Claim,
-    Recall,
-    Lose,
-    Place,
-    Cancel,
-    ChangeHold,
-    FetchPulls,
-    ServeShelf,
-    PackCrate,
-    Drive,
-    Unpack,
-    ReceiveOne,
-    Jobs,
-    Report,
-    Repair,
-    Withdraw,
-    MoveCopy,
-    Correct,
-    Merge,
-    Policy,
-    Propose,
-    Settle,
-    Deposit,
-    ChangeDeposit,
-    Request,
-    PackParcel,
-    Dispatch,
-    Carrier,
-    Announce,
-    OpenParcel,
-    Close,
-    Undo,
-    Amnesty,
-    Hours,
-    Rules,
-    MoveUnit,
-    AtOnce,
-    Crash,
-    Clock,
-}
+/// What may happen, with how often it comes.
+const KINDS: [(usize, Step); 43] = [
+    (26, |it| Box::pin(it.lend_something())),
+    (16, |it| Box::pin(it.return_something())),
+    (6, |it| Box::pin(it.renew())),
+    (2, |it| Box::pin(it.void())),
+    (3, |it| Box::pin(it.claim())),
+    (2, |it| Box::pin(it.recall())),
+    (2, |it| Box::pin(it.lose())),
+    (14, |it| Box::pin(it.place())),
+    (4, |it| Box::pin(it.cancel())),
+    (6, |it| Box::pin(it.change_hold())),
+    (8, |it| {
+        let unit = it.some_unit();
+        Box::pin(it.fetch_pulls(unit))
+    }),
+    (8, |it| {
+        let unit = it.some_unit();
+        Box::pin(it.serve_shelf(unit))
+    }),
+    (9, |it| {
+        let unit = it.some_unit();
+        Box::pin(it.pack_crate(unit))
+    }),
+    (8, |it| Box::pin(it.drive())),
+    (8, |it| Box::pin(it.unpack())),
+    (4, |it| Box::pin(it.receive_one())),
+    (4, |it| Box::pin(it.run_jobs())),
+    (5, |it| Box::pin(it.report())),
+    (4, |it| Box::pin(it.repair())),
+    (1, |it| Box::pin(it.withdraw())),
+    (3, |it| Box::pin(it.move_a_copy())),
+    (3, |it| Box::pin(it.correct_a_copy())),
+    (1, |it| Box::pin(it.merge())),
+    (1, |it| Box::pin(it.change_policy())),
+    (1, |it| Box::pin(it.propose())),
+    (2, |it| Box::pin(it.settle())),
+    (2, |it| Box::pin(it.push_deposit())),
+    (2, |it| Box::pin(it.change_deposit())),
+    (6, |it| Box::pin(it.request())),
+    (6, |it| Box::pin(it.pack_a_parcel())),
+    (5, |it| Box::pin(it.dispatch())),
+    (6, |it| Box::pin(it.hear_from_carrier())),
+    (2, |it| Box::pin(it.announce())),
+    (5, |it| Box::pin(it.open_a_parcel())),
+    (1, |it| Box::pin(it.close_some())),
+    (1, |it| Box::pin(it.undo_a_closing())),
+    (1, |it| Box::pin(it.change_amnesty())),
+    (1, |it| Box::pin(it.change_hours())),
+    (1, |it| Box::pin(it.publish_rules())),
+    (1, |it| Box::pin(it.move_a_unit())),
+    (12, |it| Box::pin(it.at_once())),
+    (1, |it| Box::pin(it.crash())),
+    (1, |it| Box::pin(async move { it.put_the_clock() })),
+];
 
 impl Simulation {
     pub async fn settle_in(&mut self) {
@@ -122,57 +89,12 @@ impl Simulation {
     }
 
     pub async fn operate(&mut self) {
-        let mut left = self.random.below(KINDS.iter().map(|(_, weight)| weight).sum());
-        let drawn = KINDS.iter().find(|(_, weight)| {
-            let hit = left < *weight;
-            left = left.saturating_sub(*weight);
-            hit
-        });
-        let unit = self.some_unit();
-        match drawn.expect("the weights were summed").0 {
-            Kind::Lend => self.lend_something().await,
-            Kind::Return => self.return_something().await,
-            Kind::Renew => self.renew().await,
-            Kind::Void => self.void().await,
-            Kind::Claim => self.claim().await,
-            Kind::Recall => self.recall().await,
-            Kind::Lose => self.lose().await,
-            Kind::Place => self.place().await,
-            Kind::Cancel => self.cancel().await,
-            Kind::ChangeHold => self.change_hold().await,
-            Kind::FetchPulls => self.fetch_pulls(unit).await,
-            Kind::ServeShelf => self.serve_shelf(unit).await,
-            Kind::PackCrate => self.pack_crate(unit).await,
-            Kind::Drive => self.drive().await,
-            Kind::Unpack => self.unpack().await,
-            Kind::ReceiveOne => self.receive_one().await,
-            Kind::Jobs => self.run_jobs().await,
-            Kind::Report => self.report().await,
-            Kind::Repair => self.repair().await,
-            Kind::Withdraw => self.withdraw().await,
-            Kind::MoveCopy => self.move_a_copy().await,
-            Kind::Correct => self.correct_a_copy().await,
-            Kind::Merge => self.merge().await,
-            Kind::Policy => self.change_policy().await,
-            Kind::Propose => self.propose().await,
-            Kind::Settle => self.settle().await,
-            Kind::Deposit => self.push_deposit().await,
-            Kind::ChangeDeposit => self.change_deposit().await,
-            Kind::Request => self.request().await,
-            Kind::PackParcel => self.pack_a_parcel().await,
-            Kind::Dispatch => self.dispatch().await,
-            Kind::Carrier => self.hear_from_carrier().await,
-            Kind::Announce => self.announce().await,
-            Kind::OpenParcel => self.open_a_parcel().await,
-            Kind::Close => self.close_some().await,
-            Kind::Undo => self.undo_a_closing().await,
-            Kind::Amnesty => self.change_amnesty().await,
-            Kind::Hours => self.change_hours().await,
-            Kind::Rules => self.publish_rules().await,
-            Kind::MoveUnit => self.move_a_unit().await,
-            Kind::AtOnce => self.at_once().await,
-            Kind::Crash => self.crash().await,
-            Kind::Clock => self.put_the_clock(),
+        let mut left = self.random.below(KINDS.iter().map(|(weight, _)| weight).sum());
+        for (weight, step) in KINDS {
+            if left < weight {
+                return step(self).await;
+            }
+            left -= weight;
         }
     }
 

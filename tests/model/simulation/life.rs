@@ -169,6 +169,7 @@ impl Simulation {
         let command = SetReturnPolicy {
             code: self.town.units[unit].code.clone(),
             return_policy,
+            seen: None,
         };
         self.call("set_return_policy", |store, key| {
             let (caller, command) = (caller.clone(), command.clone());

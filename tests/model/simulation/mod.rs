@@ -12,11 +12,14 @@ mod ledger;
 mod life;
 mod parcels;
 mod random;
+mod rows;
 mod run;
 mod stock;
 mod town;
 mod transport;
 mod trouble;
+
+use std::collections::BTreeSet;
 
 use run::Simulation;
 
@@ -25,6 +28,33 @@ use crate::database::Engine;
 /// What a test run does by itself; `scripts/simulate.sh` asks for more.
 const SEEDS: u64 = 2;
 const DAYS: u32 = 7;
+/// What must have been done at least once in a test run: a simulation that is refused everything would find nothing.
+const REACHED: [&str; 24] = [
+    "check_out",
+    "check_in",
+    "renew_loan",
+    "void_loan",
+    "recall_item",
+    "declare_lost",
+    "place_hold",
+    "cancel_hold",
+    "suspend_hold",
+    "refuse_pull",
+    "pack_item",
+    "send_crate",
+    "load_crate",
+    "hand_over_crate",
+    "receive_crate",
+    "request_delivery",
+    "pack_parcel",
+    "receive_parcel",
+    "create_deposit",
+    "close_units",
+    "undo_closing",
+    "publish_text",
+    "at_once",
+    "crash",
+];
 
 fn asked(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
@@ -42,6 +72,7 @@ async fn simulate(engine: Engine) {
     };
     let days = asked("TONGJIE_SIM_DAYS").map_or(DAYS, |days| u32::try_from(days).expect("fewer days"));
     let mut violations = Vec::new();
+    let mut done = BTreeSet::new();
     for seed in seeds {
         let mut run = Simulation::new(engine, seed).await;
         run.live(days).await;
@@ -55,7 +86,17 @@ async fn simulate(engine: Engine) {
         if !run.violations.is_empty() {
             violations.push(format!("{}\n  {}", run.again(), run.violations.join("\n  ")));
         }
+        done.extend(
+            run.counts
+                .iter()
+                .filter(|(_, count)| count.done > 0)
+                .map(|(verb, _)| *verb),
+        );
         run.end();
+    }
+    if violations.is_empty() && asked("TONGJIE_SIM_SEED").is_none() && days >= DAYS {
+        let missed: Vec<_> = REACHED.iter().filter(|verb| !done.contains(*verb)).collect();
+        assert!(missed.is_empty(), "the simulation never came to {missed:?}");
     }
     assert!(
         violations.is_empty(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use tongjie::auth::{ConsentSeal, SigningKey, TokenService};
 use tongjie::clock::Clock;
-use tongjie::store::Store;
+use tongjie::store::{Store, StoreOptions};
 
 use super::ledger::Ledger;
 use super::random::Random;
@@ -72,7 +72,7 @@ impl Simulation {
         let start = Utc.with_ymd_and_hms(2026, 3, 2, 0, 0, 0).single().expect("a moment");
         let clock = Clock::fixed(start);
         let db = Database::new(engine);
-        let store = db.open(clock.clone());
+        let store = open(&db, &clock);
         let mut random = Random::of(seed, 0);
         let today = start.with_timezone(&chrono_tz::Asia::Shanghai).date_naive();
         let town = Town::build(&store, &mut random, today).await;
@@ -185,10 +185,21 @@ impl Simulation {
     }
 }
 
+/// A node with few connections: it is started again after every crash.
+pub fn open(db: &Database, clock: &Clock) -> Arc<Store> {
+    let options = StoreOptions {
+        pool_size: 4,
+        write_workers: 2,
+        read_pool_size: 2,
+        ..db.options(clock.clone())
+    };
+    Store::open(options).expect("the database opens")
+}
+
 pub fn second_node(db: &Database, store: &Arc<Store>, clock: &Clock) -> Arc<Store> {
     match db.engine {
         Engine::Sqlite => Arc::clone(store),
-        Engine::Postgres => db.open(clock.clone()),
+        Engine::Postgres => open(db, clock),
     }
 }
 

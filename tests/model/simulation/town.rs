@@ -3,26 +3,24 @@
 
 use std::sync::Arc;
 
-use chrono::{NaiveDate, NaiveTime, Weekday};
+use chrono::{NaiveDate, Weekday};
 use tongjie::auth::{Grant, Role};
 use tongjie::domain::barcode::{Barcode, CardNumber};
-use tongjie::domain::calendar::{OpenSpan, WeeklyHours};
+use tongjie::domain::calendar::WeeklyHours;
 use tongjie::domain::ids::{BibId, CollectionId, DeviceId, ItemId, ReaderId, StaffId, UnitId};
 use tongjie::domain::item::ReturnPolicy;
 use tongjie::domain::network::Collection;
 use tongjie::domain::reader::Channel;
-use tongjie::domain::stops::Stop;
 use tongjie::domain::unit::{Unit, UnitKind};
-use tongjie::store::bibs::NewBib;
 use tongjie::store::ids::IdRun;
-use tongjie::store::items::NewItem;
-use tongjie::store::readers::{NewCard, NewReader};
+use tongjie::store::readers::NewReader;
 use tongjie::store::staff::{NewDevice, NewStaff};
 use tongjie::store::tx::WriteTx;
 use tongjie::store::{Store, StoreError};
 use tongjie::usecase::{Caller, Who, bootstrap};
 
 use super::random::Random;
+use super::rows::{new_bib, new_card, new_item, new_reader, span, stop};
 
 /// Code, parent and kind; the order is that of [`Town::units`].
 const UNITS: [(&str, &str, UnitKind); 13] = [
@@ -249,7 +247,11 @@ impl Builder<'_, '_> {
             closed: Vec::new(),
             return_policy: self.policy(),
             mobile: code == "V1",
-            stops: if code == "V1" { self.stops() } else { Vec::new() },
+            stops: if code == "V1" {
+                [Weekday::Tue, Weekday::Fri].map(|day| stop(day, self.today)).to_vec()
+            } else {
+                Vec::new()
+            },
             dated: tongjie::domain::dated::Dated::default(),
         };
         self.tx.insert_unit(&unit, &mut || self.ids.next())?;
@@ -261,21 +263,6 @@ impl Builder<'_, '_> {
         let closed = self.random.below(9);
         let spans = std::array::from_fn(|day| if day == closed { Vec::new() } else { vec![span(9, 18)] });
         (kind != UnitKind::Point).then(|| WeeklyHours::new(spans).expect("hours"))
-    }
-
-    fn stops(&mut self) -> Vec<Stop> {
-        let stop = |weekday| Stop {
-            place: "广场".to_owned(),
-            latitude: None,
-            longitude: None,
-            weekday: Some(weekday),
-            first: self.today,
-            last: None,
-            opens: span(9, 12).opens,
-            closes: span(9, 12).closes,
-            cancelled: Vec::new(),
-        };
-        [Weekday::Tue, Weekday::Fri].map(stop).to_vec()
     }
 
     fn policy(&mut self) -> Option<ReturnPolicy> {
@@ -398,89 +385,4 @@ fn network_owner(town: &Town, home: usize) -> UnitId {
         code = parent;
     }
     town.units[town.unit(code)].id
-}
-
-pub fn span(opens: u32, closes: u32) -> OpenSpan {
-    let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).expect("an hour");
-    OpenSpan {
-        opens: time(opens),
-        closes: time(closes),
-    }
-}
-
-fn new_bib(id: BibId) -> NewBib {
-    NewBib {
-        id: id.get(),
-        control_number: None,
-        format: "cnmarc".into(),
-        container: "iso2709".into(),
-        encoding: "utf-8".into(),
-        marc: vec![0x1d],
-        title: "红楼梦".into(),
-        authors: "曹雪芹".into(),
-        publisher: None,
-        publish_year: None,
-        isbn: None,
-        clc_class: Some("I242.4".into()),
-        language: Some("chi".into()),
-        search_text: "红楼梦".into(),
-        open_holds: 0,
-        created_at: 0,
-        updated_at: 0,
-    }
-}
-
-fn new_item(id: i64, bib: BibId, item_type: i64, number: usize) -> NewItem {
-    NewItem {
-        id,
-        bib_id: bib.get(),
-        barcode: format!("I{number}"),
-        rfid_tag: None,
-        owner_unit_id: 0,
-        home_unit_id: 0,
-        current_unit_id: 0,
-        collection_id: None,
-        shelf_location: None,
-        call_number: None,
-        item_type_id: item_type,
-        price_fen: None,
-        status: "on_shelf".into(),
-        not_for_loan: false,
-        min_age_years: None,
-        for_children: false,
-        alert_note: None,
-        parts: 1,
-        last_event_at: 0,
-        created_at: 0,
-        volume: None,
-    }
-}
-
-fn new_reader(id: i64, home: UnitId, category: i64) -> NewReader {
-    NewReader {
-        id,
-        name: "模拟读者".into(),
-        category_id: category,
-        home_unit_id: home.get(),
-        status: "active".into(),
-        barred: false,
-        birth_date: None,
-        credit_band: "b".into(),
-        debt_fen: 0,
-        note: None,
-        pin_hash: None,
-        open_holds: 0,
-        created_at: 0,
-    }
-}
-
-fn new_card(id: i64, reader: i64, number: usize, expires_on: Option<String>) -> NewCard {
-    NewCard {
-        id,
-        number: format!("R{number}"),
-        reader_id: reader,
-        kind: "physical".into(),
-        status: "active".into(),
-        expires_on,
-    }
 }

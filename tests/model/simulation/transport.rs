@@ -1,6 +1,7 @@
 //! Crates: packed, sent by whoever or driven along a route, handed over, unpacked, and sometimes at the wrong place or twice.
 
 use chrono::NaiveTime;
+use tongjie::domain::barcode::Barcode;
 use tongjie::domain::ids::{CrateId, TransitId};
 use tongjie::usecase::close_crate::{cancel_crate, close_crate};
 use tongjie::usecase::crate_view::CrateView;
@@ -14,7 +15,7 @@ use tongjie::usecase::receive_crate::{CrateReceipt, ReceiveCrate, receive_crate}
 use tongjie::usecase::receive_transit::{ReceiveTransit, receive_transit};
 use tongjie::usecase::record::Consent;
 use tongjie::usecase::send_crate::send_crate;
-use tongjie::usecase::set_route::{RouteView, StopView, set_route};
+use tongjie::usecase::set_route::{RouteView, SetRoute, StopView, set_route};
 use tongjie::usecase::unpack_item::{UnpackItem, unpack_item};
 
 use super::run::Simulation;
@@ -42,7 +43,9 @@ impl Simulation {
                 courier_staff_id: Some(self.town.couriers[number].get()),
                 vehicle: None,
                 active: true,
+                version: 0,
             };
+            let route = SetRoute { route, seen: None };
             let caller = self.town.system(0);
             self.call("set_route", |store, key| {
                 let (caller, route) = (caller.clone(), route.clone());
@@ -223,23 +226,8 @@ impl Simulation {
         } else {
             self.town.unit(&one.to_unit_code)
         };
-        let surplus = self.some_item();
-        let mut scanned: Vec<_> = self
-            .random
-            .percent(20)
-            .then(|| self.town.barcodes[surplus].clone())
-            .into_iter()
-            .collect();
         let all = self.random.percent(50);
-        if !all {
-            let mut arriving = self.transits(unit, true).await;
-            arriving.retain(|_| self.random.percent(70));
-            let here = arriving
-                .iter()
-                .take(10)
-                .map(|transit| self.item_of(&transit.item_barcode));
-            scanned.extend(here.map(|item| self.town.barcodes[item].clone()));
-        }
+        let scanned = self.scans(unit, all).await;
         let items: Vec<i64> = scanned
             .iter()
             .map(|one| self.town.items[self.item_of(one.as_str())].get())
@@ -269,6 +257,25 @@ impl Simulation {
             // What was taken in before the crate was refused stays taken in.
             None => self.read_again(&items),
         }
+    }
+
+    /// What is scanned out of a crate: mostly what is on its way here, sometimes something that should not be in it.
+    async fn scans(&mut self, unit: usize, all: bool) -> Vec<Barcode> {
+        let surplus = self.some_item();
+        let mut scanned = Vec::new();
+        if self.random.percent(20) {
+            scanned.push(self.town.barcodes[surplus].clone());
+        }
+        if !all {
+            let mut arriving = self.transits(unit, true).await;
+            arriving.retain(|_| self.random.percent(70));
+            let here = arriving
+                .iter()
+                .take(10)
+                .map(|transit| self.item_of(&transit.item_barcode));
+            scanned.extend(here.map(|item| self.town.barcodes[item].clone()));
+        }
+        scanned
     }
 
     fn note_receipt(&mut self, receipt: &CrateReceipt) {

@@ -16,7 +16,7 @@ use tongjie::usecase::renew_loan::{RenewLoan, renew_loan};
 use tongjie::usecase::{Caller, IdempotencyKey, Result, UseCaseError};
 
 use super::call::{is_declared, text};
-use super::run::{Simulation, second_node};
+use super::run::{Simulation, open, second_node};
 use crate::database::Engine;
 
 /// Something that may be done beside something else.
@@ -228,7 +228,7 @@ impl Simulation {
     fn die(&mut self) {
         match self.engine {
             Engine::Postgres => {
-                self.db.outside().terminate_others();
+                self.db.outside().number(END_SESSIONS);
                 self.store.close();
                 self.other.close();
             }
@@ -238,7 +238,7 @@ impl Simulation {
                 snapshot.put_in_place();
             }
         }
-        self.store = self.db.open(self.clock.clone());
+        self.store = open(&self.db, &self.clock);
         self.other = second_node(&self.db, &self.store, &self.clock);
     }
 
@@ -254,6 +254,10 @@ impl Simulation {
         }
     }
 }
+
+/// Once, without waiting: the store connects again as soon as it can.
+const END_SESSIONS: &str = "SELECT count(pg_terminate_backend(pid)) AS n FROM pg_stat_activity \
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
 
 /// The connection went, and nobody knows what became of the call.
 fn is_lost(error: &UseCaseError) -> bool {
