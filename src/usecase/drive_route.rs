@@ -195,7 +195,7 @@ fn ways(network: &Network, routes: &[Route], here: &AtUnit) -> HashMap<NaiveDate
         ways.entry(local_day(network.zone(), *at)).or_insert_with_key(|day| {
             // The stop is served when the vehicle is there, not when the timetable says.
             let since = day.and_time(NaiveTime::MIN);
-            let driven = here.route.as_ref().map_or(&[][..], std::slice::from_ref);
+            let driven = here.route.as_slice();
             Ways {
                 direct: connections(network, driven, here.unit, since),
                 all: connections(network, routes, here.unit, since),
