@@ -109,7 +109,8 @@ impl Simulation {
 
     /// What lies ready for one request goes into a parcel.
     pub async fn pack_a_parcel(&mut self) {
-        let unit = self.town.unit(self.random.pick(&PACKING));
+        let packer = self.random.pick(&PACKING);
+        let unit = self.town.unit(packer);
         let (store, caller) = (self.store.clone(), self.town.system(unit));
         let worker = caller.clone();
         let list = async move { list_packing(&store, &worker, None, FIRST_PAGE).await };
@@ -265,7 +266,8 @@ impl Simulation {
             .and_then(|(item, ..)| self.town.item(ItemId::new(item)));
         let other = self.some_item();
         let item = found.filter(|_| !self.random.percent(10)).unwrap_or(other);
-        let unit = self.town.unit(self.random.pick(&PACKING));
+        let packer = self.random.pick(&PACKING);
+        let unit = self.town.unit(packer);
         let (caller, item_barcode) = (self.town.system(unit), self.town.barcodes[item].clone());
         let received = self
             .insist("receive_parcel", |store, consent, key| {
