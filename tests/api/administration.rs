@@ -105,10 +105,12 @@ fn a_unit_closes_for_good_when_nothing_hangs_on_it(app: &TestApp) {
     let stop = |unit: &str, time: &str| json!({"unit_code": unit, "time": time});
     let mut route = json!({"name": "环线", "unit_code": "C1", "weekdays": [1], "stops": [stop("M1", "09:00:00"),
         stop("B1", "10:00:00")]});
-    send(app, "PUT", &root, "/api/v1/routes/R1", &route).expect(200);
+    let made = send(app, "PUT", &root, "/api/v1/routes/R1", &route).expect(200);
     told("routes that stop there: 1");
     route["stops"][1] = stop("B2", "10:00:00");
-    send(app, "PUT", &root, "/api/v1/routes/R1", &route).expect(200);
+    let change = app.request("PUT", "/api/v1/routes/R1").bearer(&root);
+    let change = change.header("If-Match", made.header("etag").expect("a tag"));
+    change.json(&route).send().expect(200);
     let desk = app.staff("librarian", "M1");
     let (_, card) = app.reader("adult", "M1");
     let (_, other) = app.reader("adult", "M1");
