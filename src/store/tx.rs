@@ -14,6 +14,7 @@ use super::connection::{AnyConnection, Watch};
 use super::error::StoreError;
 use super::hot::on_engine;
 use super::schema::{events, network_state};
+use crate::auth::Identities;
 use crate::clock::Clock;
 use crate::domain::network::Network;
 
@@ -25,16 +26,19 @@ const NETWORKS_KEPT: usize = 4;
 pub struct Shared {
     pub clock: Clock,
     pub zone: chrono_tz::Tz,
+    /// The keys of what identifies readers.
+    pub identities: Identities,
     /// Of one version, each with the rules of another time; the latest asked for comes last.
     networks: Mutex<Vec<Arc<Network>>>,
     visit_keys: Mutex<HashMap<NaiveDate, [u8; 32]>>,
 }
 
 impl Shared {
-    pub fn new(clock: Clock, zone: chrono_tz::Tz) -> Self {
+    pub fn new(clock: Clock, zone: chrono_tz::Tz, identities: Identities) -> Self {
         Self {
             clock,
             zone,
+            identities,
             networks: Mutex::new(Vec::new()),
             visit_keys: Mutex::new(HashMap::new()),
         }

@@ -37,7 +37,7 @@ CREATE TABLE reader_identities (
     reader_id BIGINT NOT NULL REFERENCES readers (id),
     kind TEXT NOT NULL CHECK (kind IN ('resident_id')),
     key_id TEXT NOT NULL,
-    look_up BLOB NOT NULL UNIQUE,
+    look_up TEXT NOT NULL UNIQUE,
     sealed BLOB NOT NULL,
     tail TEXT NOT NULL,                      -- the last four characters
     created_at BIGINT NOT NULL,
