@@ -11,7 +11,6 @@ pub mod bibs;
 pub mod bulk;
 pub mod calendar_changes;
 pub mod calendar_rows;
-pub mod cards;
 pub mod checkpoint;
 mod closing;
 pub mod config_rows;
@@ -33,7 +32,6 @@ pub mod hold_shelf;
 pub mod holds;
 mod hot;
 pub mod idempotency;
-pub mod identities;
 pub mod ids;
 pub mod imports;
 pub mod item_changes;
@@ -44,7 +42,6 @@ pub mod jobs;
 pub mod loans;
 pub mod log_in_tallies;
 pub mod merge_bibs;
-pub mod merge_readers;
 pub mod migrate;
 pub mod network;
 pub mod options;
@@ -132,11 +129,7 @@ impl Store {
         let opener = Opener::of(&options);
         let claim = file_claim::claimed(&options.target)?;
         migrate::run(&opener)?;
-        let shared = Arc::new(Shared::new(
-            options.clock.clone(),
-            options.zone,
-            options.identities.clone(),
-        ));
+        let shared = Arc::new(Shared::new(&options));
         let stats = Arc::new(WriterStats::counting_slow(opener.slow_counts.clone()));
         let is_postgres = matches!(options.target, Target::Postgres(_));
         let write_workers = options.write_workers.min(options.pool_size.max(3) - 2);

@@ -1,11 +1,15 @@
 //! Readers and cards: the facts decisions read under the reader's lock, and what people see.
 
+pub mod cards;
+pub mod identities;
+pub mod merging;
+
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::cards::CardView;
+use self::cards::CardView;
 use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::hot::on_engine;

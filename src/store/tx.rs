@@ -13,6 +13,7 @@ use super::closing::Waiting;
 use super::connection::{AnyConnection, Watch};
 use super::error::StoreError;
 use super::hot::on_engine;
+use super::options::StoreOptions;
 use super::schema::{events, network_state};
 use crate::auth::Identities;
 use crate::clock::Clock;
@@ -34,11 +35,11 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(clock: Clock, zone: chrono_tz::Tz, identities: Identities) -> Self {
+    pub fn new(options: &StoreOptions) -> Self {
         Self {
-            clock,
-            zone,
-            identities,
+            clock: options.clock.clone(),
+            zone: options.zone,
+            identities: options.identities.clone(),
             networks: Mutex::new(Vec::new()),
             visit_keys: Mutex::new(HashMap::new()),
         }
