@@ -28,7 +28,7 @@ acts! {
     Approve = "approveCard",
     ReportLost = "reportCardLost",
     ReportFound = "reportCardFound",
-    /// Its end was reached and is set anew.
+    /// Its end is set anew, before it is reached or after.
     Renew = "renewCard",
     /// Another card takes its place.
     Replace = "replaceCard",
@@ -42,7 +42,7 @@ acts! {
 pub const fn leads_to(from: CardStatus, act: CardAct) -> Option<CardStatus> {
     use CardStatus::{Active, Applied, Cancelled, Expired, Lost, Replaced};
     match (from, act) {
-        (Applied, CardAct::Approve) | (Lost, CardAct::ReportFound) | (Expired, CardAct::Renew) => Some(Active),
+        (Applied, CardAct::Approve) | (Lost, CardAct::ReportFound) | (Active | Expired, CardAct::Renew) => Some(Active),
         (Active, CardAct::ReportLost) => Some(Lost),
         (Active | Lost | Expired, CardAct::Replace) => Some(Replaced),
         (Active, CardAct::Expire) => Some(Expired),
@@ -50,7 +50,7 @@ pub const fn leads_to(from: CardStatus, act: CardAct) -> Option<CardStatus> {
         (Active | Lost | Expired | Replaced | Cancelled, CardAct::Approve)
         | (Applied | Lost | Expired | Replaced | Cancelled, CardAct::ReportLost | CardAct::Expire)
         | (Applied | Active | Expired | Replaced | Cancelled, CardAct::ReportFound)
-        | (Applied | Active | Lost | Replaced | Cancelled, CardAct::Renew)
+        | (Applied | Lost | Replaced | Cancelled, CardAct::Renew)
         | (Applied | Replaced | Cancelled, CardAct::Replace)
         | (Replaced | Cancelled, CardAct::Cancel) => None,
     }

@@ -140,7 +140,16 @@ coded! {
     BibMerged = "bib_merged",
     ReaderRegistered = "reader_registered",
     ReaderChanged = "reader_changed",
+    /// Two rows turned out to be one person.
+    ReaderMerged = "reader_merged",
     CardIssued = "card_issued",
+    CardLost = "card_lost",
+    CardFound = "card_found",
+    /// Its last day was set anew.
+    CardRenewed = "card_renewed",
+    CardReplaced = "card_replaced",
+    CardExpired = "card_expired",
+    CardCancelled = "card_cancelled",
     StaffCreated = "staff_created",
     StaffChanged = "staff_changed",
     DeviceRegistered = "device_registered",

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
 use crate::store::error::StoreError;
-use crate::store::schema::{cards, reader_identities};
+use crate::store::readers::day_text;
+use crate::store::schema::{cards, reader_identities, readers};
 use crate::store::tx::{ReadTx, WriteTx};
 use crate::auth::identity::IdentityError;
 use crate::domain::ids::ReaderId;
@@ -15,13 +16,6 @@ use crate::domain::reader::CardKind;
 use crate::domain::resident_id::ResidentId;
 
 const RESIDENT_ID: &str = "resident_id";
-
-/// A chunk of sealing anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Resealed {
-    pub looked_at: usize,
-    pub last: i64,
-}
 
 /// Keys are missing, or do not fit what is there: an operator has to see to it.
 fn keys(error: IdentityError) -> StoreError {
@@ -71,6 +65,18 @@ impl ReadTx<'_> {
         let Some((id, key, sealed)) = row else { return Ok(None) };
         let opened = self.shared.identities.open(RESIDENT_ID, id, &key, &sealed);
         Ok(Some(opened.map_err(keys)?))
+    }
+
+    /// The next few rows after an id that stand under another key than the one in force.
+    pub fn stale_identities(&mut self, after: i64, limit: i64, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+        let current = self.shared.identities.current(now).map_err(keys)?.id();
+        Ok(reader_identities::table
+            .filter(reader_identities::id.gt(after))
+            .filter(reader_identities::key_id.ne(current))
+            .order(reader_identities::id)
+            .limit(limit)
+            .select(reader_identities::id)
+            .load(self.conn)?)
     }
 
     /// The keys under which anything stands.
@@ -138,42 +144,46 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Seals at most `limit` rows after an id anew that stand under another key than the one in force, with the credentials that
-    /// are made of them.
-    pub fn reseal_identities(&mut self, after: i64, limit: i64, now: DateTime<Utc>) -> Result<Resealed, StoreError> {
+    /// The day of birth as the ID number says.
+    pub fn set_birth_date(&mut self, reader: ReaderId, born: NaiveDate) -> Result<(), StoreError> {
+        diesel::update(readers::table.find(reader.get()))
+            .set(readers::birth_date.eq(day_text(born)))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Seals a row anew that stands under another key than the one in force, with the credentials that are made of it; answers
+    /// whether it did.
+    ///
+    /// # Errors
+    /// `Unavailable` when a key is not there; `Corrupt` for a row that was changed; `Conflict` where another row has the same number.
+    pub fn reseal_identity(&mut self, id: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let current = self.shared.identities.current(now).map_err(keys)?.id();
-        let rows: Vec<(i64, i64, String, Vec<u8>)> = reader_identities::table
-            .filter(reader_identities::id.gt(after))
+        let row: Option<(i64, String, Vec<u8>)> = reader_identities::table
+            .find(id)
             .filter(reader_identities::key_id.ne(&current))
-            .order(reader_identities::id)
-            .limit(limit)
             .select((
-                reader_identities::id,
                 reader_identities::reader_id,
                 reader_identities::key_id,
                 reader_identities::sealed,
             ))
-            .load(self.conn)?;
-        let mut done = Resealed {
-            looked_at: rows.len(),
-            last: after,
+            .first(self.conn)
+            .optional()?;
+        let Some((reader, key, sealed)) = row else {
+            return Ok(false);
         };
-        for (id, reader, key, sealed) in rows {
-            let text = self.shared.identities.open(RESIDENT_ID, id, &key, &sealed);
-            let text = text.map_err(keys)?;
-            let sealed = self.shared.identities.seal(RESIDENT_ID, id, &text, now);
-            let sealed = sealed.map_err(keys)?;
-            diesel::update(reader_identities::table.find(id))
-                .set((
-                    reader_identities::key_id.eq(sealed.key_id),
-                    reader_identities::look_up.eq(sealed.look_up),
-                    reader_identities::sealed.eq(sealed.sealed),
-                ))
-                .execute(self.conn)?;
-            self.rehash_cards(ReaderId::new(reader), &text, now)?;
-            done.last = id;
-        }
-        Ok(done)
+        let identities = self.shared.identities.clone();
+        let text = identities.open(RESIDENT_ID, id, &key, &sealed).map_err(keys)?;
+        let sealed = identities.seal(RESIDENT_ID, id, &text, now).map_err(keys)?;
+        diesel::update(reader_identities::table.find(id))
+            .set((
+                reader_identities::key_id.eq(sealed.key_id),
+                reader_identities::look_up.eq(sealed.look_up),
+                reader_identities::sealed.eq(sealed.sealed),
+            ))
+            .execute(self.conn)?;
+        self.rehash_cards(ReaderId::new(reader), &text, now)?;
+        Ok(true)
     }
 
     fn rehash_cards(&mut self, reader: ReaderId, person: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
