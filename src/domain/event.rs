@@ -155,6 +155,8 @@ coded! {
     DeviceRegistered = "device_registered",
     /// By `tongjie admin rotate-key`.
     SigningKeyRotated = "signing_key_rotated",
+    /// By `tongjie admin rotate-identity-key`.
+    IdentityKeyRotated = "identity_key_rotated",
     UnitCreated = "unit_created",
     UnitChanged = "unit_changed",
     RulesChanged = "rules_changed",

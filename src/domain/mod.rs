@@ -6,6 +6,7 @@
 //! Not for: loading, storing, rendering, or checking who the caller is.
 
 pub mod act;
+pub mod age_category;
 pub mod auto_renew;
 pub mod barcode;
 pub mod calendar;

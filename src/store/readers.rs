@@ -1,5 +1,6 @@
 //! Readers and cards: the facts decisions read under the reader's lock, and what people see.
 
+pub mod ages;
 pub mod cards;
 pub mod identities;
 pub mod merging;

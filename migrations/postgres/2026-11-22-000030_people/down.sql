@@ -5,6 +5,7 @@ DROP INDEX readers_merged;
 ALTER TABLE readers DROP COLUMN merged_into;
 -- Credentials that the earlier form does not know are taken away; it knows neither their hashes nor who may use them.
 DELETE FROM cards WHERE kind = 'other_city' OR status = 'applied' OR key_id IS NOT NULL;
+DROP INDEX cards_to_expire;
 DROP INDEX cards_by_key;
 ALTER TABLE cards DROP CONSTRAINT cards_replaced_check;
 ALTER TABLE cards DROP CONSTRAINT cards_shown_check;

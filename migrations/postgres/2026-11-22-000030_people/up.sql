@@ -23,6 +23,8 @@ ALTER TABLE cards ADD CONSTRAINT cards_shown_check CHECK ((shown IS NULL) = (key
 ALTER TABLE cards ADD CONSTRAINT cards_replaced_check CHECK (replaced_by IS NULL OR status = 'replaced');
 -- What a rotation of keys seals anew.
 CREATE INDEX cards_by_key ON cards (key_id, id) WHERE key_id IS NOT NULL;
+-- What the job ends on its day.
+CREATE INDEX cards_to_expire ON cards (expires_on, id) WHERE status = 'active' AND expires_on IS NOT NULL;
 
 -- The reader that stands for this one.
 ALTER TABLE readers ADD COLUMN merged_into BIGINT REFERENCES readers (id);

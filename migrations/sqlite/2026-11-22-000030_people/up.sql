@@ -26,6 +26,8 @@ ALTER TABLE cards_anew RENAME TO cards;
 CREATE INDEX cards_by_reader ON cards (reader_id);
 -- What a rotation of keys seals anew.
 CREATE INDEX cards_by_key ON cards (key_id, id) WHERE key_id IS NOT NULL;
+-- What the job ends on its day.
+CREATE INDEX cards_to_expire ON cards (expires_on, id) WHERE status = 'active' AND expires_on IS NOT NULL;
 
 -- The reader that stands for this one.
 ALTER TABLE readers ADD COLUMN merged_into BIGINT REFERENCES readers (id);

@@ -129,6 +129,18 @@ impl ReadTx<'_> {
             .load(self.conn)?)
     }
 
+    /// The next few active cards after an id whose last day is over.
+    pub fn cards_past_end(&mut self, today: NaiveDate, after: i64, limit: i64) -> Result<Vec<CardId>, StoreError> {
+        let ids: Vec<i64> = cards::table
+            .filter(cards::status.eq(CardStatus::Active.code()))
+            .filter(cards::expires_on.lt(day_text(today)).and(cards::id.gt(after)))
+            .order(cards::id)
+            .limit(limit)
+            .select(cards::id)
+            .load(self.conn)?;
+        Ok(ids.into_iter().map(CardId::new).collect())
+    }
+
     /// The number under which the card stands that was shown: the number itself, unless it is a person's.
     pub(super) fn kept_number<'n>(&mut self, shown: &'n str) -> Result<Cow<'n, str>, StoreError> {
         if !resident_id::is_one(shown) {
