@@ -15,11 +15,12 @@ use super::network::Category;
 /// #     child: max == Some(13), institutional: false, min_age_years: min, max_age_years: max };
 /// let all = [of(1, "adult", Some(14), None), of(2, "child", None, Some(13)), of(3, "disabled", None, None)];
 /// let [adult, child, disabled] = &all;
+/// let all = [adult, child, disabled];
 /// assert_eq!(next_category(child, 13, &all), None);
 /// assert_eq!(next_category(child, 14, &all), Some(adult));
 /// assert_eq!(next_category(disabled, 99, &all), None);
 /// ```
-pub fn next_category<'c>(present: &Category, age_years: u32, all: &'c [Category]) -> Option<&'c Category> {
+pub fn next_category<'c>(present: &Category, age_years: u32, all: &[&'c Category]) -> Option<&'c Category> {
     let has_left = present.max_age_years.is_some_and(|max| age_years > u32::from(max));
     if !has_left {
         return None;
@@ -31,5 +32,5 @@ pub fn next_category<'c>(present: &Category, age_years: u32, all: &'c [Category]
             && category.min_age_years.is_none_or(|min| age_years >= u32::from(min))
             && category.max_age_years.is_none_or(|max| age_years <= u32::from(max))
     };
-    all.iter().filter(fits).min_by_key(|category| category.id)
+    all.iter().copied().filter(fits).min_by_key(|category| category.id)
 }

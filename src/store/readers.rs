@@ -1,7 +1,7 @@
 //! Readers and cards: the facts decisions read under the reader's lock, and what people see.
 
 pub mod ages;
-pub mod cards;
+pub mod card_rows;
 pub mod identities;
 pub mod merging;
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use self::cards::CardView;
+use self::card_rows::CardView;
 use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::hot::on_engine;

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::clock::from_millis;
 use crate::store::idempotency::Outcome;
-use crate::store::readers::cards::CardView as CardRow;
+use crate::store::readers::card_rows::CardView as CardRow;
 
 /// A credential of a reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -16,7 +16,7 @@ use crate::domain::ids::{CardId, ReaderId};
 use crate::domain::reader::CardStatus;
 use crate::store::ids::IdRun;
 use crate::store::readers::ReaderView;
-use crate::store::readers::cards::CardView;
+use crate::store::readers::card_rows::CardView;
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store, StoreError};
 

@@ -61,7 +61,7 @@ impl Pass for ChangeCategories {
 
 fn grown_into(network: &Network, present: CategoryId, born: NaiveDate, today: NaiveDate) -> Option<CategoryId> {
     let present = network.category(present)?;
-    Some(next_category(present, age_years(born, today)?, network.categories())?.id)
+    Some(next_category(present, age_years(born, today)?, &network.categories())?.id)
 }
 
 fn change(tx: &mut WriteTx<'_>, id: ReaderId, mut ids: IdRun) -> Result<bool> {

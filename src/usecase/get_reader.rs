@@ -15,7 +15,7 @@ use crate::domain::ids::{CategoryId, ReaderId};
 use crate::domain::network::Network;
 use crate::store::Store;
 use crate::store::readers::ReaderView as ReaderRow;
-use crate::store::readers::cards::CardView as CardRow;
+use crate::store::readers::card_rows::CardView as CardRow;
 
 /// A person or institution that borrows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

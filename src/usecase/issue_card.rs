@@ -20,7 +20,7 @@ use crate::domain::reader::{CardKind, CardStatus};
 use crate::domain::resident_id;
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
-use crate::store::readers::cards::IssuedCard;
+use crate::store::readers::card_rows::IssuedCard;
 use crate::store::readers::{ReaderView, day_text};
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
@@ -197,7 +197,8 @@ fn of_person(tx: &mut WriteTx<'_>, card: &Card<'_>) -> Result<(String, String, S
         return Err(UseCaseError::Invalid(vec![FieldError::new("kind", reason)]));
     }
     tx.retire_numbers(&numbers)?;
-    let (number, key) = tx.number_of_person_now(card.kind, &person, tx.now())?;
+    let now = tx.now();
+    let (number, key) = tx.number_of_person_now(card.kind, &person, now)?;
     Ok((number, format!("****{tail}"), key))
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -105,12 +106,13 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MergeReaders, mut ids:
     let home = tx.reader_view(command.survivor)?.ok_or(UseCaseError::NotFound("reader"))?.0;
     let at = caller.unit.unwrap_or(UnitId::new(home.home_unit_id));
     let made = outcome(ids.next(), command, moved, &plan, standing.debt_fen);
-    tx.mark_reader_merged(&document(tx, caller, command, at, &made)?)?;
+    let now = tx.now();
+    tx.mark_reader_merged(&document(now, caller, command, at, &made)?)?;
     tx.end_sessions_of(
         audience_code(Audience::Reader),
         command.duplicate.get(),
         None,
-        tx.now().timestamp_millis(),
+        now.timestamp_millis(),
     )?;
     tell(tx, caller, command, (&locked.survivor, at), &made, ids.next())?;
     Ok(made)
@@ -212,7 +214,7 @@ fn outcome(id: i64, command: &MergeReaders, moved: Moved, plan: &Plan, debt_fen:
 }
 
 fn document(
-    tx: &mut WriteTx<'_>,
+    now: DateTime<Utc>,
     caller: &Caller,
     command: &MergeReaders,
     at: UnitId,
@@ -226,7 +228,7 @@ fn document(
         reason: command.reason.clone(),
         unit_id: at.get(),
         staff_id: caller.staff().map(|staff| staff.get()),
-        merged_at: tx.now().timestamp_millis(),
+        merged_at: now.timestamp_millis(),
         open_loans: count(made.loans_moved)?,
         closed_loans: count(made.closed_loans_moved)?,
         holds: count(made.holds_moved)?,

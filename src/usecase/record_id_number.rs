@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -70,7 +71,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RecordIdNumber, mut id
         let state = "the reader is registered with an ID number already";
         return Err(UseCaseError::State(state.to_owned()));
     }
-    let born = reader.birth_date.as_deref().and_then(|text| text.parse().ok());
+    let born: Option<NaiveDate> = reader.birth_date.as_deref().and_then(|text| text.parse().ok());
     if born.is_some_and(|born| born != person.born()) {
         let reason = "names another day of birth than the reader's";
         return Err(UseCaseError::field("id_number", reason));

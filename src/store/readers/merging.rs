@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use crate::clock::from_millis;
-use crate::domain::ids::{BibId, ItemId, ReaderId};
+use crate::domain::ids::{ItemId, ReaderId};
 use crate::domain::merge_bibs::OpenHold;
 use crate::domain::merge_readers::Standing;
 use crate::domain::reader::{ManualBlock, ReaderStatus};
