@@ -95,9 +95,9 @@ pub enum Right {
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
     ManageStaff,
-    /// registerReader; setPin for a reader (readers set their own with the old one)
+    /// registerReader, recordIdNumber; setPin for a reader (readers set their own with the old one)
     RegisterReader,
-    /// issueCard, approveCard, reportCardFound, renewCard, replaceCard, cancelCard
+    /// issueCard, reportCardFound, renewCard, replaceCard, cancelCard
     ManageCards,
     /// reportCardLost (readers their own)
     ReportCardLost,

@@ -22,7 +22,6 @@ use crate::usecase::replace_card::{self, ReplaceCard};
     issue_card,
     report_card_lost,
     report_card_found,
-    approve_card,
     renew_card,
     replace_card,
     cancel_card
@@ -137,21 +136,6 @@ pub async fn report_card_found(
     request: Changing<CardNote>,
 ) -> Answer {
     let command = noted(*id, CardAct::ReportFound, request.body);
-    answer::done(&change_card::change_card(&app.store, &who.caller, command, request.key).await?)
-}
-
-/// Hands out a card that was applied for.
-#[utoipa::path(post, path = "/api/v1/cards/{id}/approval", operation_id = "approveCard", tag = "cards",
-    params(("id" = i64, Path, description = "The card's id"), IdempotencyHeader),
-    request_body = CardTerm, security(("bearer" = [])),
-    responses((status = 200, description = "The card", body = CardOutcome), ChangeOneFailures))]
-pub async fn approve_card(
-    app: web::Data<App>,
-    who: ManagesCards,
-    id: web::Path<i64>,
-    request: Changing<CardTerm>,
-) -> Answer {
-    let command = termed(*id, CardAct::Approve, request.body);
     answer::done(&change_card::change_card(&app.store, &who.caller, command, request.key).await?)
 }
 

@@ -181,7 +181,6 @@ fn people_routes(config: &mut ServiceConfig) {
         .service(resource("/readers/{id}/cards").route(post().to(cards::issue_card)))
         .service(resource("/readers/{id}/id-number").route(put().to(reader_changes::record_id_number)))
         .service(resource("/readers/{id}/merges").route(post().to(reader_changes::merge_readers)))
-        .service(resource("/cards/{id}/approval").route(post().to(cards::approve_card)))
         .service(resource("/cards/{id}/loss").route(post().to(cards::report_card_lost)))
         .service(resource("/cards/{id}/loss/end").route(post().to(cards::report_card_found)))
         .service(resource("/cards/{id}/renewals").route(post().to(cards::renew_card)))
