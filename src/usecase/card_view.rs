@@ -30,6 +30,7 @@ pub struct CardView {
     #[schema(example = "王老师")]
     pub holder_name: Option<String>,
     /// The card that took its place.
+    #[schema(example = 1043)]
     pub replaced_by: Option<i64>,
     /// When it was issued (UTC); absent for cards of before this was recorded.
     pub issued_at: Option<DateTime<Utc>>,
@@ -57,6 +58,8 @@ impl CardView {
 /// What became of a card. Nothing personal: this answer is kept for a while under the idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CardOutcome {
+    /// Number of the card.
+    #[schema(example = 1043)]
     pub card_id: i64,
     pub reader_id: i64,
     /// `physical`, `e_card`, `id_card`, `social_security` or `other_city`.
@@ -68,6 +71,7 @@ pub struct CardOutcome {
     /// The last day it is good for, in the network's zone.
     pub expires_on: Option<NaiveDate>,
     /// The card whose place it took.
+    #[schema(example = 1042)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<i64>,
 }

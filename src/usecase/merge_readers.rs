@@ -39,10 +39,12 @@ pub struct MergeReaders {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MergedReaders {
     /// The number of the document.
+    #[schema(example = 1050)]
     pub merge_id: i64,
     /// The reader who stays.
     pub reader_id: i64,
     /// The reader who was merged.
+    #[schema(example = 1042)]
     pub merged_reader_id: i64,
     /// How many open loans the reader who stays got.
     #[schema(example = 3)]

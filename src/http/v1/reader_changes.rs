@@ -22,7 +22,7 @@ pub struct Document;
 #[serde(deny_unknown_fields)]
 pub struct IdNumber {
     /// 公民身份号码 (GB 11643): 18 characters, or the 15 digits of before 1999. Kept as a keyed hash and a sealed text only.
-    #[schema(value_type = String, format = Password, min_length = 15, max_length = 32)]
+    #[schema(value_type = String, format = Password, min_length = 15, max_length = 32, example = "11010519491231002X")]
     id_number: Secret,
 }
 

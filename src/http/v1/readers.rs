@@ -43,7 +43,7 @@ pub struct NewReader {
     card_expires_on: Option<Day>,
     /// 公民身份号码 (GB 11643): 18 characters, or the 15 digits of before 1999. Kept as a keyed hash and a sealed text only, and
     /// shown by its last four characters. The same person is registered once.
-    #[schema(value_type = Option<String>, format = Password, min_length = 15, max_length = 32)]
+    #[schema(value_type = Option<String>, format = Password, min_length = 15, max_length = 32, example = "11010519491231002X")]
     id_number: Option<Secret>,
     /// Left out where the ID number says it.
     #[schema(value_type = Option<chrono::NaiveDate>)]
