@@ -150,7 +150,11 @@ impl Identities {
         getrandom::fill(&mut nonce).map_err(|_| IdentityError::Cipher)?;
         let mut sealed = text.as_bytes().to_vec();
         key.cipher()?
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(bound(kind, row)), &mut sealed)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(bound(kind, row)),
+                &mut sealed,
+            )
             .map_err(|_| IdentityError::Cipher)?;
         let LookUp { key_id, digest } = look_up(&key, kind, text);
         Ok(Sealed {
@@ -170,7 +174,9 @@ impl Identities {
         let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or(IdentityError::Changed)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| IdentityError::Changed)?;
         let mut text = text.to_vec();
-        let opened = key.cipher()?.open_in_place(nonce, Aad::from(bound(kind, row)), &mut text);
+        let opened = key
+            .cipher()?
+            .open_in_place(nonce, Aad::from(bound(kind, row)), &mut text);
         let opened = opened.map_err(|_| IdentityError::Changed)?;
         String::from_utf8(opened.to_vec()).map_err(|_| IdentityError::Changed)
     }
@@ -210,13 +216,20 @@ mod tests {
         assert_eq!(open("resident_id", 7, &sealed.sealed).as_deref(), Ok(NUMBER));
         assert_eq!(open("resident_id", 8, &sealed.sealed), Err(IdentityError::Changed));
         assert_eq!(open("phone", 7, &sealed.sealed), Err(IdentityError::Changed));
-        assert_eq!(open("resident_id", 7, &sealed.sealed[..20]), Err(IdentityError::Changed));
+        assert_eq!(
+            open("resident_id", 7, &sealed.sealed[..20]),
+            Err(IdentityError::Changed)
+        );
         assert_eq!(open("resident_id", 7, b"short"), Err(IdentityError::Changed));
         let again = keys.seal("resident_id", 7, NUMBER, at(9)).expect("sealed");
         assert_ne!(again.sealed, sealed.sealed, "nothing is told by two sealed texts");
         assert_eq!(again.look_up, sealed.look_up, "and yet it is found");
         let windows = sealed.sealed.windows(6);
-        assert!(!windows.into_iter().any(|part| NUMBER.as_bytes().windows(6).any(|six| six == part)));
+        assert!(
+            !windows
+                .into_iter()
+                .any(|part| NUMBER.as_bytes().windows(6).any(|six| six == part))
+        );
     }
 
     #[test]
@@ -229,11 +242,17 @@ mod tests {
         let found = keys.look_ups("resident_id", NUMBER);
         assert_eq!(found.len(), 2);
         assert!(found.iter().any(|one| one.digest == first.look_up));
-        assert_eq!(keys.open("resident_id", 7, &first.key_id, &first.sealed).as_deref(), Ok(NUMBER));
+        assert_eq!(
+            keys.open("resident_id", 7, &first.key_id, &first.sealed).as_deref(),
+            Ok(NUMBER)
+        );
         keys.replace(vec![key(2, 100)]);
         let gone = keys.open("resident_id", 7, &first.key_id, &first.sealed);
         assert_eq!(gone, Err(IdentityError::UnknownKey));
-        assert_eq!(Identities::default().seal("x", 1, "y", at(0)), Err(IdentityError::NoKey));
+        assert_eq!(
+            Identities::default().seal("x", 1, "y", at(0)),
+            Err(IdentityError::NoKey)
+        );
     }
 
     #[test]

@@ -128,7 +128,11 @@ mod tests {
         assert_eq!(second[1].since, now + KNOWN_AFTER);
         assert_eq!(ids(&load(&config).expect("found")), ids(&second));
         let third = rotate(&config, now, &[]).expect("rotated");
-        assert_eq!(ids(&third)[..1], ids(&second)[1..], "the newest stays, whatever stands under it");
+        assert_eq!(
+            ids(&third)[..1],
+            ids(&second)[1..],
+            "the newest stays, whatever stands under it"
+        );
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub enum Right {
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
     ManageStaff,
-    /// registerReader, recordIdNumber; setPin for a reader (readers set their own with the old one)
+    /// registerReader, recordIdNumber, addGuardian, endGuardianship; setPin for a reader (readers set their own with the old one)
     RegisterReader,
     /// issueCard, reportCardFound, renewCard, replaceCard, cancelCard
     ManageCards,

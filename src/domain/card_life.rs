@@ -73,7 +73,11 @@ pub enum Obstacle {
     /// Not in this state.
     State { act: CardAct, status: CardStatus },
     /// It is the last card, and the reader still has something to settle.
-    Unsettled { open_loans: usize, open_holds: u32, debt_fen: i64 },
+    Unsettled {
+        open_loans: usize,
+        open_holds: u32,
+        debt_fen: i64,
+    },
 }
 
 impl fmt::Display for Obstacle {
@@ -159,7 +163,10 @@ mod tests {
     fn a_card_that_ended_stays_ended_and_every_other_can_be_cancelled() {
         for status in CardStatus::ALL {
             let ended = matches!(status, CardStatus::Replaced | CardStatus::Cancelled);
-            let ways = CardAct::ALL.iter().filter(|act| leads_to(status, **act).is_some()).count();
+            let ways = CardAct::ALL
+                .iter()
+                .filter(|act| leads_to(status, **act).is_some())
+                .count();
             assert_eq!(ways == 0, ended, "{}", status.code());
             assert_eq!(leads_to(status, CardAct::Cancel).is_none(), ended, "{}", status.code());
         }
@@ -180,7 +187,10 @@ mod tests {
             Facts { open_holds: 1, ..free },
             Facts { debt_fen: 1, ..free },
         ] {
-            assert!(matches!(decide(&facts, CardAct::Cancel), Err(Obstacle::Unsettled { .. })));
+            assert!(matches!(
+                decide(&facts, CardAct::Cancel),
+                Err(Obstacle::Unsettled { .. })
+            ));
             assert_eq!(decide(&facts, CardAct::ReportLost), Ok(CardStatus::Lost));
         }
     }

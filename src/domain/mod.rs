@@ -24,6 +24,7 @@ pub mod event;
 #[doc(hidden)]
 pub mod example;
 pub mod explain;
+pub mod guardian;
 pub mod hand_over;
 pub mod hold;
 pub mod hold_terms;

@@ -114,7 +114,9 @@ fn birth(number: &str) -> Option<NaiveDate> {
 /// The check character that fits the first 17 digits.
 fn check_of(number: &str) -> Option<u8> {
     let digits = number.bytes().take(WEIGHTS.len()).zip(WEIGHTS);
-    let weighted: u32 = digits.map(|(digit, weight)| u32::from(digit.wrapping_sub(b'0')) * weight).sum();
+    let weighted: u32 = digits
+        .map(|(digit, weight)| u32::from(digit.wrapping_sub(b'0')) * weight)
+        .sum();
     CHECKS.get(usize::try_from(weighted % 11).ok()?).copied()
 }
 

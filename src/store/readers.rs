@@ -2,6 +2,7 @@
 
 pub mod ages;
 pub mod card_rows;
+pub mod guardians;
 pub mod identities;
 pub mod merging;
 

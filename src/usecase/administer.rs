@@ -132,8 +132,7 @@ async fn note_key(store: &Arc<Store>, kind: EventKind, key_id: String) -> Result
     let ids = store.take_ids::<UseCaseError>(1).await?;
     store
         .write(move |tx| -> Result<()> {
-            let event = Event::new(kind, tx.now(), root, COMMAND_CHANNEL)
-                .detail(json!({"key_id": key_id}));
+            let event = Event::new(kind, tx.now(), root, COMMAND_CHANNEL).detail(json!({"key_id": key_id}));
             Ok(tx.append_event(ids.clone().next(), &event)?)
         })
         .await

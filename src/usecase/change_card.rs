@@ -110,7 +110,9 @@ pub(super) fn locked(tx: &mut WriteTx<'_>, caller: &Caller, id: CardId) -> Resul
 pub(super) fn decide(tx: &mut WriteTx<'_>, card: &CardView, reader: &ReaderView, act: CardAct) -> Result<CardStatus> {
     let today = tx.network()?.local_day(tx.now());
     let others = tx.cards_of(card.reader())?;
-    let others = others.iter().filter(|other| other.id != card.id && other.is_usable(today));
+    let others = others
+        .iter()
+        .filter(|other| other.id != card.id && other.is_usable(today));
     let facts = Facts {
         status: card.state()?,
         others: others.count(),

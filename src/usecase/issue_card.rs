@@ -64,7 +64,9 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &IssueCard, mut ids: Id
     let reader = open_reader(tx, command.reader)?;
     let kind = check(command, &network, &reader, network.local_day(tx.now()))?;
     if tx.cards_of(command.reader)?.len() >= MOST_CARDS {
-        return Err(UseCaseError::State(format!("the reader has {MOST_CARDS} cards already")));
+        return Err(UseCaseError::State(format!(
+            "the reader has {MOST_CARDS} cards already"
+        )));
     }
     let card = Card {
         id: ids.next(),
@@ -104,12 +106,7 @@ pub(super) fn open_reader(tx: &mut WriteTx<'_>, id: ReaderId) -> Result<ReaderVi
     }
 }
 
-fn check(
-    command: &IssueCard,
-    network: &Network,
-    reader: &ReaderView,
-    today: NaiveDate,
-) -> Result<CardKind> {
+fn check(command: &IssueCard, network: &Network, reader: &ReaderView, today: NaiveDate) -> Result<CardKind> {
     let mut wrong = Wrong::default();
     let kind = CardKind::from_code(&command.kind);
     if kind.is_none() {
@@ -123,7 +120,10 @@ fn check(
             wrong.say("number", reason);
         }
         Some(number) if resident_id::is_one(number.as_str()) => {
-            wrong.say("number", "is a resident identity number, which is never a card's number");
+            wrong.say(
+                "number",
+                "is a resident identity number, which is never a card's number",
+            );
         }
         None if kind.is_some() && !of_person => wrong.say("number", "is needed for this kind"),
         _ => {}
@@ -136,7 +136,10 @@ fn check(
     }
     let category = network.category(CategoryId::new(reader.category_id));
     if command.holder_name.is_some() && !category.is_some_and(|category| category.institutional) {
-        wrong.say("holder_name", "is for cards of institutions only: anybody else uses their own card");
+        wrong.say(
+            "holder_name",
+            "is for cards of institutions only: anybody else uses their own card",
+        );
     }
     wrong.check()?;
     kind.ok_or_else(|| UseCaseError::field("kind", "is needed"))

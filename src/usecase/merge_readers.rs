@@ -105,7 +105,10 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MergeReaders, mut ids:
     let plan = merge_readers::decide(&locked.open.holds);
     let standing = merge_readers::stricter(&locked.survivor.standing, &locked.duplicate.standing);
     let moved = carry_out(tx, command, &locked, &plan, &standing)?;
-    let home = tx.reader_view(command.survivor)?.ok_or(UseCaseError::NotFound("reader"))?.0;
+    let home = tx
+        .reader_view(command.survivor)?
+        .ok_or(UseCaseError::NotFound("reader"))?
+        .0;
     let at = caller.unit.unwrap_or(UnitId::new(home.home_unit_id));
     let made = outcome(ids.next(), command, moved, &plan, standing.debt_fen);
     let now = tx.now();
@@ -137,7 +140,9 @@ fn lock(tx: &mut WriteTx<'_>, command: &MergeReaders) -> Result<Locked> {
     let items: Vec<_> = before.lent.iter().copied().chain(captured).collect();
     tx.lock_items_by_id(&items)?;
     tx.lock_readers(&both)?;
-    let survivor = tx.mergeable(command.survivor)?.ok_or(UseCaseError::NotFound("reader"))?;
+    let survivor = tx
+        .mergeable(command.survivor)?
+        .ok_or(UseCaseError::NotFound("reader"))?;
     let missing = || UseCaseError::field("duplicate_id", "there is no such reader");
     let duplicate = tx.mergeable(command.duplicate)?.ok_or_else(missing)?;
     let open = tx.open_of_readers(&both, limit)?;
@@ -257,8 +262,12 @@ fn tell(
             AgeBand::on(born, network.local_day(now)),
         )
         .by(caller.staff(), caller.device())
-        .detail(json!({"loans": made.loans_moved, "closed_loans": made.closed_loans_moved, "holds": made.holds_moved,
-            "holds_cancelled": made.holds_cancelled.len(), "cards": made.cards_moved}))
-        .personal(json!({"merge_id": made.merge_id, "merged_reader_id": made.merged_reader_id, "reason": command.reason}));
+        .detail(
+            json!({"loans": made.loans_moved, "closed_loans": made.closed_loans_moved, "holds": made.holds_moved,
+            "holds_cancelled": made.holds_cancelled.len(), "cards": made.cards_moved}),
+        )
+        .personal(
+            json!({"merge_id": made.merge_id, "merged_reader_id": made.merged_reader_id, "reason": command.reason}),
+        );
     Ok(tx.append_event(event_id, &event)?)
 }

@@ -31,6 +31,7 @@ pub mod view;
 
 pub mod add_amnesty;
 pub mod add_closed_days;
+pub mod add_guardian;
 pub mod add_item;
 pub mod add_openings;
 pub mod administer;
@@ -91,6 +92,7 @@ pub mod list_hold_shelf;
 pub mod list_imports;
 pub mod list_incoming;
 pub mod list_jobs;
+pub mod list_my_wards;
 pub mod list_packing;
 pub mod list_parcels;
 pub mod list_reader_holds;

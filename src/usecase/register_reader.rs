@@ -221,7 +221,10 @@ fn read_person(command: &RegisterReader, today: NaiveDate, wrong: &mut Wrong) ->
     match ResidentId::parse(given.expose_secret(), today) {
         Ok(person) => {
             if command.birth_date.is_some_and(|day| day != person.born()) {
-                wrong.say("birth_date", "differs from the day of birth in the ID number; it may be left out");
+                wrong.say(
+                    "birth_date",
+                    "differs from the day of birth in the ID number; it may be left out",
+                );
             }
             Some(person)
         }

@@ -19,13 +19,19 @@ on_both!(
 
 /// The id of the first card of a reader.
 fn first_card(app: &TestApp, reader: i64) -> i64 {
-    let shown = app.get(&app.root_token(), &format!("/api/v1/readers/{reader}")).expect(200);
+    let shown = app
+        .get(&app.root_token(), &format!("/api/v1/readers/{reader}"))
+        .expect(200);
     shown.body["cards"][0]["id"].as_i64().expect("an id")
 }
 
 fn lend(app: &TestApp, desk: &str, card: &str) -> crate::client::Answer {
     let (_, barcode) = app.item(app.bib("西游记", None), "B1", &json!({}));
-    app.post(desk, "/api/v1/check-outs", &json!({"item_barcode": barcode, "card_number": card}))
+    app.post(
+        desk,
+        "/api/v1/check-outs",
+        &json!({"item_barcode": barcode, "card_number": card}),
+    )
 }
 
 fn codes(refused: &Value) -> String {
@@ -39,11 +45,17 @@ fn a_lost_card_opens_nothing_and_its_replacement_has_everything(app: &TestApp) {
     lend(app, &desk, &number).expect(201);
     let card = first_card(app, reader);
     let path = format!("/api/v1/cards/{card}");
-    let lost = app.post(&desk, &format!("{path}/loss"), &json!({"reason": "地铁上遗失"})).expect(200).body;
+    let lost = app
+        .post(&desk, &format!("{path}/loss"), &json!({"reason": "地铁上遗失"}))
+        .expect(200)
+        .body;
     assert_eq!(lost["status"], json!("lost"));
     let refused = lend(app, &desk, &number).expect_problem(409, "refused").body;
     assert!(codes(&refused).contains("card_lost"), "{refused}");
-    let new = app.post(&desk, &format!("{path}/replacement"), &json!({"number": "NEW1"})).expect(201).body;
+    let new = app
+        .post(&desk, &format!("{path}/replacement"), &json!({"number": "NEW1"}))
+        .expect(201)
+        .body;
     assert_eq!((&new["replaces"], &new["reader_id"]), (&json!(card), &json!(reader)));
     lend(app, &desk, "NEW1").expect(201);
     let refused = lend(app, &desk, &number).expect_problem(409, "refused").body;
@@ -99,8 +111,10 @@ fn what_a_new_card_needs_is_said_field_by_field(app: &TestApp) {
     lend(app, &desk, "SZ1").expect(201);
     let (school, _) = app.reader("institutional", "B1");
     let named = json!({"kind": "physical", "number": "SCH1", "holder_name": "王老师"});
-    app.post(&desk, &format!("/api/v1/readers/{school}/cards"), &named).expect(201);
-    app.post(&desk, "/api/v1/readers/1/cards", &named).expect_problem(404, "not_found");
+    app.post(&desk, &format!("/api/v1/readers/{school}/cards"), &named)
+        .expect(201);
+    app.post(&desk, "/api/v1/readers/1/cards", &named)
+        .expect_problem(404, "not_found");
 }
 
 fn the_last_card_is_cancelled_only_when_nothing_is_open(app: &TestApp) {
@@ -134,7 +148,10 @@ fn a_card_expires_on_its_day_and_is_given_another_end(app: &TestApp) {
     let renew = format!("/api/v1/cards/{card}/renewals");
     app.post(&desk, &renew, &json!({"expires_on": "2026-03-04"}))
         .expect_fields(422, &["expires_on"]);
-    let renewed = app.post(&desk, &renew, &json!({"expires_on": "2027-03-04"})).expect(200).body;
+    let renewed = app
+        .post(&desk, &renew, &json!({"expires_on": "2027-03-04"}))
+        .expect(200)
+        .body;
     assert_eq!(renewed["status"], json!("active"));
     lend(app, &desk, "X1").expect(201);
 }
@@ -149,5 +166,6 @@ fn an_act_that_the_cards_life_does_not_know_is_refused(app: &TestApp) {
         app.post(&desk, &format!("{path}/{act}"), &json!({}))
             .expect_problem(409, "wrong_state");
     }
-    app.post(&desk, "/api/v1/cards/1/loss", &json!({})).expect_problem(404, "not_found");
+    app.post(&desk, "/api/v1/cards/1/loss", &json!({}))
+        .expect_problem(404, "not_found");
 }

@@ -21,7 +21,11 @@ on_both!(
 pub fn id_number(n: u32) -> String {
     const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
     let digits = format!("11010519800101{:03}", n % 1000);
-    let sum: u32 = digits.bytes().zip(WEIGHTS).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
+    let sum: u32 = digits
+        .bytes()
+        .zip(WEIGHTS)
+        .map(|(digit, weight)| u32::from(digit - b'0') * weight)
+        .sum();
     format!("{digits}{}", char::from(b"10X98765432"[(sum % 11) as usize]))
 }
 
@@ -35,7 +39,10 @@ fn a_reader_is_registered_with_an_id_number_that_is_never_shown(app: &TestApp) {
     let desk = app.staff("librarian", "B1");
     let number = id_number(7);
     let made = app.post(&desk, "/api/v1/readers", &person(app, &number)).expect(201);
-    let shown = app.get(&desk, &format!("/api/v1/readers/{}", made.id())).expect(200).body;
+    let shown = app
+        .get(&desk, &format!("/api/v1/readers/{}", made.id()))
+        .expect(200)
+        .body;
     assert_eq!(shown["id_number_tail"], json!(number[14..]));
     assert_eq!(shown["birth_date"], json!("1980-01-01"));
     let told = format!("{}{shown}", made.body);
@@ -66,14 +73,17 @@ fn a_number_that_is_none_is_refused_and_says_why(app: &TestApp) {
 fn the_same_person_is_registered_once(app: &TestApp) {
     app.small_network();
     let token = app.root_token();
-    let first = app.post(&token, "/api/v1/readers", &person(app, "11010519491231002X")).expect(201);
+    let first = app
+        .post(&token, "/api/v1/readers", &person(app, "11010519491231002X"))
+        .expect(201);
     // In small letters, and as it was before 1999.
     for again in ["11010519491231002x", "110105491231002"] {
         let refused = app.post(&token, "/api/v1/readers", &person(app, again));
         let refused = refused.expect_problem(409, "duplicate_reader");
         assert_eq!(refused.body["existing_reader_id"], json!(first.id()));
     }
-    app.post(&token, "/api/v1/readers", &person(app, &id_number(3))).expect(201);
+    app.post(&token, "/api/v1/readers", &person(app, &id_number(3)))
+        .expect(201);
 }
 
 fn a_number_is_recorded_later_and_only_once(app: &TestApp) {
@@ -100,7 +110,10 @@ fn an_id_card_opens_a_loan_at_a_desk(app: &TestApp) {
     app.small_network();
     let desk = app.staff("librarian", "B1");
     let number = id_number(8);
-    let reader = app.post(&desk, "/api/v1/readers", &person(app, &number)).expect(201).id();
+    let reader = app
+        .post(&desk, "/api/v1/readers", &person(app, &number))
+        .expect(201)
+        .id();
     let (_, barcode) = app.item(app.bib("红楼梦", None), "B1", &json!({}));
     let loan = json!({"item_barcode": barcode, "card_number": number});
     app.post(&desk, "/api/v1/check-outs", &loan)
@@ -110,7 +123,8 @@ fn an_id_card_opens_a_loan_at_a_desk(app: &TestApp) {
         .expect_fields(422, &["number"]);
     for kind in ["id_card", "social_security"] {
         app.post(&desk, &cards, &json!({"kind": kind})).expect(201);
-        app.post(&desk, &cards, &json!({"kind": kind})).expect_fields(422, &["kind"]);
+        app.post(&desk, &cards, &json!({"kind": kind}))
+            .expect_fields(422, &["kind"]);
     }
     let lent = app.post(&desk, "/api/v1/check-outs", &loan).expect(201).body;
     assert!(!lent.to_string().contains(&number), "{lent}");
@@ -119,8 +133,12 @@ fn an_id_card_opens_a_loan_at_a_desk(app: &TestApp) {
     assert_eq!(shown["cards"][1]["number"], json!(format!("****{}", &number[14..])));
     // Without an ID number there is no such credential.
     let (other, _) = app.reader("adult", "B1");
-    app.post(&desk, &format!("/api/v1/readers/{other}/cards"), &json!({"kind": "id_card"}))
-        .expect_problem(409, "wrong_state");
+    app.post(
+        &desk,
+        &format!("/api/v1/readers/{other}/cards"),
+        &json!({"kind": "id_card"}),
+    )
+    .expect_problem(409, "wrong_state");
 }
 
 fn of_two_registrations_of_one_person_at_once_one_is_refused(app: &TestApp) {
@@ -143,7 +161,8 @@ fn of_two_registrations_of_one_person_at_once_one_is_refused(app: &TestApp) {
 fn numbers_are_sealed_anew_when_nothing_changed_nothing_is_done(app: &TestApp) {
     app.small_network();
     let token = app.root_token();
-    app.post(&token, "/api/v1/readers", &person(app, &id_number(6))).expect(201);
+    app.post(&token, "/api/v1/readers", &person(app, &id_number(6)))
+        .expect(201);
     let pass = std::sync::Arc::new(ResealIdentities);
     let ran = app.block_on(run_job(&app.app.store, "a", RESEAL_IDENTITIES, &pass, || false));
     let nothing = Ran::Finished {

@@ -23,6 +23,7 @@ mod courier;
 mod database_trouble;
 mod distribution;
 mod documents;
+mod guardians;
 mod health;
 mod hold_recalls;
 mod hold_shelf;

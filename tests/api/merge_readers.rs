@@ -35,15 +35,25 @@ fn everything_goes_to_the_reader_who_stays(app: &TestApp) {
     app.post(&desk, "/api/v1/check-ins", &closed).expect(200);
     let merged = merge(app, stays, goes).expect(200).body;
     assert_eq!(
-        (&merged["loans_moved"], &merged["closed_loans_moved"], &merged["cards_moved"]),
+        (
+            &merged["loans_moved"],
+            &merged["closed_loans_moved"],
+            &merged["cards_moved"]
+        ),
         (&json!(1), &json!(1), &json!(1))
     );
     let shown = |id: i64| app.get(&desk, &format!("/api/v1/readers/{id}")).expect(200).body;
     let (one, other) = (shown(stays), shown(goes));
     assert_eq!(one["open_loans"], json!(2));
     assert_eq!(one["cards"].as_array().map(Vec::len), Some(2));
-    assert_eq!((&other["merged_into"], &other["status"]), (&json!(stays), &json!("inactive")));
-    let all = app.get(&desk, &format!("/api/v1/readers/{stays}/loans?status=all")).expect(200).body;
+    assert_eq!(
+        (&other["merged_into"], &other["status"]),
+        (&json!(stays), &json!("inactive"))
+    );
+    let all = app
+        .get(&desk, &format!("/api/v1/readers/{stays}/loans?status=all"))
+        .expect(200)
+        .body;
     assert_eq!(all["items"].as_array().map(Vec::len), Some(3), "the history stays");
     // Both cards are good, and both open the one account.
     lend(app, &desk, &second);
@@ -59,8 +69,12 @@ fn who_waited_twice_waits_once(app: &TestApp) {
     let (_, third) = app.reader("adult", "B1");
     let bib = app.bib("儒林外史", None);
     let (_, barcode) = app.item(bib, "B1", &json!({}));
-    app.post(&desk, "/api/v1/check-outs", &json!({"item_barcode": barcode, "card_number": third}))
-        .expect(201);
+    app.post(
+        &desk,
+        "/api/v1/check-outs",
+        &json!({"item_barcode": barcode, "card_number": third}),
+    )
+    .expect(201);
     let hold = |card: &str| {
         let body = json!({"bib_id": bib, "pickup_unit_code": "B1", "card_number": card});
         app.post(&desk, "/api/v1/holds", &body).expect(201).body["hold"]["id"].clone()
@@ -69,7 +83,10 @@ fn who_waited_twice_waits_once(app: &TestApp) {
     let ended = hold(&first);
     let merged = merge(app, stays, goes).expect(200).body;
     assert_eq!(merged["holds_cancelled"], json!([ended]), "the earlier place stays");
-    let shown = app.get(&desk, &format!("/api/v1/readers/{stays}/holds")).expect(200).body;
+    let shown = app
+        .get(&desk, &format!("/api/v1/readers/{stays}/holds"))
+        .expect(200)
+        .body;
     assert_eq!(shown["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(shown["items"][0]["id"], kept);
     let reader = app.get(&desk, &format!("/api/v1/readers/{stays}")).expect(200).body;

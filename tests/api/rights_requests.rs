@@ -617,6 +617,14 @@ fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
             about.app.post(&about.scene.root_token, &path, &json!({})).expect(200);
             about.with(card, json!({}))
         }
+        "getMe" | "listMyWards" => about.id(0),
+        "addGuardian" => {
+            let guardian = about.app.reader("adult", "B1").0;
+            let consent = json!({"guardian_reader_id": guardian, "relation": "parent", "consent_form": "1",
+                "consented_on": "2026-03-04"});
+            about.with(about.app.reader("child", "B1").0, consent)
+        }
+        "endGuardianship" => about.id(some_link(about)),
         "recordIdNumber" => {
             let reader = about.app.reader("adult", "B1").0;
             about.with(reader, json!({"id_number": id_number(new)}))
@@ -629,6 +637,15 @@ fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
         "setPin" => about.with(things.reader, json!({"pin": PIN})),
         _ => return None,
     })
+}
+
+/// A guardian of a child.
+fn some_link(about: &About<'_>) -> i64 {
+    let (guardian, ward) = (about.app.reader("adult", "B1").0, about.app.reader("child", "B1").0);
+    let body = json!({"guardian_reader_id": guardian, "relation": "parent", "consent_form": "1",
+        "consented_on": "2026-03-04"});
+    let path = format!("/api/v1/readers/{ward}/guardians");
+    about.app.post(&about.scene.root_token, &path, &body).expect(201).id()
 }
 
 /// Another card of the reader of the things.

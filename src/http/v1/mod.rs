@@ -14,6 +14,7 @@ pub mod crates;
 pub mod deliveries;
 pub mod deposits;
 pub mod flows;
+pub mod guardians;
 pub mod hold_changes;
 pub mod holds;
 pub mod item_batches;
@@ -23,6 +24,7 @@ pub mod items;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
+pub mod me;
 pub mod openings;
 pub mod ownership;
 pub mod parcels;
@@ -181,6 +183,10 @@ fn people_routes(config: &mut ServiceConfig) {
         .service(resource("/readers/{id}/cards").route(post().to(cards::issue_card)))
         .service(resource("/readers/{id}/id-number").route(put().to(reader_changes::record_id_number)))
         .service(resource("/readers/{id}/merges").route(post().to(reader_changes::merge_readers)))
+        .service(resource("/readers/{id}/guardians").route(post().to(guardians::add_guardian)))
+        .service(resource("/guardianships/{id}").route(delete().to(guardians::end_guardianship)))
+        .service(resource("/me").route(get().to(me::account::get_me)))
+        .service(resource("/me/wards").route(get().to(me::account::list_my_wards)))
         .service(resource("/cards/{id}/loss").route(post().to(cards::report_card_lost)))
         .service(resource("/cards/{id}/loss/end").route(post().to(cards::report_card_found)))
         .service(resource("/cards/{id}/renewals").route(post().to(cards::renew_card)))
@@ -327,6 +333,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         readers::Document::openapi(),
         reader_changes::Document::openapi(),
         cards::Document::openapi(),
+        guardians::Document::openapi(),
+        me::account::Document::openapi(),
         bibs::Document::openapi(),
         bib_records::Document::openapi(),
         bib_merges::Document::openapi(),

@@ -25,11 +25,7 @@ impl ReadTx<'_> {
             .filter(readers::birth_date.is_not_null().and(readers::merged_into.is_null()))
             .order(readers::id)
             .limit(limit)
-            .select((
-                readers::id,
-                readers::category_id,
-                readers::birth_date.assume_not_null(),
-            ))
+            .select((readers::id, readers::category_id, readers::birth_date.assume_not_null()))
             .load(self.conn)?;
         let aged = |(id, category, born): (i64, i64, String)| {
             Ok(Aged {

@@ -7,15 +7,15 @@ use std::borrow::Cow;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
+use crate::auth::identity::LookUp;
+use crate::domain::ids::{CardId, ReaderId};
+use crate::domain::reader::{CardKind, CardStatus};
+use crate::domain::resident_id;
 use crate::store::error::StoreError;
 use crate::store::items::parse_day;
 use crate::store::readers::day_text;
 use crate::store::schema::cards;
 use crate::store::tx::{ReadTx, WriteTx};
-use crate::auth::identity::LookUp;
-use crate::domain::ids::{CardId, ReaderId};
-use crate::domain::reader::{CardKind, CardStatus};
-use crate::domain::resident_id;
 
 /// Begins what stands in the place of a number.
 const HASHED: &str = "§";
@@ -86,7 +86,10 @@ impl CardView {
 
     /// Good to be shown on a day.
     pub fn is_usable(&self, today: NaiveDate) -> bool {
-        let over = self.expires_on.as_deref().is_some_and(|end| end < day_text(today).as_str());
+        let over = self
+            .expires_on
+            .as_deref()
+            .is_some_and(|end| end < day_text(today).as_str());
         self.status == CardStatus::Active.code() && !over
     }
 }

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
-use crate::store::error::StoreError;
-use crate::store::readers::day_text;
-use crate::store::schema::{cards, reader_identities, readers};
-use crate::store::tx::{ReadTx, WriteTx};
 use crate::auth::identity::IdentityError;
 use crate::domain::ids::ReaderId;
 use crate::domain::reader::CardKind;
 use crate::domain::resident_id::ResidentId;
+use crate::store::error::StoreError;
+use crate::store::readers::day_text;
+use crate::store::schema::{cards, reader_identities, readers};
+use crate::store::tx::{ReadTx, WriteTx};
 
 const RESIDENT_ID: &str = "resident_id";
 

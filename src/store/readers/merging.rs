@@ -240,7 +240,9 @@ impl WriteTx<'_> {
                 readers::status.eq(to.status.code()),
                 readers::barred.eq(to.barred),
                 readers::block_reason.eq(block.map(|block| block.reason.as_str())),
-                readers::block_until.eq(block.and_then(|block| block.until).map(|until| until.timestamp_millis())),
+                readers::block_until.eq(block
+                    .and_then(|block| block.until)
+                    .map(|until| until.timestamp_millis())),
                 readers::credit_band.eq(band_code(to.band)),
                 readers::debt_fen.eq(to.debt_fen),
                 readers::open_holds.eq(open_holds),
