@@ -124,7 +124,7 @@ fn the_last_card_is_cancelled_only_when_nothing_is_open(app: &TestApp) {
     let lent = lend(app, &desk, &number).expect(201).body;
     let path = format!("/api/v1/cards/{}/cancellation", first_card(app, reader));
     app.post(&desk, &path, &json!({})).expect_problem(409, "wrong_state");
-    let back = json!({"item_barcode": lent["loan"]["barcode"]});
+    let back = json!({"item_barcode": lent["loan"]["item_barcode"]});
     app.post(&desk, "/api/v1/check-ins", &back).expect(200);
     app.post(&desk, &path, &json!({})).expect(200);
     let refused = lend(app, &desk, &number).expect_problem(409, "refused").body;
