@@ -109,7 +109,7 @@ fn what_a_new_card_needs_is_said_field_by_field(app: &TestApp) {
     post(json!({"kind": "physical", "number": "X1", "expires_on": "2026-03-03"})).expect_fields(422, &["expires_on"]);
     post(json!({"kind": "other_city", "number": "SZ1", "issuer": "苏州图书馆"})).expect(201);
     lend(app, &desk, "SZ1").expect(201);
-    let (school, _) = app.reader("institutional", "B1");
+    let (school, _) = app.reader("institution_200", "B1");
     let named = json!({"kind": "physical", "number": "SCH1", "holder_name": "王老师"});
     app.post(&desk, &format!("/api/v1/readers/{school}/cards"), &named)
         .expect(201);

@@ -54,7 +54,7 @@ fn a_link_needs_consent_and_two_fitting_readers(app: &TestApp) {
     app.small_network();
     let (guardian, _) = app.reader("adult", "B1");
     let (ward, _) = app.reader("child", "B1");
-    let (school, _) = app.reader("institutional", "B1");
+    let (school, _) = app.reader("institution_200", "B1");
     let without = json!({"consent_form": null, "consented_on": null});
     link(app, ward, guardian, &without).expect_fields(422, &["consent_form"]);
     link(app, ward, guardian, &json!({"consented_on": null})).expect_fields(422, &["consented_on"]);
