@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use crate::auth::{ConsentSeal, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
+use crate::auth::identity_ring;
+use crate::auth::{ConsentSeal, Identities, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
 use crate::http::rate_limit::RateLimits;
@@ -23,6 +24,8 @@ pub struct App {
     pub store: Arc<Store>,
     pub config: Config,
     pub tokens: Arc<TokenService>,
+    /// What identifies readers is sealed and found with these.
+    pub identities: Identities,
     /// Binds what staff say to refusals to what they were told.
     pub consents: Arc<ConsentSeal>,
     pub passwords: PasswordService,
@@ -45,7 +48,7 @@ pub enum AppError {
     },
     #[error("the database could not be opened")]
     Store(#[from] StoreError),
-    #[error("the signing key could not be loaded")]
+    #[error("a key could not be loaded")]
     SigningKey(#[from] KeyRingError),
     #[error("password hashing could not be started")]
     Passwords(#[from] PasswordError),
@@ -69,9 +72,13 @@ impl App {
             source,
         })?;
         let ring = KeyRing::load(&config)?;
+        let identities = Identities::of(identity_ring::load(&config)?);
         let tokens = Arc::new(TokenService::with_ring(&ring, config.auth.access_ttl()));
         let passwords = PasswordService::new(&config.auth)?;
-        let store = Store::open(store_options(&config, clock))?;
+        let store = Store::open(StoreOptions {
+            identities: identities.clone(),
+            ..store_options(&config, clock)
+        })?;
         bootstrap::bootstrap(&store).await.map_err(AppError::Bootstrap)?;
         let limits = RateLimits::new(&config.rates);
         let traces = Traces::start(&config.telemetry).map_err(AppError::Traces)?;
@@ -85,6 +92,7 @@ impl App {
             config,
             consents: Arc::new(ConsentSeal::new(Arc::clone(&tokens), consent_life)),
             tokens,
+            identities,
             passwords,
             ring: Mutex::new(ring),
             stopping: AtomicBool::new(false),
@@ -125,6 +133,7 @@ impl App {
     /// # Errors
     /// As [`KeyRing::load`]; the present keys stay then.
     pub fn reload_keys(&self) -> Result<bool, KeyRingError> {
+        self.identities.replace(identity_ring::load(&self.config)?);
         let ring = KeyRing::load(&self.config)?;
         let mut known = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if *known == ring {

@@ -180,6 +180,10 @@ pub struct AuthConfig {
     pub old_signing_keys: Option<SecretString>,
     #[serde(deserialize_with = "empty_is_none")]
     pub digest_key: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub identity_key: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub old_identity_keys: Option<SecretString>,
     pub argon2_memory_kib: u32,
     pub argon2_iterations: u32,
     pub argon2_parallelism: u32,
@@ -281,6 +285,7 @@ impl Config {
         config.http.bind.set_port(0);
         config.sip2.bind.set_port(0);
         config.auth.signing_key = Some("a signing key that only tests use".into());
+        config.auth.identity_key = Some("an identity key that only tests use".into());
         config.auth.argon2_memory_kib = 64;
         config.auth.argon2_iterations = 1;
         config.log.filter = "warn".into();

@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::store::file_claim::leave_to_owner_of_directory;
 
 const FILE_NAME: &str = "signing.key";
-const KEY_BYTES: usize = 32;
+pub(super) const KEY_BYTES: usize = 32;
 /// `auth.access_minutes` is a day at most; a day more, for clocks and for a node that restarts with a shorter life.
 const KEPT_FOR: TimeDelta = TimeDelta::days(2);
 
@@ -93,10 +93,12 @@ impl KeyRing {
             Err(KeyRingError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             found => return found,
         }
-        create(&config.data.dir, &path).map_err(|source| KeyRingError::File {
+        let failed = |source| KeyRingError::File {
             path: path.clone(),
             source,
-        })?;
+        };
+        let text = format!("{}\n", URL_SAFE_NO_PAD.encode(random().map_err(failed)?));
+        create(&config.data.dir, &path, &text).map_err(failed)?;
         // Read back: when two processes start at once, both must use the key that won.
         read(&path)
     }
@@ -186,6 +188,11 @@ impl KeyRing {
 }
 
 fn read(path: &Path) -> Result<KeyRing> {
+    KeyRing::parse(&read_private(path)?).ok_or_else(|| KeyRingError::Damaged { path: path.to_owned() })
+}
+
+/// The text of a file that nobody else may read.
+pub(super) fn read_private(path: &Path) -> Result<String> {
     let failed = |source| KeyRingError::File {
         path: path.to_owned(),
         source,
@@ -198,20 +205,19 @@ fn read(path: &Path) -> Result<KeyRing> {
             mode,
         });
     }
-    let text = io::read_to_string(file).map_err(failed)?;
-    KeyRing::parse(&text).ok_or_else(|| KeyRingError::Damaged { path: path.to_owned() })
+    io::read_to_string(file).map_err(failed)
 }
 
-fn random() -> io::Result<[u8; KEY_BYTES]> {
+pub(super) fn random() -> io::Result<[u8; KEY_BYTES]> {
     let mut bytes = [0; KEY_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(bytes)
 }
 
 /// Makes the file whole or not at all: written under another name, then linked, which never replaces a key.
-fn create(dir: &Path, path: &Path) -> io::Result<()> {
+pub(super) fn create(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    let draft = draft(path, &format!("{}\n", URL_SAFE_NO_PAD.encode(random()?)))?;
+    let draft = draft(path, text)?;
     let linked = fs::hard_link(&draft, path);
     fs::remove_file(&draft)?;
     match linked {
@@ -221,7 +227,7 @@ fn create(dir: &Path, path: &Path) -> io::Result<()> {
 }
 
 /// Puts another file in its place, in one step.
-fn replace(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn replace(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
     let draft = draft(path, text)?;
     fs::rename(&draft, path)?;
     File::open(dir)?.sync_all()

@@ -95,8 +95,14 @@ pub enum Right {
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
     ManageStaff,
-    /// registerReader; setPin for a reader (readers set their own with the old one)
+    /// registerReader, recordIdNumber, addGuardian, endGuardianship; setPin for a reader (readers set their own with the old one)
     RegisterReader,
+    /// issueCard, reportCardFound, renewCard, replaceCard, cancelCard
+    ManageCards,
+    /// reportCardLost (readers their own)
+    ReportCardLost,
+    /// mergeReaders
+    MergeReaders,
     /// getReader
     ReadReader,
     /// listReaderLoans, listReaderHolds, getHold: what a person reads is more private than that they are a reader.
@@ -155,11 +161,14 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
         Self::RegisterReader,
+        Self::ManageCards,
+        Self::ReportCardLost,
+        Self::MergeReaders,
         Self::ReadReader,
         Self::ReadBorrowing,
         Self::ReadCatalogue,
@@ -201,6 +210,9 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::ManageUnits     => [Y, Y, N, N, N, N, N, N],
         Right::ManageStaff     => [Y, Y, N, N, N, N, N, N],
         Right::RegisterReader  => [Y, Y, Y, N, N, N, N, N],
+        Right::ManageCards     => [Y, Y, Y, N, N, N, N, N],
+        Right::ReportCardLost  => [Y, Y, Y, N, N, N, N, N],
+        Right::MergeReaders    => [Y, Y, N, N, N, N, N, N],
         Right::ReadReader      => [Y, Y, Y, N, N, Y, N, N],
         Right::ReadBorrowing   => [Y, Y, Y, N, N, N, N, N],
         Right::ReadCatalogue   => [Y, Y, Y, Y, Y, Y, Y, Y],
@@ -242,10 +254,13 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::Renew
         | Right::PlaceHold
         | Right::CancelHold
-        | Right::ClaimReturned => true,
+        | Right::ClaimReturned
+        | Right::ReportCardLost => true,
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
+        | Right::ManageCards
+        | Right::MergeReaders
         | Right::ManageItems
         | Right::CheckOut
         | Right::CheckIn
@@ -278,6 +293,9 @@ pub const fn device_may(right: Right) -> bool {
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
+        | Right::ManageCards
+        | Right::ReportCardLost
+        | Right::MergeReaders
         | Right::ReadReader
         | Right::ReadBorrowing
         | Right::ManageItems
@@ -330,6 +348,9 @@ ReadUnits            x            x         x          x       x       x       x
 ManageUnits          x            x         -          -       -       -       -         - |      -      -
 ManageStaff          x            x         -          -       -       -       -         - |      -      -
 RegisterReader       x            x         x          -       -       -       -         - |      -      -
+ManageCards          x            x         x          -       -       -       -         - |      -      -
+ReportCardLost       x            x         x          -       -       -       -         - |      x      -
+MergeReaders         x            x         -          -       -       -       -         - |      -      -
 ReadReader           x            x         x          -       -       x       -         - |      x      -
 ReadBorrowing        x            x         x          -       -       -       -         - |      x      -
 ReadCatalogue        x            x         x          x       x       x       x         x |      x      x

@@ -1,4 +1,4 @@
-//! `tongjie admin`: staff, passwords, devices and the signing key. A password is read from standard input or made up; never
+//! `tongjie admin`: staff, passwords, devices and keys. A password is read from standard input or made up; never
 //! given as an argument, which other users of the machine could see.
 
 use clap::{Args, Subcommand};
@@ -6,11 +6,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{CliError, close, open};
 use crate::app::App;
-use crate::auth::{KeyRing, tokens};
+use crate::auth::identity::IdentityKey;
+use crate::auth::{KeyRing, identity_ring, tokens};
 use crate::config::Config;
-use crate::usecase::administer::{add_staff, add_system, note_rotated_key, set_password};
+use crate::usecase::administer::{add_staff, add_system, note_rotated_identity_key, note_rotated_key, set_password};
 use crate::usecase::create_staff::CreateStaff;
 use crate::usecase::register_device::register_device;
+use crate::usecase::reseal_identities::keys_in_use;
 
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
@@ -31,6 +33,9 @@ pub enum AdminCommand {
     /// Replace the key in the data directory that signs access tokens; nobody is logged out, and a running server takes the
     /// new key over within seconds
     RotateKey,
+    /// Add a key to those in the data directory that seal ID numbers; running servers take it over, and the job
+    /// reseal_identities seals what stands under older keys anew
+    RotateIdentityKey,
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,6 +80,7 @@ pub(super) async fn run(config: Config, what: AdminCommand) -> Result<(), CliErr
         AdminCommand::Staff(what) => for_staff(config, what).await,
         AdminCommand::CreateDevice { code, kind, unit } => create_device(config, code, unit, kind).await,
         AdminCommand::RotateKey => rotate_key(config).await,
+        AdminCommand::RotateIdentityKey => rotate_identity_key(config).await,
     }
 }
 
@@ -92,6 +98,23 @@ async fn rotate(app: &App) -> Result<(), CliError> {
     let id = ring.current.id().to_string();
     println!("the signing key is now {id}");
     Ok(note_rotated_key(&app.store, id).await?)
+}
+
+/// As above.
+async fn rotate_identity_key(config: Config) -> Result<(), CliError> {
+    let app = open(config).await?;
+    let done = rotate_identity(&app).await;
+    close(&app).await;
+    done
+}
+
+async fn rotate_identity(app: &App) -> Result<(), CliError> {
+    let in_use = keys_in_use(&app.store).await?;
+    let rotated = identity_ring::rotate(&app.config, app.store.clock().now(), &in_use);
+    let keys = rotated.map_err(|error| CliError::Failed(error.to_string()))?;
+    let newest = keys.last().map(IdentityKey::id).unwrap_or_default();
+    println!("from a minute from now ID numbers are sealed with {newest}");
+    Ok(note_rotated_identity_key(&app.store, newest).await?)
 }
 
 async fn for_staff(config: Config, what: StaffCommand) -> Result<(), CliError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::limits::BURST;
@@ -69,14 +69,19 @@ impl AuthConfig {
 
     /// The replaced keys of the configuration, the latest first.
     pub(crate) fn old_keys(&self) -> impl Iterator<Item = &str> {
-        let listed = self.old_signing_keys.as_ref().map(ExposeSecret::expose_secret);
-        listed.into_iter().flat_map(|keys| keys.split(',')).map(str::trim)
+        listed(self.old_signing_keys.as_ref())
+    }
+
+    /// The other keys of the configuration for what identifies readers.
+    pub(crate) fn other_identity_keys(&self) -> impl Iterator<Item = &str> {
+        listed(self.old_identity_keys.as_ref())
     }
 
     pub(super) fn check_keys(&self) -> Result<(), ConfigError> {
         for (name, key) in [
             ("auth.signing_key", &self.signing_key),
             ("auth.digest_key", &self.digest_key),
+            ("auth.identity_key", &self.identity_key),
         ] {
             if key
                 .as_ref()
@@ -85,13 +90,24 @@ impl AuthConfig {
                 return bad(name, "at least 32 bytes are needed");
             }
         }
+        let reason = "at least 32 bytes are needed of each, separated by commas";
         if self.old_keys().any(|key| key.len() < KEY_MIN_BYTES) {
-            let reason = "at least 32 bytes are needed of each, separated by commas";
             return bad("auth.old_signing_keys", reason);
+        }
+        if self.other_identity_keys().any(|key| key.len() < KEY_MIN_BYTES) {
+            return bad("auth.old_identity_keys", reason);
+        }
+        if self.identity_key.is_none() && self.old_identity_keys.is_some() {
+            return bad("auth.old_identity_keys", "means nothing without auth.identity_key");
         }
         if self.signing_key.is_none() && self.old_signing_keys.is_some() {
             return bad("auth.old_signing_keys", "means nothing without auth.signing_key");
         }
         Ok(())
     }
+}
+
+fn listed(keys: Option<&SecretString>) -> impl Iterator<Item = &str> {
+    let listed = keys.map(ExposeSecret::expose_secret);
+    listed.into_iter().flat_map(|keys| keys.split(',')).map(str::trim)
 }

@@ -9,7 +9,8 @@ use super::refusal::{Code, Outcome, Verb};
 pub const fn found_at(code: Code) -> &'static [Verb] {
     use Verb::{CancelHold, ChangeHold, CheckIn, CheckOut, HandOver, PackItem, PlaceHold, Renew, VoidLoan};
     match code {
-        Code::ReaderInactive | Code::CardLost | Code::CardReplaced | Code::CardCancelled | Code::CardExpired
+        Code::ReaderInactive | Code::CardLost | Code::CardReplaced | Code::CardCancelled | Code::CardNotIssued
+        | Code::CardExpired
         | Code::Barred | Code::ManualBlock | Code::CreditFrozen | Code::CategoryUnknown | Code::OverdueItems
         | Code::TooManyOverdue => &[CheckOut, Renew, PlaceHold],
         Code::ReaderSuspended => &[CheckOut, CheckIn, Renew, PlaceHold],

@@ -140,12 +140,23 @@ coded! {
     BibMerged = "bib_merged",
     ReaderRegistered = "reader_registered",
     ReaderChanged = "reader_changed",
+    /// Two rows turned out to be one person.
+    ReaderMerged = "reader_merged",
     CardIssued = "card_issued",
+    CardLost = "card_lost",
+    CardFound = "card_found",
+    /// Its last day was set anew.
+    CardRenewed = "card_renewed",
+    CardReplaced = "card_replaced",
+    CardExpired = "card_expired",
+    CardCancelled = "card_cancelled",
     StaffCreated = "staff_created",
     StaffChanged = "staff_changed",
     DeviceRegistered = "device_registered",
     /// By `tongjie admin rotate-key`.
     SigningKeyRotated = "signing_key_rotated",
+    /// By `tongjie admin rotate-identity-key`.
+    IdentityKeyRotated = "identity_key_rotated",
     UnitCreated = "unit_created",
     UnitChanged = "unit_changed",
     RulesChanged = "rules_changed",

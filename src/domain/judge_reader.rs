@@ -78,6 +78,9 @@ fn judge_card(found: &mut Findings, network: &Network, reader: &ReaderFacts, now
     let card = &reader.card;
     let past_end = card.expires_on.is_some_and(|end| end < network.local_day(now));
     match card.status {
+        CardStatus::Applied => {
+            found.add(Code::CardNotIssued);
+        }
         CardStatus::Lost => {
             found.add(Code::CardLost);
         }

@@ -6,10 +6,12 @@
 //! Not for: loading, storing, rendering, or checking who the caller is.
 
 pub mod act;
+pub mod age_category;
 pub mod auto_renew;
 pub mod barcode;
 pub mod calendar;
 pub mod cancel_hold;
+pub mod card_life;
 pub mod change_pickup;
 pub mod check_in;
 pub mod check_out;
@@ -22,6 +24,7 @@ pub mod event;
 #[doc(hidden)]
 pub mod example;
 pub mod explain;
+pub mod guardian;
 pub mod hand_over;
 pub mod hold;
 pub mod hold_terms;
@@ -36,6 +39,7 @@ pub mod loan_life;
 pub mod log_in_guard;
 pub mod membership;
 pub mod merge_bibs;
+pub mod merge_readers;
 pub mod money;
 pub mod move_due;
 pub mod move_item;

@@ -124,6 +124,9 @@ codes! {
     CardCancelled = "card_cancelled": B,
         "此读者证已注销", "请使用其他有效证件",
         "This card was cancelled", "Please use another valid card";
+    CardNotIssued = "card_not_issued": B,
+        "此读者证尚未发放", "请到服务台领取",
+        "This card was applied for and is not handed out yet", "Fetch it at a desk";
     CardExpired = "card_expired": B [PlaceHold: O],
         "读者证已于{expires_on}到期", "请到服务台或网上办理延期",
         "The card expired on {expires_on}", "Have it extended at a desk or online";

@@ -125,8 +125,32 @@ pub const OWNERSHIP_MOVES: Job = Job {
     does_en: "Carries on accepted transfers of ownership",
 };
 
+/// Says of cards past their last day that they have expired.
+pub const CARD_EXPIRY: Job = Job {
+    name: "card_expiry",
+    schedule: Schedule::Daily { minute: 10 },
+    does_zh: "将到期的读者证记为过期",
+    does_en: "Marks cards whose last day is over",
+};
+
+/// Gives readers whose age has left their category another one.
+pub const CATEGORY_CHANGES: Job = Job {
+    name: "category_changes",
+    schedule: Schedule::Daily { minute: 20 },
+    does_zh: "按年龄调整读者类别",
+    does_en: "Moves readers to the category of their age",
+};
+
+/// Seals what identifies readers under the newest key.
+pub const RESEAL_IDENTITIES: Job = Job {
+    name: "reseal_identities",
+    schedule: Schedule::Every { seconds: 600 },
+    does_zh: "用新密钥重新加密证件号码",
+    does_en: "Seals ID numbers anew after a rotation of keys",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 12] = [
+pub const JOBS: [Job; 15] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -139,6 +163,9 @@ pub const JOBS: [Job; 12] = [
     DEPOSIT_RETURN,
     CARRIER_OUTBOX,
     ADDRESS_ERASURE,
+    CARD_EXPIRY,
+    CATEGORY_CHANGES,
+    RESEAL_IDENTITIES,
 ];
 
 /// What is known of a job's runs.

@@ -64,6 +64,14 @@ audiences! {
     StaffsSet ManagesStaff = Staff with ManageStaff;
     /// Staff who register readers.
     ReadersSet RegistersReaders = Staff with RegisterReader;
+    /// Staff who issue cards and see to them.
+    CardsSet ManagesCards = Staff with ManageCards;
+    /// Desks and readers that report a card as lost.
+    LostCardsSet ReportsLostCards = Staff, Reader with ReportCardLost;
+    /// Staff who make one reader of two.
+    MergingSet MergesReaders = Staff with MergeReaders;
+    /// Readers only: their portal.
+    PortalSet Readers = Reader;
     /// Desks and machines that lend.
     LendingSet Lends = Staff, Device with CheckOut;
     /// Desks and machines that take back.

@@ -49,6 +49,7 @@ codes! {
     AmbiguousBarcode = "ambiguous_barcode" 409, "The barcode belongs to several owners", "条码对应多个产权馆";
     WrongState = "wrong_state" 409, "Not possible in this state", "当前状态不能办理";
     BibMerged = "bib_merged" 409, "The bib was merged into another one", "书目已合并";
+    DuplicateReader = "duplicate_reader" 409, "This person is registered already", "该读者已登记";
     Conflict = "conflict" 409, "Somebody else was first", "与其他操作冲突";
     PreconditionFailed = "precondition_failed" 412, "It was changed meanwhile", "内容已被他人修改";
     BodyTooLarge = "body_too_large" 413, "The request body is too large", "请求内容过大";

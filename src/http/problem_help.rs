@@ -93,6 +93,11 @@ static ROWS: &[(Code, &str, &str)] = &[
         "Set `Content-Type: application/json` and send plain UTF-8.",
     ),
     (
+        Code::DuplicateReader,
+        "Somebody is registered with this ID number; `existing_reader_id` says who.",
+        "Give that reader another card. If another row of the same person came from elsewhere, merge the two.",
+    ),
+    (
         Code::InvalidFields,
         "The request can be read, but a member names nothing here or cannot be what it says; `errors` names each.",
         "Show the reasons beside the fields.",

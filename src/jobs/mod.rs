@@ -13,22 +13,26 @@ use crate::app::App;
 use crate::auth::KeyRingError;
 use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
 use crate::domain::schedule::{
-    ADDRESS_ERASURE, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARRIER_OUTBOX, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_RECALLS,
-    HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS, TRANSIT_ALARMS,
+    ADDRESS_ERASURE, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARD_EXPIRY, CARRIER_OUTBOX, CATEGORY_CHANGES, DEPOSIT_RETURN,
+    HOLD_EXPIRY, HOLD_RECALLS, HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS, RESEAL_IDENTITIES,
+    TRANSIT_ALARMS,
 };
 use crate::usecase::UseCaseError;
 use crate::usecase::alarm_parcels::AlarmParcels;
 use crate::usecase::auto_renew::AutoRenew;
 use crate::usecase::book_carrier::BookCarrier;
 use crate::usecase::calendar_walk::CalendarWalks;
+use crate::usecase::change_categories::ChangeCategories;
 use crate::usecase::deliver_outbox::DeliverOutbox;
 use crate::usecase::erase_addresses::EraseAddresses;
+use crate::usecase::expire_cards::ExpireCards;
 use crate::usecase::expire_holds::ExpireHolds;
 use crate::usecase::expire_keys::expire_keys;
 use crate::usecase::give_up_transits::GiveUpTransits;
 use crate::usecase::mark_overdue::MarkOverdue;
 use crate::usecase::recall_deposit::PullBackDeposits;
 use crate::usecase::recall_for_holds::RecallForHolds;
+use crate::usecase::reseal_identities::ResealIdentities;
 use crate::usecase::run_job::{Pass, Ran, run_job};
 use crate::usecase::seal_events::seal_events;
 use crate::usecase::settle_transfer::CarryOnTransfers;
@@ -115,6 +119,9 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
         pass(app, &node, OWNERSHIP_MOVES, CarryOnTransfers, stopped),
         pass(app, &node, DEPOSIT_RETURN, PullBackDeposits, stopped),
         pass(app, &node, ADDRESS_ERASURE, EraseAddresses, stopped),
+        pass(app, &node, CARD_EXPIRY, ExpireCards, stopped),
+        pass(app, &node, CATEGORY_CHANGES, ChangeCategories, stopped),
+        pass(app, &node, RESEAL_IDENTITIES, ResealIdentities, stopped),
     ];
     // Without a carrier nothing is written for one.
     if let Some(carrier) = HttpCarrier::of(&app.config.delivery) {

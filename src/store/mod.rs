@@ -129,7 +129,7 @@ impl Store {
         let opener = Opener::of(&options);
         let claim = file_claim::claimed(&options.target)?;
         migrate::run(&opener)?;
-        let shared = Arc::new(Shared::new(options.clock.clone(), options.zone));
+        let shared = Arc::new(Shared::new(&options));
         let stats = Arc::new(WriterStats::counting_slow(opener.slow_counts.clone()));
         let is_postgres = matches!(options.target, Target::Postgres(_));
         let write_workers = options.write_workers.min(options.pool_size.max(3) - 2);

@@ -221,6 +221,7 @@ diesel::table! {
         pin_hash -> Nullable<Text>,
         open_holds -> Integer,
         created_at -> BigInt,
+        merged_into -> Nullable<BigInt>,
     }
 }
 
@@ -232,6 +233,58 @@ diesel::table! {
         kind -> Text,
         status -> Text,
         expires_on -> Nullable<Text>,
+        shown -> Nullable<Text>,
+        key_id -> Nullable<Text>,
+        issuer -> Nullable<Text>,
+        holder_name -> Nullable<Text>,
+        replaced_by -> Nullable<BigInt>,
+        issued_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reader_identities (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        kind -> Text,
+        key_id -> Text,
+        look_up -> Text,
+        sealed -> Binary,
+        tail -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    reader_merges (id) {
+        id -> BigInt,
+        survivor_id -> BigInt,
+        duplicate_id -> BigInt,
+        reason -> Text,
+        unit_id -> BigInt,
+        staff_id -> Nullable<BigInt>,
+        merged_at -> BigInt,
+        open_loans -> BigInt,
+        closed_loans -> BigInt,
+        holds -> BigInt,
+        holds_cancelled -> BigInt,
+        cards -> BigInt,
+        debt_fen -> BigInt,
+    }
+}
+
+diesel::table! {
+    guardianships (id) {
+        id -> BigInt,
+        guardian_reader_id -> BigInt,
+        ward_reader_id -> BigInt,
+        relation -> Text,
+        may_act -> Bool,
+        consent_form -> Nullable<Text>,
+        consented_on -> Nullable<Text>,
+        started_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
     }
 }
 
@@ -853,6 +906,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     items,
     readers,
     cards,
+    reader_identities,
+    reader_merges,
+    guardianships,
     staff,
     staff_roles,
     devices,

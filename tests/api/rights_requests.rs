@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::app::{PASSWORD, PIN, ROOT_USER, TestApp};
+use crate::id_numbers::id_number;
 use crate::rights_ready as ready;
 use crate::rights_scene::{Lent, Place, Scene, Things, lent, pull_at, record, transit_to};
 
@@ -607,10 +608,52 @@ fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
         "setStaffPassword:system" => about.with(things.chief, json!({"password": PASSWORD})),
         "registerReader" => about.body(json!({"name": "李", "category": "adult", "home_unit_code": unit,
             "card_number": format!("m{new}"), "pin": PIN})),
+        "issueCard" => about.with(things.reader, json!({"kind": "physical", "number": format!("m{new}")})),
+        "reportCardLost" | "cancelCard" | "renewCard" => about.with(spare_card(about), json!({})),
+        "replaceCard" => about.with(spare_card(about), json!({"number": format!("n{new}")})),
+        "reportCardFound" => {
+            let card = spare_card(about);
+            let path = format!("/api/v1/cards/{card}/loss");
+            about.app.post(&about.scene.root_token, &path, &json!({})).expect(200);
+            about.with(card, json!({}))
+        }
+        "getMe" | "listMyWards" => about.id(0),
+        "addGuardian" => {
+            let guardian = about.app.reader("adult", "B1").0;
+            let consent = json!({"guardian_reader_id": guardian, "relation": "parent", "consent_form": "1",
+                "consented_on": "2026-03-04"});
+            about.with(about.app.reader("child", "B1").0, consent)
+        }
+        "endGuardianship" => about.id(some_link(about)),
+        "recordIdNumber" => {
+            let reader = about.app.reader("adult", "B1").0;
+            about.with(reader, json!({"id_number": id_number(new)}))
+        }
+        "mergeReaders" => {
+            let duplicate = about.app.reader("adult", "B1").0;
+            about.with(things.reader, json!({"duplicate_id": duplicate, "reason": "同一读者"}))
+        }
         "setPin" if about.itself => about.with(things.reader, json!({"pin": PIN, "old_pin": PIN})),
         "setPin" => about.with(things.reader, json!({"pin": PIN})),
         _ => return None,
     })
+}
+
+/// A guardian of a child.
+fn some_link(about: &About<'_>) -> i64 {
+    let (guardian, ward) = (about.app.reader("adult", "B1").0, about.app.reader("child", "B1").0);
+    let body = json!({"guardian_reader_id": guardian, "relation": "parent", "consent_form": "1",
+        "consented_on": "2026-03-04"});
+    let path = format!("/api/v1/readers/{ward}/guardians");
+    about.app.post(&about.scene.root_token, &path, &body).expect(201).id()
+}
+
+/// Another card of the reader of the things.
+fn spare_card(about: &About<'_>) -> i64 {
+    let body = json!({"kind": "physical", "number": format!("s{}", about.app.next())});
+    let path = format!("/api/v1/readers/{}/cards", about.things.reader);
+    let made = about.app.post(&about.scene.root_token, &path, &body).expect(201);
+    made.body["card_id"].as_i64().expect("an id")
 }
 
 fn rules(operation: &str, about: &About<'_>) -> Option<Asked> {

@@ -160,6 +160,11 @@ const ACCOUNT: &[Case] = &[
         &[CardCancelled],
     ),
     (
+        "card not issued",
+        |s| s.reader.card.status = CardStatus::Applied,
+        &[CardNotIssued],
+    ),
+    (
         "card expired",
         |s| s.reader.card.status = CardStatus::Expired,
         &[CardExpired],
@@ -257,6 +262,11 @@ const CHECK_OUT: &[Case] = &[
         "card cancelled",
         |s| s.reader.card.status = CardStatus::Cancelled,
         &[CardCancelled],
+    ),
+    (
+        "card not issued",
+        |s| s.reader.card.status = CardStatus::Applied,
+        &[CardNotIssued],
     ),
     (
         "card expired by status",

@@ -5,6 +5,7 @@ pub mod bib_merges;
 pub mod bib_records;
 pub mod bibs;
 pub mod calendars;
+pub mod cards;
 pub mod circulation;
 pub mod claims;
 pub mod closings;
@@ -13,6 +14,7 @@ pub mod crates;
 pub mod deliveries;
 pub mod deposits;
 pub mod flows;
+pub mod guardians;
 pub mod hold_changes;
 pub mod holds;
 pub mod item_batches;
@@ -22,10 +24,12 @@ pub mod items;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
+pub mod me;
 pub mod openings;
 pub mod ownership;
 pub mod parcels;
 pub mod pulls;
+pub mod reader_changes;
 pub mod readers;
 pub mod routes;
 pub mod rule_drafts;
@@ -57,6 +61,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(delivery_routes)
         .configure(catalogue_routes)
         .configure(life_routes)
+        .configure(people_routes)
         .configure(network_routes)
         .configure(calendar_routes)
         .configure(administration_routes)
@@ -171,6 +176,22 @@ fn life_routes(config: &mut ServiceConfig) {
         .service(resource("/items/{id}/reinstatement").route(post().to(item_life::reinstate_item)))
         .service(resource("/loans/{id}/claims").route(post().to(claims::report_claimed_returned)))
         .service(resource("/loans/{id}/claims/rejection").route(post().to(claims::reject_claim)));
+}
+
+fn people_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/readers/{id}/cards").route(post().to(cards::issue_card)))
+        .service(resource("/readers/{id}/id-number").route(put().to(reader_changes::record_id_number)))
+        .service(resource("/readers/{id}/merges").route(post().to(reader_changes::merge_readers)))
+        .service(resource("/readers/{id}/guardians").route(post().to(guardians::add_guardian)))
+        .service(resource("/guardianships/{id}").route(delete().to(guardians::end_guardianship)))
+        .service(resource("/me").route(get().to(me::account::get_me)))
+        .service(resource("/me/wards").route(get().to(me::account::list_my_wards)))
+        .service(resource("/cards/{id}/loss").route(post().to(cards::report_card_lost)))
+        .service(resource("/cards/{id}/loss/end").route(post().to(cards::report_card_found)))
+        .service(resource("/cards/{id}/renewals").route(post().to(cards::renew_card)))
+        .service(resource("/cards/{id}/replacement").route(post().to(cards::replace_card)))
+        .service(resource("/cards/{id}/cancellation").route(post().to(cards::cancel_card)));
 }
 
 fn delivery_routes(config: &mut ServiceConfig) {
@@ -310,6 +331,10 @@ fn rules_routes(config: &mut ServiceConfig) {
 pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
     let mut all = vec![
         readers::Document::openapi(),
+        reader_changes::Document::openapi(),
+        cards::Document::openapi(),
+        guardians::Document::openapi(),
+        me::account::Document::openapi(),
         bibs::Document::openapi(),
         bib_records::Document::openapi(),
         bib_merges::Document::openapi(),

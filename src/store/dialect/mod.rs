@@ -110,6 +110,14 @@ pub fn lock_matching(conn: &mut AnyConnection) -> QueryResult<()> {
     Ok(())
 }
 
+/// Lets one transaction at a time register or merge by what identifies readers, until its end. Before bibs, items and readers.
+pub fn lock_identities(conn: &mut AnyConnection) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(8390880625402109442)").execute(conn)?;
+    }
+    Ok(())
+}
+
 /// Lets one transaction at a time change the configuration, until its end: by the row that every such change writes.
 pub fn lock_configuration(conn: &mut AnyConnection) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {

@@ -1,0 +1,3 @@
+//! The portal: what a reader does alone. One file per resource.
+
+pub mod account;
