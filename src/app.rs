@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use crate::auth::{ConsentSeal, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
+use crate::auth::{CardKeyRing, CardTokens, ConsentSeal, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
 use crate::http::rate_limit::RateLimits;
@@ -23,6 +23,8 @@ pub struct App {
     pub store: Arc<Store>,
     pub config: Config,
     pub tokens: Arc<TokenService>,
+    /// Of electronic cards.
+    pub cards: Arc<CardTokens>,
     /// Binds what staff say to refusals to what they were told.
     pub consents: Arc<ConsentSeal>,
     pub passwords: PasswordService,
@@ -70,6 +72,7 @@ impl App {
         })?;
         let ring = KeyRing::load(&config)?;
         let tokens = Arc::new(TokenService::with_ring(&ring, config.auth.access_ttl()));
+        let cards = Arc::new(CardTokens::new(CardKeyRing::load(&config)?));
         let passwords = PasswordService::new(&config.auth)?;
         let store = Store::open(store_options(&config, clock))?;
         bootstrap::bootstrap(&store).await.map_err(AppError::Bootstrap)?;
@@ -85,6 +88,7 @@ impl App {
             config,
             consents: Arc::new(ConsentSeal::new(Arc::clone(&tokens), consent_life)),
             tokens,
+            cards,
             passwords,
             ring: Mutex::new(ring),
             stopping: AtomicBool::new(false),
@@ -120,15 +124,17 @@ impl App {
         }
     }
 
-    /// Takes the signing keys over if they were rotated meanwhile; answers whether they were. Nobody is logged out.
+    /// Takes the keys that sign access tokens or electronic cards over if they were rotated meanwhile; answers whether any
+    /// were. Nobody is logged out.
     ///
     /// # Errors
     /// As [`KeyRing::load`]; the present keys stay then.
     pub fn reload_keys(&self) -> Result<bool, KeyRingError> {
+        let cards_changed = self.cards.replace_keys(CardKeyRing::load(&self.config)?);
         let ring = KeyRing::load(&self.config)?;
         let mut known = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if *known == ring {
-            return Ok(false);
+            return Ok(cards_changed);
         }
         self.tokens.replace_keys(&ring);
         *known = ring;

@@ -180,6 +180,8 @@ pub struct AuthConfig {
     pub old_signing_keys: Option<SecretString>,
     #[serde(deserialize_with = "empty_is_none")]
     pub digest_key: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub card_keys: Option<SecretString>,
     pub argon2_memory_kib: u32,
     pub argon2_iterations: u32,
     pub argon2_parallelism: u32,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::limits::BURST;
 use super::{AuthConfig, ConfigError, bad, within};
+use crate::auth::CardKeyRing;
 
 /// HS256 wants a key at least as long as its hash (RFC 7518, 3.2).
 const KEY_MIN_BYTES: usize = 32;
@@ -91,6 +92,11 @@ impl AuthConfig {
         }
         if self.signing_key.is_none() && self.old_signing_keys.is_some() {
             return bad("auth.old_signing_keys", "means nothing without auth.signing_key");
+        }
+        let listed = self.card_keys.as_ref().map(ExposeSecret::expose_secret);
+        if listed.is_some_and(|keys| CardKeyRing::parse(keys.split(',')).is_none()) {
+            let reason = "expected SEED SINCE, separated by commas, the latest first; SEED is 32 bytes in base64url";
+            return bad("auth.card_keys", reason);
         }
         Ok(())
     }

@@ -141,11 +141,17 @@ coded! {
     ReaderRegistered = "reader_registered",
     ReaderChanged = "reader_changed",
     CardIssued = "card_issued",
+    /// An electronic card was shown at a gate or a machine: a visit.
+    CardShown = "card_shown",
+    /// A phone was lost: what it showed is void.
+    CardTokensRevoked = "card_tokens_revoked",
     StaffCreated = "staff_created",
     StaffChanged = "staff_changed",
     DeviceRegistered = "device_registered",
     /// By `tongjie admin rotate-key`.
     SigningKeyRotated = "signing_key_rotated",
+    /// By `tongjie admin rotate-card-key`.
+    CardKeyRotated = "card_key_rotated",
     UnitCreated = "unit_created",
     UnitChanged = "unit_changed",
     RulesChanged = "rules_changed",

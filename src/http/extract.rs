@@ -50,6 +50,8 @@ macro_rules! audiences {
 audiences! {
     /// Staff only.
     StaffSet Staff = Staff;
+    /// Readers only.
+    ReaderSet Readers = Reader;
     /// Staff and readers.
     PeopleSet People = Staff, Reader;
     /// Staff and devices.
@@ -115,6 +117,9 @@ impl Audiences for PinSet {
 
 /// Readers, who set their own PIN, and staff who register readers.
 pub type SetsPins = Authenticated<PinSet>;
+
+/// The same, where a phone was lost.
+pub type RevokesCards = Authenticated<PinSet>;
 
 #[doc(hidden)]
 pub struct PasswordSet;

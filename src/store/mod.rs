@@ -11,6 +11,7 @@ pub mod bibs;
 pub mod bulk;
 pub mod calendar_changes;
 pub mod calendar_rows;
+pub mod card_tokens;
 pub mod checkpoint;
 mod closing;
 pub mod config_rows;

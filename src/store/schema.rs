@@ -232,6 +232,33 @@ diesel::table! {
         kind -> Text,
         status -> Text,
         expires_on -> Nullable<Text>,
+        tokens_void_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    card_sessions (nonce) {
+        nonce -> Text,
+        card_id -> BigInt,
+        client -> Text,
+        opened_at -> BigInt,
+        used_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    card_revocations (seq) {
+        seq -> BigInt,
+        card_id -> BigInt,
+        void_until -> BigInt,
+        made_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    card_revocation_numbers (id) {
+        id -> Integer,
+        last_seq -> BigInt,
     }
 }
 
@@ -853,6 +880,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     items,
     readers,
     cards,
+    card_sessions,
+    card_revocations,
+    card_revocation_numbers,
     staff,
     staff_roles,
     devices,

@@ -5,6 +5,7 @@ pub mod bib_merges;
 pub mod bib_records;
 pub mod bibs;
 pub mod calendars;
+pub mod cards;
 pub mod circulation;
 pub mod claims;
 pub mod closings;
@@ -22,6 +23,7 @@ pub mod items;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
+pub mod me;
 pub mod openings;
 pub mod ownership;
 pub mod parcels;
@@ -55,6 +57,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(hold_routes)
         .configure(stock_routes)
         .configure(delivery_routes)
+        .configure(card_routes)
         .configure(catalogue_routes)
         .configure(life_routes)
         .configure(network_routes)
@@ -186,6 +189,14 @@ fn delivery_routes(config: &mut ServiceConfig) {
         .service(resource("/parcels/{id}/give-up").route(post().to(parcels::give_up_parcel)))
         .service(resource("/parcels/{id}/receipts").route(post().to(parcels::receive_parcel)))
         .service(resource("/parcel-reports").route(post().to(parcels::report_parcel)));
+}
+
+fn card_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/me/card").route(get().to(me::card::get_my_card)))
+        .service(resource("/card-sessions").route(post().to(cards::open_card_session)))
+        .service(resource("/card-revocations").route(get().to(cards::list_card_revocations)))
+        .service(resource("/readers/{id}/card-token-revocations").route(post().to(cards::revoke_card_tokens)));
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -333,6 +344,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         ownership::Document::openapi(),
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
+        cards::Document::openapi(),
+        me::card::Document::openapi(),
     ];
     all.extend(configuring());
     all
