@@ -22,6 +22,7 @@ mod courier;
 mod database_trouble;
 mod distribution;
 mod documents;
+mod electronic_cards;
 mod health;
 mod hold_recalls;
 mod hold_shelf;
