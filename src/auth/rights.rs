@@ -95,7 +95,7 @@ pub enum Right {
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
     ManageStaff,
-    /// registerReader; setPin for a reader (readers set their own with the old one)
+    /// registerReader; setPin for a reader (readers set their own with the old one); revokeCardTokens (readers their own)
     RegisterReader,
     /// getReader
     ReadReader,
@@ -106,7 +106,7 @@ pub enum Right {
     /// createBib, updateBib, mergeBibs, addItem, updateItem, moveItem, withdrawItem, reinstateItem, itemBatch: cataloguers' work;
     /// createDeposit, updateDeposit, recallDeposit: over the stock of the unit they are from
     ManageItems,
-    /// checkOut
+    /// checkOut, openCardSession, listCardRevocations
     CheckOut,
     /// checkIn
     CheckIn,

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -48,9 +47,11 @@ pub async fn list_card_revocations(
 ) -> Result<Revocations> {
     caller.require_somewhere(Right::CheckOut)?;
     let unit = caller.working_unit()?;
+    let caller = caller.clone();
     store
         .read(move |tx| -> Result<_> {
             let network = tx.network()?;
+            caller.require(Right::CheckOut, unit, &network)?;
             let last = tx.last_card_revocation().map_err(UseCaseError::from)?;
             let after = cursor.filter(|cursor| (0..=last).contains(cursor)).unwrap_or(0);
             let mut rows = tx.card_revocations_after(after, i64::from(limit) + 1)?;

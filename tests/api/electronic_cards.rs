@@ -79,7 +79,7 @@ fn log_in(app: &TestApp, device: &str) -> String {
 fn add_card(app: &TestApp, reader: i64, number: &str, kind: &str, expires_on: Option<&str>) -> i64 {
     let id = 900_000 + i64::from(app.next());
     let end = expires_on.map_or("NULL".to_owned(), |day| format!("'{day}'"));
-    app.database.outside().execute(&format!(
+    app.database.outside().run(&format!(
         "INSERT INTO cards (id, number, reader_id, kind, status, expires_on) \
          VALUES ({id}, '{number}', {reader}, '{kind}', 'active', {end})"
     ));
@@ -88,7 +88,7 @@ fn add_card(app: &TestApp, reader: i64, number: &str, kind: &str, expires_on: Op
 
 fn set_status(app: &TestApp, number: &str, status: &str) {
     let sql = format!("UPDATE cards SET status = '{status}' WHERE number = '{number}'");
-    app.database.outside().execute(&sql);
+    app.database.outside().run(&sql);
 }
 
 fn show(app: &TestApp, phone: &str, query: &str) -> String {
