@@ -6,6 +6,7 @@ use base64::Engine as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use tongjie::auth::{CardKeyRing, CardTokens};
+use tongjie::clock::Clock;
 use tongjie::config::Config;
 use tongjie::domain::ids::CardId;
 
@@ -83,7 +84,7 @@ fn the_next_key_is_announced_a_day_ahead_and_a_leaked_one_goes_at_once() {
     let second = keys();
     assert!(second.ends_with(&first) && second.lines().count() == 2, "the first one signs on");
     let since: i64 = second.lines().next().and_then(|line| line.split(' ').nth(1)).and_then(|n| n.parse().ok()).expect("a time");
-    let ahead = since - Utc::now().timestamp();
+    let ahead = since - Clock::System.now().timestamp();
     assert!((TimeDelta::hours(23).num_seconds()..=TimeDelta::hours(24).num_seconds()).contains(&ahead), "{ahead}");
     assert!(tongjie.fails(&["admin", "rotate-card-key"], 1).contains("wait until then"));
     assert_eq!(keys(), second);
