@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use crate::auth::{CardKeyRing, CardTokens, ConsentSeal, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
+use crate::auth::{
+    CardKeyRing, CardTokens, ConsentSeal, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService,
+};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
 use crate::http::rate_limit::RateLimits;

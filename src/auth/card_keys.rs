@@ -49,9 +49,7 @@ pub struct CardKeyRing {
 
 impl CardKey {
     fn new(seed: [u8; KEY_BYTES], since: DateTime<Utc>) -> Self {
-        let public = ed25519_dalek::SigningKey::from_bytes(&seed)
-            .verifying_key()
-            .to_bytes();
+        let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key().to_bytes();
         Self {
             seed: SigningKey::from_bytes(&seed),
             since,

@@ -102,7 +102,9 @@ impl PublicKeys {
         let header = jsonwebtoken::decode_header(token).ok()?;
         let key_id = header.kid.filter(|_| header.typ.as_deref() == Some(TYPE))?;
         let key = self.by_id.get(&key_id)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation)
+            .ok()?
+            .claims;
         let life_s = claims.exp.checked_sub(claims.iat)?;
         if !(1..=LIFE_S).contains(&life_s) {
             return None;
@@ -266,7 +268,10 @@ mod tests {
         let jwks = serde_json::to_string(&ours.published(at(1000))).expect("written");
         let read: Vec<PublicKey> = serde_json::from_str(&jwks).expect("read");
         assert_eq!(PublicKeys::new(&read).open(&made.token).expect("genuine"), made.says);
-        assert!(!jwks.contains(&URL_SAFE_NO_PAD.encode([1; 32])), "the seed is not in it");
+        assert!(
+            !jwks.contains(&URL_SAFE_NO_PAD.encode([1; 32])),
+            "the seed is not in it"
+        );
         let again = ours.make(CardId::new(1234), "M1", at(1000)).expect("made");
         assert_ne!(again.says.nonce, made.says.nonce);
     }
@@ -311,7 +316,10 @@ mod tests {
             changed[name] = value;
             changed
         };
-        assert!(ours.open(&crafted(&header, &body, 1), now).is_ok(), "the craft is right");
+        assert!(
+            ours.open(&crafted(&header, &body, 1), now).is_ok(),
+            "the craft is right"
+        );
         let (head, rest) = made.token.split_once('.').expect("parts");
         let (_, signature) = rest.split_once('.').expect("parts");
         let other_body = URL_SAFE_NO_PAD.encode(with(&body, "sub", json!("2")).to_string());
@@ -320,16 +328,37 @@ mod tests {
             ("another body", format!("{head}.{other_body}.{signature}")),
             ("no signature", format!("{head}.{other_body}.")),
             ("no algorithm", crafted(&with(&header, "alg", json!("none")), &body, 1)),
-            ("another algorithm", crafted(&with(&header, "alg", json!("HS256")), &body, 1)),
-            ("an unknown key", crafted(&with(&header, "kid", json!("AAAAAAAAAAA")), &body, 1)),
+            (
+                "another algorithm",
+                crafted(&with(&header, "alg", json!("HS256")), &body, 1),
+            ),
+            (
+                "an unknown key",
+                crafted(&with(&header, "kid", json!("AAAAAAAAAAA")), &body, 1),
+            ),
             ("no key named", crafted(&with(&header, "kid", Value::Null), &body, 1)),
-            ("an access token", crafted(&with(&header, "typ", json!("JWT")), &body, 1)),
+            (
+                "an access token",
+                crafted(&with(&header, "typ", json!("JWT")), &body, 1),
+            ),
             ("a long life", crafted(&header, &with(&body, "exp", json!(1061)), 1)),
             ("no life", crafted(&header, &with(&body, "exp", json!(1000)), 1)),
-            ("an endless life", crafted(&header, &with(&body, "iat", json!(i64::MIN)), 1)),
-            ("a card that is no number", crafted(&header, &with(&body, "sub", json!("x")), 1)),
-            ("one member more", crafted(&header, &with(&body, "grants", json!([])), 1)),
-            ("too long", crafted(&header, &with(&body, "aud", json!("M".repeat(400))), 1)),
+            (
+                "an endless life",
+                crafted(&header, &with(&body, "iat", json!(i64::MIN)), 1),
+            ),
+            (
+                "a card that is no number",
+                crafted(&header, &with(&body, "sub", json!("x")), 1),
+            ),
+            (
+                "one member more",
+                crafted(&header, &with(&body, "grants", json!([])), 1),
+            ),
+            (
+                "too long",
+                crafted(&header, &with(&body, "aud", json!("M".repeat(400))), 1),
+            ),
             ("blanks", format!(" {}", made.token)),
             ("nothing", String::new()),
             ("dots", "..".to_owned()),

@@ -99,7 +99,9 @@ mod tests {
         let modules = modules(text).expect("fits");
         let svg = svg(text).expect("drawn");
         let image = png(text).expect("drawn");
-        let mut reader = png::Decoder::new(std::io::Cursor::new(&image)).read_info().expect("a PNG");
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&image))
+            .read_info()
+            .expect("a PNG");
         let mut rows = vec![0; reader.output_buffer_size().expect("small")];
         let frame = reader.next_frame(&mut rows).expect("a frame");
         assert_eq!(frame.width as usize, modules.size() * SCALE);

@@ -127,7 +127,9 @@ pub(super) fn card_number(
 
 /// After a refusal: the code was shown, so it is this caller's, although nothing else of the act is left.
 pub(super) async fn spend(store: &Arc<Store>, caller: &Caller, unit: UnitId, shown: &CardShown) -> Result<()> {
-    let CardShown::Token(Some(_)) = shown else { return Ok(()) };
+    let CardShown::Token(Some(_)) = shown else {
+        return Ok(());
+    };
     let (who, shown) = (caller.clone(), shown.clone());
     let spent = store
         .write(move |tx| -> Result<()> {

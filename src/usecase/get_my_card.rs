@@ -22,7 +22,9 @@ const REFRESH_AFTER: TimeDelta = TimeDelta::seconds(45);
 #[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MyCard {
     /// Goes into a QR code as it is: `header.payload.signature`, at most 340 characters (docs/ECARD.md).
-    #[schema(example = "eyJ0eXAiOiJjYXJkK2p3dCIsImFsZyI6IkVkRFNBIiwia2lkIjoiUTJGeVpFdGxlUSJ9.eyJzdWIiOiIxMDQyIn0.c2lnbmF0dXJl")]
+    #[schema(
+        example = "eyJ0eXAiOiJjYXJkK2p3dCIsImFsZyI6IkVkRFNBIiwia2lkIjoiUTJGeVpFdGxlUSJ9.eyJzdWIiOiIxMDQyIn0.c2lnbmF0dXJl"
+    )]
     pub token: String,
     /// When it counts no more (UTC).
     #[schema(example = "2026-03-04T04:01:00Z")]

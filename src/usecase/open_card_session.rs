@@ -55,13 +55,7 @@ pub async fn open_card_session(
     opened
 }
 
-fn apply(
-    tx: &mut WriteTx<'_>,
-    caller: &Caller,
-    unit: UnitId,
-    shown: &CardShown,
-    mut ids: IdRun,
-) -> Result<OpenedCard> {
+fn apply(tx: &mut WriteTx<'_>, caller: &Caller, unit: UnitId, shown: &CardShown, mut ids: IdRun) -> Result<OpenedCard> {
     let network = tx.network()?;
     caller.require(Right::CheckOut, unit, &network)?;
     let token = match shown {

@@ -71,7 +71,9 @@ fn scene(app: &TestApp) -> Scene {
 
 /// A session of a machine; its access token lasts fifteen minutes.
 fn log_in(app: &TestApp, device: &str) -> String {
-    let session = app.log_in(&json!({"device_code": device, "secret": SECRET})).expect(201);
+    let session = app
+        .log_in(&json!({"device_code": device, "secret": SECRET}))
+        .expect(201);
     session.body["access_token"].as_str().expect("a token").to_owned()
 }
 
@@ -101,7 +103,11 @@ fn book(app: &TestApp) -> String {
 }
 
 fn lend(app: &TestApp, machine: &str, token: &str) -> Answer {
-    app.post(machine, CHECK_OUTS, &json!({"item_barcode": book(app), "card_token": token}))
+    app.post(
+        machine,
+        CHECK_OUTS,
+        &json!({"item_barcode": book(app), "card_token": token}),
+    )
 }
 
 fn open(app: &TestApp, machine: &str, token: &str) -> Answer {
@@ -143,11 +149,17 @@ fn a_reader_shows_the_card_in_the_form_that_is_asked_for(app: &TestApp) {
     assert_eq!(png.header("content-type"), Some("image/png"));
     assert!(png.bytes.starts_with(b"\x89PNG\r\n\x1a\n"));
     accepting("text/html").expect_problem(406, "not_acceptable");
-    assert_ne!(show(app, &scene.phone, ""), show(app, &scene.phone, ""), "each has a nonce of its own");
+    assert_ne!(
+        show(app, &scene.phone, ""),
+        show(app, &scene.phone, ""),
+        "each has a nonce of its own"
+    );
     app.get(&scene.phone, "/api/v1/me/card?unit_code=nowhere")
         .expect_fields(422, &["unit_code"]);
-    app.get(&scene.kiosk, "/api/v1/me/card").expect_problem(403, "forbidden");
-    app.get(&app.root_token(), "/api/v1/me/card").expect_problem(403, "forbidden");
+    app.get(&scene.kiosk, "/api/v1/me/card")
+        .expect_problem(403, "forbidden");
+    app.get(&app.root_token(), "/api/v1/me/card")
+        .expect_problem(403, "forbidden");
 }
 
 fn anybody_verifies_a_token_with_the_published_keys(app: &TestApp) {
@@ -226,7 +238,8 @@ fn a_refused_check_out_spends_the_code_and_a_repeated_one_is_answered_again(app:
     expect_refusal(lend(app, &scene.other_kiosk, &token), "card_token_used");
     let unknown = show(app, &scene.phone, "");
     let ask = json!({"item_barcode": "0000", "card_token": unknown});
-    app.post(&scene.kiosk, CHECK_OUTS, &ask).expect_fields(422, &["item_barcode"]);
+    app.post(&scene.kiosk, CHECK_OUTS, &ask)
+        .expect_fields(422, &["item_barcode"]);
     expect_refusal(lend(app, &scene.other_kiosk, &unknown), "card_token_used");
     // The same key again, long after the code and its session: the answer that was lost on the way.
     let ask = json!({"item_barcode": book(app), "card_token": show(app, &scene.phone, "")});
@@ -294,7 +307,8 @@ fn a_lost_phone_is_revoked_at_once(app: &TestApp) {
     expect_refusal(lend(app, &scene.kiosk, &used), "card_token_revoked");
     expect_refusal(open(app, &scene.kiosk, &unused), "card_token_revoked");
     // The phone's access token lives on for minutes; it shows no card with it.
-    app.get(&scene.phone, "/api/v1/me/card").expect_problem(401, "unauthenticated");
+    app.get(&scene.phone, "/api/v1/me/card")
+        .expect_problem(401, "unauthenticated");
     app.tick();
     let new_phone = app.reader_token(&scene.card);
     lend(app, &scene.kiosk, &show(app, &new_phone, "")).expect(201);
@@ -306,12 +320,15 @@ fn readers_revoke_their_own_and_staff_anybodys(app: &TestApp) {
     let (other, _) = app.reader("adult", "B1");
     let home = app.reader_token(&scene.card);
     let path = |reader: i64| format!("/api/v1/readers/{reader}/card-token-revocations");
-    app.post(&home, &path(other), &json!({})).expect_problem(404, "not_found");
+    app.post(&home, &path(other), &json!({}))
+        .expect_problem(404, "not_found");
     app.post(&scene.kiosk, &path(scene.reader), &json!({}))
         .expect_problem(403, "forbidden");
-    app.post(&app.root_token(), &path(1), &json!({})).expect_problem(404, "not_found");
+    app.post(&app.root_token(), &path(1), &json!({}))
+        .expect_problem(404, "not_found");
     app.post(&home, &path(scene.reader), &json!({})).expect(200);
-    app.get(&scene.phone, "/api/v1/me/card").expect_problem(401, "unauthenticated");
+    app.get(&scene.phone, "/api/v1/me/card")
+        .expect_problem(401, "unauthenticated");
     // The log-in that said so stays.
     app.tick();
     open(app, &scene.kiosk, &show(app, &home, "")).expect(200);
@@ -337,17 +354,24 @@ fn devices_sync_revocations_by_cursor(app: &TestApp) {
     assert_eq!(first["items"].as_array().map(Vec::len), Some(2));
     let entry = json!({"card_id": card, "void_until": "2026-03-04T04:00:00Z"});
     assert_eq!((&first["items"][0], &first["more"]), (&entry, &json!(true)));
-    let rest = list(&format!("?cursor={}&limit=2", first["cursor"].as_str().expect("a cursor")));
+    let rest = list(&format!(
+        "?cursor={}&limit=2",
+        first["cursor"].as_str().expect("a cursor")
+    ));
     assert_eq!(rest["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(rest["more"], false);
     let end = rest["cursor"].as_str().expect("a cursor");
     assert_eq!(list(&format!("?cursor={end}"))["items"], json!([]));
     assert_eq!(list("")["items"].as_array().map(Vec::len), Some(3));
-    app.get(&scene.kiosk, &format!("{REVOCATIONS}?cursor=x")).expect_fields(400, &["cursor"]);
+    app.get(&scene.kiosk, &format!("{REVOCATIONS}?cursor=x"))
+        .expect_fields(400, &["cursor"]);
     app.get(&scene.phone, REVOCATIONS).expect_problem(403, "forbidden");
     // A cursor that this database never gave: it was restored from before. Everything again is better than nothing.
     let ahead = "AAAAAAAAA-g";
-    assert_eq!(list(&format!("?cursor={ahead}"))["items"].as_array().map(Vec::len), Some(3));
+    assert_eq!(
+        list(&format!("?cursor={ahead}"))["items"].as_array().map(Vec::len),
+        Some(3)
+    );
 }
 
 fn the_latest_electronic_card_is_shown_and_no_card_that_is_not_active(app: &TestApp) {
@@ -366,16 +390,19 @@ fn the_latest_electronic_card_is_shown_and_no_card_that_is_not_active(app: &Test
     for number in [scene.card.as_str(), "JC999999"] {
         set_status(app, number, "cancelled");
     }
-    app.get(&scene.phone, "/api/v1/me/card").expect_problem(409, "wrong_state");
+    app.get(&scene.phone, "/api/v1/me/card")
+        .expect_problem(409, "wrong_state");
 }
 
 fn a_request_names_exactly_one_card(app: &TestApp) {
     let scene = scene(app);
     let token = show(app, &scene.phone, "");
     let both = json!({"item_barcode": book(app), "card_token": token, "card_number": scene.card});
-    app.post(&scene.kiosk, CHECK_OUTS, &both).expect_fields(422, &["card_token"]);
+    app.post(&scene.kiosk, CHECK_OUTS, &both)
+        .expect_fields(422, &["card_token"]);
     let none = json!({"item_barcode": book(app)});
-    app.post(&scene.kiosk, CHECK_OUTS, &none).expect_fields(422, &["card_number"]);
+    app.post(&scene.kiosk, CHECK_OUTS, &none)
+        .expect_fields(422, &["card_number"]);
     lend(app, &scene.other_kiosk, &token).expect(201);
 }
 
@@ -412,22 +439,26 @@ fn what_is_over_is_forgotten(app: &TestApp) {
 #[test]
 fn of_two_machines_at_once_one_is_refused() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        run_with(engine, |config| config.http.workers = 2, |app| {
-            let scene = scene(app);
-            for _ in 0..10 {
-                let token = show(app, &scene.phone, "");
-                let machines = [&scene.kiosk, &scene.other_kiosk];
-                let answers: Vec<u16> = std::thread::scope(|threads| {
-                    let asked = machines.map(|machine| {
-                        let token = &token;
-                        threads.spawn(move || open(app, machine, token).status)
+        run_with(
+            engine,
+            |config| config.http.workers = 2,
+            |app| {
+                let scene = scene(app);
+                for _ in 0..10 {
+                    let token = show(app, &scene.phone, "");
+                    let machines = [&scene.kiosk, &scene.other_kiosk];
+                    let answers: Vec<u16> = std::thread::scope(|threads| {
+                        let asked = machines.map(|machine| {
+                            let token = &token;
+                            threads.spawn(move || open(app, machine, token).status)
+                        });
+                        asked.into_iter().map(|asked| asked.join().expect("answered")).collect()
                     });
-                    asked.into_iter().map(|asked| asked.join().expect("answered")).collect()
-                });
-                let mut sorted = answers;
-                sorted.sort_unstable();
-                assert_eq!(sorted, [200, 409]);
-            }
-        });
+                    let mut sorted = answers;
+                    sorted.sort_unstable();
+                    assert_eq!(sorted, [200, 409]);
+                }
+            },
+        );
     }
 }

@@ -44,15 +44,31 @@ fn a_device_maker_verifies_tokens_offline_and_is_told_what_is_wrong() {
     let list = revocations.to_string_lossy().into_owned();
     let verify = |token: &str, moment: &str, unit: &str| {
         let args = [
-            "card", "verify", token, "--jwks", &jwks, "--at", moment, "--unit", unit, "--unit", "network",
-            "--revocations", &list,
+            "card",
+            "verify",
+            token,
+            "--jwks",
+            &jwks,
+            "--at",
+            moment,
+            "--unit",
+            unit,
+            "--unit",
+            "network",
+            "--revocations",
+            &list,
         ];
         let output = tongjie.run(&args);
         (output.status.code(), crate::process::told(&output))
     };
     let good = verify(&token, "2026-03-04T04:00:30Z", "M1");
     assert_eq!(good.0, Some(0), "{}", good.1);
-    assert!(good.1.starts_with("good: card 7, at and below M1, until 2026-03-04 04:01:00 UTC"), "{}", good.1);
+    assert!(
+        good.1
+            .starts_with("good: card 7, at and below M1, until 2026-03-04 04:01:00 UTC"),
+        "{}",
+        good.1
+    );
     for (token, moment, unit, said) in [
         (forged.as_str(), "2026-03-04T04:00:30Z", "M1", "of an unknown key"),
         ("JC000001", "2026-03-04T04:00:30Z", "M1", "no token"),
@@ -70,7 +86,11 @@ fn a_device_maker_verifies_tokens_offline_and_is_told_what_is_wrong() {
     // What cannot be said is not "not good".
     tongjie.fails(&["card", "verify", &token, "--jwks", "/nowhere.json"], 2);
     std::fs::write(&jwks, r#"{"keys": []}"#).expect("written");
-    assert!(tongjie.fails(&["card", "verify", &token, "--jwks", &jwks], 2).contains("no Ed25519 key"));
+    assert!(
+        tongjie
+            .fails(&["card", "verify", &token, "--jwks", &jwks], 2)
+            .contains("no Ed25519 key")
+    );
 }
 
 #[test]
@@ -82,19 +102,40 @@ fn the_next_key_is_announced_a_day_ahead_and_a_leaked_one_goes_at_once() {
     let said = tongjie.succeeds(&["admin", "rotate-card-key"]);
     assert!(said.contains(" signs electronic cards from "), "{said}");
     let second = keys();
-    assert!(second.ends_with(&first) && second.lines().count() == 2, "the first one signs on");
-    let since: i64 = second.lines().next().and_then(|line| line.split(' ').nth(1)).and_then(|n| n.parse().ok()).expect("a time");
+    assert!(
+        second.ends_with(&first) && second.lines().count() == 2,
+        "the first one signs on"
+    );
+    let since: i64 = second
+        .lines()
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|n| n.parse().ok())
+        .expect("a time");
     let ahead = since - Clock::System.now().timestamp();
-    assert!((TimeDelta::hours(23).num_seconds()..=TimeDelta::hours(24).num_seconds()).contains(&ahead), "{ahead}");
-    assert!(tongjie.fails(&["admin", "rotate-card-key"], 1).contains("wait until then"));
+    assert!(
+        (TimeDelta::hours(23).num_seconds()..=TimeDelta::hours(24).num_seconds()).contains(&ahead),
+        "{ahead}"
+    );
+    assert!(
+        tongjie
+            .fails(&["admin", "rotate-card-key"], 1)
+            .contains("wait until then")
+    );
     assert_eq!(keys(), second);
     tongjie.succeeds(&["admin", "rotate-card-key", "--leaked"]);
     assert_eq!(keys().lines().count(), 1);
     assert!(!second.contains(keys().split(' ').next().expect("a seed")));
-    assert_eq!(tongjie.number("SELECT count(*) AS n FROM events WHERE kind = 'card_key_rotated'"), 2);
+    assert_eq!(
+        tongjie.number("SELECT count(*) AS n FROM events WHERE kind = 'card_key_rotated'"),
+        2
+    );
     let seed = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode([7; 32]);
     let mut configured = tongjie.command(&["admin", "rotate-card-key"]);
-    let output = configured.env("TONGJIE__AUTH__CARD_KEYS", format!("{seed} 0")).output().expect("runs");
+    let output = configured
+        .env("TONGJIE__AUTH__CARD_KEYS", format!("{seed} 0"))
+        .output()
+        .expect("runs");
     assert_eq!(output.status.code(), Some(1));
     assert!(crate::process::told(&output).contains("auth.card_keys"));
     let mut wrong = tongjie.command(&["migrate"]);

@@ -1522,11 +1522,7 @@ const OPEN_CARD: &[Case] = &[
         |s| s.card_fault = Some(Fault::Revoked),
         &[CardTokenRevoked],
     ),
-    (
-        "a barred reader may come in",
-        |s| s.reader.barred = true,
-        &[],
-    ),
+    ("a barred reader may come in", |s| s.reader.barred = true, &[]),
     ("card lost", |s| s.reader.card.status = CardStatus::Lost, &[CardLost]),
     (
         "card replaced",

@@ -40,7 +40,9 @@ pub(super) fn shown(app: &App, number: Option<CardNumber>, token: Option<&Secret
         (Some(number), None) => Ok(number.into()),
         (None, Some(token)) => Ok(scanned(app, token)),
         (None, None) => Err(UseCaseError::field("card_number", "is needed, or card_token").into()),
-        (Some(_), Some(_)) => Err(UseCaseError::field("card_token", "is given beside card_number: one is enough").into()),
+        (Some(_), Some(_)) => {
+            Err(UseCaseError::field("card_token", "is given beside card_number: one is enough").into())
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use diesel::prelude::*;
 
+use super::card_tokens::NewCardSession;
 use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
-use super::card_tokens::NewCardSession;
 use super::schema::{card_sessions, items, jobs, log_in_tallies, network_state, readers, staff, visit_keys};
 
 /// Locks readers in one statement, ascending. Only after bibs and items.

@@ -93,13 +93,18 @@ mod tests {
     #[test]
     fn the_form_is_the_one_that_is_liked_best() {
         let chosen = |value: &str| {
-            let request = TestRequest::default().insert_header(("Accept", value)).to_http_request();
+            let request = TestRequest::default()
+                .insert_header(("Accept", value))
+                .to_http_request();
             form(&Accept::parse(&request).expect("readable"))
         };
         assert_eq!(chosen("image/png"), Some(Form::Png));
         assert_eq!(chosen("image/svg+xml, image/png;q=0.9"), Some(Form::Svg));
         assert_eq!(chosen("image/png;q=0.5, application/json"), Some(Form::Json));
-        assert_eq!(chosen("image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5"), Some(Form::Png));
+        assert_eq!(
+            chosen("image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5"),
+            Some(Form::Png)
+        );
         assert_eq!(chosen("*/*"), Some(Form::Json));
         assert_eq!(chosen("image/*"), Some(Form::Svg));
         assert_eq!(chosen("text/html, image/gif"), None);
