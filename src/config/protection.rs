@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::limits::BURST;
-use super::{AuthConfig, ConfigError, bad, within};
+use super::{ConfigError, bad, empty_is_none, within};
 use crate::auth::CardKeyRing;
 
 /// HS256 wants a key at least as long as its hash (RFC 7518, 3.2).
@@ -55,6 +55,27 @@ pub(super) fn check_origins(origins: &str) -> Result<(), ConfigError> {
         ),
         None => Ok(()),
     }
+}
+
+/// Tokens, keys, and what hashing a password costs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    pub access_minutes: u32,
+    pub refresh_days: u32,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub signing_key: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub old_signing_keys: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub digest_key: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub card_keys: Option<SecretString>,
+    pub argon2_memory_kib: u32,
+    pub argon2_iterations: u32,
+    pub argon2_parallelism: u32,
+    pub hash_threads: usize,
+    pub hash_queue: usize,
 }
 
 impl AuthConfig {

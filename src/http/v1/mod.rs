@@ -344,11 +344,15 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         ownership::Document::openapi(),
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
-        cards::Document::openapi(),
-        me::card::Document::openapi(),
     ];
+    all.extend(readers_alone());
     all.extend(configuring());
     all
+}
+
+/// What readers do with a phone.
+fn readers_alone() -> Vec<utoipa::openapi::OpenApi> {
+    vec![cards::Document::openapi(), me::card::Document::openapi()]
 }
 
 /// What the network is made of, and what runs by itself.
