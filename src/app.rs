@@ -7,7 +7,10 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use crate::auth::identity_ring;
-use crate::auth::{ConsentSeal, Identities, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
+use crate::auth::{
+    CardKeyRing, CardTokens, ConsentSeal, Identities, KeyRing, KeyRingError, PasswordError, PasswordService,
+    TokenService,
+};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
 use crate::http::rate_limit::RateLimits;
@@ -26,6 +29,8 @@ pub struct App {
     pub tokens: Arc<TokenService>,
     /// What identifies readers is sealed and found with these.
     pub identities: Identities,
+    /// Of electronic cards.
+    pub cards: Arc<CardTokens>,
     /// Binds what staff say to refusals to what they were told.
     pub consents: Arc<ConsentSeal>,
     pub passwords: PasswordService,
@@ -74,6 +79,7 @@ impl App {
         let ring = KeyRing::load(&config)?;
         let identities = Identities::of(identity_ring::load(&config)?);
         let tokens = Arc::new(TokenService::with_ring(&ring, config.auth.access_ttl()));
+        let cards = Arc::new(CardTokens::new(CardKeyRing::load(&config)?));
         let passwords = PasswordService::new(&config.auth)?;
         let store = Store::open(StoreOptions {
             identities: identities.clone(),
@@ -93,6 +99,7 @@ impl App {
             consents: Arc::new(ConsentSeal::new(Arc::clone(&tokens), consent_life)),
             tokens,
             identities,
+            cards,
             passwords,
             ring: Mutex::new(ring),
             stopping: AtomicBool::new(false),
@@ -128,16 +135,18 @@ impl App {
         }
     }
 
-    /// Takes the signing keys over if they were rotated meanwhile; answers whether they were. Nobody is logged out.
+    /// Takes the keys that seal ID numbers, sign access tokens or electronic cards over if they were rotated meanwhile; answers whether any
+    /// were. Nobody is logged out.
     ///
     /// # Errors
     /// As [`KeyRing::load`]; the present keys stay then.
     pub fn reload_keys(&self) -> Result<bool, KeyRingError> {
         self.identities.replace(identity_ring::load(&self.config)?);
+        let cards_changed = self.cards.replace_keys(CardKeyRing::load(&self.config)?);
         let ring = KeyRing::load(&self.config)?;
         let mut known = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if *known == ring {
-            return Ok(false);
+            return Ok(cards_changed);
         }
         self.tokens.replace_keys(&ring);
         *known = ring;

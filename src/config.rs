@@ -27,8 +27,8 @@ pub use circulation::CirculationConfig;
 pub use delivery::DeliveryConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
-pub use protection::RatesConfig;
 use protection::check_origins;
+pub use protection::{AuthConfig, RatesConfig};
 pub use telemetry::{Collector, TelemetryConfig};
 pub use transport::{ForwardedHeader, ProxyList, TlsConfig};
 
@@ -167,28 +167,6 @@ pub struct HttpConfig {
 #[serde(deny_unknown_fields)]
 pub struct Sip2Config {
     pub bind: SocketAddr,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthConfig {
-    pub access_minutes: u32,
-    pub refresh_days: u32,
-    #[serde(deserialize_with = "empty_is_none")]
-    pub signing_key: Option<SecretString>,
-    #[serde(deserialize_with = "empty_is_none")]
-    pub old_signing_keys: Option<SecretString>,
-    #[serde(deserialize_with = "empty_is_none")]
-    pub digest_key: Option<SecretString>,
-    #[serde(deserialize_with = "empty_is_none")]
-    pub identity_key: Option<SecretString>,
-    #[serde(deserialize_with = "empty_is_none")]
-    pub old_identity_keys: Option<SecretString>,
-    pub argon2_memory_kib: u32,
-    pub argon2_iterations: u32,
-    pub argon2_parallelism: u32,
-    pub hash_threads: usize,
-    pub hash_queue: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

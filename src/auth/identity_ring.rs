@@ -11,7 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
 use super::identity::IdentityKey;
-use super::key_ring::{KEY_BYTES, KeyRingError, create, random, read_private, replace};
+use super::key_file::{self, KEY_BYTES, random};
+use super::key_ring::KeyRingError;
 use crate::config::Config;
 
 const FILE_NAME: &str = "identity.key";
@@ -29,18 +30,19 @@ pub fn load(config: &Config) -> Result<Vec<IdentityKey>> {
         return Ok(keys);
     }
     let path = config.data.dir.join(FILE_NAME);
-    match read_private(&path) {
-        Err(KeyRingError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-        text => return parse(&text?).ok_or(KeyRingError::Damaged { path }),
+    let damaged = || KeyRingError::Damaged { path: path.clone() };
+    if let Some(text) = key_file::read(&path)? {
+        return parse(&text).ok_or_else(damaged);
     }
     let failed = |source| KeyRingError::File {
         path: path.clone(),
         source,
     };
     let first = IdentityKey::new(&random().map_err(failed)?, DateTime::UNIX_EPOCH);
-    create(&config.data.dir, &path, &written(&[first])).map_err(failed)?;
+    key_file::create(&config.data.dir, &path, &written(&[first])).map_err(failed)?;
     // Read back: when two processes start at once, both must use the key that won.
-    parse(&read_private(&path)?).ok_or_else(|| KeyRingError::Damaged { path: path.clone() })
+    let text = key_file::read(&path)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    parse(&text).ok_or_else(damaged)
 }
 
 /// Adds a key that seals from a minute later. Of the others those stay under which `in_use` says that something stands, and the
@@ -61,7 +63,7 @@ pub fn rotate(config: &Config, now: DateTime<Utc>, in_use: &[String]) -> Result<
         source,
     };
     keys.push(IdentityKey::new(&random().map_err(failed)?, now + KNOWN_AFTER));
-    replace(&config.data.dir, &path, &written(&keys)).map_err(failed)?;
+    key_file::replace(&config.data.dir, &path, &written(&keys)).map_err(failed)?;
     Ok(keys)
 }
 

@@ -95,7 +95,8 @@ pub enum Right {
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
     ManageStaff,
-    /// registerReader, recordIdNumber, addGuardian, endGuardianship; setPin for a reader (readers set their own with the old one)
+    /// registerReader, recordIdNumber, addGuardian, endGuardianship; setPin for a reader (readers set their own with the old one);
+    /// revokeCardTokens (readers their own)
     RegisterReader,
     /// issueCard, reportCardFound, renewCard, replaceCard, cancelCard
     ManageCards,
@@ -112,7 +113,7 @@ pub enum Right {
     /// createBib, updateBib, mergeBibs, addItem, updateItem, moveItem, withdrawItem, reinstateItem, itemBatch: cataloguers' work;
     /// createDeposit, updateDeposit, recallDeposit: over the stock of the unit they are from
     ManageItems,
-    /// checkOut
+    /// checkOut, openCardSession, listCardRevocations
     CheckOut,
     /// checkIn
     CheckIn,

@@ -150,6 +150,10 @@ coded! {
     CardReplaced = "card_replaced",
     CardExpired = "card_expired",
     CardCancelled = "card_cancelled",
+    /// An electronic card was shown at a gate or a machine: a visit.
+    CardShown = "card_shown",
+    /// A phone was lost: what it showed is void.
+    CardTokensRevoked = "card_tokens_revoked",
     StaffCreated = "staff_created",
     StaffChanged = "staff_changed",
     DeviceRegistered = "device_registered",
@@ -157,6 +161,8 @@ coded! {
     SigningKeyRotated = "signing_key_rotated",
     /// By `tongjie admin rotate-identity-key`.
     IdentityKeyRotated = "identity_key_rotated",
+    /// By `tongjie admin rotate-card-key`.
+    CardKeyRotated = "card_key_rotated",
     UnitCreated = "unit_created",
     UnitChanged = "unit_changed",
     RulesChanged = "rules_changed",

@@ -12,6 +12,7 @@ pub mod barcode;
 pub mod calendar;
 pub mod cancel_hold;
 pub mod card_life;
+pub mod card_token;
 pub mod change_pickup;
 pub mod check_in;
 pub mod check_out;

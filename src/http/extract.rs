@@ -50,6 +50,8 @@ macro_rules! audiences {
 audiences! {
     /// Staff only.
     StaffSet Staff = Staff;
+    /// Readers only.
+    ReaderSet Readers = Reader;
     /// Staff and readers.
     PeopleSet People = Staff, Reader;
     /// Staff and devices.
@@ -70,8 +72,6 @@ audiences! {
     LostCardsSet ReportsLostCards = Staff, Reader with ReportCardLost;
     /// Staff who make one reader of two.
     MergingSet MergesReaders = Staff with MergeReaders;
-    /// Readers only: their portal.
-    PortalSet Readers = Reader;
     /// Desks and machines that lend.
     LendingSet Lends = Staff, Device with CheckOut;
     /// Desks and machines that take back.
@@ -123,6 +123,9 @@ impl Audiences for PinSet {
 
 /// Readers, who set their own PIN, and staff who register readers.
 pub type SetsPins = Authenticated<PinSet>;
+
+/// The same, where a phone was lost.
+pub type RevokesCards = Authenticated<PinSet>;
 
 #[doc(hidden)]
 pub struct PasswordSet;

@@ -42,6 +42,7 @@ codes! {
     NotFound = "not_found" 404, "No such thing", "未找到";
     NoSuchRoute = "no_such_route" 404, "No such address", "无此地址";
     MethodNotAllowed = "method_not_allowed" 405, "This address does not know that method", "此地址不支持该方法";
+    NotAcceptable = "not_acceptable" 406, "No form of it that is asked for", "不支持所要求的格式";
     Refused = "refused" 409, "The rules say no", "按规则不能办理";
     ConsentRequired = "consent_required" 409, "Look at the refusals before passing them", "须先查看拒绝原因";
     ConsentExpired = "consent_expired" 409, "The refusals were told too long ago", "拒绝原因的确认已过期";

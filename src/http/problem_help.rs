@@ -42,6 +42,11 @@ static ROWS: &[(Code, &str, &str)] = &[
         "Correct the client.",
     ),
     (
+        Code::NotAcceptable,
+        "`Accept` lists only forms that this operation does not answer in; its description lists those it does.",
+        "Correct the client.",
+    ),
+    (
         Code::Refused,
         "The rules say no. `refusals` lists every reason at once, with its outcome, its texts and the rule that said so.",
         "Show the remedies. Staff may send `overrides` for the outcome `override` and `confirm` for `confirm`, together with \

@@ -166,7 +166,7 @@ fn node_name() -> String {
 fn reload_keys(app: &App) -> Result<(), UseCaseError> {
     let failed = |error: KeyRingError| UseCaseError::Internal(error.to_string());
     if app.reload_keys().map_err(failed)? {
-        tracing::info!("the signing key was rotated");
+        tracing::info!("a signing key was rotated");
     }
     Ok(())
 }

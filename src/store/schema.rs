@@ -240,6 +240,7 @@ diesel::table! {
         replaced_by -> Nullable<BigInt>,
         issued_at -> Nullable<BigInt>,
         ended_at -> Nullable<BigInt>,
+        tokens_void_until -> Nullable<BigInt>,
     }
 }
 
@@ -253,6 +254,16 @@ diesel::table! {
         sealed -> Binary,
         tail -> Text,
         created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    card_sessions (nonce) {
+        nonce -> Text,
+        card_id -> BigInt,
+        client -> Text,
+        opened_at -> BigInt,
+        used_at -> BigInt,
     }
 }
 
@@ -275,6 +286,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    card_revocations (seq) {
+        seq -> BigInt,
+        card_id -> BigInt,
+        void_until -> BigInt,
+        made_at -> BigInt,
+    }
+}
+
+diesel::table! {
     guardianships (id) {
         id -> BigInt,
         guardian_reader_id -> BigInt,
@@ -285,6 +305,13 @@ diesel::table! {
         consented_on -> Nullable<Text>,
         started_at -> BigInt,
         ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    card_revocation_numbers (id) {
+        id -> Integer,
+        last_seq -> BigInt,
     }
 }
 
@@ -909,6 +936,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     reader_identities,
     reader_merges,
     guardianships,
+    card_sessions,
+    card_revocations,
+    card_revocation_numbers,
     staff,
     staff_roles,
     devices,

@@ -138,6 +138,22 @@ async fn note_key(store: &Arc<Store>, kind: EventKind, key_id: String) -> Result
         .await
 }
 
+/// Says that there is another key for electronic cards.
+///
+/// # Errors
+/// A failure of the store.
+pub async fn note_card_key(store: &Arc<Store>, key_id: String, leaked: bool) -> Result<()> {
+    let root = root(store).await?;
+    let ids = store.take_ids::<UseCaseError>(1).await?;
+    store
+        .write(move |tx| -> Result<()> {
+            let event = Event::new(EventKind::CardKeyRotated, tx.now(), root, COMMAND_CHANNEL)
+                .detail(json!({"key_id": key_id, "leaked": leaked}));
+            Ok(tx.append_event(ids.clone().next(), &event)?)
+        })
+        .await
+}
+
 async fn root(store: &Arc<Store>) -> Result<UnitId> {
     let root = store
         .read(|tx| -> Result<_> { Ok(tx.network()?.units().root().map(|unit| unit.id)) })

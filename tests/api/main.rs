@@ -23,6 +23,7 @@ mod courier;
 mod database_trouble;
 mod distribution;
 mod documents;
+mod electronic_cards;
 mod guardians;
 mod health;
 mod hold_recalls;

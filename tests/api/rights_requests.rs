@@ -1,8 +1,9 @@
 //! How each operation of the rights matrix is asked for, so that whoever may do it gets it done.
 
 use serde_json::{Value, json};
+use tongjie::domain::ids::CardId;
 
-use crate::app::{PASSWORD, PIN, ROOT_USER, TestApp};
+use crate::app::{PASSWORD, PIN, ROOT, ROOT_USER, TestApp};
 use crate::id_numbers::id_number;
 use crate::rights_ready as ready;
 use crate::rights_scene::{Lent, Place, Scene, Things, lent, pull_at, record, transit_to};
@@ -35,6 +36,7 @@ type Group = fn(&str, &About<'_>) -> Option<Asked>;
 const GROUPS: &[Group] = &[
     sessions,
     circulation,
+    cards,
     holds,
     deliveries,
     lives,
@@ -74,6 +76,15 @@ impl About<'_> {
             query: String::new(),
             body: None,
         }
+    }
+
+    /// What the reader's phone would show.
+    fn card_token(&self) -> String {
+        let path = format!("/api/v1/readers/{}", self.things.reader);
+        let reader = self.app.get(&self.scene.root_token, &path).expect(200).body;
+        let card = CardId::new(reader["cards"][0]["id"].as_i64().expect("a card"));
+        let made = self.app.app.cards.make(card, ROOT, self.app.clock.now());
+        made.expect("made").token
     }
 
     fn query(&self, query: String) -> Asked {
@@ -186,6 +197,15 @@ fn sessions(operation: &str, about: &About<'_>) -> Option<Asked> {
         "refreshToken" => about.body(json!({"refresh_token": fresh_refresh_token(about.app)})),
         "logOutEverywhere:staff" => about.query(format!("?staff_id={}", about.things.member)),
         "logOutEverywhere:reader" => about.query(format!("?reader_id={}", about.things.reader)),
+        _ => return None,
+    })
+}
+
+fn cards(operation: &str, about: &About<'_>) -> Option<Asked> {
+    Some(match operation {
+        "getCardKeys" | "getMyCard" | "listCardRevocations" => about.id(0),
+        "openCardSession" => about.body(json!({"card_token": about.card_token()})),
+        "revokeCardTokens" => about.id(about.things.reader),
         _ => return None,
     })
 }

@@ -13,6 +13,7 @@ pub mod consent;
 pub mod crates;
 pub mod deliveries;
 pub mod deposits;
+pub mod electronic_cards;
 pub mod flows;
 pub mod guardians;
 pub mod hold_changes;
@@ -59,6 +60,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(hold_routes)
         .configure(stock_routes)
         .configure(delivery_routes)
+        .configure(card_routes)
         .configure(catalogue_routes)
         .configure(life_routes)
         .configure(people_routes)
@@ -207,6 +209,16 @@ fn delivery_routes(config: &mut ServiceConfig) {
         .service(resource("/parcels/{id}/give-up").route(post().to(parcels::give_up_parcel)))
         .service(resource("/parcels/{id}/receipts").route(post().to(parcels::receive_parcel)))
         .service(resource("/parcel-reports").route(post().to(parcels::report_parcel)));
+}
+
+fn card_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/me/card").route(get().to(me::card::get_my_card)))
+        .service(resource("/card-sessions").route(post().to(electronic_cards::open_card_session)))
+        .service(resource("/card-revocations").route(get().to(electronic_cards::list_card_revocations)))
+        .service(
+            resource("/readers/{id}/card-token-revocations").route(post().to(electronic_cards::revoke_card_tokens)),
+        );
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -359,8 +371,14 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
     ];
+    all.extend(readers_alone());
     all.extend(configuring());
     all
+}
+
+/// What readers do with a phone.
+fn readers_alone() -> Vec<utoipa::openapi::OpenApi> {
+    vec![electronic_cards::Document::openapi(), me::card::Document::openapi()]
 }
 
 /// What the network is made of, and what runs by itself.
