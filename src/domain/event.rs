@@ -30,6 +30,7 @@ macro_rules! coded {
         }
     };
 }
+pub(super) use coded;
 
 coded! {
     /// What happened.
