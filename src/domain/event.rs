@@ -142,6 +142,15 @@ coded! {
     ReaderRegistered = "reader_registered",
     ReaderChanged = "reader_changed",
     CardIssued = "card_issued",
+    /// Staff or another system moved a reader's credit.
+    CreditPosted = "credit_posted",
+    /// A line of the ledger was undone.
+    CreditReversed = "credit_reversed",
+    ReaderFrozen = "reader_frozen",
+    ReaderThawed = "reader_thawed",
+    /// A reader objects to a line of the ledger.
+    CreditAppealed = "credit_appealed",
+    CreditAppealDecided = "credit_appeal_decided",
     StaffCreated = "staff_created",
     StaffChanged = "staff_changed",
     DeviceRegistered = "device_registered",

@@ -17,6 +17,7 @@ pub mod conditions;
 pub mod crate_label;
 pub mod credit;
 pub mod credit_rules;
+pub mod credit_words;
 pub mod dated;
 pub mod delivery;
 pub mod deposit;

@@ -74,6 +74,16 @@ pub fn by_hand(rules: &CreditRules, points: i64, account: Account) -> Posting {
     settle(rules, points, points, Vec::new(), account)
 }
 
+/// The first line of a ledger: the programme's start. Who had another band before there was a ledger keeps it, with the lowest balance it
+/// begins at.
+pub fn opening(rules: &CreditRules, band: CreditBand) -> i64 {
+    let own = rules.bands.iter().find(|row| row.band == band);
+    match own {
+        Some(row) if rules.band(rules.start) != band => row.from.max(rules.floor.saturating_add(1)),
+        _ => rules.start,
+    }
+}
+
 /// The end of a freeze by a programme, when no other freeze is open: the balance it begins with again.
 pub fn thaw(rules: &CreditRules, restart: Option<i64>, balance: i64) -> Posting {
     let points = restart.map_or(0, |restart| (restart - balance).max(0));
@@ -151,6 +161,15 @@ mod tests {
         let lifted = thaw(&rules, Some(30), 0);
         assert_eq!((lifted.points, lifted.balance, lifted.band), (30, 30, CreditBand::C));
         assert_eq!(thaw(&rules, Some(30), 45).points, 0, "worked meanwhile");
+    }
+
+    #[test]
+    fn a_ledger_opens_in_the_band_its_reader_had() {
+        let rules = preset("cn-points-100");
+        for (band, points) in [(CreditBand::A, 120), (CreditBand::B, 100), (CreditBand::C, 1), (CreditBand::Frozen, 100)] {
+            assert_eq!(opening(&rules, band), points, "{}", band.code());
+        }
+        assert_eq!(opening(&preset("gz-900"), CreditBand::A), 900, "a band it does not have");
     }
 
     #[test]
