@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
 mod circulation;
+mod credit;
 mod delivery;
 mod layers;
 pub(crate) mod limits;
@@ -24,6 +25,7 @@ mod telemetry;
 mod transport;
 
 pub use circulation::CirculationConfig;
+pub use credit::CreditConfig;
 pub use delivery::DeliveryConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
@@ -122,6 +124,7 @@ pub struct Config {
     pub jobs: JobsConfig,
     pub rates: RatesConfig,
     pub delivery: DeliveryConfig,
+    pub credit: CreditConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -316,6 +319,7 @@ impl Config {
             jobs,
             rates,
             delivery,
+            credit,
         } = self;
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
@@ -360,6 +364,7 @@ impl Config {
         check_origins(&http.cors_origins)?;
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
         delivery.check()?;
+        credit.check()?;
         rates.check()
     }
 }

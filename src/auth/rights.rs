@@ -152,10 +152,16 @@ pub enum Right {
     SettleLoan,
     /// listPackingList, packParcel, dispatchParcel, listParcels, getParcel, receiveParcel, giveUpParcel
     HandleParcels,
+    /// getReaderCredit, listReaderCreditEntries; of readers getMyCredit, listMyCreditEntries
+    ReadCredit,
+    /// postCreditEntry, reverseCreditEntry, freezeReader, thawReader, listCreditAppeals, decideCreditAppeal
+    ManageCredit,
+    /// appealMyCreditEntry
+    AppealCredit,
 }
 
 impl Right {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -186,6 +192,9 @@ impl Right {
         Self::ClaimReturned,
         Self::SettleLoan,
         Self::HandleParcels,
+        Self::ReadCredit,
+        Self::ManageCredit,
+        Self::AppealCredit,
     ];
 }
 
@@ -227,6 +236,9 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::ClaimReturned   => [Y, Y, Y, N, N, N, N, N],
         Right::SettleLoan      => [Y, Y, Y, N, N, N, N, N],
         Right::HandleParcels   => [Y, Y, Y, N, N, N, N, N],
+        Right::ReadCredit      => [Y, Y, Y, N, N, N, N, N],
+        Right::ManageCredit    => [Y, Y, Y, N, N, N, N, N],
+        Right::AppealCredit    => [N, N, N, N, N, N, N, N],
     };
     row[role as usize]
 }
@@ -242,7 +254,9 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::Renew
         | Right::PlaceHold
         | Right::CancelHold
-        | Right::ClaimReturned => true,
+        | Right::ClaimReturned
+        | Right::ReadCredit
+        | Right::AppealCredit => true,
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
@@ -264,7 +278,8 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ExplainRule
         | Right::MindItems
         | Right::SettleLoan
-        | Right::HandleParcels => false,
+        | Right::HandleParcels
+        | Right::ManageCredit => false,
     }
 }
 
@@ -298,7 +313,10 @@ pub const fn device_may(right: Right) -> bool {
         | Right::MindItems
         | Right::ClaimReturned
         | Right::SettleLoan
-        | Right::HandleParcels => false,
+        | Right::HandleParcels
+        | Right::ReadCredit
+        | Right::ManageCredit
+        | Right::AppealCredit => false,
     }
 }
 
@@ -356,6 +374,9 @@ MindItems            x            x         x          x       -       -       -
 ClaimReturned        x            x         x          -       -       -       -         - |      x      -
 SettleLoan           x            x         x          -       -       -       -         - |      -      -
 HandleParcels        x            x         x          -       -       -       -         - |      -      -
+ReadCredit           x            x         x          -       -       -       -         - |      x      -
+ManageCredit         x            x         x          -       -       -       -         - |      -      -
+AppealCredit         -            -         -          -       -       -       -         - |      x      -
 ";
 
     #[test]

@@ -96,6 +96,12 @@ audiences! {
     RoutesSet ManagesRoutes = Staff with ManageRoutes;
     /// Staff who give and take ownership.
     TransferringSet TransfersItems = Staff with TransferItems;
+    /// Staff who keep readers' credit.
+    CreditSet ManagesCredit = Staff with ManageCredit;
+    /// Readers who object to a line of their ledger.
+    AppealSet AppealsCredit = Reader with AppealCredit;
+    /// Readers, of themselves.
+    ReaderSet Reader = Reader;
     /// Staff who write rules.
     DraftingSet DraftsRules = Staff with DraftRules;
     /// Staff who put rules into force.

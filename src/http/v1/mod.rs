@@ -10,6 +10,8 @@ pub mod claims;
 pub mod closings;
 pub mod consent;
 pub mod crates;
+pub mod credit;
+pub mod credit_entries;
 pub mod deliveries;
 pub mod deposits;
 pub mod flows;
@@ -22,6 +24,7 @@ pub mod items;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
+pub mod me;
 pub mod openings;
 pub mod ownership;
 pub mod parcels;
@@ -60,7 +63,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(network_routes)
         .configure(calendar_routes)
         .configure(administration_routes)
-        .configure(rules_routes);
+        .configure(rules_routes)
+        .configure(credit_routes);
     config.service(resource("/openapi.json").route(get().to(openapi::serve)));
 }
 
@@ -186,6 +190,24 @@ fn delivery_routes(config: &mut ServiceConfig) {
         .service(resource("/parcels/{id}/give-up").route(post().to(parcels::give_up_parcel)))
         .service(resource("/parcels/{id}/receipts").route(post().to(parcels::receive_parcel)))
         .service(resource("/parcel-reports").route(post().to(parcels::report_parcel)));
+}
+
+fn credit_routes(config: &mut ServiceConfig) {
+    let entries = resource("/readers/{id}/credit-entries")
+        .route(get().to(credit::list_reader_credit_entries))
+        .route(post().to(credit::post_credit_entry));
+    config
+        .service(resource("/readers/{id}/credit").route(get().to(credit::get_reader_credit)))
+        .service(entries)
+        .service(resource("/readers/{id}/credit-freezes").route(post().to(credit::freeze_reader)))
+        .service(resource("/readers/{id}/credit-thaw").route(post().to(credit::thaw_reader)))
+        .service(resource("/credit-entries/{id}/reversal").route(post().to(credit_entries::reverse_credit_entry)))
+        .service(resource("/credit-appeals").route(get().to(credit_entries::list_credit_appeals)))
+        .service(resource("/credit-appeals/{id}/decision").route(post().to(credit_entries::decide_credit_appeal)))
+        .service(resource("/credit-events").route(post().to(credit_entries::import_credit_events)))
+        .service(resource("/me/credit").route(get().to(me::credit::get_my_credit)))
+        .service(resource("/me/credit/entries").route(get().to(me::credit::list_my_credit_entries)))
+        .service(resource("/me/credit/entries/{id}/appeals").route(post().to(me::credit::appeal_my_credit_entry)));
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -333,6 +355,9 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         ownership::Document::openapi(),
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
+        credit::Document::openapi(),
+        credit_entries::Document::openapi(),
+        me::credit::Document::openapi(),
     ];
     all.extend(configuring());
     all
