@@ -18,6 +18,7 @@ pub mod connection;
 pub mod counts;
 pub mod crates;
 pub mod credit;
+pub mod credit_audit;
 pub mod credit_feed;
 pub mod credit_freezes;
 pub mod deliveries;
