@@ -297,7 +297,7 @@ impl<'a> Calendar<'a> {
         let days = (1..=u64::from(MAX_OVERDUE_DAYS))
             .map_while(move |days| due.checked_add_days(Days::new(days)))
             .take_while(move |day| *day <= returned);
-        days.filter(|day| self.is_open(*day) && self.amnesty_on(*day).is_none())
+        days.filter(move |day| self.is_open(*day) && self.amnesty_on(*day).is_none())
     }
 }
 

@@ -117,7 +117,7 @@ mod tests {
         let back = charge(&rules, RegimeKind::Points, &days(5), pass.so_far, balance(97), &spent);
         assert_eq!((back.lines.len(), back.so_far), (2, SoFar { days: 5, points: 5 }));
         let again = charge(&rules, RegimeKind::Points, &days(5), back.so_far, balance(95), &spent);
-        assert_eq!(again.lines, []);
+        assert!(again.lines.is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::error::StoreError;
 use super::hot::on_engine;
 use super::items::parse_day;
 use super::readers::{band_from_code, day_text};
-use super::schema::{cards, credit_entries, credit_reasons, loans, readers};
+use super::schema::{credit_entries, credit_reasons, loans, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::credit::{CreditEvent, EntryCause, EntryKind};
 use crate::domain::ids::{CategoryId, ReaderId, UnitId};
@@ -242,15 +242,6 @@ impl ReadTx<'_> {
     pub fn reader_of_loan(&mut self, loan: i64) -> Result<Option<ReaderId>, StoreError> {
         let reader: Option<Option<i64>> = loans::table.find(loan).select(loans::reader_id).first(self.conn).optional()?;
         Ok(reader.flatten().map(ReaderId::new))
-    }
-
-    /// Who holds each of these cards.
-    pub fn readers_of_cards(&mut self, numbers: &[String]) -> Result<Vec<(String, ReaderId)>, StoreError> {
-        let rows: Vec<(String, i64)> = cards::table
-            .filter(cards::number.eq_any(numbers))
-            .select((cards::number, cards::reader_id))
-            .load(self.conn)?;
-        Ok(rows.into_iter().map(|(number, reader)| (number, ReaderId::new(reader))).collect())
     }
 }
 

@@ -99,7 +99,8 @@ impl Books<'_, '_> {
 
     /// Posts by the rule of an event, `quantity` times. `None`: no rule, or nothing came of it.
     pub(super) fn by_rule(&mut self, account: &mut CreditAccount, quantity: u32, line: Line) -> Result<Option<i64>> {
-        let Some(rule) = line.event.and_then(|event| self.rules.rule(event)) else {
+        let rules = self.rules;
+        let Some(rule) = line.event.and_then(|event| rules.rule(event)) else {
             return Ok(None);
         };
         let used = self.used(account.reader, rule, line.day, line.reason.loan_id)?;

@@ -10,7 +10,7 @@ use crate::domain::credit::CreditEvent;
 use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesCredit, Staff};
-use crate::http::input::{Day, PageBody, Text, page};
+use crate::http::input::{Day, PageBody, Text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, LookFailures};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;

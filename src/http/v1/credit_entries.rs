@@ -99,9 +99,10 @@ pub struct CreditReport {
     report_id: Text<64>,
     #[schema(value_type = String, max_length = 64)]
     card_number: CardNumber,
+    /// What happened.
     event: ReportedEvent,
     /// Hours of volunteer work (1 to 24), points of the organiser for an activity (1 to 100); 1 by default.
-    #[schema(minimum = 1, maximum = 100, example = 2)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 100, example = 2)]
     quantity: Option<Quantity>,
     /// When it was over (RFC 3339).
     #[schema(value_type = chrono::DateTime<chrono::Utc>)]
