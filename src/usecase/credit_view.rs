@@ -18,6 +18,8 @@ use crate::store::tx::ReadTx;
 /// A reader's credit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreditView {
+    /// The reader.
+    #[schema(example = 1042)]
     pub reader_id: i64,
     /// The programme in force; absent where the rules have none.
     #[schema(example = "cn-points-100")]
@@ -46,12 +48,17 @@ pub struct CreditView {
 /// Why a reader is frozen, and until when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FreezeView {
+    /// Its number.
+    #[schema(example = 1042)]
     pub id: i64,
     /// `floor`, `staff` or `overdue`.
     #[schema(example = "floor")]
     pub cause: String,
+    /// Since when (UTC).
+    #[schema(example = "2026-03-04T04:00:00Z")]
     pub started_at: DateTime<Utc>,
     /// It ends then by itself; absent: when somebody or something ends it.
+    #[schema(example = "2026-04-03T15:59:59Z")]
     pub until: Option<DateTime<Utc>>,
     /// The balance it ends with, if theirs is lower.
     #[schema(example = 30)]
@@ -90,12 +97,17 @@ pub struct CreditRuleView {
 /// A line of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreditEntryView {
+    /// Its number.
+    #[schema(example = 1042)]
     pub id: i64,
     /// 1, 2, 3 … in the reader's ledger.
     #[schema(example = 7)]
     pub number: i64,
+    /// When it was written (UTC).
+    #[schema(example = "2026-03-04T04:00:00Z")]
     pub posted_at: DateTime<Utc>,
     /// The day it counts for, in the network's zone.
+    #[schema(example = "2026-03-04")]
     pub day: Option<NaiveDate>,
     /// `opening`, `rule`, `staff`, `reversal`, `thaw`, `lapse` or `merge`.
     #[schema(example = "rule")]
@@ -129,12 +141,16 @@ pub struct CreditEntryView {
     #[schema(example = "A loan")]
     pub why_en: String,
     /// The loan it is about, as long as that is linked to the reader.
+    #[schema(example = 1042)]
     pub loan_id: Option<i64>,
     /// What staff wrote, or the other system said.
+    #[schema(example = "封面撕裂")]
     pub note: Option<String>,
     /// The line that this one undoes.
+    #[schema(example = 1042)]
     pub undoes_id: Option<i64>,
     /// The line that undid this one.
+    #[schema(example = 1043)]
     pub undone_by_id: Option<i64>,
 }
 
@@ -187,18 +203,29 @@ impl Outcome for CreditOutcome {
 /// A reader's objection to a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreditAppealView {
+    /// Its number.
+    #[schema(example = 1042)]
     pub id: i64,
+    /// The reader.
+    #[schema(example = 1042)]
     pub reader_id: i64,
+    /// The line it is about.
+    #[schema(example = 1042)]
     pub entry_id: i64,
     /// The reader's words.
     #[schema(example = "书已按时投入还书箱")]
     pub reason: Option<String>,
+    /// When it was made (UTC).
+    #[schema(example = "2026-03-04T04:00:00Z")]
     pub made_at: DateTime<Utc>,
     /// `open`, `upheld` (the line was undone) or `rejected`.
     #[schema(example = "open")]
     pub status: String,
+    /// When it was decided (UTC); absent while it waits.
+    #[schema(example = "2026-04-03T15:59:59Z")]
     pub decided_at: Option<DateTime<Utc>>,
     /// Staff's words.
+    #[schema(example = "核实还书箱录像,予以撤销")]
     pub answer: Option<String>,
 }
 

@@ -61,6 +61,7 @@ pub struct CreditPosting {
     #[schema(minimum = -1000, maximum = 1000, example = -5)]
     points: Option<i64>,
     /// The loan it is about, open or ended.
+    #[schema(example = 1042)]
     loan_id: Option<i64>,
     /// The reader reads it.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "封面撕裂")]
@@ -108,7 +109,7 @@ pub async fn post_credit_entry(
 #[serde(deny_unknown_fields)]
 pub struct FreezeRequest {
     /// The last frozen day; left out: until it is lifted.
-    #[schema(value_type = Option<chrono::NaiveDate>)]
+    #[schema(value_type = Option<chrono::NaiveDate>, example = "2026-03-31")]
     until: Option<Day>,
     /// Kept with the event.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "多次占座")]

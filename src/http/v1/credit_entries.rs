@@ -97,7 +97,8 @@ pub struct CreditReport {
     /// Theirs: the same one counts once.
     #[schema(value_type = String, min_length = 1, max_length = 64, example = "2026-03-04-0017")]
     report_id: Text<64>,
-    #[schema(value_type = String, max_length = 64)]
+    /// A card of the reader.
+    #[schema(value_type = String, max_length = 64, example = "JC00012345")]
     card_number: CardNumber,
     /// What happened.
     event: ReportedEvent,
@@ -105,7 +106,7 @@ pub struct CreditReport {
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 100, example = 2)]
     quantity: Option<Quantity>,
     /// When it was over (RFC 3339).
-    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
+    #[schema(value_type = chrono::DateTime<chrono::Utc>, example = "2026-03-04T03:00:00Z")]
     occurred_at: Moment,
     /// The reader reads it.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "周末整架")]
