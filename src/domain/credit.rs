@@ -191,7 +191,15 @@ mod tests {
     #[test]
     fn every_balance_has_a_band() {
         let rules = preset("cn-points-100");
-        let bands = [(0, "c"), (1, "c"), (59, "c"), (60, "b"), (119, "b"), (120, "a"), (200, "a")];
+        let bands = [
+            (0, "c"),
+            (1, "c"),
+            (59, "c"),
+            (60, "b"),
+            (119, "b"),
+            (120, "a"),
+            (200, "a"),
+        ];
         for (balance, band) in bands {
             assert_eq!(rules.band(balance).code(), band, "{balance}");
         }
@@ -202,12 +210,24 @@ mod tests {
     fn the_nearest_owner_chooses_the_regime() {
         let network = example::world().network;
         let root = network.units().root().expect("a root").id;
-        let leaf = network.units().iter().max_by_key(|unit| unit.path.len()).expect("a unit").id;
+        let leaf = network
+            .units()
+            .iter()
+            .max_by_key(|unit| unit.path.len())
+            .expect("a unit")
+            .id;
         let mut rules = preset("gz-900");
         assert_eq!(rules.regime(network.units(), leaf).kind, RegimeKind::Hybrid);
-        let lock = |owner| Regime { owner: Some(owner), kind: RegimeKind::Lock, lock_days: 7 };
+        let lock = |owner| Regime {
+            owner: Some(owner),
+            kind: RegimeKind::Lock,
+            lock_days: 7,
+        };
         rules.regimes.push(lock(leaf));
-        rules.regimes.push(Regime { kind: RegimeKind::Points, ..lock(root) });
+        rules.regimes.push(Regime {
+            kind: RegimeKind::Points,
+            ..lock(root)
+        });
         assert_eq!(rules.regime(network.units(), leaf).kind, RegimeKind::Lock);
         assert_eq!(rules.regime(network.units(), root).kind, RegimeKind::Points);
     }

@@ -14,7 +14,10 @@ use super::rules_fault::{CREDIT, Fault};
 
 /// Programmes that ship with the program, as documents with nothing else in them.
 pub const PRESETS: [(&str, &str); 4] = [
-    ("cn-points-100", include_str!("../../config/presets/credit/cn-points-100.toml")),
+    (
+        "cn-points-100",
+        include_str!("../../config/presets/credit/cn-points-100.toml"),
+    ),
     ("gz-900", include_str!("../../config/presets/credit/gz-900.toml")),
     ("qz-300", include_str!("../../config/presets/credit/qz-300.toml")),
     ("zp-200", include_str!("../../config/presets/credit/zp-200.toml")),
@@ -175,7 +178,12 @@ impl Faults {
         let mut seen = HashSet::new();
         for (one, row) in document.bands.iter().zip(1..) {
             if one.band == CreditBand::Frozen {
-                self.add(row, "band.band", "is frozen", "a, b or c: freezes have a table of their own");
+                self.add(
+                    row,
+                    "band.band",
+                    "is frozen",
+                    "a, b or c: freezes have a table of their own",
+                );
             }
             if !seen.insert(one.band) || document.bands.iter().filter(|other| other.from == one.from).count() > 1 {
                 self.add(row, "band", "is there twice", "each band and each balance once");
@@ -191,13 +199,22 @@ impl Faults {
         let Some(freeze) = document.freeze else { return };
         self.within((0, "freeze.days"), freeze.days.into(), (1, 3_650));
         let top = document.ceiling.unwrap_or(MOST);
-        self.within((0, "freeze.restart"), freeze.restart, (document.floor.saturating_add(1), top));
+        self.within(
+            (0, "freeze.restart"),
+            freeze.restart,
+            (document.floor.saturating_add(1), top),
+        );
         self.within((0, "freeze.hours"), freeze.hours.unwrap_or(1).into(), (1, 1_000));
     }
 
     fn regimes(&mut self, regimes: &[WrittenRegime]) {
         if regimes.len() > REGIMES {
-            self.add(0, "regime", format!("has {} rows", regimes.len()), format!("at most {REGIMES}"));
+            self.add(
+                0,
+                "regime",
+                format!("has {} rows", regimes.len()),
+                format!("at most {REGIMES}"),
+            );
         }
         let mut seen = HashSet::new();
         for (one, row) in regimes.iter().zip(1..) {
@@ -205,7 +222,12 @@ impl Faults {
                 self.add(row, "regime.owner", "has a regime already", "one regime for each owner");
             }
             if one.lock_days > 0 && one.regime != RegimeKind::Lock {
-                self.add(row, "regime.lock_days", "does not go with this regime", "to leave it out");
+                self.add(
+                    row,
+                    "regime.lock_days",
+                    "does not go with this regime",
+                    "to leave it out",
+                );
             }
             self.within((row, "regime.lock_days"), one.lock_days.into(), (0, 365));
         }
@@ -214,7 +236,12 @@ impl Faults {
     /// Nobody asks a provider or takes a deposit yet: a gate that lets everybody in must not look like one that does not.
     fn gate(&mut self, gate: &Gate) {
         if *gate != Gate::None {
-            self.add(0, "gate.kind", "is a gate that this version does not have", "none, or to leave the table out");
+            self.add(
+                0,
+                "gate.kind",
+                "is a gate that this version does not have",
+                "none, or to leave the table out",
+            );
         }
     }
 }
@@ -275,8 +302,13 @@ mod tests {
         });
         let faults = faults.expect_err("five faults");
         let places: Vec<(usize, &str)> = faults.iter().map(|one| (one.row, one.field.as_str())).collect();
-        let expected =
-            [(0, "start"), (1, "rule.per_day"), (5, "rule.events"), (0, "band"), (0, "freeze.restart")];
+        let expected = [
+            (0, "start"),
+            (1, "rule.per_day"),
+            (5, "rule.events"),
+            (0, "band"),
+            (0, "freeze.restart"),
+        ];
         assert_eq!(places, expected);
     }
 

@@ -23,12 +23,18 @@ trait Spent {
 
 impl Spent for [(NaiveDate, i64)] {
     fn on_day(&self, day: NaiveDate) -> i64 {
-        self.iter().filter(|(one, _)| *one == day).map(|(_, points)| points).sum()
+        self.iter()
+            .filter(|(one, _)| *one == day)
+            .map(|(_, points)| points)
+            .sum()
     }
 
     fn in_month(&self, year: i32, month: u32) -> i64 {
         let within = |day: &NaiveDate| (day.year(), day.month()) == (year, month);
-        self.iter().filter(|(one, _)| within(one)).map(|(_, points)| points).sum()
+        self.iter()
+            .filter(|(one, _)| within(one))
+            .map(|(_, points)| points)
+            .sum()
     }
 }
 
@@ -62,7 +68,10 @@ pub fn charge(
     spent: &[(NaiveDate, i64)],
 ) -> Charge {
     let known = usize::try_from(so_far.days).unwrap_or(usize::MAX);
-    let mut charge = Charge { so_far, ..Charge::default() };
+    let mut charge = Charge {
+        so_far,
+        ..Charge::default()
+    };
     charge.so_far.days = so_far.days.max(u32::try_from(days.len()).unwrap_or(u32::MAX));
     let rule = rules.rule(CreditEvent::Overdue).filter(|_| regime != RegimeKind::Lock);
     let mut spent = spent.to_vec();
@@ -78,7 +87,11 @@ pub fn charge(
         };
         let posting = by_rule(rules, rule, 1, account, used);
         // A cap of all items of a day is the reader's relief; the floor and the cap of one item are where money begins.
-        let paid = posting.points != 0 || posting.limited_by.iter().all(|cap| !matches!(cap, Cap::Floor | Cap::PerItem));
+        let paid = posting.points != 0
+            || posting
+                .limited_by
+                .iter()
+                .all(|cap| !matches!(cap, Cap::Floor | Cap::PerItem));
         charge.left_for_money += u32::from(regime == RegimeKind::Hybrid && !paid);
         if posting.points == 0 {
             continue;
@@ -111,7 +124,14 @@ mod tests {
     #[test]
     fn a_day_is_charged_once_whoever_comes_first() {
         let rules = preset("cn-points-100");
-        let pass = charge(&rules, RegimeKind::Points, &days(3), SoFar::default(), balance(100), &[]);
+        let pass = charge(
+            &rules,
+            RegimeKind::Points,
+            &days(3),
+            SoFar::default(),
+            balance(100),
+            &[],
+        );
         assert_eq!((pass.lines.len(), pass.so_far), (3, SoFar { days: 3, points: 3 }));
         let spent: Vec<_> = pass.lines.iter().map(|line| (line.day, line.posting.points)).collect();
         let back = charge(&rules, RegimeKind::Points, &days(5), pass.so_far, balance(97), &spent);
@@ -132,13 +152,23 @@ mod tests {
     fn a_lock_costs_no_points() {
         let rules = preset("cn-points-100");
         let locked = charge(&rules, RegimeKind::Lock, &days(9), SoFar::default(), balance(100), &[]);
-        assert_eq!((locked.lines.len(), locked.so_far.days, locked.left_for_money), (0, 9, 0));
+        assert_eq!(
+            (locked.lines.len(), locked.so_far.days, locked.left_for_money),
+            (0, 9, 0)
+        );
     }
 
     #[test]
     fn points_pay_first_and_money_begins_where_they_end() {
         let rules = preset("gz-900");
-        let long = charge(&rules, RegimeKind::Hybrid, &days(120), SoFar::default(), balance(900), &[]);
+        let long = charge(
+            &rules,
+            RegimeKind::Hybrid,
+            &days(120),
+            SoFar::default(),
+            balance(900),
+            &[],
+        );
         assert_eq!((long.so_far.points, long.left_for_money), (100, 20));
         let poor = charge(&rules, RegimeKind::Hybrid, &days(5), SoFar::default(), balance(3), &[]);
         assert_eq!((poor.so_far.points, poor.left_for_money), (3, 2));

@@ -113,7 +113,11 @@ fn settle(rules: &CreditRules, asked: i64, points: i64, mut limited_by: Vec<Cap>
         points: moved,
         limited_by,
         balance,
-        band: if frozen { CreditBand::Frozen } else { rules.band(balance) },
+        band: if frozen {
+            CreditBand::Frozen
+        } else {
+            rules.band(balance)
+        },
         freezes,
     }
 }
@@ -132,12 +136,20 @@ mod tests {
     fn the_tightest_cap_decides_and_every_one_that_took_something_is_told() {
         let rules = preset("cn-points-100");
         let rule = rules.rule(CreditEvent::Overdue).expect("a rule");
-        let used = Used { day: -3, month: -40, item: -29 };
+        let used = Used {
+            day: -3,
+            month: -40,
+            item: -29,
+        };
         let posting = by_rule(&rules, rule, 4, account(100), used);
         assert_eq!((posting.asked, posting.points), (-4, -1));
         assert_eq!(posting.limited_by, [Cap::PerDay, Cap::PerItem]);
         let none = by_rule(&rules, rule, 1, account(100), Used { day: -9, ..used });
-        assert_eq!((none.points, none.balance), (0, 100), "more than the cap was used under older rules");
+        assert_eq!(
+            (none.points, none.balance),
+            (0, 100),
+            "more than the cap was used under older rules"
+        );
     }
 
     #[test]
@@ -156,7 +168,14 @@ mod tests {
         assert_eq!((fall.points, fall.balance, fall.band), (-3, 0, CreditBand::Frozen));
         assert_eq!(fall.limited_by, [Cap::Floor]);
         assert_eq!(fall.freezes.map(|one| one.days), Some(30));
-        let again = by_hand(&rules, -1, Account { balance: 0, frozen: true });
+        let again = by_hand(
+            &rules,
+            -1,
+            Account {
+                balance: 0,
+                frozen: true,
+            },
+        );
         assert_eq!((again.points, again.freezes), (0, None));
         let lifted = thaw(&rules, Some(30), 0);
         assert_eq!((lifted.points, lifted.balance, lifted.band), (30, 30, CreditBand::C));
@@ -166,10 +185,19 @@ mod tests {
     #[test]
     fn a_ledger_opens_in_the_band_its_reader_had() {
         let rules = preset("cn-points-100");
-        for (band, points) in [(CreditBand::A, 120), (CreditBand::B, 100), (CreditBand::C, 1), (CreditBand::Frozen, 100)] {
+        for (band, points) in [
+            (CreditBand::A, 120),
+            (CreditBand::B, 100),
+            (CreditBand::C, 1),
+            (CreditBand::Frozen, 100),
+        ] {
             assert_eq!(opening(&rules, band), points, "{}", band.code());
         }
-        assert_eq!(opening(&preset("gz-900"), CreditBand::A), 900, "a band it does not have");
+        assert_eq!(
+            opening(&preset("gz-900"), CreditBand::A),
+            900,
+            "a band it does not have"
+        );
     }
 
     #[test]

@@ -30,7 +30,11 @@ impl Layer {
                 tables.insert(name.to_owned(), list(rows));
             }
         }
-        put(&mut tables, CREDIT, self.credit.as_ref().and_then(CreditDocument::table));
+        put(
+            &mut tables,
+            CREDIT,
+            self.credit.as_ref().and_then(CreditDocument::table),
+        );
         toml::to_string(&tables).unwrap_or_default()
     }
 }

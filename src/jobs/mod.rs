@@ -14,7 +14,8 @@ use crate::auth::KeyRingError;
 use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
 use crate::domain::schedule::{
     ADDRESS_ERASURE, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARRIER_OUTBOX, CREDIT_LAPSES, CREDIT_NIGHT, CREDIT_POSTING,
-    DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_RECALLS, HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS, TRANSIT_ALARMS,
+    DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_RECALLS, HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS,
+    TRANSIT_ALARMS,
 };
 use crate::usecase::UseCaseError;
 use crate::usecase::alarm_parcels::AlarmParcels;

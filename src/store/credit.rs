@@ -1,5 +1,9 @@
 //! The ledger of credit: a reader's account under its lock, lines that are appended, and the line that undoes another.
-//! Not for: what a line comes to (see `domain::post_credit`), freezes (see `credit_freezes`).
+//! Not for: what a line comes to (see `domain::post_credit`), freezes (see `freezes`).
+
+mod audit;
+pub mod feed;
+pub mod freezes;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -124,8 +128,9 @@ impl CreditEntryRow {
     /// # Errors
     /// `Corrupt` for a word this version does not know.
     pub fn kind(&self) -> Result<EntryKind, StoreError> {
-        EntryKind::from_code(&self.kind)
-            .ok_or_else(|| StoreError::Corrupt(format!("credit entry {} is of the unknown kind {}", self.id, self.kind)))
+        EntryKind::from_code(&self.kind).ok_or_else(|| {
+            StoreError::Corrupt(format!("credit entry {} is of the unknown kind {}", self.id, self.kind))
+        })
     }
 
     /// What it is about.
@@ -187,7 +192,11 @@ impl ReadTx<'_> {
         limit: i64,
     ) -> Result<Vec<CreditEntryRow>, StoreError> {
         let query = entries!()
-            .filter(credit_entries::reader_id.eq(reader.get()).and(credit_entries::number.lt(before)))
+            .filter(
+                credit_entries::reader_id
+                    .eq(reader.get())
+                    .and(credit_entries::number.lt(before)),
+            )
             .order(credit_entries::number.desc())
             .limit(limit)
             .select(entry_columns!());
@@ -203,8 +212,16 @@ impl ReadTx<'_> {
     /// Lines about a loan and an event that stand, the latest day first.
     pub fn credit_entries_of_loan(&mut self, loan: i64, event: CreditEvent) -> Result<Vec<CreditEntryRow>, StoreError> {
         let query = entries!()
-            .filter(credit_reasons::loan_id.eq(loan).and(credit_entries::event.eq(event.code())))
-            .filter(credit_entries::kind.eq(EntryKind::Rule.code()).and(credit_entries::undone_by.is_null()))
+            .filter(
+                credit_reasons::loan_id
+                    .eq(loan)
+                    .and(credit_entries::event.eq(event.code())),
+            )
+            .filter(
+                credit_entries::kind
+                    .eq(EntryKind::Rule.code())
+                    .and(credit_entries::undone_by.is_null()),
+            )
             .order((credit_entries::day.desc(), credit_entries::id.desc()))
             .select(entry_columns!());
         Ok(on_engine!(self.conn, conn => query.load(conn))?)
@@ -219,19 +236,33 @@ impl ReadTx<'_> {
     ) -> Result<Vec<(NaiveDate, i64)>, StoreError> {
         let codes: Vec<&str> = events.iter().map(|event| event.code()).collect();
         let rows: Vec<(String, i64)> = credit_entries::table
-            .filter(credit_entries::reader_id.eq(reader.get()).and(credit_entries::event.eq_any(codes)))
-            .filter(credit_entries::day.ge(day_text(first)).and(credit_entries::day.le(day_text(last))))
+            .filter(
+                credit_entries::reader_id
+                    .eq(reader.get())
+                    .and(credit_entries::event.eq_any(codes)),
+            )
+            .filter(
+                credit_entries::day
+                    .ge(day_text(first))
+                    .and(credit_entries::day.le(day_text(last))),
+            )
             .filter(credit_entries::kind.ne(EntryKind::Lapse.code()))
             .select((credit_entries::day, credit_entries::points))
             .load(self.conn)?;
-        rows.into_iter().map(|(day, points)| Ok((parse_day(&day)?, points))).collect()
+        rows.into_iter()
+            .map(|(day, points)| Ok((parse_day(&day)?, points)))
+            .collect()
     }
 
     /// What an event has moved for a loan.
     pub fn credit_used_by_loan(&mut self, loan: i64, events: &[CreditEvent]) -> Result<i64, StoreError> {
         let codes: Vec<&str> = events.iter().map(|event| event.code()).collect();
         let rows: Vec<i64> = entries!()
-            .filter(credit_reasons::loan_id.eq(loan).and(credit_entries::event.eq_any(codes)))
+            .filter(
+                credit_reasons::loan_id
+                    .eq(loan)
+                    .and(credit_entries::event.eq_any(codes)),
+            )
             .filter(credit_entries::kind.ne(EntryKind::Lapse.code()))
             .select(credit_entries::points)
             .load(self.conn)?;
@@ -240,7 +271,11 @@ impl ReadTx<'_> {
 
     /// Whose loan it is, open or not; `None` once it is unlinked.
     pub fn reader_of_loan(&mut self, loan: i64) -> Result<Option<ReaderId>, StoreError> {
-        let reader: Option<Option<i64>> = loans::table.find(loan).select(loans::reader_id).first(self.conn).optional()?;
+        let reader: Option<Option<i64>> = loans::table
+            .find(loan)
+            .select(loans::reader_id)
+            .first(self.conn)
+            .optional()?;
         Ok(reader.flatten().map(ReaderId::new))
     }
 }

@@ -7,9 +7,9 @@ use super::Result;
 use super::credit_ledger::{Books, Line, month_of, standing};
 use crate::domain::credit::{CreditEvent, EntryCause, EntryKind, RegimeKind};
 use crate::domain::overdue_credit::{SoFar, charge};
+use crate::store::credit::feed::OverdueLoan;
+use crate::store::credit::freezes::{FreezeCause, FreezeEnd, FreezeRow};
 use crate::store::credit::{CreditAccount, CreditReason};
-use crate::store::credit_feed::OverdueLoan;
-use crate::store::credit_freezes::{FreezeCause, FreezeEnd, FreezeRow};
 
 /// Days charged at once, at most: what is left comes with the next pass, or was overdue for longer than anything is charged for.
 pub(super) const DAYS_AT_ONCE: usize = 40;
@@ -87,7 +87,12 @@ impl Books<'_, '_> {
         }
         let regime = self.rules.regime(self.network.units(), loan.owner);
         let was_late = !self.overdue_dates(loan, day).is_empty();
-        self.unlock(account, loan.loan, returned_at, if was_late { regime.lock_days } else { 0 })
+        self.unlock(
+            account,
+            loan.loan,
+            returned_at,
+            if was_late { regime.lock_days } else { 0 },
+        )
     }
 
     /// Days that were charged and lie after the true return.
@@ -98,7 +103,9 @@ impl Books<'_, '_> {
         }
         let mut points = loan.so_far.points;
         let lines = self.tx.credit_entries_of_loan(loan.loan, CreditEvent::Overdue)?;
-        let too_much = lines.iter().filter(|line| line.day.parse().is_ok_and(|on: NaiveDate| on > day));
+        let too_much = lines
+            .iter()
+            .filter(|line| line.day.parse().is_ok_and(|on: NaiveDate| on > day));
         for line in too_much.take(DAYS_AT_ONCE) {
             let reason = CreditReason {
                 loan_id: Some(loan.loan),
@@ -107,7 +114,10 @@ impl Books<'_, '_> {
             self.undo(account, line, (EntryKind::Reversal, EntryCause::Loan), reason)?;
             points += line.points;
         }
-        let so_far = SoFar { days: counted, points: points.max(0) };
+        let so_far = SoFar {
+            days: counted,
+            points: points.max(0),
+        };
         let regime = self.rules.regime(self.network.units(), loan.owner).kind;
         Ok(self.tx.set_overdue_credit(loan.loan, so_far, regime)?)
     }

@@ -13,8 +13,8 @@ use crate::domain::ids::{ReaderId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::post_credit::{self, Account, Posting, Used};
 use crate::domain::reader::CreditBand;
+use crate::store::credit::freezes::{FreezeCause, FreezeEnd, FreezeRow};
 use crate::store::credit::{CreditAccount, CreditEntryRow, CreditReason, NewCreditEntry};
-use crate::store::credit_freezes::{FreezeCause, FreezeEnd, FreezeRow};
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
 use crate::store::readers::day_text;
@@ -209,7 +209,10 @@ impl Books<'_, '_> {
     /// The end of the local day so many days from now.
     pub(super) fn end_in(&self, days: u64) -> DateTime<Utc> {
         let today = self.network.local_day(self.now);
-        end_of_day(self.network.zone(), today.checked_add_days(Days::new(days)).unwrap_or(today))
+        end_of_day(
+            self.network.zone(),
+            today.checked_add_days(Days::new(days)).unwrap_or(today),
+        )
     }
 
     /// Freezes a reader.
@@ -246,7 +249,11 @@ impl Books<'_, '_> {
             let line = Line {
                 kind: EntryKind::Thaw,
                 event: None,
-                cause: if self.caller.staff().is_some() { EntryCause::Staff } else { EntryCause::Job },
+                cause: if self.caller.staff().is_some() {
+                    EntryCause::Staff
+                } else {
+                    EntryCause::Job
+                },
                 day: self.network.local_day(self.now),
                 reason: CreditReason::default(),
             };

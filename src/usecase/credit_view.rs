@@ -11,7 +11,7 @@ use crate::domain::credit_words::why;
 use crate::domain::ids::ReaderId;
 use crate::domain::network::Network;
 use crate::store::credit::CreditEntryRow;
-use crate::store::credit_freezes::{AppealRow, FreezeRow};
+use crate::store::credit::freezes::{AppealRow, FreezeRow};
 use crate::store::idempotency::Outcome;
 use crate::store::tx::ReadTx;
 

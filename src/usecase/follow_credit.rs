@@ -13,8 +13,8 @@ use crate::domain::credit::{CreditEvent, EntryCause, EntryKind};
 use crate::domain::event::EventKind;
 use crate::domain::ids::ReaderId;
 use crate::store::Store;
+use crate::store::credit::feed::{FedEvent, Feed};
 use crate::store::credit::{CreditAccount, CreditReason};
-use crate::store::credit_feed::{FedEvent, Feed};
 use crate::store::ids::IdRun;
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -46,11 +46,7 @@ pub struct FollowCredit;
 impl Pass for FollowCredit {
     type Work = Batch;
 
-    fn look(
-        &self,
-        _: i64,
-        _: DateTime<Utc>,
-    ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<Batch>> + Send + 'static {
+    fn look(&self, _: i64, _: DateTime<Utc>) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<Batch>> + Send + 'static {
         move |tx| {
             let Some(seal) = tx.events_to_credit(KINDS)? else {
                 return Ok(Look {
@@ -61,7 +57,10 @@ impl Pass for FollowCredit {
             };
             let work = batches(seal.feed, seal.events);
             Ok(Look {
-                looked_at: work.iter().map(|batch| i64::try_from(batch.events.len()).unwrap_or(0)).sum(),
+                looked_at: work
+                    .iter()
+                    .map(|batch| i64::try_from(batch.events.len()).unwrap_or(0))
+                    .sum(),
                 work,
                 after: Some(seal.feed.position),
             })
@@ -116,9 +115,26 @@ async fn one_by_one(store: &Arc<Store>, batch: Batch) -> Result<i64> {
     let mut from = batch.from;
     let count = batch.events.len();
     for (n, event) in batch.events.into_iter().enumerate() {
-        let to = if n + 1 == count { batch.to } else { Feed { taken: event.place + 1, ..batch.from } };
-        let (seq, alone) = (event.seq, Batch { from, to, events: vec![event] });
-        let passed = Batch { events: Vec::new(), ..alone.clone() };
+        let to = if n + 1 == count {
+            batch.to
+        } else {
+            Feed {
+                taken: event.place + 1,
+                ..batch.from
+            }
+        };
+        let (seq, alone) = (
+            event.seq,
+            Batch {
+                from,
+                to,
+                events: vec![event],
+            },
+        );
+        let passed = Batch {
+            events: Vec::new(),
+            ..alone.clone()
+        };
         match of_one(post(store, alone).await, "event", seq)? {
             Some(done) => posted += done,
             None => posted += post(store, passed).await?,
@@ -149,7 +165,9 @@ fn apply(tx: &mut WriteTx<'_>, batch: &Batch, mut ids: IdRun) -> Result<i64> {
     for event in &batch.events {
         // An act is judged by the rules of its own time.
         let network = tx.as_of(network.clone(), event.at)?;
-        let Some(rules) = network.rules().credit.as_ref() else { continue };
+        let Some(rules) = network.rules().credit.as_ref() else {
+            continue;
+        };
         let mut books = Books {
             tx,
             network: &network,
@@ -204,8 +222,16 @@ impl Books<'_, '_> {
 
     fn returned(&mut self, event: &FedEvent, loan: i64) -> Result<()> {
         let refused = event.detail.get("parcel").and_then(serde_json::Value::as_str) == Some("refused");
-        let late = event.detail.get("overdue_days").and_then(serde_json::Value::as_i64).unwrap_or(0) > 0;
-        let known = self.tx.loan_to_charge(loan)?.filter(|known| known.reader == event.reader);
+        let late = event
+            .detail
+            .get("overdue_days")
+            .and_then(serde_json::Value::as_i64)
+            .unwrap_or(0)
+            > 0;
+        let known = self
+            .tx
+            .loan_to_charge(loan)?
+            .filter(|known| known.reader == event.reader);
         let touched = known.as_ref().is_some_and(|known| known.so_far.days > 0);
         let locked = self.tx.freeze_of_loan(loan)?.is_some();
         // Most returns are in time, and cost nothing here.
@@ -214,7 +240,12 @@ impl Books<'_, '_> {
         }
         let mut account = self.open(event.reader)?;
         if refused {
-            let line = line(event, CreditEvent::ParcelRefused, self.network.local_day(event.at), Some(loan));
+            let line = line(
+                event,
+                CreditEvent::ParcelRefused,
+                self.network.local_day(event.at),
+                Some(loan),
+            );
             self.by_rule(&mut account, 1, line)?;
         }
         let returned_at = self.tx.loan_ended_at(loan)?.unwrap_or(event.at);
@@ -231,7 +262,11 @@ impl Books<'_, '_> {
             lines.extend(self.tx.credit_entries_of_loan(loan, event)?);
         }
         let mut account: CreditAccount = self.open(reader)?;
-        for entry in lines.iter().filter(|line| line.reader_id == reader.get()).take(DAYS_AT_ONCE) {
+        for entry in lines
+            .iter()
+            .filter(|line| line.reader_id == reader.get())
+            .take(DAYS_AT_ONCE)
+        {
             let reason = CreditReason {
                 loan_id: Some(loan),
                 ..CreditReason::default()
@@ -243,7 +278,11 @@ impl Books<'_, '_> {
 }
 
 fn line(event: &FedEvent, what: CreditEvent, day: chrono::NaiveDate, loan: Option<i64>) -> Line {
-    let cause = if loan.is_some() { EntryCause::Loan } else { EntryCause::Event };
+    let cause = if loan.is_some() {
+        EntryCause::Loan
+    } else {
+        EntryCause::Event
+    };
     let reason = CreditReason {
         loan_id: loan,
         hold_id: event.detail.get("hold_id").and_then(serde_json::Value::as_i64),

@@ -12,7 +12,7 @@ use crate::auth::Right;
 use crate::domain::calendar::end_of_day;
 use crate::domain::ids::ReaderId;
 use crate::domain::reader::CreditBand;
-use crate::store::credit_freezes::{FreezeCause, FreezeEnd, FreezeRow};
+use crate::store::credit::freezes::{FreezeCause, FreezeEnd, FreezeRow};
 use crate::store::ids::IdRun;
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
@@ -62,10 +62,14 @@ fn freeze(tx: &mut WriteTx<'_>, caller: &Caller, command: &FreezeReader, mut ids
     let mut account = books.open(command.reader)?;
     let open = books.tx.open_freezes(command.reader)?;
     if open.iter().any(|one| one.cause == FreezeCause::Staff.code()) || open.len() >= MOST_FREEZES {
-        return Err(UseCaseError::State("the reader is frozen already: lift that first".to_owned()));
+        return Err(UseCaseError::State(
+            "the reader is frozen already: lift that first".to_owned(),
+        ));
     }
     let mut row = FreezeRow::new(books.ids.next(), command.reader, FreezeCause::Staff, now);
-    row.until = command.until.map(|day| end_of_day(network.zone(), day).timestamp_millis());
+    row.until = command
+        .until
+        .map(|day| end_of_day(network.zone(), day).timestamp_millis());
     row.note = Some(command.reason.clone());
     books.freeze(&mut account, &row)?;
     outcome_of(tx, &network, command.reader, None)
@@ -133,7 +137,11 @@ fn thaw(tx: &mut WriteTx<'_>, caller: &Caller, command: &ThawReader, mut ids: Id
     // Frozen before there was a ledger: there is no row to end.
     let bare = open.is_empty() && account.band == CreditBand::Frozen && how == FreezeEnd::Staff;
     if ending.is_empty() && !bare {
-        let reason = if open.is_empty() { "the reader is not frozen" } else { "no freeze of the reader ends this way" };
+        let reason = if open.is_empty() {
+            "the reader is not frozen"
+        } else {
+            "no freeze of the reader ends this way"
+        };
         return Err(UseCaseError::State(reason.to_owned()));
     }
     for freeze in ending {
@@ -144,7 +152,12 @@ fn thaw(tx: &mut WriteTx<'_>, caller: &Caller, command: &ThawReader, mut ids: Id
         books.tx.set_credit_band(command.reader, band)?;
         account.band = band;
         let detail = serde_json::json!({"cause": "imported", "how": how.code(), "still_frozen": false});
-        books.tell(&account, crate::domain::event::EventKind::ReaderThawed, detail, Some(command.reason.clone()))?;
+        books.tell(
+            &account,
+            crate::domain::event::EventKind::ReaderThawed,
+            detail,
+            Some(command.reason.clone()),
+        )?;
     }
     outcome_of(tx, &network, command.reader, None)
 }

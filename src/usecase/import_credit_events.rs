@@ -16,8 +16,8 @@ use crate::domain::credit::{CreditEvent, EntryCause};
 use crate::domain::event::EventKind;
 use crate::domain::ids::ReaderId;
 use crate::store::Store;
+use crate::store::credit::freezes::{CreditReportRow, FreezeEnd};
 use crate::store::credit::{CreditAccount, CreditReason};
-use crate::store::credit_freezes::{CreditReportRow, FreezeEnd};
 use crate::store::ids::IdRun;
 use crate::store::tx::WriteTx;
 

@@ -15,8 +15,8 @@ use crate::domain::network::Network;
 use crate::domain::reader::CreditBand;
 use crate::store::Store;
 use crate::store::credit::CreditReason;
-use crate::store::credit_feed::{AccountGlance, OverdueLoan};
-use crate::store::credit_freezes::FreezeEnd;
+use crate::store::credit::feed::{AccountGlance, OverdueLoan};
+use crate::store::credit::freezes::FreezeEnd;
 use crate::store::ids::IdRun;
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -125,7 +125,9 @@ fn has_new_days(network: &Network, loan: &OverdueLoan, now: DateTime<Utc>) -> bo
     let Some(yesterday) = network.local_day(now).pred_opt() else {
         return false;
     };
-    let days = network.calendar(loan.unit).overdue_days(network.local_day(loan.due_at), yesterday);
+    let days = network
+        .calendar(loan.unit)
+        .overdue_days(network.local_day(loan.due_at), yesterday);
     days > loan.so_far.days
 }
 

@@ -25,7 +25,10 @@ pub const MOST_POINTS: i64 = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
     /// What the rule of an event says, so many times.
-    ByRule { event: CreditEvent, quantity: u32 },
+    ByRule {
+        event: CreditEvent,
+        quantity: u32,
+    },
     Points(i64),
 }
 
@@ -102,7 +105,11 @@ fn check(tx: &mut WriteTx<'_>, network: &Network, command: &PostCreditEntry) -> 
             return Err(UseCaseError::field("points", reason));
         }
         Amount::ByRule { event, .. } if rules.rule(event).is_none() => {
-            let known = rules.rules.iter().flat_map(|rule| &rule.events).map(|event| event.code());
+            let known = rules
+                .rules
+                .iter()
+                .flat_map(|rule| &rule.events)
+                .map(|event| event.code());
             let known: Vec<&str> = known.collect();
             let reason = format!("the programme has no rule for it; there are {}", known.join(", "));
             return Err(UseCaseError::field("event", reason));

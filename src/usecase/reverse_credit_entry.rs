@@ -42,16 +42,24 @@ pub async fn reverse_credit_entry(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<CreditOutcome>> {
     caller.require_somewhere(Right::ManageCredit)?;
-    once(store, caller, key, 2 * IDS_PER_POSTING, command, |tx, who, command, ids| {
-        reverse(tx, who, command.entry, &command.reason, ids)
-    })
+    once(
+        store,
+        caller,
+        key,
+        2 * IDS_PER_POSTING,
+        command,
+        |tx, who, command, ids| reverse(tx, who, command.entry, &command.reason, ids),
+    )
     .await
 }
 
 fn reverse(tx: &mut WriteTx<'_>, caller: &Caller, id: i64, reason: &str, mut ids: IdRun) -> Result<CreditOutcome> {
     let network = tx.network()?;
     caller.require(Right::ManageCredit, caller.working_unit()?, &network)?;
-    let reader = tx.credit_entry(id)?.ok_or(UseCaseError::NotFound("credit entry"))?.reader_id;
+    let reader = tx
+        .credit_entry(id)?
+        .ok_or(UseCaseError::NotFound("credit entry"))?
+        .reader_id;
     let reader = ReaderId::new(reader);
     let now = tx.now();
     let mut books = Books {
@@ -64,7 +72,10 @@ fn reverse(tx: &mut WriteTx<'_>, caller: &Caller, id: i64, reason: &str, mut ids
     };
     let mut account = books.open(reader)?;
     // Read again under the lock: another may have undone it meanwhile.
-    let entry = books.tx.credit_entry(id)?.ok_or(UseCaseError::NotFound("credit entry"))?;
+    let entry = books
+        .tx
+        .credit_entry(id)?
+        .ok_or(UseCaseError::NotFound("credit entry"))?;
     check_reversible(&entry)?;
     let note = CreditReason {
         loan_id: entry.loan_id,
@@ -91,7 +102,10 @@ fn check_reversible(entry: &CreditEntryRow) -> Result<()> {
         EntryKind::Thaw => "it began after a freeze: freeze the reader or post points instead",
         EntryKind::Rule | EntryKind::Staff => return Ok(()),
     };
-    Err(UseCaseError::State(format!("entry {} cannot be undone: {reason}", entry.id)))
+    Err(UseCaseError::State(format!(
+        "entry {} cannot be undone: {reason}",
+        entry.id
+    )))
 }
 
 /// What a reader objects to.
@@ -126,7 +140,9 @@ fn appeal(
     let reader = caller.reader().ok_or(UseCaseError::Forbidden)?;
     let network = tx.network()?;
     let account = tx.lock_credit(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
-    let entry = tx.credit_entry(command.entry)?.filter(|entry| entry.reader_id == reader.get());
+    let entry = tx
+        .credit_entry(command.entry)?
+        .filter(|entry| entry.reader_id == reader.get());
     let entry = entry.ok_or_else(unknown)?;
     let now = tx.now();
     let state = |reason: &str| Err(UseCaseError::State(format!("entry {}: {reason}", entry.id)));
@@ -212,7 +228,9 @@ fn decide(
 ) -> Result<CreditAppealView> {
     let network = tx.network()?;
     caller.require(Right::ManageCredit, caller.working_unit()?, &network)?;
-    let appeal = tx.appeal(command.appeal)?.ok_or(UseCaseError::NotFound("credit appeal"))?;
+    let appeal = tx
+        .appeal(command.appeal)?
+        .ok_or(UseCaseError::NotFound("credit appeal"))?;
     let reader = ReaderId::new(appeal.reader_id);
     let account = tx.lock_credit(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
     let now = tx.now();

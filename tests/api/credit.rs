@@ -68,7 +68,11 @@ impl Town {
     }
 
     fn post(&self, app: &TestApp, body: &Value) -> Answer {
-        app.post(&self.desk, &format!("/api/v1/readers/{}/credit-entries", self.reader), body)
+        app.post(
+            &self.desk,
+            &format!("/api/v1/readers/{}/credit-entries", self.reader),
+            body,
+        )
     }
 }
 
@@ -115,7 +119,8 @@ fn loans_give_points_within_the_cap_of_a_day_and_a_void_takes_them_back(app: &Te
     follow(app, &town, 6);
     assert_eq!(town.credit(app).0, 105, "five a day");
     let path = format!("/api/v1/loans/{}/void", loans[0]);
-    app.post(&town.desk, &path, &json!({"reason": "门没有打开"})).expect(200);
+    app.post(&town.desk, &path, &json!({"reason": "门没有打开"}))
+        .expect(200);
     follow(app, &town, 7);
     assert_eq!(town.credit(app).0, 104);
     let last = &town.lines(app)[0];
@@ -139,7 +144,8 @@ fn a_day_overdue_costs_a_point_once_by_the_night_or_the_return(app: &TestApp) {
     assert_eq!(charged, 3, "three days are over");
     app.clock.set(at("2026-04-08T04:00:00Z"));
     let desk = app.staff("librarian", "B1");
-    app.post(&desk, "/api/v1/check-ins", &json!({"item_barcode": barcode})).expect(200);
+    app.post(&desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
+        .expect(200);
     follow(app, &town, 2 + 5);
     assert_eq!(town.credit(app).0, 101 - 5);
     night(app);
@@ -167,10 +173,19 @@ fn staff_post_by_rule_and_by_hand_and_the_floor_freezes(app: &TestApp) {
     let (loan, _) = town.lend(app);
     let body = json!({"event": "damage", "loan_id": loan, "reason": "封面撕裂"});
     let posted = town.post(app, &body).expect(201).body;
-    assert_eq!((&posted["entry"]["points"], &posted["credit"]["balance"]), (&json!(-5), &json!(95)));
+    assert_eq!(
+        (&posted["entry"]["points"], &posted["credit"]["balance"]),
+        (&json!(-5), &json!(95))
+    );
     assert_eq!(posted["entry"]["note"], "封面撕裂");
-    let fall = town.post(app, &json!({"points": -500, "reason": "多次损坏"})).expect(201).body;
-    assert_eq!((&fall["entry"]["points"], &fall["entry"]["asked"]), (&json!(-95), &json!(-500)));
+    let fall = town
+        .post(app, &json!({"points": -500, "reason": "多次损坏"}))
+        .expect(201)
+        .body;
+    assert_eq!(
+        (&fall["entry"]["points"], &fall["entry"]["asked"]),
+        (&json!(-95), &json!(-500))
+    );
     assert_eq!(fall["entry"]["limited_by"], json!(["floor"]));
     assert_eq!(fall["credit"]["credit_band"], "frozen");
     assert_eq!(fall["credit"]["freezes"][0]["restart"], 30);
@@ -180,18 +195,32 @@ fn staff_post_by_rule_and_by_hand_and_the_floor_freezes(app: &TestApp) {
     assert!(refused["refusals"].to_string().contains("credit_frozen"), "{refused}");
     app.clock.set(at("2026-04-04T17:00:00Z"));
     night(app);
-    assert_eq!(town.credit(app), (30, "c".to_owned()), "thirty days later it begins again");
+    assert_eq!(
+        town.credit(app),
+        (30, "c".to_owned()),
+        "thirty days later it begins again"
+    );
     app.assert_sound();
 }
 
 fn a_line_is_undone_once_and_never_deleted(app: &TestApp) {
     let town = town(app);
-    let posted = town.post(app, &json!({"points": -500, "reason": "误记"})).expect(201).body;
+    let posted = town
+        .post(app, &json!({"points": -500, "reason": "误记"}))
+        .expect(201)
+        .body;
     assert_eq!(town.credit(app), (0, "frozen".to_owned()));
     let path = format!("/api/v1/credit-entries/{}/reversal", posted["entry"]["id"]);
-    let undone = app.post(&town.desk, &path, &json!({"reason": "他人所为"})).expect(201).body;
+    let undone = app
+        .post(&town.desk, &path, &json!({"reason": "他人所为"}))
+        .expect(201)
+        .body;
     assert_eq!(undone["entry"]["undoes_id"], posted["entry"]["id"]);
-    assert_eq!(town.credit(app), (100, "b".to_owned()), "and the freeze it led to is over");
+    assert_eq!(
+        town.credit(app),
+        (100, "b".to_owned()),
+        "and the freeze it led to is over"
+    );
     app.post(&town.desk, &path, &json!({"reason": "他人所为"})).expect(409);
     let own = format!("/api/v1/credit-entries/{}/reversal", undone["entry"]["id"]);
     app.post(&town.desk, &own, &json!({"reason": "反悔"})).expect(409);
@@ -202,22 +231,30 @@ fn a_line_is_undone_once_and_never_deleted(app: &TestApp) {
 fn an_appeal_is_decided_once_and_upholding_it_undoes_the_line(app: &TestApp) {
     let town = town(app);
     let line = |app: &TestApp| {
-        let posted = town.post(app, &json!({"event": "damage", "reason": "污损"})).expect(201).body;
+        let posted = town
+            .post(app, &json!({"event": "damage", "reason": "污损"}))
+            .expect(201)
+            .body;
         posted["entry"]["id"].as_i64().expect("a line")
     };
     let appeal = |app: &TestApp, line: i64, status: u16| {
         let path = format!("/api/v1/me/credit/entries/{line}/appeals");
-        app.post(&town.token, &path, &json!({"reason": "借出时已有污损"})).expect(status).body
+        app.post(&town.token, &path, &json!({"reason": "借出时已有污损"}))
+            .expect(status)
+            .body
     };
     let (first, second) = (line(app), line(app));
     let (one, other) = (appeal(app, first, 201), appeal(app, second, 201));
     appeal(app, first, 409);
     let (_, stranger) = app.reader("adult", "B1");
     let path = format!("/api/v1/me/credit/entries/{first}/appeals");
-    app.post(&app.reader_token(&stranger), &path, &json!({"reason": "替朋友"})).expect(404);
+    app.post(&app.reader_token(&stranger), &path, &json!({"reason": "替朋友"}))
+        .expect(404);
     let decide = |appeal: &Value, upheld: bool, status: u16| {
         let path = format!("/api/v1/credit-appeals/{}/decision", appeal["id"]);
-        app.post(&town.desk, &path, &json!({"upheld": upheld, "answer": "已核对"})).expect(status).body
+        app.post(&town.desk, &path, &json!({"upheld": upheld, "answer": "已核对"}))
+            .expect(status)
+            .body
     };
     assert_eq!(decide(&one, true, 200)["status"], "upheld");
     assert_eq!(decide(&other, false, 200)["status"], "rejected");
@@ -231,20 +268,28 @@ fn an_appeal_is_decided_once_and_upholding_it_undoes_the_line(app: &TestApp) {
 fn a_freeze_by_staff_stops_lending_until_its_day_is_over(app: &TestApp) {
     let town = town(app);
     let path = format!("/api/v1/readers/{}/credit-freezes", town.reader);
-    let wrong = app.post(&town.desk, &path, &json!({"until": "2026-03-01", "reason": "占座"})).expect(422).body;
+    let wrong = app
+        .post(&town.desk, &path, &json!({"until": "2026-03-01", "reason": "占座"}))
+        .expect(422)
+        .body;
     assert_eq!(wrong["errors"][0]["field"], "until");
     let body = json!({"until": "2026-03-06", "reason": "占座"});
     app.post(&town.desk, &path, &body).expect(201);
     app.post(&town.desk, &path, &body).expect(409);
     assert_eq!(town.credit(app), (100, "frozen".to_owned()));
     let thaw = format!("/api/v1/readers/{}/credit-thaw", town.reader);
-    app.post(&town.desk, &thaw, &json!({"because": "quiz", "reason": "答题"})).expect(409);
+    app.post(&town.desk, &thaw, &json!({"because": "quiz", "reason": "答题"}))
+        .expect(409);
     app.clock.set(at("2026-03-06T15:00:00Z"));
     night(app);
     assert_eq!(town.credit(app).1, "frozen");
     app.clock.set(at("2026-03-06T17:00:00Z"));
     night(app);
-    assert_eq!(town.credit(app), (100, "b".to_owned()), "a freeze by staff costs no points");
+    assert_eq!(
+        town.credit(app),
+        (100, "b".to_owned()),
+        "a freeze by staff costs no points"
+    );
     app.assert_sound();
 }
 
@@ -266,10 +311,17 @@ fn reports_count_once_and_one_that_is_wrong_stops_no_other(app: &TestApp) {
         json!({"report_id": id, "card_number": card, "event": "volunteer_hour", "quantity": hours,
             "occurred_at": "2026-03-04T03:00:00Z", "note": "周末整架"})
     };
-    let all = json!([hours("1", &town.card, 2), hours("2", "JC999999", 2), hours("3", &town.card, 20), hours("4", &town.card, 1)]);
+    let all = json!([
+        hours("1", &town.card, 2),
+        hours("2", "JC999999", 2),
+        hours("3", &town.card, 20),
+        hours("4", &town.card, 1)
+    ]);
     let outcomes = |answer: Value| -> Vec<String> {
         let list = answer["reports"].as_array().expect("a line each").clone();
-        list.iter().map(|one| one["outcome"].as_str().expect("a word").to_owned()).collect()
+        list.iter()
+            .map(|one| one["outcome"].as_str().expect("a word").to_owned())
+            .collect()
     };
     let first = report(app, REPORT_SECRET, &all).expect(200).body;
     assert_eq!(outcomes(first), ["posted", "unknown_card", "posted", "capped"]);
@@ -277,7 +329,9 @@ fn reports_count_once_and_one_that_is_wrong_stops_no_other(app: &TestApp) {
     let again = report(app, REPORT_SECRET, &all).expect(200).body;
     assert_eq!(again["reports"][0]["repeated"], true);
     assert_eq!(outcomes(again), ["posted", "unknown_card", "posted", "capped"]);
-    let other = report(app, REPORT_SECRET, &json!([hours("1", &town.card, 3)])).expect(200).body;
+    let other = report(app, REPORT_SECRET, &json!([hours("1", &town.card, 3)]))
+        .expect(200)
+        .body;
     assert_eq!(outcomes(other), ["contradicts"]);
     assert_eq!(town.credit(app).0, 130);
     assert_eq!(town.lines(app)[0]["note"], "周末整架");
@@ -294,7 +348,8 @@ fn a_report_with_a_bad_signature_changes_nothing(app: &TestApp) {
 
 fn a_deduction_is_given_back_after_five_years(app: &TestApp) {
     let town = town(app);
-    town.post(app, &json!({"event": "damage", "reason": "污损"})).expect(201);
+    town.post(app, &json!({"event": "damage", "reason": "污损"}))
+        .expect(201);
     let lapse = |app: &TestApp| {
         let run = run_job(&app.app.store, "a", CREDIT_LAPSES, &Arc::new(LapseCredit), || false);
         app.block_on(run).expect("runs");
@@ -322,10 +377,22 @@ fn what_cannot_be_posted_is_refused_by_its_field(app: &TestApp) {
         (json!({"points": 0, "reason": "无"}), 422, "points"),
         (json!({"points": 1001, "reason": "太多"}), 422, "points"),
         (json!({"event": "no_show", "reason": "未到"}), 422, "event"),
-        (json!({"event": "damage", "loan_id": lent["loan"]["id"], "reason": "不是他的"}), 422, "loan_id"),
-        (json!({"event": "damage", "points": -1, "reason": "两样"}), 400, "points"),
+        (
+            json!({"event": "damage", "loan_id": lent["loan"]["id"], "reason": "不是他的"}),
+            422,
+            "loan_id",
+        ),
+        (
+            json!({"event": "damage", "points": -1, "reason": "两样"}),
+            400,
+            "points",
+        ),
         (json!({"reason": "没说"}), 400, "event"),
-        (json!({"event": "damage", "quantity": 0, "reason": "没有"}), 400, "quantity"),
+        (
+            json!({"event": "damage", "quantity": 0, "reason": "没有"}),
+            400,
+            "quantity",
+        ),
     ] {
         let refused = town.post(app, &body).expect(status).body;
         assert_eq!(refused["errors"][0]["field"], field, "{refused}");

@@ -204,7 +204,9 @@ fn the_document_lists_every_operation_with_its_failures() {
         assert_eq!(secured, !matches!(id.as_str(), "logIn" | "refreshToken"), "{id}");
         let has_key = operation["parameters"].to_string().contains("Idempotency-Key");
         // A carrier's report has a number of its own.
-        let keyed = method != "GET" && !path.contains("/sessions") && !["reportParcel", "importCreditEvents"].contains(&id.as_str());
+        let keyed = method != "GET"
+            && !path.contains("/sessions")
+            && !["reportParcel", "importCreditEvents"].contains(&id.as_str());
         assert_eq!(has_key, keyed, "{id}");
         assert!(found.insert(id.clone()), "{id} is listed twice");
     }

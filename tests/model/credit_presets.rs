@@ -39,7 +39,12 @@ impl Ledger {
         let rule = self.rules.rule(event).expect("a rule").clone();
         let of_rule = |line: &&(CreditEvent, NaiveDate, Option<u32>, i64)| rule.events.contains(&line.0);
         let sum = |fits: &dyn Fn(&(CreditEvent, NaiveDate, Option<u32>, i64)) -> bool| -> i64 {
-            self.lines.iter().filter(of_rule).filter(|line| fits(line)).map(|line| line.3).sum()
+            self.lines
+                .iter()
+                .filter(of_rule)
+                .filter(|line| fits(line))
+                .map(|line| line.3)
+                .sum()
         };
         let month = day.format("%Y-%m").to_string();
         let used = Used {
@@ -122,7 +127,11 @@ fn cn_points_100_caps_a_month_an_item_and_the_ceiling() {
     assert_eq!(ledger.account.balance, 130, "thirty a month");
     assert_eq!(ledger.rules.band(ledger.account.balance), CreditBand::A);
     let (points, money) = ledger.late(RegimeKind::Points, &days(45));
-    assert_eq!((points, money, ledger.account.balance), (30, 0, 100), "thirty an item, and no money");
+    assert_eq!(
+        (points, money, ledger.account.balance),
+        (30, 0, 100),
+        "thirty an item, and no money"
+    );
     let rich = by_hand(&ledger.rules, 500, ledger.account);
     assert_eq!((rich.balance, rich.limited_by), (200, vec![Cap::Ceiling]));
 }
@@ -172,8 +181,15 @@ fn zp_200_ends_a_freeze_by_two_hours_or_a_quiz() {
     let mut poor = Ledger::with("zp-200", 35);
     let fall = poor.happens(CreditEvent::SeriousDamage, day(5), Some(1), 1);
     let freeze = fall.freezes.expect("frozen at 0");
-    assert_eq!((freeze.days, freeze.hours, freeze.quiz, freeze.restart), (60, Some(2), true, 50));
+    assert_eq!(
+        (freeze.days, freeze.hours, freeze.quiz, freeze.restart),
+        (60, Some(2), true, 50)
+    );
     let hours = poor.happens(CreditEvent::VolunteerHour, day(6), None, 5);
-    assert_eq!((hours.points, hours.band), (20, CreditBand::Frozen), "twenty a day, and frozen until it is lifted");
+    assert_eq!(
+        (hours.points, hours.band),
+        (20, CreditBand::Frozen),
+        "twenty a day, and frozen until it is lifted"
+    );
     assert_eq!((poor.thawed(), poor.account.balance), (CreditBand::B, 50));
 }

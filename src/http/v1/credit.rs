@@ -20,7 +20,13 @@ use crate::usecase::get_credit;
 use crate::usecase::post_credit_entry::{self, Amount, PostCreditEntry};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(get_reader_credit, list_reader_credit_entries, post_credit_entry, freeze_reader, thaw_reader))]
+#[openapi(paths(
+    get_reader_credit,
+    list_reader_credit_entries,
+    post_credit_entry,
+    freeze_reader,
+    thaw_reader
+))]
 pub struct Document;
 
 /// A reader's balance, band, freezes, and what moves them.
@@ -72,7 +78,9 @@ impl CreditPosting {
     fn amount(&self) -> Result<Amount, Problem> {
         let quantity = self.quantity.unwrap_or(1);
         match (self.event, self.points) {
-            (Some(_), None) if !(1..=100).contains(&quantity) => Err(Problem::malformed("quantity", "must be 1 to 100")),
+            (Some(_), None) if !(1..=100).contains(&quantity) => {
+                Err(Problem::malformed("quantity", "must be 1 to 100"))
+            }
             (Some(event), None) => Ok(Amount::ByRule { event, quantity }),
             (None, Some(_)) if self.quantity.is_some() => Err(Problem::malformed("quantity", "goes with event")),
             (None, Some(points)) => Ok(Amount::Points(points)),
@@ -131,7 +139,10 @@ pub async fn freeze_reader(
         until: request.body.until.map(|day| day.0),
         reason: request.body.reason.into(),
     };
-    answer::created(&freeze_reader::freeze_reader(&app.store, &who.caller, command, request.key).await?, None)
+    answer::created(
+        &freeze_reader::freeze_reader(&app.store, &who.caller, command, request.key).await?,
+        None,
+    )
 }
 
 /// What ends a freeze.

@@ -21,7 +21,12 @@ use crate::usecase::import_credit_events::{self, CreditReportOutcomes};
 use crate::usecase::reverse_credit_entry::{self, DecideCreditAppeal, ReverseCreditEntry};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(reverse_credit_entry, list_credit_appeals, decide_credit_appeal, import_credit_events))]
+#[openapi(paths(
+    reverse_credit_entry,
+    list_credit_appeals,
+    decide_credit_appeal,
+    import_credit_events
+))]
 pub struct Document;
 
 /// Why a line is undone.

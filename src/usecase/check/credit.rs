@@ -27,7 +27,12 @@ fn caps(tx: &mut ReadTx<'_>, finding: &mut Finding, version: i64, rules: &Credit
         ] {
             let Some(most) = most else { continue };
             let broken = tx.credit_over(version, &events, by, most)?;
-            let told = broken.ids.iter().map(|id| format!("more {} points for {cap} than {most}: reader {id}", events.join(" and ")));
+            let told = broken.ids.iter().map(|id| {
+                format!(
+                    "more {} points for {cap} than {most}: reader {id}",
+                    events.join(" and ")
+                )
+            });
             finding.add(broken.count, told);
         }
     }

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::error::StoreError;
-use super::schema::{credit_appeals, credit_freezes, credit_reports};
-use super::tx::{ReadTx, WriteTx};
+use super::super::error::StoreError;
+use super::super::schema::{credit_appeals, credit_freezes, credit_reports};
+use super::super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{ReaderId, StaffId};
 
 /// Why a reader is frozen.
@@ -126,7 +126,11 @@ impl ReadTx<'_> {
     /// A reader's open freezes, the oldest first.
     pub fn open_freezes(&mut self, reader: ReaderId) -> Result<Vec<FreezeRow>, StoreError> {
         Ok(credit_freezes::table
-            .filter(credit_freezes::reader_id.eq(reader.get()).and(credit_freezes::ended_at.is_null()))
+            .filter(
+                credit_freezes::reader_id
+                    .eq(reader.get())
+                    .and(credit_freezes::ended_at.is_null()),
+            )
             .order(credit_freezes::id)
             .load(self.conn)?)
     }
@@ -140,10 +144,22 @@ impl ReadTx<'_> {
     }
 
     /// Open freezes of readers in a span of ids whose time is over.
-    pub fn freezes_over(&mut self, (after, last): (i64, i64), now: DateTime<Utc>) -> Result<Vec<(i64, i64)>, StoreError> {
+    pub fn freezes_over(
+        &mut self,
+        (after, last): (i64, i64),
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(i64, i64)>, StoreError> {
         Ok(credit_freezes::table
-            .filter(credit_freezes::ended_at.is_null().and(credit_freezes::until.le(now.timestamp_millis())))
-            .filter(credit_freezes::reader_id.gt(after).and(credit_freezes::reader_id.le(last)))
+            .filter(
+                credit_freezes::ended_at
+                    .is_null()
+                    .and(credit_freezes::until.le(now.timestamp_millis())),
+            )
+            .filter(
+                credit_freezes::reader_id
+                    .gt(after)
+                    .and(credit_freezes::reader_id.le(last)),
+            )
             .order((credit_freezes::reader_id, credit_freezes::id))
             .select((credit_freezes::reader_id, credit_freezes::id))
             .load(self.conn)?)
@@ -173,7 +189,10 @@ impl ReadTx<'_> {
 
     /// A report, if it came before.
     pub fn credit_report(&mut self, source: &str, report: &str) -> Result<Option<CreditReportRow>, StoreError> {
-        Ok(credit_reports::table.find((source, report)).first(self.conn).optional()?)
+        Ok(credit_reports::table
+            .find((source, report))
+            .first(self.conn)
+            .optional()?)
     }
 }
 

@@ -4,14 +4,14 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::error::StoreError;
-use super::hot::on_engine;
-use super::overdue::given_back_in_time;
-use super::schema::{
+use super::super::error::StoreError;
+use super::super::hot::on_engine;
+use super::super::overdue::given_back_in_time;
+use super::super::schema::{
     credit_entries, credit_feed, credit_overdue, event_personal, event_seals, loans, parcel_lines, parcels, readers,
 };
-use super::seals::Seal;
-use super::tx::{ReadTx, WriteTx};
+use super::super::seals::Seal;
+use super::super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
 use crate::domain::credit::{EntryKind, RegimeKind};
 use crate::domain::event::EventKind;
@@ -132,7 +132,11 @@ impl ReadTx<'_> {
             .collect();
         let seqs: Vec<i64> = wanted.iter().map(|(_, _, row)| row.seq).collect();
         let query = event_personal::table
-            .filter(event_personal::seq.eq_any(&seqs).and(event_personal::reader_id.is_not_null()))
+            .filter(
+                event_personal::seq
+                    .eq_any(&seqs)
+                    .and(event_personal::reader_id.is_not_null()),
+            )
             .select((event_personal::seq, event_personal::reader_id.assume_not_null()));
         let readers: Vec<(i64, i64)> = on_engine!(self.conn, conn => query.load(conn))?;
         let reader_of: std::collections::HashMap<i64, i64> = readers.into_iter().collect();
@@ -148,7 +152,10 @@ impl ReadTx<'_> {
                 reader: ReaderId::new(*reader),
             })
         });
-        Ok(Some(FedSeal { feed, events: events.collect() }))
+        Ok(Some(FedSeal {
+            feed,
+            events: events.collect(),
+        }))
     }
 
     /// How many readers there are.
@@ -162,7 +169,12 @@ impl ReadTx<'_> {
             .filter(readers::id.gt(after))
             .order(readers::id)
             .limit(limit)
-            .select((readers::id, readers::credit_balance, readers::credit_entries, readers::credit_band));
+            .select((
+                readers::id,
+                readers::credit_balance,
+                readers::credit_entries,
+                readers::credit_band,
+            ));
         Ok(on_engine!(self.conn, conn => query.load(conn))?)
     }
 
@@ -196,7 +208,11 @@ impl ReadTx<'_> {
 
     /// Whether a loan is open, and when it ended if not.
     pub fn loan_ended_at(&mut self, loan: i64) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let at: Option<Option<i64>> = loans::table.find(loan).select(loans::closed_at).first(self.conn).optional()?;
+        let at: Option<Option<i64>> = loans::table
+            .find(loan)
+            .select(loans::closed_at)
+            .first(self.conn)
+            .optional()?;
         Ok(at.flatten().map(from_millis))
     }
 
@@ -223,7 +239,11 @@ impl WriteTx<'_> {
     /// Goes on in the events. False: another node was faster, and this write must do nothing.
     pub fn advance_feed(&mut self, from: Feed, to: Feed) -> Result<bool, StoreError> {
         let changed = diesel::update(credit_feed::table.find(1))
-            .filter(credit_feed::position.eq(from.position).and(credit_feed::taken.eq(from.taken)))
+            .filter(
+                credit_feed::position
+                    .eq(from.position)
+                    .and(credit_feed::taken.eq(from.taken)),
+            )
             .set((credit_feed::position.eq(to.position), credit_feed::taken.eq(to.taken)))
             .execute(self.conn)?;
         Ok(changed == 1)
@@ -246,7 +266,9 @@ impl WriteTx<'_> {
             credit_overdue::points.eq(so_far.points),
             credit_overdue::regime.eq(regime.code()),
         );
-        let known = diesel::update(credit_overdue::table.find(loan)).set(values).execute(self.conn)?;
+        let known = diesel::update(credit_overdue::table.find(loan))
+            .set(values)
+            .execute(self.conn)?;
         if known == 0 {
             diesel::insert_into(credit_overdue::table)
                 .values((credit_overdue::loan_id.eq(loan), values))

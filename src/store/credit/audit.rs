@@ -2,11 +2,11 @@
 
 use diesel::prelude::*;
 
-use super::audit::Broken;
-use super::error::StoreError;
-use super::rule_sets::{Timeline, layers};
-use super::schema::credit_entries;
-use super::tx::ReadTx;
+use super::super::audit::Broken;
+use super::super::error::StoreError;
+use super::super::rule_sets::{Timeline, layers};
+use super::super::schema::credit_entries;
+use super::super::tx::ReadTx;
 use crate::domain::credit::CreditRules;
 use crate::domain::ids::UnitId;
 
@@ -21,7 +21,10 @@ impl ReadTx<'_> {
         let mut programmes = Vec::new();
         for version in versions {
             // A version may be a unit's: the network's document that was in force beside it is what counts.
-            let parts = timeline.place(version).map(|place| timeline.parts(place)).unwrap_or_default();
+            let parts = timeline
+                .place(version)
+                .map(|place| timeline.parts(place))
+                .unwrap_or_default();
             let Some(network) = parts.into_iter().find(|part| part.unit_id.is_none()) else {
                 continue;
             };
