@@ -18,6 +18,9 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{ReaderId, UnitId};
 use crate::domain::overdue_credit::SoFar;
 
+/// What is written so long after it happened is history that was brought in, and moves nothing: 35 days.
+const HISTORY_MILLIS: i64 = 35 * 24 * 3_600 * 1_000;
+
 /// The next seal to follow, and how many of its events are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Feed {
@@ -109,12 +112,15 @@ impl ReadTx<'_> {
     /// The events of these kinds about readers under the seal that comes next; `None` when there is none yet.
     pub fn events_to_credit(&mut self, kinds: &[EventKind]) -> Result<Option<FedSeal>, StoreError> {
         let feed = self.credit_feed()?;
-        let count: Option<i64> = event_seals::table
+        let seal: Option<(i64, i64)> = event_seals::table
             .find(feed.position)
-            .select(event_seals::event_count)
+            .select((event_seals::event_count, event_seals::sealed_at))
             .first(self.conn)
             .optional()?;
-        let Some(count) = count else { return Ok(None) };
+        let Some((count, sealed_at)) = seal else {
+            return Ok(None);
+        };
+        let oldest = sealed_at - HISTORY_MILLIS;
         let before: Option<(i64, i64)> = event_seals::table
             .find(feed.position - 1)
             .select((event_seals::last_txid, event_seals::last_seq))
@@ -127,7 +133,7 @@ impl ReadTx<'_> {
             .zip(sealed)
             .filter_map(|(place, (_, row))| {
                 let kind = EventKind::from_code(&row.kind).filter(|kind| kinds.contains(kind))?;
-                (place >= feed.taken).then_some((place, kind, row))
+                (place >= feed.taken && row.at >= oldest).then_some((place, kind, row))
             })
             .collect();
         let seqs: Vec<i64> = wanted.iter().map(|(_, _, row)| row.seq).collect();
