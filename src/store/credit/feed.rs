@@ -255,15 +255,6 @@ impl WriteTx<'_> {
         Ok(changed == 1)
     }
 
-    /// What was sealed until now does not count.
-    pub fn skip_credit_feed(&mut self) -> Result<(), StoreError> {
-        let position = self.last_seal()?.position + 1;
-        diesel::update(credit_feed::table.find(1))
-            .set((credit_feed::position.eq(position), credit_feed::taken.eq(0)))
-            .execute(self.conn)?;
-        Ok(())
-    }
-
     /// Keeps how many overdue days of a loan were looked at, and what they cost. Under the reader's lock.
     pub fn set_overdue_credit(&mut self, loan: i64, so_far: SoFar, regime: RegimeKind) -> Result<(), StoreError> {
         let days = i32::try_from(so_far.days).unwrap_or(i32::MAX);
