@@ -23,7 +23,7 @@ use crate::store::tx::{ReadTx, WriteTx};
 /// Readers looked at in one read.
 const READERS_PER_LOOK: i64 = 2_000;
 /// Readers of one write: some milliseconds.
-const READERS_PER_WRITE: usize = 20;
+const READERS_PER_WRITE: usize = 60;
 /// Deductions of one look.
 const ENTRIES_PER_LOOK: i64 = 100;
 
