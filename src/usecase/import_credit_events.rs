@@ -45,6 +45,7 @@ pub struct CreditReport {
 /// What became of a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreditReportOutcome {
+    /// The sender's.
     #[schema(example = "2026-03-04-0017")]
     pub report_id: String,
     /// `posted`; `capped` (nothing came of it); `no_rule` (the programme does not know the event); `unknown_card`; `too_old` (more than 60
