@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer, de};
 mod circulation;
 mod credit;
 mod delivery;
+mod jobs;
 mod layers;
 pub(crate) mod limits;
 mod protection;
@@ -27,6 +28,7 @@ mod transport;
 pub use circulation::CirculationConfig;
 pub use credit::CreditConfig;
 pub use delivery::DeliveryConfig;
+pub use jobs::JobsConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
 pub use protection::RatesConfig;
@@ -211,14 +213,6 @@ pub struct NetworkConfig {
     pub zone: Tz,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JobsConfig {
-    pub seal_interval_ms: u64,
-    pub idempotency_days: u32,
-    pub transit_missing_days: u32,
-}
-
 impl Config {
     /// Reads the defaults, `file` if given, and this process's environment.
     ///
@@ -358,9 +352,7 @@ impl Config {
             return bad("log.filter", error);
         }
         within("log.slow_statement_ms", log.slow_statement_ms, 1..=600_000)?;
-        within("jobs.seal_interval_ms", jobs.seal_interval_ms, 50..=60_000)?;
-        within("jobs.idempotency_days", jobs.idempotency_days, 1..=90)?;
-        within("jobs.transit_missing_days", jobs.transit_missing_days, 1..=365)?;
+        jobs.check()?;
         check_origins(&http.cors_origins)?;
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
         delivery.check()?;
