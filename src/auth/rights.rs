@@ -159,10 +159,16 @@ pub enum Right {
     SettleLoan,
     /// listPackingList, packParcel, dispatchParcel, listParcels, getParcel, receiveParcel, giveUpParcel
     HandleParcels,
+    /// getReaderCredit, listReaderCreditEntries; of readers getMyCredit, listMyCreditEntries
+    ReadCredit,
+    /// postCreditEntry, reverseCreditEntry, freezeReader, thawReader, listCreditAppeals, decideCreditAppeal
+    ManageCredit,
+    /// appealMyCreditEntry
+    AppealCredit,
 }
 
 impl Right {
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -196,6 +202,9 @@ impl Right {
         Self::ClaimReturned,
         Self::SettleLoan,
         Self::HandleParcels,
+        Self::ReadCredit,
+        Self::ManageCredit,
+        Self::AppealCredit,
     ];
 }
 
@@ -240,6 +249,9 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::ClaimReturned   => [Y, Y, Y, N, N, N, N, N],
         Right::SettleLoan      => [Y, Y, Y, N, N, N, N, N],
         Right::HandleParcels   => [Y, Y, Y, N, N, N, N, N],
+        Right::ReadCredit      => [Y, Y, Y, N, N, N, N, N],
+        Right::ManageCredit    => [Y, Y, Y, N, N, N, N, N],
+        Right::AppealCredit    => [N, N, N, N, N, N, N, N],
     };
     row[role as usize]
 }
@@ -256,7 +268,9 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::PlaceHold
         | Right::CancelHold
         | Right::ClaimReturned
-        | Right::ReportCardLost => true,
+        | Right::ReportCardLost
+        | Right::ReadCredit
+        | Right::AppealCredit => true,
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
@@ -280,7 +294,8 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ExplainRule
         | Right::MindItems
         | Right::SettleLoan
-        | Right::HandleParcels => false,
+        | Right::HandleParcels
+        | Right::ManageCredit => false,
     }
 }
 
@@ -317,7 +332,10 @@ pub const fn device_may(right: Right) -> bool {
         | Right::MindItems
         | Right::ClaimReturned
         | Right::SettleLoan
-        | Right::HandleParcels => false,
+        | Right::HandleParcels
+        | Right::ReadCredit
+        | Right::ManageCredit
+        | Right::AppealCredit => false,
     }
 }
 
@@ -378,6 +396,9 @@ MindItems            x            x         x          x       -       -       -
 ClaimReturned        x            x         x          -       -       -       -         - |      x      -
 SettleLoan           x            x         x          -       -       -       -         - |      -      -
 HandleParcels        x            x         x          -       -       -       -         - |      -      -
+ReadCredit           x            x         x          -       -       -       -         - |      x      -
+ManageCredit         x            x         x          -       -       -       -         - |      -      -
+AppealCredit         -            -         -          -       -       -       -         - |      x      -
 ";
 
     #[test]

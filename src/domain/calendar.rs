@@ -289,11 +289,15 @@ impl<'a> Calendar<'a> {
     /// Open days after `due` up to and including `returned`: what an overdue consequence counts. Closed days and days of an amnesty
     /// are excluded. At most [`MAX_OVERDUE_DAYS`] calendar days are looked at.
     pub fn overdue_days(&self, due: NaiveDate, returned: NaiveDate) -> u32 {
+        u32::try_from(self.overdue_dates(due, returned).count()).unwrap_or(MAX_OVERDUE_DAYS)
+    }
+
+    /// These days themselves, the earliest first.
+    pub fn overdue_dates(&self, due: NaiveDate, returned: NaiveDate) -> impl Iterator<Item = NaiveDate> {
         let days = (1..=u64::from(MAX_OVERDUE_DAYS))
-            .map_while(|days| due.checked_add_days(Days::new(days)))
-            .take_while(|day| *day <= returned);
-        let counted = days.filter(|day| self.is_open(*day) && self.amnesty_on(*day).is_none());
-        u32::try_from(counted.count()).unwrap_or(MAX_OVERDUE_DAYS)
+            .map_while(move |days| due.checked_add_days(Days::new(days)))
+            .take_while(move |day| *day <= returned);
+        days.filter(move |day| self.is_open(*day) && self.amnesty_on(*day).is_none())
     }
 }
 

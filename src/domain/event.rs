@@ -30,6 +30,7 @@ macro_rules! coded {
         }
     };
 }
+pub(super) use coded;
 
 coded! {
     /// What happened.
@@ -154,6 +155,15 @@ coded! {
     CardShown = "card_shown",
     /// A phone was lost: what it showed is void.
     CardTokensRevoked = "card_tokens_revoked",
+    /// Staff or another system moved a reader's credit.
+    CreditPosted = "credit_posted",
+    /// A line of the ledger was undone.
+    CreditReversed = "credit_reversed",
+    ReaderFrozen = "reader_frozen",
+    ReaderThawed = "reader_thawed",
+    /// A reader objects to a line of the ledger.
+    CreditAppealed = "credit_appealed",
+    CreditAppealDecided = "credit_appeal_decided",
     StaffCreated = "staff_created",
     StaffChanged = "staff_changed",
     DeviceRegistered = "device_registered",

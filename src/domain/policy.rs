@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::credit::CreditRules;
 use super::delivery::DeliveryTerms;
 use super::hold_terms::HoldTerms;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
@@ -51,6 +52,9 @@ pub struct RuleSet {
     pub delegations: Vec<Delegation>,
     /// Rows of units that do not fit any more what the network leaves open: they apply to nothing.
     pub set_aside: Vec<SetAside>,
+    /// Without it nothing moves credit.
+    #[serde(default)]
+    pub credit: Option<CreditRules>,
 }
 
 /// The columns a row of terms may name; `None` is "any".

@@ -11,11 +11,12 @@ pub const DOCUMENT: &str = "document";
 pub const TERMS: &str = "terms";
 pub const LIMIT: &str = "limit";
 pub const DELEGATE: &str = "delegate";
+pub const CREDIT: &str = "credit";
 
 /// One fault, or one thing that looks wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fault {
-    /// `terms`, `limit`, `delegate` or `document`.
+    /// `terms`, `limit`, `delegate`, `credit` or `document`.
     pub table: String,
     /// The first of a table is 1; 0 for the document.
     pub row: usize,

@@ -4,12 +4,13 @@
 
 use toml::{Table, Value};
 
+use super::credit_rules::CreditDocument;
 use super::lending_terms::number_of_day;
 use super::limit::{CountIn, LimitKind};
 use super::own_rules::{Bound, DELIVERY_CLOCKS, FieldKind, TermField};
 use super::reader::{Channel, CreditBand};
 use super::rules_check::MAX_LIMIT;
-use super::rules_fault::{DELEGATE, Fault, LIMIT, TERMS};
+use super::rules_fault::{CREDIT, DELEGATE, Fault, LIMIT, TERMS};
 use super::rules_row::Row;
 use super::rules_toml::{PresetKey, PresetLimit, PresetWhen};
 use super::unit::UnitKind;
@@ -25,6 +26,8 @@ pub struct Layer {
     pub delegates: Vec<WrittenDelegate>,
     pub terms: Vec<WrittenTerms>,
     pub limits: Vec<WrittenLimit>,
+    /// The network's credit programme.
+    pub credit: Option<CreditDocument>,
 }
 
 /// A row of terms: of the network with every field, of a unit with those it decides itself.
@@ -102,6 +105,11 @@ impl ReadLayer {
             ));
             return;
         }
+        match tables.remove(CREDIT).map(CreditDocument::read) {
+            None => {}
+            Some(Ok(credit)) => self.layer.credit = Some(credit),
+            Some(Err(faults)) => self.faults.extend(faults),
+        }
         for (name, instead) in NOT_RULES {
             if tables.remove(name).is_some() {
                 let reason = format!("the table {name} is not read here");
@@ -112,7 +120,7 @@ impl ReadLayer {
         for (name, _) in tables {
             let reason = format!("the table {name} is no part of rules");
             self.faults
-                .push(Fault::of_document(reason, "one of terms, limit, delegate"));
+                .push(Fault::of_document(reason, "one of terms, limit, delegate, credit"));
         }
         for (row, members) in terms {
             self.read_row(TERMS, row, members, row_of_terms);

@@ -15,7 +15,7 @@ use super::network::Network;
 use super::own_rules::{Delegation, OpenTo, TermField};
 use super::policy::{RenewFrom, RuleKey, RuleSet, Terms, TermsRow};
 use super::rules_check::RuleError;
-use super::rules_fault::{DELEGATE, Fault, LIMIT, SetAside, TERMS};
+use super::rules_fault::{CREDIT, DELEGATE, Fault, LIMIT, SetAside, TERMS};
 use super::rules_layer::{Layer, ReadLayer, WrittenTerms};
 use super::rules_own_check::add_layer;
 use super::rules_toml::{CodeBook, PresetKey, PresetWhen};
@@ -166,6 +166,10 @@ impl Layer {
         });
         let limits = limits.collect();
         let delegations = self.delegations(&mut coder);
+        let credit = self.credit.as_ref().map(|credit| {
+            let mut unit = |row, code: &String| coder.unit((CREDIT, row, "regime.owner"), Some(code));
+            credit.resolve(|row, code| unit(row, code).unwrap_or(UnitId::new(0)))
+        });
         let set = RuleSet {
             version,
             effective_from,
@@ -175,6 +179,7 @@ impl Layer {
             whose: BTreeMap::new(),
             delegations,
             set_aside: Vec::new(),
+            credit,
         };
         (set, coder.faults)
     }

@@ -9,7 +9,7 @@ use super::network::Network;
 use super::own_rules::{Delegation, OwnTerms};
 use super::policy::{RuleKey, RuleSet};
 use super::rules_check::{RuleError, faults_of_limit, faults_of_terms};
-use super::rules_fault::{DELEGATE, Fault, LIMIT, TERMS};
+use super::rules_fault::{CREDIT, DELEGATE, Fault, LIMIT, TERMS};
 use super::rules_layer::{Layer, WrittenLimit, WrittenTerms};
 use super::rules_layers::Coder;
 use super::unit::Unit;
@@ -48,6 +48,10 @@ pub(super) fn add_layer(
         for section in &layer.delegates {
             let reason = "only the network leaves something open to others";
             judge.fault(DELEGATE, section.row, "", reason, "to leave this section out");
+        }
+        if layer.credit.is_some() {
+            let reason = "only the network says what moves credit";
+            judge.fault(CREDIT, 0, "", reason, "to leave this table out");
         }
         for written in &layer.terms {
             if let Some((key, own)) = judge.terms(set, written) {

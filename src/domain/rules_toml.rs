@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::credit_rules::CreditDocument;
 use super::delivery::DeliveryTerms;
 use super::hold_terms::HoldTerms;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
@@ -35,6 +36,8 @@ pub struct Preset {
     pub terms: Vec<PresetTerms>,
     #[serde(rename = "limit", skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<PresetLimit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credit: Option<CreditDocument>,
 }
 
 /// A reader category by code.
@@ -223,6 +226,10 @@ impl Preset {
             whose: BTreeMap::new(),
             delegations: Vec::new(),
             set_aside: Vec::new(),
+            credit: self.credit.as_ref().map(|credit| {
+                let unit = |code: &String| (book.unit)(code).unwrap_or(book.root);
+                credit.resolve(|_, code| unit(code))
+            }),
         };
         for (row, number) in self.terms.iter().zip(1..) {
             let resolve = Resolve {

@@ -3,11 +3,12 @@
 
 use toml::{Table, Value};
 
+use super::credit_rules::CreditDocument;
 use super::lending_terms::day_of_number;
 use super::limit::CountIn;
 use super::own_rules::{Bound, DELIVERY_CLOCKS, FieldKind};
 use super::reader::{Channel, CreditBand};
-use super::rules_fault::{DELEGATE, LIMIT, TERMS};
+use super::rules_fault::{CREDIT, DELEGATE, LIMIT, TERMS};
 use super::rules_layer::{Layer, WrittenDelegate, WrittenLimit, WrittenTerms};
 use super::rules_toml::PresetKey;
 use super::unit::UnitKind;
@@ -29,6 +30,11 @@ impl Layer {
                 tables.insert(name.to_owned(), list(rows));
             }
         }
+        put(
+            &mut tables,
+            CREDIT,
+            self.credit.as_ref().and_then(CreditDocument::table),
+        );
         toml::to_string(&tables).unwrap_or_default()
     }
 }

@@ -149,8 +149,32 @@ pub const RESEAL_IDENTITIES: Job = Job {
     does_en: "Seals ID numbers anew after a rotation of keys",
 };
 
+/// Moves credit by what the sealed events say.
+pub const CREDIT_POSTING: Job = Job {
+    name: "credit_posting",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "按借阅事件记信用分",
+    does_en: "Moves credit by what was lent, returned, lost or left on the hold shelf",
+};
+
+/// The night of the ledgers: overdue days, freezes that end, bands.
+pub const CREDIT_NIGHT: Job = Job {
+    name: "credit_night",
+    schedule: Schedule::Daily { minute: 15 },
+    does_zh: "夜间信用处理:逾期扣分、到期解冻、信用等级",
+    does_en: "Charges overdue days to credit, ends freezes, and sets bands",
+};
+
+/// Ends deductions by age.
+pub const CREDIT_LAPSES: Job = Job {
+    name: "credit_lapses",
+    schedule: Schedule::Daily { minute: 45 },
+    does_zh: "恢复已满年限的扣分",
+    does_en: "Gives deductions back that are old enough",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 15] = [
+pub const JOBS: [Job; 18] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -166,6 +190,9 @@ pub const JOBS: [Job; 15] = [
     CARD_EXPIRY,
     CATEGORY_CHANGES,
     RESEAL_IDENTITIES,
+    CREDIT_POSTING,
+    CREDIT_NIGHT,
+    CREDIT_LAPSES,
 ];
 
 /// What is known of a job's runs.

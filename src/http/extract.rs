@@ -50,7 +50,7 @@ macro_rules! audiences {
 audiences! {
     /// Staff only.
     StaffSet Staff = Staff;
-    /// Readers only.
+    /// Readers only, for themselves.
     ReaderSet Readers = Reader;
     /// Staff and readers.
     PeopleSet People = Staff, Reader;
@@ -104,6 +104,10 @@ audiences! {
     RoutesSet ManagesRoutes = Staff with ManageRoutes;
     /// Staff who give and take ownership.
     TransferringSet TransfersItems = Staff with TransferItems;
+    /// Staff who keep readers' credit.
+    CreditSet ManagesCredit = Staff with ManageCredit;
+    /// Readers who object to a line of their ledger.
+    AppealSet AppealsCredit = Reader with AppealCredit;
     /// Staff who write rules.
     DraftingSet DraftsRules = Staff with DraftRules;
     /// Staff who put rules into force.

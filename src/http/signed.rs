@@ -8,13 +8,14 @@ use actix_web::dev::Payload;
 use actix_web::http::header::HeaderMap;
 use actix_web::{FromRequest, HttpRequest, web};
 use hmac::{Hmac, KeyInit, Mac};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
 
 use super::extract::{collect, parse};
 use super::problem::{Code, Problem};
 use crate::app::App;
+use crate::config::Config;
 
 /// Seconds since 1970 at which it was signed.
 pub const TIMESTAMP: &str = "tongjie-timestamp";
@@ -26,7 +27,13 @@ const TOLERANCE_SECONDS: i64 = 300;
 /// What a genuine signature covers.
 pub struct Signed<T>(pub T);
 
-impl<T: DeserializeOwned + 'static> FromRequest for Signed<T> {
+/// A body that is signed, and by whom.
+pub trait SignedBody: DeserializeOwned + 'static {
+    /// The secret that the sender shares with us; `None`: nobody may send it.
+    fn secret(config: &Config) -> Option<&SecretString>;
+}
+
+impl<T: SignedBody> FromRequest for Signed<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
@@ -40,7 +47,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Signed<T> {
                 return Err(Problem::of(Code::Unauthenticated));
             }
             let bytes = collect(&request, payload).await?;
-            let secret = app.config.delivery.report_secret.as_ref();
+            let secret = T::secret(&app.config);
             let now = app.store.clock().now().timestamp();
             let genuine = secret.is_some_and(|secret| {
                 is_genuine(secret.expose_secret().as_bytes(), request.headers(), &bytes, now).is_some()

@@ -13,9 +13,9 @@ use crate::app::App;
 use crate::auth::KeyRingError;
 use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
 use crate::domain::schedule::{
-    ADDRESS_ERASURE, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARD_EXPIRY, CARRIER_OUTBOX, CATEGORY_CHANGES, DEPOSIT_RETURN,
-    HOLD_EXPIRY, HOLD_RECALLS, HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS, RESEAL_IDENTITIES,
-    TRANSIT_ALARMS,
+    ADDRESS_ERASURE, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARD_EXPIRY, CARRIER_OUTBOX, CATEGORY_CHANGES, CREDIT_LAPSES,
+    CREDIT_NIGHT, CREDIT_POSTING, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_RECALLS, HOLD_TARGETING, Job, OVERDUE_MARKING,
+    OWNERSHIP_MOVES, PARCEL_ALARMS, RESEAL_IDENTITIES, TRANSIT_ALARMS,
 };
 use crate::usecase::UseCaseError;
 use crate::usecase::alarm_parcels::AlarmParcels;
@@ -28,8 +28,10 @@ use crate::usecase::erase_addresses::EraseAddresses;
 use crate::usecase::expire_cards::ExpireCards;
 use crate::usecase::expire_holds::ExpireHolds;
 use crate::usecase::expire_keys::expire_keys;
+use crate::usecase::follow_credit::FollowCredit;
 use crate::usecase::give_up_transits::GiveUpTransits;
 use crate::usecase::mark_overdue::MarkOverdue;
+use crate::usecase::nightly_credit::{LapseCredit, NightlyCredit};
 use crate::usecase::recall_deposit::PullBackDeposits;
 use crate::usecase::recall_for_holds::RecallForHolds;
 use crate::usecase::reseal_identities::ResealIdentities;
@@ -122,6 +124,9 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
         pass(app, &node, CARD_EXPIRY, ExpireCards, stopped),
         pass(app, &node, CATEGORY_CHANGES, ChangeCategories, stopped),
         pass(app, &node, RESEAL_IDENTITIES, ResealIdentities, stopped),
+        pass(app, &node, CREDIT_POSTING, FollowCredit, stopped),
+        pass(app, &node, CREDIT_NIGHT, NightlyCredit, stopped),
+        pass(app, &node, CREDIT_LAPSES, LapseCredit, stopped),
     ];
     // Without a carrier nothing is written for one.
     if let Some(carrier) = HttpCarrier::of(&app.config.delivery) {

@@ -103,11 +103,16 @@ impl ReadTx<'_> {
 
     /// Counts and lists what breaks a rule.
     pub fn broken(&mut self, rule: &SqlRule) -> Result<Broken, StoreError> {
-        let count = self.number(&format!("SELECT count(*) AS n FROM ({}) AS bad", rule.breaks))?;
+        self.breaking(rule.breaks)
+    }
+
+    /// How many rows a question selects by their ids, and the first of them.
+    pub(super) fn breaking(&mut self, breaks: &str) -> Result<Broken, StoreError> {
+        let count = self.number(&format!("SELECT count(*) AS n FROM ({breaks}) AS bad"))?;
         let ids = if count == 0 {
             Vec::new()
         } else {
-            let sql = format!("SELECT id FROM ({}) AS bad ORDER BY id LIMIT {EXAMPLES}", rule.breaks);
+            let sql = format!("SELECT id FROM ({breaks}) AS bad ORDER BY id LIMIT {EXAMPLES}");
             let rows: Vec<Id> = diesel::sql_query(sql).load(self.conn)?;
             rows.into_iter().map(|row| row.id).collect()
         };

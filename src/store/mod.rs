@@ -18,6 +18,7 @@ pub mod config_rows;
 pub mod connection;
 pub mod counts;
 pub mod crates;
+pub mod credit;
 pub mod deliveries;
 pub mod deposit_rows;
 pub mod deposits;
@@ -89,9 +90,7 @@ use self::writer::{Writer, WriterStats};
 use crate::clock::Clock;
 use crate::telemetry::traces::TransactionTrace;
 
-pub use self::error::StoreError;
-pub use self::idempotency::Once;
-pub use self::options::StoreOptions;
+pub use self::{error::StoreError, idempotency::Once, options::StoreOptions};
 
 /// A handle on the database; cheap to clone through `Arc`.
 pub struct Store {

@@ -222,6 +222,9 @@ diesel::table! {
         open_holds -> Integer,
         created_at -> BigInt,
         merged_into -> Nullable<BigInt>,
+        credit_balance -> BigInt,
+        credit_entries -> BigInt,
+        admitted_by -> Nullable<Text>,
     }
 }
 
@@ -891,7 +894,118 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    credit_entries (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        number -> BigInt,
+        posted_at -> BigInt,
+        day -> Text,
+        kind -> Text,
+        event -> Nullable<Text>,
+        points -> BigInt,
+        asked -> BigInt,
+        limited_by -> Nullable<Text>,
+        balance -> BigInt,
+        rules_version -> BigInt,
+        cause -> Text,
+        undoes_id -> Nullable<BigInt>,
+        undone_by -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    credit_reasons (entry_id) {
+        entry_id -> BigInt,
+        loan_id -> Nullable<BigInt>,
+        hold_id -> Nullable<BigInt>,
+        staff_id -> Nullable<BigInt>,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    credit_overdue (loan_id) {
+        loan_id -> BigInt,
+        days -> Integer,
+        points -> BigInt,
+        regime -> Text,
+    }
+}
+
+diesel::table! {
+    credit_freezes (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        cause -> Text,
+        entry_id -> Nullable<BigInt>,
+        loan_id -> Nullable<BigInt>,
+        started_at -> BigInt,
+        until -> Nullable<BigInt>,
+        restart -> Nullable<BigInt>,
+        minutes_needed -> Nullable<Integer>,
+        minutes_done -> Integer,
+        quiz -> Bool,
+        note -> Nullable<Text>,
+        ended_at -> Nullable<BigInt>,
+        ended_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    credit_appeals (id) {
+        id -> BigInt,
+        entry_id -> BigInt,
+        reader_id -> BigInt,
+        reason -> Nullable<Text>,
+        made_at -> BigInt,
+        status -> Text,
+        decided_at -> Nullable<BigInt>,
+        decided_by -> Nullable<BigInt>,
+        answer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    credit_reports (source, report_id) {
+        source -> Text,
+        report_id -> Text,
+        fingerprint -> Binary,
+        outcome -> Text,
+        entry_id -> Nullable<BigInt>,
+        reported_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    credit_feed (id) {
+        id -> BigInt,
+        position -> BigInt,
+        taken -> BigInt,
+    }
+}
+
+diesel::table! {
+    admission_requests (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        provider -> Text,
+        state -> Text,
+        order_key -> Text,
+        asked_at -> BigInt,
+        decided_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    credit_entries,
+    credit_reasons,
+    credit_overdue,
+    credit_freezes,
+    credit_appeals,
+    credit_reports,
+    credit_feed,
+    admission_requests,
     deposits,
     deposit_items,
     mobile_stops,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::credit_ledger::{Books, IDS_PER_POSTING};
 use super::named::Wrong;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::passwords::check_pin;
@@ -78,7 +79,7 @@ pub async fn register_reader(
         Some(pin) => Some(passwords.hash(pin.clone()).await?),
         None => None,
     };
-    let ids = store.take_ids::<UseCaseError>(4).await?;
+    let ids = store.take_ids::<UseCaseError>(4 + IDS_PER_POSTING).await?;
     let who = caller.clone();
     store
         .write_once(claim, move |tx| {
@@ -133,6 +134,17 @@ fn apply(
         .by(caller.staff(), caller.device())
         .detail(json!({"home_unit_id": home}));
     tx.append_event(ids.next(), &event)?;
+    if let Some(rules) = network.rules().credit.as_ref() {
+        let mut books = Books {
+            tx,
+            network: &network,
+            rules,
+            caller,
+            now,
+            ids: &mut ids,
+        };
+        books.open(id)?;
+    }
     Ok(RegisteredReader {
         id: id.get(),
         category: category.code.clone(),

@@ -90,6 +90,7 @@ impl TestApp {
         let mut config = Config::for_tests(database.dir(), &database.url());
         config.http.workers = 1;
         config.delivery.report_secret = Some(REPORT_SECRET.into());
+        config.credit.report_secret = Some(REPORT_SECRET.into());
         change(&mut config);
         let clock = Clock::fixed(Self::now());
         let app = runtime

@@ -20,6 +20,7 @@ mod closings;
 mod consent;
 mod contract;
 mod courier;
+mod credit;
 mod database_trouble;
 mod distribution;
 mod documents;

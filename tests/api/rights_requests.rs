@@ -52,6 +52,7 @@ const GROUPS: &[Group] = &[
     stock,
     accounts,
     rules,
+    credit,
 ];
 
 /// The path's parts, the query and the body that ask for an operation on some things.
@@ -720,4 +721,38 @@ fn fresh_refresh_token(app: &TestApp) -> String {
     let session = app.log_in(&json!({"username": ROOT_USER, "password": PASSWORD}));
     let token = session.expect(201).body["refresh_token"].clone();
     token.as_str().expect("a token").to_owned()
+}
+
+/// Lines of their own each time.
+fn credit(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let (app, root) = (about.app, &about.scene.root_token);
+    let reader = about.things.reader;
+    let posting = || json!({"points": -1, "reason": "占座"});
+    let line = || {
+        let path = format!("/api/v1/readers/{reader}/credit-entries");
+        let posted = app.post(root, &path, &posting()).expect(201);
+        posted.body["entry"]["id"].as_i64().expect("a line")
+    };
+    Some(match operation {
+        "getReaderCredit" | "listReaderCreditEntries" => about.id(reader),
+        "getMyCredit" | "listMyCreditEntries" | "listCreditAppeals" => about.id(0),
+        "appealMyCreditEntry" => about.with(line(), json!({"reason": "没有占座"})),
+        "postCreditEntry" => about.with(reader, posting()),
+        "reverseCreditEntry" => about.with(line(), json!({"reason": "误记"})),
+        "freezeReader" => about.with(app.reader("adult", about.unit()).0, json!({"reason": "多次占座"})),
+        "thawReader" => {
+            let frozen = app.reader("adult", about.unit()).0;
+            let path = format!("/api/v1/readers/{frozen}/credit-freezes");
+            app.post(root, &path, &json!({"reason": "多次占座"})).expect(201);
+            about.with(frozen, json!({"reason": "已说明"}))
+        }
+        "decideCreditAppeal" => {
+            let token = app.reader_token(&about.things.card);
+            let path = format!("/api/v1/me/credit/entries/{}/appeals", line());
+            let appeal = app.post(&token, &path, &json!({"reason": "没有占座"})).expect(201).id();
+            about.with(appeal, json!({"upheld": true, "answer": "属实"}))
+        }
+        "importCreditEvents" => about.body(json!({})),
+        _ => return None,
+    })
 }

@@ -2,6 +2,7 @@
 //! the whole of it at once, a simulated network on a real store.
 
 mod calendars;
+mod credit_presets;
 #[path = "../support/database.rs"]
 mod database;
 mod decide;

@@ -118,6 +118,7 @@ proptest! {
             delegates: (1..).zip(delegates).map(|(row, one)| WrittenDelegate { row, ..one }).collect(),
             terms: (1..).zip(terms).map(|(row, (when, values))| WrittenTerms { row, when, values }).collect(),
             limits: (1..).zip(limits).map(|(row, limit)| WrittenLimit { row, limit }).collect(),
+            credit: None,
         };
         let text = layer.to_toml();
         let read = Layer::read(&text);

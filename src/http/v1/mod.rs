@@ -1,6 +1,7 @@
 //! Version 1 of the API: one file per resource, each with its handlers and their own request types.
 
 pub mod accounts;
+pub mod administration;
 pub mod bib_merges;
 pub mod bib_records;
 pub mod bibs;
@@ -11,6 +12,8 @@ pub mod claims;
 pub mod closings;
 pub mod consent;
 pub mod crates;
+pub mod credit;
+pub mod credit_entries;
 pub mod deliveries;
 pub mod deposits;
 pub mod electronic_cards;
@@ -29,6 +32,7 @@ pub mod me;
 pub mod openings;
 pub mod ownership;
 pub mod parcels;
+pub mod people;
 pub mod pulls;
 pub mod reader_changes;
 pub mod readers;
@@ -60,14 +64,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(hold_routes)
         .configure(stock_routes)
         .configure(delivery_routes)
-        .configure(card_routes)
         .configure(catalogue_routes)
         .configure(life_routes)
-        .configure(people_routes)
         .configure(network_routes)
-        .configure(calendar_routes)
-        .configure(administration_routes)
-        .configure(rules_routes);
+        .configure(people::routes)
+        .configure(administration::routes);
     config.service(resource("/openapi.json").route(get().to(openapi::serve)));
 }
 
@@ -180,22 +181,6 @@ fn life_routes(config: &mut ServiceConfig) {
         .service(resource("/loans/{id}/claims/rejection").route(post().to(claims::reject_claim)));
 }
 
-fn people_routes(config: &mut ServiceConfig) {
-    config
-        .service(resource("/readers/{id}/cards").route(post().to(cards::issue_card)))
-        .service(resource("/readers/{id}/id-number").route(put().to(reader_changes::record_id_number)))
-        .service(resource("/readers/{id}/merges").route(post().to(reader_changes::merge_readers)))
-        .service(resource("/readers/{id}/guardians").route(post().to(guardians::add_guardian)))
-        .service(resource("/guardianships/{id}").route(delete().to(guardians::end_guardianship)))
-        .service(resource("/me").route(get().to(me::account::get_me)))
-        .service(resource("/me/wards").route(get().to(me::account::list_my_wards)))
-        .service(resource("/cards/{id}/loss").route(post().to(cards::report_card_lost)))
-        .service(resource("/cards/{id}/loss/end").route(post().to(cards::report_card_found)))
-        .service(resource("/cards/{id}/renewals").route(post().to(cards::renew_card)))
-        .service(resource("/cards/{id}/replacement").route(post().to(cards::replace_card)))
-        .service(resource("/cards/{id}/cancellation").route(post().to(cards::cancel_card)));
-}
-
 fn delivery_routes(config: &mut ServiceConfig) {
     config
         .service(resource("/delivery-requests").route(post().to(deliveries::request_delivery)))
@@ -209,16 +194,6 @@ fn delivery_routes(config: &mut ServiceConfig) {
         .service(resource("/parcels/{id}/give-up").route(post().to(parcels::give_up_parcel)))
         .service(resource("/parcels/{id}/receipts").route(post().to(parcels::receive_parcel)))
         .service(resource("/parcel-reports").route(post().to(parcels::report_parcel)));
-}
-
-fn card_routes(config: &mut ServiceConfig) {
-    config
-        .service(resource("/me/card").route(get().to(me::card::get_my_card)))
-        .service(resource("/card-sessions").route(post().to(electronic_cards::open_card_session)))
-        .service(resource("/card-revocations").route(get().to(electronic_cards::list_card_revocations)))
-        .service(
-            resource("/readers/{id}/card-token-revocations").route(post().to(electronic_cards::revoke_card_tokens)),
-        );
 }
 
 fn catalogue_routes(config: &mut ServiceConfig) {
@@ -274,79 +249,9 @@ fn network_routes(config: &mut ServiceConfig) {
         .service(resource("/sessions/current").route(delete().to(sessions::log_out)));
 }
 
-fn calendar_routes(config: &mut ServiceConfig) {
-    let closed_days = resource("/units/{code}/closed-days")
-        .route(post().to(calendars::add_closed_days))
-        .route(delete().to(calendars::remove_closed_days));
-    let openings = resource("/units/{code}/openings")
-        .route(post().to(openings::add_openings))
-        .route(delete().to(openings::remove_openings));
-    let amnesties = resource("/units/{code}/amnesties")
-        .route(get().to(openings::list_amnesties))
-        .route(post().to(openings::add_amnesty))
-        .route(delete().to(openings::remove_amnesty));
-    let closings = resource("/closings")
-        .route(get().to(closings::list_closings))
-        .route(post().to(closings::close_units));
-    config
-        .service(resource("/units/{code}/hours").route(put().to(calendars::set_unit_hours)))
-        .service(closed_days)
-        .service(resource("/units/{code}/calendar-imports").route(post().to(calendars::import_calendar)))
-        .service(resource("/units/{code}/calendar").route(get().to(calendars::explain_calendar)))
-        .service(openings)
-        .service(amnesties)
-        .service(closings)
-        .service(resource("/closings/{id}/undo").route(post().to(closings::undo_closing)));
-}
-
-fn administration_routes(config: &mut ServiceConfig) {
-    config
-        .service(resource("/units/{code}/moves").route(post().to(unit_changes::move_unit)))
-        .service(resource("/units/{code}/collections").route(get().to(settings::list_collections)))
-        .service(resource("/units/{code}/collections/{collection}").route(put().to(settings::set_collection)))
-        .service(resource("/item-types").route(get().to(settings::list_item_types)))
-        .service(resource("/item-types/{code}").route(put().to(settings::set_item_type)))
-        .service(resource("/reader-categories").route(get().to(settings::list_reader_categories)))
-        .service(resource("/reader-categories/{code}").route(put().to(settings::set_reader_category)))
-        .service(resource("/jobs").route(get().to(jobs::list_jobs)))
-        .service(resource("/staff/{id}").route(patch().to(accounts::update_staff)))
-        .service(resource("/staff/{id}/password").route(put().to(accounts::set_staff_password)))
-        .service(resource("/readers/{id}/pin").route(put().to(accounts::set_pin)));
-}
-
-fn rules_routes(config: &mut ServiceConfig) {
-    let set = resource("/rule-sets/{version}")
-        .route(get().to(rule_sets::get_rule_set))
-        .route(delete().to(rule_sets::withdraw_rule_set));
-    let drafts = resource("/rule-drafts")
-        .route(get().to(rule_drafts::list_rule_drafts))
-        .route(post().to(rule_drafts::create_rule_draft));
-    let draft = resource("/rule-drafts/{id}")
-        .route(get().to(rule_drafts::get_rule_draft))
-        .route(put().to(rule_drafts::update_rule_draft))
-        .route(delete().to(rule_drafts::discard_rule_draft));
-    config
-        .service(resource("/rules/explain").route(get().to(rules::explain_rule)))
-        .service(resource("/rule-sets").route(get().to(rule_sets::list_rule_sets)))
-        .service(set)
-        .service(resource("/rule-sets/{version}/toml").route(get().to(rule_sets::export_rule_set)))
-        .service(resource("/rule-sets/{version}/roll-back").route(post().to(rule_sets::roll_back_rules)))
-        .service(drafts)
-        .service(draft)
-        .service(resource("/rule-drafts/{id}/validation").route(get().to(rule_drafts::validate_rule_draft)))
-        .service(resource("/rule-drafts/{id}/publication").route(post().to(rule_drafts::publish_rule_set)))
-        .service(resource("/rule-drafts/{id}/loan-preview").route(get().to(rule_previews::preview_rule_draft)))
-        .service(resource("/rule-drafts/{id}/matrix").route(get().to(rule_previews::preview_rule_matrix)));
-}
-
 /// What each resource says of itself.
 pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
     let mut all = vec![
-        readers::Document::openapi(),
-        reader_changes::Document::openapi(),
-        cards::Document::openapi(),
-        guardians::Document::openapi(),
-        me::account::Document::openapi(),
         bibs::Document::openapi(),
         bib_records::Document::openapi(),
         bib_merges::Document::openapi(),
@@ -371,32 +276,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
     ];
-    all.extend(readers_alone());
-    all.extend(configuring());
+    all.extend(people::documents());
+    all.extend(administration::documents());
     all
-}
-
-/// What readers do with a phone.
-fn readers_alone() -> Vec<utoipa::openapi::OpenApi> {
-    vec![electronic_cards::Document::openapi(), me::card::Document::openapi()]
-}
-
-/// What the network is made of, and what runs by itself.
-fn configuring() -> Vec<utoipa::openapi::OpenApi> {
-    vec![
-        sessions::Document::openapi(),
-        units::Document::openapi(),
-        staff::Document::openapi(),
-        rules::Document::openapi(),
-        rule_sets::Document::openapi(),
-        rule_drafts::Document::openapi(),
-        rule_previews::Document::openapi(),
-        unit_changes::Document::openapi(),
-        calendars::Document::openapi(),
-        openings::Document::openapi(),
-        closings::Document::openapi(),
-        settings::Document::openapi(),
-        accounts::Document::openapi(),
-        jobs::Document::openapi(),
-    ]
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use actix_web::web;
+use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::consent::{ConsentText, OverridesRequest, consent};
 use crate::app::App;
+use crate::config::Config;
 use crate::domain::barcode::Barcode;
 use crate::domain::parcel::Step;
 use crate::http::answer::{self, Answer};
@@ -15,7 +17,7 @@ use crate::http::extract::{Changing, HandlesParcels, People, Staff};
 use crate::http::input::{CodeText, Cursor, Limit, List, Moment, PageBody, Text, page, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::query::Parameters;
-use crate::http::signed::Signed;
+use crate::http::signed::{Signed, SignedBody};
 use crate::usecase::delivery_view::{ParcelOutcome, ParcelView};
 use crate::usecase::dispatch_parcel::{self, DispatchParcel};
 use crate::usecase::get_parcel::{self, ParcelDetail};
@@ -301,6 +303,12 @@ impl<'de> Deserialize<'de> for StepText {
         step.map(Self).ok_or_else(|| {
             serde::de::Error::custom("must be picked_up, in_transit, delivered, refused, lost or returned")
         })
+    }
+}
+
+impl SignedBody for ParcelReport {
+    fn secret(config: &Config) -> Option<&SecretString> {
+        config.delivery.report_secret.as_ref()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The audit of the whole database: every invariant that data can show, each in one read transaction.
 //! Not for: mending. A violation is a fault of this program or of somebody's hand in the database; people decide.
 
+mod credit;
 mod due_dates;
 mod item_states;
 mod people;
@@ -73,6 +74,8 @@ pub async fn check(store: &Arc<Store>, progress: &dyn Progress) -> Result<Vec<Fi
     findings.push(audit(store, queues).await?);
     progress.begin("parcels", None);
     findings.push(audit(store, parcels).await?);
+    progress.begin("credit", None);
+    findings.push(audit(store, credit::check).await?);
     progress.begin("due dates", None);
     findings.push(audit(store, due_dates::check).await?);
     progress.begin("idempotency keys", None);

@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use tongjie::domain::schedule::{
-    ADDRESS_ERASURE, CALENDAR_WALKS, CARRIER_OUTBOX, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_TARGETING, Job, OVERDUE_MARKING,
-    OWNERSHIP_MOVES, TRANSIT_ALARMS,
+    ADDRESS_ERASURE, CALENDAR_WALKS, CARRIER_OUTBOX, CREDIT_LAPSES, CREDIT_NIGHT, CREDIT_POSTING, DEPOSIT_RETURN,
+    HOLD_EXPIRY, HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, TRANSIT_ALARMS,
 };
 use tongjie::usecase::book_carrier::{BookCarrier, Booked, Booking, Carrier};
 use tongjie::usecase::calendar_walk::CalendarWalks;
 use tongjie::usecase::deliver_outbox::{DeliverOutbox, Fault};
 use tongjie::usecase::erase_addresses::EraseAddresses;
 use tongjie::usecase::expire_holds::ExpireHolds;
+use tongjie::usecase::follow_credit::FollowCredit;
 use tongjie::usecase::give_up_transits::GiveUpTransits;
 use tongjie::usecase::mark_overdue::MarkOverdue;
+use tongjie::usecase::nightly_credit::{LapseCredit, NightlyCredit};
 use tongjie::usecase::recall_deposit::PullBackDeposits;
 use tongjie::usecase::run_job::{Pass, Ran, run_job};
 use tongjie::usecase::settle_transfer::CarryOnTransfers;
@@ -54,6 +56,9 @@ impl Simulation {
         self.pass(OWNERSHIP_MOVES, CarryOnTransfers).await;
         self.pass(DEPOSIT_RETURN, PullBackDeposits).await;
         self.pass(ADDRESS_ERASURE, EraseAddresses).await;
+        self.pass(CREDIT_POSTING, FollowCredit).await;
+        self.pass(CREDIT_NIGHT, NightlyCredit).await;
+        self.pass(CREDIT_LAPSES, LapseCredit).await;
         self.pass(CARRIER_OUTBOX, DeliverOutbox(BookCarrier(Courier::default())))
             .await;
     }

@@ -1,0 +1,11 @@
+DROP TABLE admission_requests;
+DROP TABLE credit_feed;
+DROP TABLE credit_reports;
+DROP TABLE credit_appeals;
+DROP TABLE credit_freezes;
+DROP TABLE credit_overdue;
+DROP TABLE credit_reasons;
+DROP TABLE credit_entries;
+ALTER TABLE readers DROP COLUMN admitted_by;
+ALTER TABLE readers DROP COLUMN credit_entries;
+ALTER TABLE readers DROP COLUMN credit_balance;

@@ -1,0 +1,264 @@
+//! The nightly pass over all readers: overdue days, freezes whose time is over, ledgers that are not opened yet, and bands that the
+//! rules have changed. And the deductions that end by age. Run by jobs.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Months, Utc};
+
+use super::charge_overdue::DAYS_AT_ONCE;
+use super::credit_ledger::{Books, IDS_PER_POSTING};
+use super::run_job::{Look, Pass, of_one};
+use super::{Caller, Result, UseCaseError};
+use crate::domain::credit::{CreditRules, EntryCause, EntryKind};
+use crate::domain::ids::ReaderId;
+use crate::domain::network::Network;
+use crate::domain::reader::CreditBand;
+use crate::store::Store;
+use crate::store::credit::CreditReason;
+use crate::store::credit::feed::{AccountGlance, OverdueLoan};
+use crate::store::credit::freezes::FreezeEnd;
+use crate::store::ids::IdRun;
+use crate::store::tx::{ReadTx, WriteTx};
+
+/// Readers looked at in one read.
+const READERS_PER_LOOK: i64 = 2_000;
+/// Readers of one write: some milliseconds.
+const READERS_PER_WRITE: usize = 60;
+/// Deductions of one look.
+const ENTRIES_PER_LOOK: i64 = 100;
+
+/// What the night has to do for a reader.
+#[derive(Debug, Clone, Default)]
+pub struct ReaderWork {
+    reader: i64,
+    overdue: Vec<OverdueLoan>,
+    freezes_over: Vec<i64>,
+}
+
+/// The walk over all readers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NightlyCredit;
+
+impl Pass for NightlyCredit {
+    type Work = ReaderWork;
+
+    fn expected(&self, tx: &mut ReadTx<'_>) -> Result<Option<i64>> {
+        Ok(Some(tx.count_accounts()?))
+    }
+
+    fn look(
+        &self,
+        after: i64,
+        now: DateTime<Utc>,
+    ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<ReaderWork>> + Send + 'static {
+        move |tx| {
+            let network = tx.network()?;
+            let accounts = tx.walk_accounts(after, READERS_PER_LOOK)?;
+            let last = accounts.last().map(|account| account.reader);
+            let work = match (network.rules().credit.as_ref(), last) {
+                (Some(rules), Some(last)) => work_of(tx, &network, rules, &accounts, (after, last), now)?,
+                _ => Vec::new(),
+            };
+            Ok(Look {
+                work,
+                looked_at: i64::try_from(accounts.len()).unwrap_or(i64::MAX),
+                after: last.filter(|_| network.rules().credit.is_some()),
+            })
+        }
+    }
+
+    async fn act(&self, store: &Arc<Store>, work: Vec<ReaderWork>) -> Result<i64> {
+        let mut changed = 0;
+        for some in work.chunks(READERS_PER_WRITE) {
+            let first = some.first().map_or(0, |one| one.reader);
+            match of_one(write(store, some.to_vec()).await, "reader", first)? {
+                Some(done) => changed += done,
+                // One of them is broken: alone it keeps no other waiting.
+                None => {
+                    for one in some {
+                        let done = write(store, vec![one.clone()]).await;
+                        changed += of_one(done, "reader", one.reader)?.unwrap_or(0);
+                    }
+                }
+            }
+        }
+        Ok(changed)
+    }
+}
+
+/// Readers of a span for whom there is something to do, ascending.
+fn work_of(
+    tx: &mut ReadTx<'_>,
+    network: &Network,
+    rules: &CreditRules,
+    accounts: &[AccountGlance],
+    span: (i64, i64),
+    now: DateTime<Utc>,
+) -> Result<Vec<ReaderWork>> {
+    let mut overdue = tx.overdue_loans_between(span, now)?.into_iter().peekable();
+    let mut over = tx.freezes_over(span, now)?.into_iter().peekable();
+    let mut work = Vec::new();
+    for account in accounts {
+        let mut mine = ReaderWork {
+            reader: account.reader,
+            ..ReaderWork::default()
+        };
+        while let Some(loan) = overdue.next_if(|loan| loan.reader.get() <= account.reader) {
+            if has_new_days(network, &loan, now) {
+                mine.overdue.push(loan);
+            }
+        }
+        while let Some((_, freeze)) = over.next_if(|(reader, _)| *reader <= account.reader) {
+            mine.freezes_over.push(freeze);
+        }
+        let band = rules.band(account.balance).code();
+        let stale = account.entries > 0 && account.band != CreditBand::Frozen.code() && account.band != band;
+        if account.entries == 0 || stale || !mine.overdue.is_empty() || !mine.freezes_over.is_empty() {
+            work.push(mine);
+        }
+    }
+    Ok(work)
+}
+
+/// Whether days have ended that were not looked at: today has not.
+fn has_new_days(network: &Network, loan: &OverdueLoan, now: DateTime<Utc>) -> bool {
+    let Some(yesterday) = network.local_day(now).pred_opt() else {
+        return false;
+    };
+    let days = network
+        .calendar(loan.unit)
+        .overdue_days(network.local_day(loan.due_at), yesterday);
+    days > loan.so_far.days
+}
+
+async fn write(store: &Arc<Store>, work: Vec<ReaderWork>) -> Result<i64> {
+    let days = i64::try_from(DAYS_AT_ONCE).unwrap_or(0);
+    let count = |one: &ReaderWork| {
+        let loans = i64::try_from(one.overdue.len()).unwrap_or(0);
+        let freezes = i64::try_from(one.freezes_over.len()).unwrap_or(0);
+        // The first line; a line for each day, perhaps a lock and its event; a thaw and its event.
+        IDS_PER_POSTING + loans * (days + 4) + freezes * IDS_PER_POSTING
+    };
+    let ids = store.take_ids::<UseCaseError>(work.iter().map(count).sum()).await?;
+    store.write(move |tx| apply(tx, &work, ids.clone())).await
+}
+
+fn apply(tx: &mut WriteTx<'_>, work: &[ReaderWork], mut ids: IdRun) -> Result<i64> {
+    let (network, now, caller) = (tx.network()?, tx.now(), Caller::system());
+    let Some(rules) = network.rules().credit.as_ref() else {
+        return Ok(0);
+    };
+    let readers: Vec<ReaderId> = work.iter().map(|one| ReaderId::new(one.reader)).collect();
+    tx.lock_readers(&readers)?;
+    let mut changed = 0;
+    for one in work {
+        let mut books = Books {
+            tx,
+            network: &network,
+            rules,
+            caller: &caller,
+            now,
+            ids: &mut ids,
+        };
+        changed += i64::from(books.night(one)?);
+    }
+    Ok(changed)
+}
+
+impl Books<'_, '_> {
+    /// What a night does for a reader, looked at again under the lock. True: something changed.
+    fn night(&mut self, work: &ReaderWork) -> Result<bool> {
+        let reader = ReaderId::new(work.reader);
+        let Some(before) = self.tx.credit_account(reader)? else {
+            return Ok(false);
+        };
+        let mut account = self.open(reader)?;
+        let yesterday = self.network.local_day(self.now).pred_opt();
+        for loan in &work.overdue {
+            let again = self.tx.loan_to_charge(loan.loan)?;
+            let still = again.filter(|again| again.reader == reader && again.due_at == loan.due_at);
+            let open = self.tx.loan_ended_at(loan.loan)?.is_none();
+            if let (Some(loan), Some(until), true) = (still, yesterday, open) {
+                self.charge_overdue(&mut account, &loan, until)?;
+            }
+        }
+        let open = self.tx.open_freezes(reader)?;
+        let is_over = |until: Option<i64>| until.is_some_and(|until| until <= self.now.timestamp_millis());
+        let over: Vec<_> = open
+            .into_iter()
+            .filter(|freeze| work.freezes_over.contains(&freeze.id) && is_over(freeze.until))
+            .collect();
+        for freeze in &over {
+            self.lift(&mut account, freeze, FreezeEnd::Time, None)?;
+        }
+        let band = self.rules.band(account.balance);
+        if account.band != CreditBand::Frozen && account.band != band {
+            self.tx.set_credit_band(reader, band)?;
+            account.band = band;
+        }
+        Ok(account != before)
+    }
+}
+
+/// The walk over deductions that are old enough to end.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LapseCredit;
+
+impl Pass for LapseCredit {
+    type Work = i64;
+
+    fn look(
+        &self,
+        after: i64,
+        now: DateTime<Utc>,
+    ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<i64>> + Send + 'static {
+        move |tx| {
+            let network = tx.network()?;
+            let years = network.rules().credit.as_ref().map(|rules| rules.lapse_years);
+            let before = years.and_then(|years| now.checked_sub_months(Months::new(u32::from(years) * 12)));
+            let work = match before {
+                Some(before) => tx.deductions_to_lapse(before, after, ENTRIES_PER_LOOK)?,
+                None => Vec::new(),
+            };
+            Ok(Look {
+                looked_at: i64::try_from(work.len()).unwrap_or(i64::MAX),
+                after: work.last().copied(),
+                work,
+            })
+        }
+    }
+
+    async fn act(&self, store: &Arc<Store>, work: Vec<i64>) -> Result<i64> {
+        let mut lapsed = 0;
+        for entry in work {
+            let ids = store.take_ids::<UseCaseError>(2 * IDS_PER_POSTING).await?;
+            let done = store.write(move |tx| lapse(tx, entry, ids.clone())).await;
+            lapsed += i64::from(of_one(done, "credit entry", entry)? == Some(true));
+        }
+        Ok(lapsed)
+    }
+}
+
+fn lapse(tx: &mut WriteTx<'_>, id: i64, mut ids: IdRun) -> Result<bool> {
+    let (network, now, caller) = (tx.network()?, tx.now(), Caller::system());
+    let Some(rules) = network.rules().credit.as_ref() else {
+        return Ok(false);
+    };
+    let Some(entry) = tx.credit_entry(id)? else {
+        return Ok(false);
+    };
+    let mut books = Books {
+        tx,
+        network: &network,
+        rules,
+        caller: &caller,
+        now,
+        ids: &mut ids,
+    };
+    let mut account = books.open(ReaderId::new(entry.reader_id))?;
+    let again = books.tx.credit_entry(id)?.filter(|entry| entry.undone_by.is_none());
+    let Some(entry) = again else { return Ok(false) };
+    let reason = CreditReason::default();
+    books.undo(&mut account, &entry, (EntryKind::Lapse, EntryCause::Job), reason)?;
+    Ok(true)
+}
