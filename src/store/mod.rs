@@ -44,6 +44,7 @@ pub mod log_in_tallies;
 pub mod merge_bibs;
 pub mod migrate;
 pub mod network;
+pub mod notices;
 pub mod options;
 pub mod outbox;
 pub mod overdue;
@@ -88,9 +89,7 @@ use self::writer::{Writer, WriterStats};
 use crate::clock::Clock;
 use crate::telemetry::traces::TransactionTrace;
 
-pub use self::error::StoreError;
-pub use self::idempotency::Once;
-pub use self::options::StoreOptions;
+pub use self::{error::StoreError, idempotency::Once, options::StoreOptions};
 
 /// A handle on the database; cheap to clone through `Arc`.
 pub struct Store {

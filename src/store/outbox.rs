@@ -70,6 +70,19 @@ impl WriteTx<'_> {
     /// Something to tell, from now on.
     pub fn insert_outbox(&mut self, id: i64, consumer: &str, subject: i64, key: &str) -> Result<(), StoreError> {
         let now = self.now().timestamp_millis();
+        self.insert_outbox_from(id, consumer, subject, key, now)
+    }
+
+    /// Something to tell, from a moment on.
+    pub fn insert_outbox_from(
+        &mut self,
+        id: i64,
+        consumer: &str,
+        subject: i64,
+        key: &str,
+        from: i64,
+    ) -> Result<(), StoreError> {
+        let now = self.now().timestamp_millis();
         diesel::insert_into(outbox::table)
             .values((
                 outbox::id.eq(id),
@@ -77,7 +90,7 @@ impl WriteTx<'_> {
                 outbox::subject_id.eq(subject),
                 outbox::message_key.eq(key),
                 outbox::created_at.eq(now),
-                outbox::next_at.eq(now),
+                outbox::next_at.eq(from),
             ))
             .execute(self.conn)?;
         Ok(())
@@ -93,6 +106,18 @@ impl WriteTx<'_> {
             ))
             .execute(self.conn)?;
         Ok(claimed == 1)
+    }
+
+    /// Puts a claimed row back that could not be begun: the attempt does not count, and it is due again at `again_at`.
+    pub fn release_outbox(&mut self, row: &OutboxRow, again_at: DateTime<Utc>) -> Result<(), StoreError> {
+        diesel::update(outbox::table.find(row.id))
+            .filter(outbox::next_at.is_not_null().and(outbox::attempts.eq(row.attempts + 1)))
+            .set((
+                outbox::attempts.eq(row.attempts),
+                outbox::next_at.eq(again_at.timestamp_millis()),
+            ))
+            .execute(self.conn)?;
+        Ok(())
     }
 
     /// It was told. False: it is marked already.
