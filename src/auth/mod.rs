@@ -7,6 +7,7 @@
 //! reaches: it is asked for as a closure.
 
 pub mod consent;
+pub mod contact_seal;
 pub mod key_ring;
 pub mod passwords;
 pub mod rights;
@@ -14,6 +15,7 @@ pub mod signing_key;
 pub mod tokens;
 
 pub use consent::ConsentSeal;
+pub use contact_seal::ContactSeal;
 pub use key_ring::{KeyRing, KeyRingError};
 pub use passwords::{PasswordError, PasswordService, PolicyViolation};
 pub use rights::{Grant, Right, Role};

@@ -108,18 +108,6 @@ impl WriteTx<'_> {
         Ok(claimed == 1)
     }
 
-    /// Puts a claimed row back that could not be begun: the attempt does not count, and it is due again at `again_at`.
-    pub fn release_outbox(&mut self, row: &OutboxRow, again_at: DateTime<Utc>) -> Result<(), StoreError> {
-        diesel::update(outbox::table.find(row.id))
-            .filter(outbox::next_at.is_not_null().and(outbox::attempts.eq(row.attempts + 1)))
-            .set((
-                outbox::attempts.eq(row.attempts),
-                outbox::next_at.eq(again_at.timestamp_millis()),
-            ))
-            .execute(self.conn)?;
-        Ok(())
-    }
-
     /// It was told. False: it is marked already.
     pub fn finish_outbox(&mut self, id: i64) -> Result<bool, StoreError> {
         let now = self.now().timestamp_millis();

@@ -3,6 +3,7 @@
 
 pub mod contacts;
 pub mod letters;
+pub mod reminders;
 pub mod walk;
 pub mod webhooks;
 
