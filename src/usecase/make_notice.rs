@@ -46,7 +46,7 @@ pub(super) fn make_notice(tx: &mut WriteTx<'_>, ids: &mut IdRun, new: &NewNotice
         return Ok(true);
     }
     let now = tx.now();
-    let zone = tx.network()?.zone();
+    let zone = tx.zone();
     let made = Notice {
         id: ids.next(),
         reader: new.reader,
