@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use crate::auth::{ConsentSeal, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
+use crate::auth::{ConsentSeal, ContactSeal, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
+use crate::delivery::smtp::{SmtpError, SmtpMailer};
 use crate::http::rate_limit::RateLimits;
 use crate::store::connection::{PAGE_BYTES, Target};
 use crate::store::file_claim::FileClaim;
@@ -30,6 +31,8 @@ pub struct App {
     /// `None` where no collector is configured.
     pub traces: Option<Traces>,
     pub batches: Arc<Batches>,
+    /// `None` where no mail server is configured.
+    pub mailer: Option<Arc<SmtpMailer>>,
     /// As it was last read.
     ring: Mutex<KeyRing>,
     stopping: AtomicBool,
@@ -51,6 +54,8 @@ pub enum AppError {
     Passwords(#[from] PasswordError),
     #[error("the thread that sends traces could not be started")]
     Traces(#[source] std::io::Error),
+    #[error("mail cannot be sent with these settings")]
+    Mail(#[from] SmtpError),
     #[error("another server has {} open; a SQLite file has one server at a time", path.display())]
     Served { path: std::path::PathBuf },
     #[error("the empty database could not be set up")]
@@ -71,6 +76,7 @@ impl App {
         let ring = KeyRing::load(&config)?;
         let tokens = Arc::new(TokenService::with_ring(&ring, config.auth.access_ttl()));
         let passwords = PasswordService::new(&config.auth)?;
+        let mailer = SmtpMailer::of(&config.mail)?;
         let store = Store::open(store_options(&config, clock))?;
         bootstrap::bootstrap(&store).await.map_err(AppError::Bootstrap)?;
         let limits = RateLimits::new(&config.rates);
@@ -86,6 +92,7 @@ impl App {
             consents: Arc::new(ConsentSeal::new(Arc::clone(&tokens), consent_life)),
             tokens,
             passwords,
+            mailer,
             ring: Mutex::new(ring),
             stopping: AtomicBool::new(false),
         }))
@@ -118,6 +125,11 @@ impl App {
             passwords: &self.passwords,
             refresh_life: self.config.auth.refresh_ttl(),
         }
+    }
+
+    /// What seals addresses of readers, and derives what is not kept.
+    pub fn contact_seal(&self) -> ContactSeal {
+        ContactSeal::new(Arc::clone(&self.tokens))
     }
 
     /// Takes the signing keys over if they were rotated meanwhile; answers whether they were. Nobody is logged out.

@@ -16,9 +16,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
 mod circulation;
-mod delivery;
+pub(crate) mod delivery;
 mod layers;
 pub(crate) mod limits;
+mod notices;
 mod protection;
 mod telemetry;
 mod transport;
@@ -27,6 +28,7 @@ pub use circulation::CirculationConfig;
 pub use delivery::DeliveryConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
+pub use notices::{MailConfig, MailSecurity, MessagesConfig, NoticesConfig};
 pub use protection::RatesConfig;
 use protection::check_origins;
 pub use telemetry::{Collector, TelemetryConfig};
@@ -122,6 +124,9 @@ pub struct Config {
     pub jobs: JobsConfig,
     pub rates: RatesConfig,
     pub delivery: DeliveryConfig,
+    pub notices: NoticesConfig,
+    pub mail: MailConfig,
+    pub messages: MessagesConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -316,6 +321,9 @@ impl Config {
             jobs,
             rates,
             delivery,
+            notices,
+            mail,
+            messages,
         } = self;
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
@@ -360,6 +368,9 @@ impl Config {
         check_origins(&http.cors_origins)?;
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
         delivery.check()?;
+        notices.check()?;
+        mail.check()?;
+        messages.check()?;
         rates.check()
     }
 }

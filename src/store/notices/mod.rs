@@ -152,6 +152,16 @@ impl ReadTx<'_> {
         Ok(reader.flatten().map(ReaderId::new))
     }
 
+    /// Some notices that were made before a moment.
+    pub fn old_notices(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
+        let query = notices::table
+            .filter(notices::made_at.lt(before.timestamp_millis()))
+            .order(notices::made_at)
+            .limit(at_most)
+            .select(notices::id);
+        Ok(on_engine!(self.conn, conn => query.load(conn))?)
+    }
+
     /// Which of these lines were made already.
     pub fn known_lines(&mut self, kind: NoticeKind, lines: &[Line]) -> Result<Vec<Line>, StoreError> {
         let subjects: Vec<i64> = lines.iter().map(|line| line.subject).collect();
@@ -258,19 +268,7 @@ impl WriteTx<'_> {
         Ok(changed == 1)
     }
 
-    /// Erases some notices that were made before a moment, with their lines and sendings; answers how many. What still waits in
-    /// the outbox finds nothing to tell.
-    pub fn forget_notices(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<usize, StoreError> {
-        let query = notices::table
-            .filter(notices::made_at.lt(before.timestamp_millis()))
-            .order(notices::made_at)
-            .limit(at_most)
-            .select(notices::id);
-        let ids: Vec<i64> = on_engine!(self.conn, conn => query.load(conn))?;
-        self.erase_notices(&ids)
-    }
-
-    /// Erases notices with their lines and sendings.
+    /// Erases notices with their lines and sendings; answers how many. What still waits in the outbox finds nothing to tell.
     pub fn erase_notices(&mut self, ids: &[i64]) -> Result<usize, StoreError> {
         let lines = notice_lines::table.filter(notice_lines::notice_id.eq_any(ids));
         on_engine!(self.conn, conn => diesel::delete(lines).execute(conn))?;

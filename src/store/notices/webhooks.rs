@@ -106,6 +106,17 @@ impl ReadTx<'_> {
             Deliveries::Failed => told.filter(outbox::dead_at.is_not_null()).load(conn),
         })?)
     }
+
+    /// Some deliveries that were made before a moment and are no longer in the outbox.
+    pub fn old_deliveries(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
+        let kept = outbox::table.filter(outbox::id.eq(webhook_deliveries::id));
+        let query = webhook_deliveries::table
+            .filter(webhook_deliveries::made_at.lt(before.timestamp_millis()))
+            .filter(diesel::dsl::not(diesel::dsl::exists(kept)))
+            .limit(at_most)
+            .select(webhook_deliveries::id);
+        Ok(on_engine!(self.conn, conn => query.load(conn))?)
+    }
 }
 
 impl WriteTx<'_> {
@@ -211,15 +222,8 @@ impl WriteTx<'_> {
             .execute(self.conn)?)
     }
 
-    /// Forgets some deliveries that were made before a moment and are no longer in the outbox; answers how many.
-    pub fn forget_deliveries(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<usize, StoreError> {
-        let kept = outbox::table.filter(outbox::id.eq(webhook_deliveries::id));
-        let query = webhook_deliveries::table
-            .filter(webhook_deliveries::made_at.lt(before.timestamp_millis()))
-            .filter(diesel::dsl::not(diesel::dsl::exists(kept)))
-            .limit(at_most)
-            .select(webhook_deliveries::id);
-        let ids: Vec<i64> = on_engine!(self.conn, conn => query.load(conn))?;
+    /// Forgets deliveries; answers how many.
+    pub fn erase_deliveries(&mut self, ids: &[i64]) -> Result<usize, StoreError> {
         let gone = webhook_deliveries::table.filter(webhook_deliveries::id.eq_any(ids));
         Ok(on_engine!(self.conn, conn => diesel::delete(gone).execute(conn))?)
     }
