@@ -89,6 +89,11 @@ impl ContactSeal {
         digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Whether a mark is the one of this sending.
+    pub fn is_bounce_mark(&self, sending: i64, given: &str) -> bool {
+        self.bounce_mark(sending).as_bytes().ct_eq(given.as_bytes()).into()
+    }
+
     fn key(&self) -> Result<LessSafeKey, SealError> {
         let key = self.0.digest(&[b"contact seal"]);
         let key = UnboundKey::new(&AES_256_GCM, &key).map_err(|_| SealError)?;
