@@ -58,6 +58,8 @@ audiences! {
     AnyoneSet Anyone = Staff, Reader, Device;
     /// Staff who manage items.
     ItemsSet ManagesItems = Staff with ManageItems;
+    /// Readers only, for themselves.
+    MyselfSet Myself = Reader;
     /// Staff who manage units.
     UnitsSet ManagesUnits = Staff with ManageUnits;
     /// Staff who manage staff.

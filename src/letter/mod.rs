@@ -8,6 +8,8 @@ pub mod builtin;
 pub mod example;
 mod scan;
 
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::Value;
 
@@ -140,7 +142,8 @@ fn part(part: Part, source: &str, values: &Value) -> Result<String, Fault> {
     let environment = environment(part);
     let template = environment.template_from_str(source).map_err(|error| fault(&error))?;
     let mut out = Bounded(Vec::new());
-    let rendered = template.render_to_write(values, &mut out).map(|_| ());
+    let values = minijinja::Value::from(Serde(values));
+    let rendered = template.render_captured_to(values, &mut out).map(drop);
     if out.0.len() > LETTER_BYTES {
         return Err(Fault::new(part, format!("renders to more than {LETTER_BYTES} bytes")));
     }
@@ -153,10 +156,16 @@ fn environment(part: Part) -> Environment<'static> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    let escape = if part == Part::Html { AutoEscape::Html } else { AutoEscape::None };
-    environment.set_auto_escape_callback(move |_| escape);
+    // A tag on a line of its own leaves no line.
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    match syntax {
+        Ok(syntax) => environment.set_syntax(syntax),
+        Err(error) => tracing::error!(%error, "the syntax of letters"),
+    }
+    environment.set_auto_escape_callback(move |_| match part {
+        Part::Html => AutoEscape::Html,
+        Part::Subject | Part::Text => AutoEscape::None,
+    });
     environment
 }
 

@@ -50,7 +50,7 @@ impl Pass for RemindOfLoans {
         let reminders = self.0.clone();
         move |tx| {
             let today = tx.day_of(now);
-            let rows = tx.walk_due(after, ROWS_PER_LOOK)?;
+            let rows = tx.walk_reminders(after, ROWS_PER_LOOK)?;
             let mut readers = BTreeSet::new();
             for row in &rows {
                 let due = tx.day_of(crate::clock::from_millis(row.due_at));

@@ -65,6 +65,24 @@ pub struct ReplayedDeliveries {
 
 impl Outcome for ReplayedDeliveries {}
 
+/// Which deliveries are listed.
+#[derive(Debug, Clone, Copy)]
+pub struct ListedDeliveries(Deliveries);
+
+impl ListedDeliveries {
+    /// All for none; `None` for a word that is none of them.
+    pub fn from_code(code: Option<&str>) -> Option<Self> {
+        let which = match code {
+            None => Deliveries::All,
+            Some("waiting") => Deliveries::Waiting,
+            Some("done") => Deliveries::Done,
+            Some("failed") => Deliveries::Failed,
+            Some(_) => return None,
+        };
+        Some(Self(which))
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct ReplayDeliveries {
@@ -81,7 +99,7 @@ pub async fn list_webhook_deliveries(
     store: &Arc<Store>,
     caller: &Caller,
     webhook: i64,
-    which: Deliveries,
+    which: ListedDeliveries,
     page: PageRequest,
 ) -> Result<Page<WebhookDeliveryView>> {
     caller.require_somewhere(Right::ManageUnits)?;
@@ -89,7 +107,7 @@ pub async fn list_webhook_deliveries(
     store
         .read(move |tx| {
             known(tx, &caller, webhook)?;
-            let rows = tx.deliveries_of(webhook, which, page.before_id(), page.fetch())?;
+            let rows = tx.deliveries_of(webhook, which.0, page.before_id(), page.fetch())?;
             Ok(page.cut(rows, |(row, _)| row.id).map(|(row, told)| view(&row, told)))
         })
         .await

@@ -9,6 +9,7 @@ pub mod circulation;
 pub mod claims;
 pub mod closings;
 pub mod consent;
+pub mod contacts;
 pub mod crates;
 pub mod deliveries;
 pub mod deposits;
@@ -22,6 +23,8 @@ pub mod items;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
+pub mod me;
+pub mod notice_templates;
 pub mod openings;
 pub mod ownership;
 pub mod parcels;
@@ -40,6 +43,7 @@ pub mod stops;
 pub mod transits;
 pub mod unit_changes;
 pub mod units;
+pub mod webhooks;
 
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource};
 use utoipa::OpenApi;
@@ -60,7 +64,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(network_routes)
         .configure(calendar_routes)
         .configure(administration_routes)
-        .configure(rules_routes);
+        .configure(rules_routes)
+        .configure(notice_routes)
+        .configure(me::routes);
     config.service(resource("/openapi.json").route(get().to(openapi::serve)));
 }
 
@@ -281,6 +287,33 @@ fn administration_routes(config: &mut ServiceConfig) {
         .service(resource("/readers/{id}/pin").route(put().to(accounts::set_pin)));
 }
 
+fn notice_routes(config: &mut ServiceConfig) {
+    let template = resource("/units/{code}/notice-templates/{kind}/{language}")
+        .route(get().to(notice_templates::get_notice_template))
+        .route(put().to(notice_templates::set_notice_template))
+        .route(delete().to(notice_templates::reset_notice_template));
+    let preview = resource("/units/{code}/notice-templates/{kind}/{language}/preview");
+    let all = resource("/webhooks")
+        .route(get().to(webhooks::list_webhooks))
+        .route(post().to(webhooks::create_webhook));
+    let one = resource("/webhooks/{id}")
+        .route(patch().to(webhooks::update_webhook))
+        .route(delete().to(webhooks::remove_webhook));
+    let told = resource("/webhooks/{id}/deliveries/{delivery}/replay");
+    config
+        .service(resource("/readers/{id}/contacts").route(get().to(contacts::list_reader_contacts)))
+        .service(resource("/readers/{id}/contacts/{channel}").route(put().to(contacts::set_reader_contact)))
+        .service(resource("/mail-bounces").route(post().to(contacts::report_bounce)))
+        .service(template)
+        .service(preview.route(post().to(notice_templates::preview_notice_template)))
+        .service(all)
+        .service(one)
+        .service(resource("/webhooks/{id}/secret").route(post().to(webhooks::rotate_webhook_secret)))
+        .service(resource("/webhooks/{id}/deliveries").route(get().to(webhooks::list_webhook_deliveries)))
+        .service(resource("/webhooks/{id}/deliveries/replay").route(post().to(webhooks::replay_webhook_deliveries)))
+        .service(told.route(post().to(webhooks::replay_webhook_delivery)));
+}
+
 fn rules_routes(config: &mut ServiceConfig) {
     let set = resource("/rule-sets/{version}")
         .route(get().to(rule_sets::get_rule_set))
@@ -335,6 +368,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         parcels::Document::openapi(),
     ];
     all.extend(configuring());
+    all.extend(me::documents());
     all
 }
 
@@ -355,5 +389,8 @@ fn configuring() -> Vec<utoipa::openapi::OpenApi> {
         settings::Document::openapi(),
         accounts::Document::openapi(),
         jobs::Document::openapi(),
+        contacts::Document::openapi(),
+        notice_templates::Document::openapi(),
+        webhooks::Document::openapi(),
     ]
 }

@@ -41,7 +41,7 @@ fn ending((id, reader, unit, until): EndingColumns) -> Result<EndingRow, StoreEr
 
 impl ReadTx<'_> {
     /// The next open loans of readers, by item.
-    pub fn walk_due(&mut self, after_item: i64, limit: i64) -> Result<Vec<DueRow>, StoreError> {
+    pub fn walk_reminders(&mut self, after_item: i64, limit: i64) -> Result<Vec<DueRow>, StoreError> {
         let query = loans::table
             .filter(loans::closed_at.is_null().and(loans::item_id.gt(after_item)))
             .filter(loans::reader_id.is_not_null())
