@@ -42,6 +42,7 @@ mod merge_holds;
 mod merge_scene;
 mod metrics;
 mod moves;
+mod notices;
 mod outbox;
 mod own_secrets;
 mod ownership;
