@@ -16,7 +16,7 @@ CREATE TABLE reader_contacts (
     sealed BYTEA NOT NULL,
     shown TEXT NOT NULL,                     -- enough to recognise it by, too little to use it
     confirmed_at BIGINT,                     -- NULL: only a code goes there
-    soft_bounces INTEGER NOT NULL DEFAULT 0, -- in a row
+    soft_bounces INTEGER NOT NULL DEFAULT 0, -- how often mail came back for a while
     failing_since BIGINT,                    -- it bounced: nothing is sent there until it is changed
     changed_at BIGINT NOT NULL,
     PRIMARY KEY (reader_id, channel)

@@ -40,7 +40,7 @@ struct Kept {
     channels: Vec<String>,
 }
 
-/// How often in a row an address may fail for a while before it counts as failing.
+/// How often mail to an address may come back for a while before it counts as failing.
 const SOFT_BOUNCES: i32 = 3;
 
 impl ReadTx<'_> {
@@ -166,17 +166,6 @@ impl WriteTx<'_> {
                 reader_contacts::soft_bounces.eq(soft),
                 reader_contacts::failing_since.eq(since),
             ))
-            .execute(self.conn)?;
-        Ok(())
-    }
-
-    /// Something arrived there.
-    pub fn note_contact_reached(&mut self, reader: ReaderId, channel: SendChannel) -> Result<(), StoreError> {
-        let failed = reader_contacts::table
-            .find((reader.get(), channel.code()))
-            .filter(reader_contacts::soft_bounces.gt(0));
-        diesel::update(failed)
-            .set(reader_contacts::soft_bounces.eq(0))
             .execute(self.conn)?;
         Ok(())
     }
