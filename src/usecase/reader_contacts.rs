@@ -15,7 +15,7 @@ use crate::auth::{ContactSeal, Right};
 use crate::clock::from_millis;
 use crate::domain::delivery::Phone;
 use crate::domain::event::EventKind;
-use crate::domain::ids::ReaderId;
+use crate::domain::ids::{ReaderId, UnitId};
 use crate::domain::mail_address::MailAddress;
 use crate::domain::notice::{NoticeKind, SendChannel};
 use crate::store::events::Event;
@@ -113,6 +113,22 @@ pub async fn set_reader_contact(
     once(store, caller, key, 1 + CODE_IDS, command, apply).await
 }
 
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct ConfirmContact {
+    pub channel: SendChannel,
+    pub code: String,
+    pub seal: ContactSeal,
+}
+
+/// How an attempt ended: a wrong one counts, so it is kept like a right one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Attempt {
+    confirmed: Option<ContactView>,
+}
+
+impl Outcome for Attempt {}
+
 /// Proves an address with the code that was sent there.
 ///
 /// # Errors
@@ -121,25 +137,48 @@ pub async fn set_reader_contact(
 pub async fn confirm_my_contact(
     store: &Arc<Store>,
     caller: &Caller,
-    channel: SendChannel,
-    code: String,
-    seal: ContactSeal,
-) -> Result<ContactView> {
-    let reader = caller.reader().ok_or(UseCaseError::Forbidden)?;
-    // A wrong attempt counts, so it is committed like a right one.
-    let confirmed = store
-        .write(move |tx| {
-            if !take_code(tx, reader, CONFIRM, channel, &code, &seal)? {
-                return Ok::<_, UseCaseError>(None);
-            }
-            tx.confirm_contact(reader, channel)?;
-            let row = tx.contact(reader, channel)?;
-            Ok(Some(ContactView::of(channel, row.as_ref())))
-        })
-        .await?;
-    confirmed.ok_or_else(|| {
-        UseCaseError::field("code", "is not the one that was sent last, or counts no longer: ask for another by setting the address again")
+    command: ConfirmContact,
+    key: Option<IdempotencyKey>,
+) -> Result<Once<ContactView>> {
+    caller.reader().ok_or(UseCaseError::Forbidden)?;
+    let tried = once(store, caller, key, 1, command, attempt).await?;
+    let wrong = "is not the one that was sent last, or counts no longer: set the address again, and another one is sent";
+    let value = tried.value.confirmed.ok_or_else(|| UseCaseError::field("code", wrong))?;
+    Ok(Once {
+        value,
+        replayed: tried.replayed,
     })
+}
+
+fn attempt(tx: &mut WriteTx<'_>, caller: &Caller, command: &ConfirmContact, mut ids: IdRun) -> Result<Attempt> {
+    let reader = caller.reader().ok_or(UseCaseError::Forbidden)?;
+    let channel = command.channel;
+    if !take_code(tx, reader, CONFIRM, channel, &command.code, &command.seal)? {
+        return Ok(Attempt { confirmed: None });
+    }
+    tx.confirm_contact(reader, channel)?;
+    let row = tx.contact(reader, channel)?;
+    let home = tx.home_of_reader(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
+    let detail = json!({"changed": "contact", "channel": channel.code(), "confirmed": true});
+    append(tx, caller, reader, home, detail, ids.next())?;
+    Ok(Attempt {
+        confirmed: Some(ContactView::of(channel, row.as_ref())),
+    })
+}
+
+fn append(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    reader: ReaderId,
+    home: UnitId,
+    detail: serde_json::Value,
+    id: i64,
+) -> Result<()> {
+    let mut event = Event::new(EventKind::ReaderChanged, tx.now(), home, caller.own_channel())
+        .by(caller.staff(), caller.device())
+        .detail(detail);
+    event.reader = Some(reader);
+    Ok(tx.append_event(id, &event)?)
 }
 
 fn may(caller: &Caller, reader: ReaderId) -> Result<()> {
@@ -163,11 +202,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetContact, mut ids: I
         send_code(tx, &mut ids, reader, CONFIRM, channel)?;
     }
     let detail = json!({"changed": "contact", "channel": channel.code(), "removed": row.is_none()});
-    let mut event = Event::new(EventKind::ReaderChanged, tx.now(), home, caller.own_channel())
-        .by(caller.staff(), caller.device())
-        .detail(detail);
-    event.reader = Some(reader);
-    tx.append_event(ids.next(), &event)?;
+    append(tx, caller, reader, home, detail, ids.next())?;
     Ok(ContactView::of(channel, row.as_ref()))
 }
 

@@ -14,7 +14,7 @@ use crate::http::query::Parameters;
 use crate::http::v1::contacts::send_channel;
 use crate::usecase::list_my_notices::{self, NoticeView};
 use crate::usecase::notice_preferences::{self, ChangePreferences, KindChannels, NoticePreferencesView};
-use crate::usecase::reader_contacts::{self, ContactView};
+use crate::usecase::reader_contacts::{self, ConfirmContact, ContactView};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(
@@ -111,7 +111,7 @@ pub struct ContactCode {
 
 /// Proves that an address is the calling reader's, with the code that was sent there.
 #[utoipa::path(post, path = "/api/v1/me/contacts/{channel}/confirmation", operation_id = "confirmMyContact", tag = "me",
-    params(("channel" = String, Path, description = "`mail`, `sms` or `wechat`")), request_body = ContactCode,
+    params(("channel" = String, Path, description = "`mail`, `sms` or `wechat`"), IdempotencyHeader), request_body = ContactCode,
     security(("bearer" = [])),
     responses((status = 200, description = "The address", body = ContactView), ChangeFailures))]
 pub async fn confirm_my_contact(
@@ -120,8 +120,10 @@ pub async fn confirm_my_contact(
     channel: web::Path<String>,
     request: Changing<ContactCode>,
 ) -> Answer {
-    let channel = send_channel(&channel)?;
-    let code = request.body.code.into();
-    let seal = app.contact_seal();
-    answer::ok(&reader_contacts::confirm_my_contact(&app.store, &who.caller, channel, code, seal).await?)
+    let command = ConfirmContact {
+        channel: send_channel(&channel)?,
+        code: request.body.code.into(),
+        seal: app.contact_seal(),
+    };
+    answer::done(&reader_contacts::confirm_my_contact(&app.store, &who.caller, command, request.key).await?)
 }
