@@ -63,8 +63,8 @@ pub struct ChangePreferences {
     pub quiet_until: Option<String>,
     pub gathers: Option<bool>,
     pub kinds: Vec<KindChannels>,
-    /// The version the change was made from.
-    pub seen: i64,
+    /// The version the change was made from, if the caller says it.
+    pub seen: Option<i64>,
 }
 
 /// What the calling reader wishes.
@@ -99,7 +99,7 @@ fn apply(
     let reader = caller.reader().ok_or(UseCaseError::Forbidden)?;
     tx.lock_readers(&[reader])?;
     let (mut wishes, version) = tx.wishes_of(reader)?;
-    if version != command.seen {
+    if command.seen.is_some_and(|seen| seen != version) {
         return Err(UseCaseError::Stale(version));
     }
     change(&mut wishes, command)?;

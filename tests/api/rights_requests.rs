@@ -48,6 +48,7 @@ const GROUPS: &[Group] = &[
     calendars,
     stock,
     accounts,
+    notices,
     rules,
 ];
 
@@ -609,6 +610,33 @@ fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
             "card_number": format!("m{new}"), "pin": PIN})),
         "setPin" if about.itself => about.with(things.reader, json!({"pin": PIN, "old_pin": PIN})),
         "setPin" => about.with(things.reader, json!({"pin": PIN})),
+        _ => return None,
+    })
+}
+
+fn notices(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let template = json!({"subject": "s", "text": "t", "html": "h"});
+    Some(match operation {
+        "listMyNotices" | "getMyNoticePreferences" | "listWebhooks" | "getNoticeTemplate" => about.id(0),
+        "updateMyNoticePreferences" => about.body(json!({"gathers": true})),
+        "confirmMyContact" => about.body(json!({"code": ready::sent_code(about)})),
+        "listReaderContacts" => about.id(about.things.reader),
+        "setReaderContact" => about.with(about.things.reader, json!({"address": "li@example.org"})),
+        "reportBounce" | "resetNoticeTemplate" | "previewNoticeTemplate" => about.body(json!({})),
+        "setNoticeTemplate" => about.body(template),
+        "createWebhook" => about.body(json!({"unit_code": about.unit(), "url": "https://a.example/x", "kinds": ["*"]})),
+        "updateWebhook" => about.with(ready::webhook(about), json!({"active": false})),
+        "removeWebhook" | "rotateWebhookSecret" | "replayWebhookDeliveries" => {
+            about.with(ready::webhook(about), json!({}))
+        }
+        "listWebhookDeliveries" => about.id(ready::webhook(about)),
+        "replayWebhookDelivery" => {
+            let webhook = ready::webhook(about);
+            Asked {
+                version: ready::told(about, webhook),
+                ..about.with(webhook, json!({}))
+            }
+        }
         _ => return None,
     })
 }

@@ -8,8 +8,8 @@ use crate::app::App;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, Myself};
 use crate::http::input::{CodeText, Cursor, Limit, PageBody, page, text};
-use crate::http::openapi::{ChangeFailures, ChangeVersionFailures, IdempotencyHeader, ListFailures};
-use crate::http::precondition::{self, IfMatch, IfMatchHeader};
+use crate::http::openapi::{ChangeFailures, ChangeSeenFailures, IdempotencyHeader, ListFailures};
+use crate::http::precondition::{self, IfMatchGiven, IfMatchGivenHeader};
 use crate::http::query::Parameters;
 use crate::http::v1::contacts::send_channel;
 use crate::usecase::list_my_notices::{self, NoticeView};
@@ -79,12 +79,12 @@ pub struct PreferenceChange {
 
 /// Changes how the calling reader wishes to be told.
 #[utoipa::path(patch, path = "/api/v1/me/notice-preferences", operation_id = "updateMyNoticePreferences", tag = "me",
-    params(IdempotencyHeader, IfMatchHeader), request_body = PreferenceChange, security(("bearer" = [])),
-    responses((status = 200, description = "The preferences", body = NoticePreferencesView), ChangeVersionFailures))]
+    params(IdempotencyHeader, IfMatchGivenHeader), request_body = PreferenceChange, security(("bearer" = [])),
+    responses((status = 200, description = "The preferences", body = NoticePreferencesView), ChangeSeenFailures))]
 pub async fn update_my_notice_preferences(
     app: web::Data<App>,
     who: Myself,
-    seen: IfMatch,
+    seen: IfMatchGiven,
     request: Changing<PreferenceChange>,
 ) -> Answer {
     let body = request.body;
@@ -94,7 +94,7 @@ pub async fn update_my_notice_preferences(
         quiet_until: text(body.quiet_until),
         gathers: body.gathers,
         kinds: body.kinds.unwrap_or_default(),
-        seen: seen.0 - 1,
+        seen: seen.0.map(|seen| seen - 1),
     };
     let done = notice_preferences::update_my_notice_preferences(&app.store, &who.caller, command, request.key).await?;
     precondition::tagged(answer::done(&done), done.value.version + 1)
