@@ -58,7 +58,9 @@ impl ContactSeal {
         let mut text = rest.to_vec();
         let about = about(reader, channel);
         let key = self.key()?;
-        let opened = key.open_in_place(nonce, Aad::from(about), &mut text).map_err(|_| SealError)?;
+        let opened = key
+            .open_in_place(nonce, Aad::from(about), &mut text)
+            .map_err(|_| SealError)?;
         String::from_utf8(opened.to_vec()).map_err(|_| SealError)
     }
 
@@ -122,7 +124,11 @@ mod tests {
         let ours = seal(&[1; 32]);
         let sealed = ours.seal(7, "mail", "li@example.org").expect("sealed");
         assert!(!sealed.windows(2).any(|pair| pair == b"li"));
-        assert_ne!(sealed, ours.seal(7, "mail", "li@example.org").expect("sealed"), "the same twice looks different");
+        assert_ne!(
+            sealed,
+            ours.seal(7, "mail", "li@example.org").expect("sealed"),
+            "the same twice looks different"
+        );
         assert_eq!(ours.open(7, "mail", &sealed).as_deref(), Ok("li@example.org"));
         assert_eq!(ours.open(8, "mail", &sealed), Err(SealError));
         assert_eq!(ours.open(7, "sms", &sealed), Err(SealError));

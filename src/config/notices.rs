@@ -106,7 +106,10 @@ impl MailConfig {
         within("mail.connections", self.connections, 1..=64)?;
         within("mail.timeout_ms", self.timeout_ms, 100..=10_000)?;
         if self.username.is_some() != self.password.is_some() {
-            return bad("mail.password", "expected both mail.username and mail.password, or neither");
+            return bad(
+                "mail.password",
+                "expected both mail.username and mail.password, or neither",
+            );
         }
         if self.from_name.chars().any(char::is_control) {
             return bad("mail.from_name", "expected one line");
@@ -116,10 +119,16 @@ impl MailConfig {
         };
         let local = matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1");
         if self.security == MailSecurity::None && !local {
-            return bad("mail.security", "expected tls or starttls: none only to this machine (127.0.0.1, ::1, localhost)");
+            return bad(
+                "mail.security",
+                "expected tls or starttls: none only to this machine (127.0.0.1, ::1, localhost)",
+            );
         }
         if let Err(reason) = MailAddress::parse(&self.from) {
-            return bad("mail.from", format!("expected the address that notices come from: it {reason}"));
+            return bad(
+                "mail.from",
+                format!("expected the address that notices come from: it {reason}"),
+            );
         }
         if let Some(domain) = &self.bounce_domain
             && MailAddress::parse(&format!("bounce@{domain}")).is_err()
@@ -147,14 +156,26 @@ impl MessagesConfig {
     /// A URL that is none or in the clear, a secret that is short or missing, a time out of range.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("messages.timeout_ms", self.timeout_ms, 100..=10_000)?;
-        for (name, url) in [("messages.sms_url", &self.sms_url), ("messages.wechat_url", &self.wechat_url)] {
+        for (name, url) in [
+            ("messages.sms_url", &self.sms_url),
+            ("messages.wechat_url", &self.wechat_url),
+        ] {
             if !url.as_deref().is_none_or(is_safe_url) {
-                return bad(name, "expected https://HOST, with or without a path; http:// only to this machine");
+                return bad(
+                    name,
+                    "expected https://HOST, with or without a path; http:// only to this machine",
+                );
             }
         }
-        let long = self.secret.as_ref().is_some_and(|secret| secret.expose_secret().len() >= SECRET_BYTES);
+        let long = self
+            .secret
+            .as_ref()
+            .is_some_and(|secret| secret.expose_secret().len() >= SECRET_BYTES);
         if (self.sms_url.is_some() || self.wechat_url.is_some() || self.secret.is_some()) && !long {
-            return bad("messages.secret", "expected at least 32 bytes, with which messages to the gateway are signed");
+            return bad(
+                "messages.secret",
+                "expected at least 32 bytes, with which messages to the gateway are signed",
+            );
         }
         Ok(())
     }

@@ -67,7 +67,9 @@ impl Messenger for HttpMessenger {
         let (gateway, key) = (Arc::clone(&self.0), key.to_owned());
         let sent = tokio::task::spawn_blocking(move || gateway.hand_over(&key, &message)).await;
         let sent = sent.unwrap_or_else(|_| Err(Fault::Later("the attempt ended by a panic".to_owned())));
-        self.0.breaker.note(!matches!(sent, Err(Fault::Later(_))), Instant::now());
+        self.0
+            .breaker
+            .note(!matches!(sent, Err(Fault::Later(_))), Instant::now());
         sent
     }
 

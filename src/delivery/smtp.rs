@@ -41,7 +41,9 @@ pub struct SmtpMailer {
 
 impl std::fmt::Debug for SmtpMailer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SmtpMailer").field("domain", &self.domain).finish_non_exhaustive()
+        f.debug_struct("SmtpMailer")
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,7 +63,8 @@ impl SmtpMailer {
             .tls(tls(config, host)?)
             .pool_config(PoolConfig::new().max_size(config.connections));
         if let (Some(username), Some(password)) = (&config.username, &config.password) {
-            let credentials = Credentials::new(username.expose_secret().to_owned(), password.expose_secret().to_owned());
+            let credentials =
+                Credentials::new(username.expose_secret().to_owned(), password.expose_secret().to_owned());
             builder = builder.credentials(credentials);
         }
         let address: Address = config.from.parse().map_err(SmtpError::From)?;
@@ -77,7 +80,11 @@ impl SmtpMailer {
     }
 
     fn message(&self, mail: &Mail) -> Result<(Envelope, Vec<u8>), String> {
-        let to: Address = mail.to.as_str().parse().map_err(|_| "the address cannot be put into a mail".to_owned())?;
+        let to: Address = mail
+            .to
+            .as_str()
+            .parse()
+            .map_err(|_| "the address cannot be put into a mail".to_owned())?;
         let from = match &self.bounce_domain {
             Some(domain) => format!("bounce+{}-{}@{domain}", mail.sending, mail.bounce_mark)
                 .parse()
@@ -173,7 +180,10 @@ fn enhanced_status(error: &lettre::transport::smtp::Error) -> Option<String> {
     let words = std::error::Error::source(error)?.to_string();
     let is_status = |word: &&str| {
         let parts: Vec<&str> = word.split('.').collect();
-        parts.len() == 3 && parts.iter().all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
+        parts.len() == 3
+            && parts
+                .iter()
+                .all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
     };
     words.split_whitespace().find(is_status).map(str::to_owned)
 }

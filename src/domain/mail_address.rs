@@ -42,14 +42,20 @@ impl MailAddress {
             return Err("has no @: an address is like li@example.org");
         };
         let local_fits = (1..=MAX_LOCAL_BYTES).contains(&local.len())
-            && local.split('.').all(|part| !part.is_empty() && part.bytes().all(is_local_byte));
+            && local
+                .split('.')
+                .all(|part| !part.is_empty() && part.bytes().all(is_local_byte));
         if !local_fits {
-            return Err("has before the @ what no mailbox has: letters, digits and !#$%&'*+-/=?^_`{|}~, with single dots between");
+            return Err(
+                "has before the @ what no mailbox has: letters, digits and !#$%&'*+-/=?^_`{|}~, with single dots between",
+            );
         }
         let domain = domain.to_ascii_lowercase();
         let labels: Vec<&str> = domain.split('.').collect();
         if labels.len() < 2 || !labels.iter().all(|label| is_label(label)) {
-            return Err("has no domain after the @: letters, digits and hyphens with dots between, such as example.org");
+            return Err(
+                "has no domain after the @: letters, digits and hyphens with dots between, such as example.org",
+            );
         }
         Ok(Self(format!("{local}@{domain}")))
     }
@@ -67,7 +73,8 @@ impl MailAddress {
 }
 
 const fn is_local_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~')
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~')
 }
 
 fn is_label(label: &str) -> bool {
@@ -90,7 +97,11 @@ mod tests {
             ("10001@qq.com", "10001@qq.com"),
             ("a@xn--fiqs8s.cn", "a@xn--fiqs8s.cn"),
         ] {
-            assert_eq!(MailAddress::parse(text).map(|read| read.0).as_deref(), Ok(form), "{text}");
+            assert_eq!(
+                MailAddress::parse(text).map(|read| read.0).as_deref(),
+                Ok(form),
+                "{text}"
+            );
         }
     }
 

@@ -133,10 +133,12 @@ impl Reminders {
         let stages = [NoticeKind::Overdue1, NoticeKind::Overdue2, NoticeKind::Overdue3];
         let late = i64::try_from(LATE_DAYS).unwrap_or(i64::MAX);
         let mut reached = self.overdue_days.into_iter().zip(stages);
-        reached.rfind(|(after, _)| *after > 0 && i64::from(*after) <= days).and_then(|(after, kind)| {
-            // The last one that was reached, and only soon after.
-            (days - i64::from(after) < late).then_some(kind)
-        })
+        reached
+            .rfind(|(after, _)| *after > 0 && i64::from(*after) <= days)
+            .and_then(|(after, kind)| {
+                // The last one that was reached, and only soon after.
+                (days - i64::from(after) < late).then_some(kind)
+            })
     }
 
     /// Whether a copy's last day on the hold shelf is near.
@@ -188,7 +190,11 @@ mod tests {
             (at(5, 7, 59), at(5, 8, 0)),
             (at(5, 8, 0), at(5, 8, 1)),
         ] {
-            assert_eq!(send_at(NoticeKind::HoldReady, true, Quiet::USUAL, made, ZONE), goes, "{made}");
+            assert_eq!(
+                send_at(NoticeKind::HoldReady, true, Quiet::USUAL, made, ZONE),
+                goes,
+                "{made}"
+            );
         }
         let urgent = send_at(NoticeKind::VerificationCode, true, Quiet::USUAL, at(4, 23, 0), ZONE);
         assert_eq!(urgent, at(4, 23, 0));

@@ -54,11 +54,17 @@ fn senders(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<bool>) -> 
     }
     let (config, clock) = (&app.config.messages, app.store.clock());
     if let Some(messenger) = HttpMessenger::of(config, config.sms_url.as_ref(), clock) {
-        let sent = DeliverOutbox(SendSms { desk: desk(), messenger });
+        let sent = DeliverOutbox(SendSms {
+            desk: desk(),
+            messenger,
+        });
         tasks.push(pass(app, node, SMS_OUTBOX, sent, stopped));
     }
     if let Some(messenger) = HttpMessenger::of(config, config.wechat_url.as_ref(), clock) {
-        let sent = DeliverOutbox(SendWechat { desk: desk(), messenger });
+        let sent = DeliverOutbox(SendWechat {
+            desk: desk(),
+            messenger,
+        });
         tasks.push(pass(app, node, WECHAT_OUTBOX, sent, stopped));
     }
     tasks

@@ -101,7 +101,10 @@ pub fn render(template: &Template, values: &Value) -> Result<Letter, Fault> {
         return Err(Fault::new(Part::Subject, "renders to more than one line"));
     }
     if subject.chars().count() > SUBJECT_CHARS {
-        return Err(Fault::new(Part::Subject, format!("renders to more than {SUBJECT_CHARS} characters")));
+        return Err(Fault::new(
+            Part::Subject,
+            format!("renders to more than {SUBJECT_CHARS} characters"),
+        ));
     }
     let text = part(Part::Text, &template.text, values)?;
     if text.trim().is_empty() {
@@ -137,7 +140,10 @@ fn part(part: Part, source: &str, values: &Value) -> Result<String, Fault> {
     let fault = |error: &minijinja::Error| Fault {
         part,
         line: error.line(),
-        reason: error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind())),
+        reason: error.detail().map_or_else(
+            || error.kind().to_string(),
+            |detail| format!("{}: {detail}", error.kind()),
+        ),
     };
     let environment = environment(part);
     let template = environment.template_from_str(source).map_err(|error| fault(&error))?;
@@ -211,7 +217,10 @@ mod tests {
             for language in Language::ALL {
                 let letter = check(builtin(*kind, *language), *kind);
                 let letter = letter.unwrap_or_else(|fault| panic!("{kind:?} {language:?}: {fault:?}"));
-                assert!(letter.html.starts_with("<!doctype html>") && !letter.text.contains('<'), "{letter:?}");
+                assert!(
+                    letter.html.starts_with("<!doctype html>") && !letter.text.contains('<'),
+                    "{letter:?}"
+                );
             }
         }
     }
@@ -228,7 +237,11 @@ mod tests {
     fn a_template_that_does_not_render_is_refused_with_its_line() {
         assert_eq!(refused("a\n{{ lines").line, Some(2));
         assert_eq!(refused("a\n\n{{ nobody.name }}").line, Some(3));
-        assert!(refused("{% for line in lines %}{{ line.colour }}{% endfor %}").reason.contains("undefined"));
+        assert!(
+            refused("{% for line in lines %}{{ line.colour }}{% endfor %}")
+                .reason
+                .contains("undefined")
+        );
         assert_eq!(refused(" \n").reason, "renders to nothing");
         let two_lines = check(&template("a\nb", "t", "h"), NoticeKind::DueSoon).expect_err("two lines");
         assert_eq!(two_lines.part, Part::Subject);
@@ -252,6 +265,9 @@ mod tests {
         refused(loops);
         assert!(refused(&"x".repeat(SOURCE_BYTES + 1)).reason.contains("longer"));
         let long = format!("{{% for line in lines %}}{}{{% endfor %}}", "x".repeat(1_000));
-        assert!(refused(&long).reason.contains("more than"), "a hundred lines of it are too long");
+        assert!(
+            refused(&long).reason.contains("more than"),
+            "a hundred lines of it are too long"
+        );
     }
 }

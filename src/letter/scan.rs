@@ -23,7 +23,10 @@ pub(super) fn scan(source: &str) -> Result<(), (usize, String)> {
                 .take_while(|c| c.is_alphanumeric() || *c == '_')
                 .collect();
             if !TAGS.contains(&name.as_str()) {
-                return Err((line(), format!("'{name}' is no tag of a letter: there are {}", TAGS.join(", "))));
+                return Err((
+                    line(),
+                    format!("'{name}' is no tag of a letter: there are {}", TAGS.join(", ")),
+                ));
             }
             expression(inside, "%}").map_err(|reason| (line(), reason))?
         } else if let Some(inside) = after.strip_prefix("{{") {
@@ -47,7 +50,9 @@ fn expression<'a>(inside: &'a str, end: &str) -> Result<&'a str, String> {
             Some(_) => {}
             None if c == '\'' || c == '"' => quote = Some(c),
             None if c == '*' || c == '~' => {
-                return Err(format!("'{c}' is no operator of a letter: put texts side by side instead"));
+                return Err(format!(
+                    "'{c}' is no operator of a letter: put texts side by side instead"
+                ));
             }
             None if inside[at..].starts_with(end) => return Ok(&inside[at + end.len()..]),
             None => {}

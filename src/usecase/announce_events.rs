@@ -107,7 +107,8 @@ fn steps(tx: &mut ReadTx<'_>, from: Place, news: Vec<News>, now: DateTime<Utc>) 
         if one.at >= now - TimeDelta::days(STALE_DAYS) {
             step.notices.extend(notice_of(tx, &one)?);
             let wanting = webhooks.iter().filter(|webhook| wants(webhook, &one, &network));
-            step.deliveries.extend(wanting.map(|webhook| (webhook.id, one.place.seq)));
+            step.deliveries
+                .extend(wanting.map(|webhook| (webhook.id, one.place.seq)));
         }
         if step.is_full() {
             let next = Step::at(step.to);

@@ -61,7 +61,9 @@ pub(super) fn make_notice(tx: &mut WriteTx<'_>, ids: &mut IdRun, new: &NewNotice
     }
     let contacts = tx.contacts_of(new.reader)?;
     let good = contacts.iter().filter(|contact| contact.is_good());
-    let reachable: Vec<SendChannel> = good.filter_map(|contact| SendChannel::from_code(&contact.channel)).collect();
+    let reachable: Vec<SendChannel> = good
+        .filter_map(|contact| SendChannel::from_code(&contact.channel))
+        .collect();
     for channel in wishes.channels_of(new.kind, &reachable) {
         tx.insert_sending(ids.next(), &made, channel)?;
     }

@@ -155,7 +155,13 @@ fn events(tx: &mut ReadTx<'_>, lines: &[Line], language: Language) -> Result<Vec
         let Some(news) = tx.news_of(line.subject)? else {
             continue;
         };
-        let text = |name: &str| news.detail.get(name).and_then(Value::as_str).map(one_line).unwrap_or_default();
+        let text = |name: &str| {
+            news.detail
+                .get(name)
+                .and_then(Value::as_str)
+                .map(one_line)
+                .unwrap_or_default()
+        };
         let until = text("until");
         told.push(json!({
             "points": news.number("points").unwrap_or(0), "balance": news.number("balance").unwrap_or(0),
@@ -175,8 +181,13 @@ fn codes(tx: &mut ReadTx<'_>, lines: &[Line], now: DateTime<Utc>) -> Result<Vec<
     let left = code
         .filter(|code| code.ended_at.is_none())
         .map(|code| from_millis(code.expires_at) - now);
-    let minutes = left.map(|left| (left.num_seconds() + 59) / 60).filter(|minutes| *minutes > 0);
-    Ok(minutes.map(|minutes| json!({"code": "", "minutes": minutes})).into_iter().collect())
+    let minutes = left
+        .map(|left| (left.num_seconds() + 59) / 60)
+        .filter(|minutes| *minutes > 0);
+    Ok(minutes
+        .map(|minutes| json!({"code": "", "minutes": minutes}))
+        .into_iter()
+        .collect())
 }
 
 /// A day as people write it.

@@ -121,7 +121,10 @@ fn change(wishes: &mut Wishes, command: &ChangePreferences) -> Result<()> {
             None => wrong.say("language", "must be zh-CN or en"),
         }
     }
-    for (field, said) in [("quiet_from", &command.quiet_from), ("quiet_until", &command.quiet_until)] {
+    for (field, said) in [
+        ("quiet_from", &command.quiet_from),
+        ("quiet_until", &command.quiet_until),
+    ] {
         let Some(said) = said else { continue };
         match (minute(said), field) {
             (Some(minute), "quiet_from") => wishes.quiet.from = minute,
@@ -184,7 +187,8 @@ fn clock_time(minute: u16) -> String {
 /// The minute of the day of `HH:MM`.
 fn minute(text: &str) -> Option<u16> {
     let (hours, minutes) = text.split_once(':')?;
-    let two = |part: &str| (part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse::<u16>().ok());
+    let two =
+        |part: &str| (part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse::<u16>().ok());
     let (hours, minutes) = (two(hours)??, two(minutes)??);
     (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
 }

@@ -142,8 +142,12 @@ pub async fn confirm_my_contact(
 ) -> Result<Once<ContactView>> {
     caller.reader().ok_or(UseCaseError::Forbidden)?;
     let tried = once(store, caller, key, 1, command, attempt).await?;
-    let wrong = "is not the one that was sent last, or counts no longer: set the address again, and another one is sent";
-    let value = tried.value.confirmed.ok_or_else(|| UseCaseError::field("code", wrong))?;
+    let wrong =
+        "is not the one that was sent last, or counts no longer: set the address again, and another one is sent";
+    let value = tried
+        .value
+        .confirmed
+        .ok_or_else(|| UseCaseError::field("code", wrong))?;
     Ok(Once {
         value,
         replayed: tried.replayed,
@@ -208,8 +212,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetContact, mut ids: I
 
 fn row(now: DateTime<Utc>, caller: &Caller, command: &SetContact, text: &str) -> Result<ContactRow> {
     let now = now.timestamp_millis();
-    let (address, shown) =
-        read(command.channel, text).map_err(|reason| UseCaseError::field("address", reason))?;
+    let (address, shown) = read(command.channel, text).map_err(|reason| UseCaseError::field("address", reason))?;
     let sealed = command
         .seal
         .seal(command.reader.get(), command.channel.code(), &address)
@@ -241,7 +244,9 @@ fn read(channel: SendChannel, text: &str) -> std::result::Result<(String, String
             let text = text.trim();
             let fits = (1..=WECHAT_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
             if !fits {
-                return Err(format!("must be 1 to {WECHAT_CHARS} visible ASCII characters: the number of the reader at WeChat"));
+                return Err(format!(
+                    "must be 1 to {WECHAT_CHARS} visible ASCII characters: the number of the reader at WeChat"
+                ));
             }
             Ok((text.to_owned(), ending(text)))
         }
@@ -328,12 +333,18 @@ pub(super) fn take_code(
 ///
 /// # Errors
 /// `Internal` when it is sealed under another key.
-pub fn opened(tx: &mut ReadTx<'_>, reader: ReaderId, channel: SendChannel, seal: &ContactSeal) -> Result<Option<String>> {
+pub fn opened(
+    tx: &mut ReadTx<'_>,
+    reader: ReaderId,
+    channel: SendChannel,
+    seal: &ContactSeal,
+) -> Result<Option<String>> {
     let Some(row) = tx.contact(reader, channel)? else {
         return Ok(None);
     };
     let text = seal.open(reader.get(), channel.code(), &row.sealed);
-    text.map(Some).map_err(|error| UseCaseError::Internal(error.to_string()))
+    text.map(Some)
+        .map_err(|error| UseCaseError::Internal(error.to_string()))
 }
 
 #[cfg(test)]

@@ -70,9 +70,7 @@ impl Pass for RemindOfLoans {
         let mut made = 0;
         for some in work.chunks(READERS_PER_WRITE) {
             let count = i64::try_from(some.len()).unwrap_or(i64::MAX);
-            let ids = store
-                .take_ids::<UseCaseError>(count * NOTICE_IDS * LOAN_KINDS)
-                .await?;
+            let ids = store.take_ids::<UseCaseError>(count * NOTICE_IDS * LOAN_KINDS).await?;
             let (some, reminders) = (some.to_vec(), self.0.clone());
             made += store
                 .write(move |tx| {

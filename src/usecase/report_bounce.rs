@@ -22,7 +22,10 @@ pub struct ReportBounce {
 /// `Invalid` for a status that is none; `NotFound` for an address that we did not give out; a failure of the store.
 pub async fn report_bounce(store: &Arc<Store>, seal: &ContactSeal, report: ReportBounce) -> Result<bool> {
     if !is_status(&report.status) {
-        return Err(UseCaseError::field("status", "must be a status of RFC 3463 that tells of a failure, such as 5.1.1"));
+        return Err(UseCaseError::field(
+            "status",
+            "must be a status of RFC 3463 that tells of a failure, such as 5.1.1",
+        ));
     }
     let sending = sending_of(&report.address, seal).ok_or(UseCaseError::NotFound("notice"))?;
     store

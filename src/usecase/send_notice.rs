@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::Result;
 use super::deliver_outbox::{Consumer, Fault};
 use super::notice_facts::{Facts, facts};
-use super::Result;
 use crate::auth::ContactSeal;
 use crate::domain::ids::ReaderId;
 use crate::domain::mail_address::MailAddress;
@@ -144,12 +144,18 @@ impl Desk {
         let letter = match &facts.own {
             Some(own) => render(own, &facts.values).or_else(|fault| {
                 let (notice, part, fault) = (facts.notice, fault.part.code(), fault.told());
-                tracing::error!(notice, part, fault, "a unit's own template does not render: the program's is sent");
+                tracing::error!(
+                    notice,
+                    part,
+                    fault,
+                    "a unit's own template does not render: the program's is sent"
+                );
                 usual()
             }),
             None => usual(),
         };
-        let letter = letter.map_err(|fault| Fault::Later(format!("the {} does not render: {}", fault.part.code(), fault.told())))?;
+        let letter = letter
+            .map_err(|fault| Fault::Later(format!("the {} does not render: {}", fault.part.code(), fault.told())))?;
         let address = self
             .seal
             .open(from.reader.get(), &from.contact.channel, &from.contact.sealed)

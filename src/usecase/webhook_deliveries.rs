@@ -127,7 +127,12 @@ pub async fn replay_webhook_deliveries(
     once(store, caller, key, 1, command, apply).await
 }
 
-fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ReplayDeliveries, mut ids: IdRun) -> Result<ReplayedDeliveries> {
+fn apply(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    command: &ReplayDeliveries,
+    mut ids: IdRun,
+) -> Result<ReplayedDeliveries> {
     let webhook = known(tx, caller, command.webhook)?;
     let replayed = match command.delivery {
         Some(id) => {

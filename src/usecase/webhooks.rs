@@ -220,7 +220,10 @@ fn judge_kinds(wrong: &mut Wrong, kinds: &[String]) {
     }
     for (at, kind) in kinds.iter().enumerate() {
         if kind != "*" && EventKind::from_code(kind).is_none() {
-            wrong.say(format!("kinds[{at}]"), "is no kind of event: such as loan_made, or * for every kind");
+            wrong.say(
+                format!("kinds[{at}]"),
+                "is no kind of event: such as loan_made, or * for every kind",
+            );
         } else if kinds[..at].contains(kind) {
             wrong.say(format!("kinds[{at}]"), "is said twice");
         }

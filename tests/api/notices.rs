@@ -100,7 +100,11 @@ fn later(app: &TestApp, seconds: i64) {
 fn with_mail(app: &TestApp, reader: i64) {
     let desk = app.staff("librarian", "M1");
     let path = format!("/api/v1/readers/{reader}/contacts/mail");
-    let said = app.request("PUT", &path).bearer(&desk).json(&json!({"address": "li@example.org"})).send();
+    let said = app
+        .request("PUT", &path)
+        .bearer(&desk)
+        .json(&json!({"address": "li@example.org"}))
+        .send();
     assert_eq!(said.expect(200).body["shown"], "l***@example.org");
 }
 
@@ -127,10 +131,10 @@ fn notices(app: &TestApp, card: &str) -> Vec<Value> {
 
 fn a_hold_that_is_ready_is_told_once(app: &TestApp) {
     let queue = queue(app, 1);
-    let reader = app
-        .database
-        .outside()
-        .number(&format!("SELECT reader_id AS n FROM holds WHERE id = {}", queue.holds[0].1));
+    let reader = app.database.outside().number(&format!(
+        "SELECT reader_id AS n FROM holds WHERE id = {}",
+        queue.holds[0].1
+    ));
     with_mail(app, reader);
     check_in(app, "B1", &queue.barcode);
     announce(app);
@@ -154,7 +158,10 @@ fn a_basket_is_one_mail(app: &TestApp) {
     remind(app);
     assert_eq!(sent(app, Letters::default()), [], "once for each due date");
     let told = notices(app, &card);
-    assert_eq!((told.len(), &told[0]["lines"], &told[0]["sendings"][0]["state"]), (1, &json!(5), &json!("sent")));
+    assert_eq!(
+        (told.len(), &told[0]["lines"], &told[0]["sendings"][0]["state"]),
+        (1, &json!(5), &json!("sent"))
+    );
 }
 
 fn what_came_back_meanwhile_is_not_told(app: &TestApp) {
@@ -178,7 +185,11 @@ fn a_mail_that_was_refused_for_good_marks_the_address(app: &TestApp) {
     later(app, 4 * 86_400);
     remind(app);
     assert_eq!(sent(app, Letters::default()), [], "nothing goes there any more");
-    assert_eq!(notices(app, &card)[0]["sendings"], json!([]), "it is read in the portal");
+    assert_eq!(
+        notices(app, &card)[0]["sendings"],
+        json!([]),
+        "it is read in the portal"
+    );
 }
 
 fn a_mail_address_with_a_line_break_is_refused(app: &TestApp) {
@@ -186,12 +197,22 @@ fn a_mail_address_with_a_line_break_is_refused(app: &TestApp) {
     let (reader, _) = app.reader("adult", "M1");
     let desk = app.staff("librarian", "M1");
     let path = format!("/api/v1/readers/{reader}/contacts/mail");
-    for address in ["li@example.org\nBcc: all@example.org", "li@example.org\r\n", "li @example.org"] {
-        let said = app.request("PUT", &path).bearer(&desk).json(&json!({"address": address})).send();
+    for address in [
+        "li@example.org\nBcc: all@example.org",
+        "li@example.org\r\n",
+        "li @example.org",
+    ] {
+        let said = app
+            .request("PUT", &path)
+            .bearer(&desk)
+            .json(&json!({"address": address}))
+            .send();
         assert!(matches!(said.status, 400 | 422), "{address:?}: {}", said.status);
         assert!(said.body.to_string().contains("address"), "{}", said.body);
     }
-    let listed = app.get(&desk, &format!("/api/v1/readers/{reader}/contacts")).expect(200);
+    let listed = app
+        .get(&desk, &format!("/api/v1/readers/{reader}/contacts"))
+        .expect(200);
     assert_eq!(listed.body["items"][0]["shown"], Value::Null);
 }
 
@@ -204,7 +225,12 @@ fn a_template_that_does_not_render_is_refused_and_the_old_one_stays(app: &TestAp
         app.request("PUT", path).bearer(&head).json(&body).send()
     };
     put("{{ reader.name }}有{{ count }}册").expect(200);
-    for broken in ["{{ reader.name", "{{ nobody }}", "{% include 'x' %}", "{% for line in lines %}"] {
+    for broken in [
+        "{{ reader.name",
+        "{{ nobody }}",
+        "{% include 'x' %}",
+        "{% for line in lines %}",
+    ] {
         let refused = put(broken).expect(422);
         assert!(refused.body.to_string().contains("line 1"), "{}", refused.body);
     }
@@ -219,10 +245,20 @@ fn a_reader_proves_an_address_with_the_code_that_was_sent_there(app: &TestApp) {
     let (reader, card) = app.reader("adult", "M1");
     let token = app.reader_token(&card);
     let path = format!("/api/v1/readers/{reader}/contacts/mail");
-    let said = app.request("PUT", &path).bearer(&token).json(&json!({"address": "li@example.org"})).send();
+    let said = app
+        .request("PUT", &path)
+        .bearer(&token)
+        .json(&json!({"address": "li@example.org"}))
+        .send();
     assert_eq!(said.expect(200).body["confirmed"], false);
     let mails = sent(app, Letters::default());
-    let code: String = mails[0].letter.text.chars().filter(char::is_ascii_digit).take(6).collect();
+    let code: String = mails[0]
+        .letter
+        .text
+        .chars()
+        .filter(char::is_ascii_digit)
+        .take(6)
+        .collect();
     let confirm = |code: &str| app.post(&token, "/api/v1/me/contacts/mail/confirmation", &json!({"code": code}));
     confirm("x").expect(422);
     assert_eq!(confirm(&code).expect(200).body["confirmed"], true);

@@ -140,7 +140,11 @@ pub fn sent_code(about: &About<'_>) -> String {
     let request = about.app.request("PUT", &path).bearer(&about.scene.reader_token);
     request.json(&json!({"address": "li@example.org"})).send().expect(200);
     let sql = format!("SELECT id AS n FROM one_time_codes WHERE reader_id = {reader} AND ended_at IS NULL");
-    about.app.app.contact_seal().code(about.app.database.outside().number(&sql))
+    about
+        .app
+        .app
+        .contact_seal()
+        .code(about.app.database.outside().number(&sql))
 }
 
 /// A webhook for events at the unit of the things.
@@ -149,7 +153,9 @@ pub fn webhook(about: &About<'_>) -> i64 {
     if !about.allowed {
         return 1;
     }
-    about.done("/api/v1/webhooks", &body, 201)["webhook"]["id"].as_i64().expect("an id")
+    about.done("/api/v1/webhooks", &body, 201)["webhook"]["id"]
+        .as_i64()
+        .expect("an id")
 }
 
 /// A delivery of a webhook that was given up.

@@ -8,10 +8,14 @@ use crate::app::App;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesUnits, Nothing};
 use crate::http::input::{CodeText, Cursor, Limit, PageBody, Text, page};
-use crate::http::openapi::{ChangeFailures, ChangeOneFailures, ChangeSeenFailures, IdempotencyHeader, ListFailures, LookWithFailures};
+use crate::http::openapi::{
+    ChangeFailures, ChangeOneFailures, ChangeSeenFailures, IdempotencyHeader, ListFailures, LookWithFailures,
+};
 use crate::http::precondition::{self, IfMatchGiven, IfMatchGivenHeader};
 use crate::http::query::Parameters;
-use crate::usecase::webhook_deliveries::{self, ListedDeliveries, ReplayDeliveries, ReplayedDeliveries, WebhookDeliveryView};
+use crate::usecase::webhook_deliveries::{
+    self, ListedDeliveries, ReplayDeliveries, ReplayedDeliveries, WebhookDeliveryView,
+};
 use crate::usecase::webhooks::{self, ChangeWebhook, NewWebhook, WebhookView};
 use crate::usecase::{Once, UseCaseError};
 

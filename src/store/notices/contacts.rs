@@ -3,13 +3,13 @@
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::ids::ReaderId;
+use crate::domain::notice::{Language, NoticeKind, SendChannel, Wishes};
+use crate::domain::notice_time::Quiet;
 use crate::store::error::StoreError;
 use crate::store::hot::on_engine;
 use crate::store::schema::{notice_preferences, reader_contacts, readers};
 use crate::store::tx::{ReadTx, WriteTx};
-use crate::domain::ids::ReaderId;
-use crate::domain::notice::{Language, NoticeKind, SendChannel, Wishes};
-use crate::domain::notice_time::Quiet;
 
 /// An address of a reader.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable)]
@@ -133,7 +133,12 @@ impl WriteTx<'_> {
     }
 
     /// Another address for a channel, or none any more.
-    pub fn set_contact(&mut self, reader: ReaderId, channel: SendChannel, row: Option<&ContactRow>) -> Result<(), StoreError> {
+    pub fn set_contact(
+        &mut self,
+        reader: ReaderId,
+        channel: SendChannel,
+        row: Option<&ContactRow>,
+    ) -> Result<(), StoreError> {
         diesel::delete(reader_contacts::table.find((reader.get(), channel.code()))).execute(self.conn)?;
         if let Some(row) = row {
             diesel::insert_into(reader_contacts::table)
@@ -153,12 +158,21 @@ impl WriteTx<'_> {
     }
 
     /// What was sent there came back: for good, or for a while.
-    pub fn note_contact_failed(&mut self, reader: ReaderId, channel: SendChannel, for_good: bool) -> Result<(), StoreError> {
+    pub fn note_contact_failed(
+        &mut self,
+        reader: ReaderId,
+        channel: SendChannel,
+        for_good: bool,
+    ) -> Result<(), StoreError> {
         let now = self.now().timestamp_millis();
         let Some(row) = self.contact(reader, channel)? else {
             return Ok(());
         };
-        let soft = if for_good { row.soft_bounces } else { row.soft_bounces.saturating_add(1) };
+        let soft = if for_good {
+            row.soft_bounces
+        } else {
+            row.soft_bounces.saturating_add(1)
+        };
         let failing = for_good || soft >= SOFT_BOUNCES;
         let since = row.failing_since.or_else(|| failing.then_some(now));
         diesel::update(reader_contacts::table.find((reader.get(), channel.code())))

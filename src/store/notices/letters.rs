@@ -103,11 +103,19 @@ impl ReadTx<'_> {
     pub fn parcels_told_of(&mut self, lines: &[Line]) -> Result<Vec<ParcelLine>, StoreError> {
         let query = parcels::table
             .inner_join(parcel_lines::table.on(parcel_lines::parcel_id.eq(parcels::id)))
-            .filter(parcels::id.eq_any(subjects(lines)).and(parcels::posted_at.is_not_null()))
+            .filter(
+                parcels::id
+                    .eq_any(subjects(lines))
+                    .and(parcels::posted_at.is_not_null()),
+            )
             .filter(parcel_lines::set_aside.is_null())
             .group_by((parcels::id, parcels::tracking_number))
             .order(parcels::id)
-            .select((parcels::id, parcels::tracking_number, diesel::dsl::count(parcel_lines::id)));
+            .select((
+                parcels::id,
+                parcels::tracking_number,
+                diesel::dsl::count(parcel_lines::id),
+            ));
         let rows: Vec<(i64, Option<String>, i64)> = on_engine!(self.conn, conn => query.load(conn))?;
         let line = |(parcel_id, tracking_number, items)| ParcelLine {
             parcel_id,
@@ -149,7 +157,11 @@ impl ReadTx<'_> {
     ) -> Result<Option<Template>, StoreError> {
         let row: Option<(String, String, String)> = notice_templates::table
             .find((unit.get(), kind.code(), language.code()))
-            .select((notice_templates::subject, notice_templates::body, notice_templates::html))
+            .select((
+                notice_templates::subject,
+                notice_templates::body,
+                notice_templates::html,
+            ))
             .first(self.conn)
             .optional()?;
         Ok(row.map(|(subject, text, html)| Template { subject, text, html }))
@@ -204,7 +216,11 @@ impl WriteTx<'_> {
         let open = one_time_codes::table
             .filter(one_time_codes::reader_id.eq(row.reader_id))
             .filter(one_time_codes::purpose.eq(&row.purpose))
-            .filter(one_time_codes::channel.eq(&row.channel).and(one_time_codes::ended_at.is_null()));
+            .filter(
+                one_time_codes::channel
+                    .eq(&row.channel)
+                    .and(one_time_codes::ended_at.is_null()),
+            );
         diesel::update(open)
             .set(one_time_codes::ended_at.eq(now))
             .execute(self.conn)?;
@@ -226,7 +242,11 @@ impl WriteTx<'_> {
         let open = one_time_codes::table
             .filter(one_time_codes::reader_id.eq(reader.get()))
             .filter(one_time_codes::purpose.eq(purpose))
-            .filter(one_time_codes::channel.eq(channel).and(one_time_codes::ended_at.is_null()));
+            .filter(
+                one_time_codes::channel
+                    .eq(channel)
+                    .and(one_time_codes::ended_at.is_null()),
+            );
         let tried = diesel::update(open)
             .set(one_time_codes::attempts.eq(one_time_codes::attempts + 1))
             .returning(one_time_codes::all_columns);
@@ -246,7 +266,11 @@ impl WriteTx<'_> {
     /// How many codes were made for a reader since a moment.
     pub fn codes_since(&mut self, reader: ReaderId, since: i64) -> Result<i64, StoreError> {
         Ok(one_time_codes::table
-            .filter(one_time_codes::reader_id.eq(reader.get()).and(one_time_codes::made_at.ge(since)))
+            .filter(
+                one_time_codes::reader_id
+                    .eq(reader.get())
+                    .and(one_time_codes::made_at.ge(since)),
+            )
             .count()
             .get_result(self.conn)?)
     }

@@ -10,12 +10,12 @@ pub mod webhooks;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use crate::domain::ids::{ReaderId, UnitId};
+use crate::domain::notice::{NoticeKind, SendChannel};
 use crate::store::error::StoreError;
 use crate::store::hot::on_engine;
 use crate::store::schema::{delivery_requests, holds, notice_lines, notice_sendings, notices, outbox, parcels};
 use crate::store::tx::{ReadTx, WriteTx};
-use crate::domain::ids::{ReaderId, UnitId};
-use crate::domain::notice::{NoticeKind, SendChannel};
 
 /// One message to one reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +108,11 @@ impl ReadTx<'_> {
             .select((notice_lines::subject_id, notice_lines::occasion))
             .load(self.conn)?;
         let all = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        let all = if all < limit { all } else { of.count().get_result(self.conn)? };
+        let all = if all < limit {
+            all
+        } else {
+            of.count().get_result(self.conn)?
+        };
         let line = |(subject, occasion)| Line { subject, occasion };
         Ok((rows.into_iter().map(line).collect(), all))
     }

@@ -3,12 +3,12 @@
 
 use diesel::prelude::*;
 
-use crate::store::error::StoreError;
-use crate::store::schema::{event_cursors, event_personal};
-use crate::store::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{ReaderId, UnitId};
+use crate::store::error::StoreError;
+use crate::store::schema::{event_cursors, event_personal};
+use crate::store::tx::{ReadTx, WriteTx};
 
 /// A place in the commit order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

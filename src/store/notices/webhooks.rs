@@ -130,9 +130,11 @@ impl WriteTx<'_> {
 
     /// A webhook as it is to be. False: it is not at the version before any more.
     pub fn update_webhook(&mut self, webhook: &Webhook) -> Result<bool, StoreError> {
-        let before = webhooks::table
-            .find(webhook.id)
-            .filter(webhooks::version.eq(webhook.version - 1).and(webhooks::removed_at.is_null()));
+        let before = webhooks::table.find(webhook.id).filter(
+            webhooks::version
+                .eq(webhook.version - 1)
+                .and(webhooks::removed_at.is_null()),
+        );
         let changed = diesel::update(before)
             .set((
                 webhooks::url.eq(&webhook.url),
