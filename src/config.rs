@@ -19,6 +19,7 @@ mod circulation;
 pub(crate) mod delivery;
 mod layers;
 pub(crate) mod limits;
+mod log;
 mod notices;
 mod protection;
 mod telemetry;
@@ -28,6 +29,7 @@ pub use circulation::CirculationConfig;
 pub use delivery::DeliveryConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
+pub use log::{LogConfig, LogFormat};
 pub use notices::{MailConfig, MailSecurity, MessagesConfig, NoticesConfig};
 pub use protection::RatesConfig;
 use protection::check_origins;
@@ -190,21 +192,6 @@ pub struct AuthConfig {
     pub argon2_parallelism: u32,
     pub hash_threads: usize,
     pub hash_queue: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LogConfig {
-    pub format: LogFormat,
-    pub filter: String,
-    pub slow_statement_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -58,24 +58,7 @@ const fn chinese(kind: NoticeKind) -> Words {
             "《{{ line.title }}》（{{ line.barcode }}），应还日期 {{ line.due_on }}",
             "您可在任一馆归还。",
         ],
-        NoticeKind::Overdue1 => [
-            "您有{{ count }}册图书已逾期",
-            "以下{{ count }}册图书已过应还日期：",
-            "《{{ line.title }}》（{{ line.barcode }}），应还日期 {{ line.due_on }}，已逾期 {{ line.days }} 天",
-            "请尽快归还，您可在任一馆归还。",
-        ],
-        NoticeKind::Overdue2 => [
-            "再次提醒：您有{{ count }}册图书逾期未还",
-            "我们再次提醒您，以下{{ count }}册图书逾期未还：",
-            "《{{ line.title }}》（{{ line.barcode }}），应还日期 {{ line.due_on }}，已逾期 {{ line.days }} 天",
-            "请尽快归还，以免影响您的借阅。",
-        ],
-        NoticeKind::Overdue3 => [
-            "最后提醒：您有{{ count }}册图书逾期未还",
-            "以下{{ count }}册图书长期逾期未还，这是最后一次提醒：",
-            "《{{ line.title }}》（{{ line.barcode }}），应还日期 {{ line.due_on }}，已逾期 {{ line.days }} 天",
-            "如已遗失，请与图书馆联系。",
-        ],
+        NoticeKind::Overdue1 | NoticeKind::Overdue2 | NoticeKind::Overdue3 => chinese_overdue(kind),
         NoticeKind::HoldReady => [
             "您预约的{{ count }}册图书已到馆",
             "您预约的图书已在{{ unit.name }}等候领取：",
@@ -127,6 +110,29 @@ const fn chinese(kind: NoticeKind) -> Words {
     }
 }
 
+const fn chinese_overdue(kind: NoticeKind) -> Words {
+    match kind {
+        NoticeKind::Overdue1 => [
+            "您有{{ count }}册图书已逾期",
+            "以下{{ count }}册图书已过应还日期：",
+            "《{{ line.title }}》（{{ line.barcode }}），应还日期 {{ line.due_on }}，已逾期 {{ line.days }} 天",
+            "请尽快归还，您可在任一馆归还。",
+        ],
+        NoticeKind::Overdue2 => [
+            "再次提醒：您有{{ count }}册图书逾期未还",
+            "我们再次提醒您，以下{{ count }}册图书逾期未还：",
+            "《{{ line.title }}》（{{ line.barcode }}），应还日期 {{ line.due_on }}，已逾期 {{ line.days }} 天",
+            "请尽快归还，以免影响您的借阅。",
+        ],
+        _ => [
+            "最后提醒：您有{{ count }}册图书逾期未还",
+            "以下{{ count }}册图书长期逾期未还，这是最后一次提醒：",
+            "《{{ line.title }}》（{{ line.barcode }}），应还日期 {{ line.due_on }}，已逾期 {{ line.days }} 天",
+            "如已遗失，请与图书馆联系。",
+        ],
+    }
+}
+
 const fn english(kind: NoticeKind) -> Words {
     match kind {
         NoticeKind::DueSoon => [
@@ -135,24 +141,7 @@ const fn english(kind: NoticeKind) -> Words {
             "{{ line.title }} ({{ line.barcode }}), due on {{ line.due_on }}",
             "You may return them at any library of the network.",
         ],
-        NoticeKind::Overdue1 => [
-            "{{ count }} of your loans are overdue",
-            "These loans are past their due date:",
-            "{{ line.title }} ({{ line.barcode }}), due on {{ line.due_on }}, {{ line.days }} days overdue",
-            "Please return them soon, at any library of the network.",
-        ],
-        NoticeKind::Overdue2 => [
-            "Second reminder: {{ count }} of your loans are overdue",
-            "We remind you again of these loans:",
-            "{{ line.title }} ({{ line.barcode }}), due on {{ line.due_on }}, {{ line.days }} days overdue",
-            "Please return them soon, so that you can go on borrowing.",
-        ],
-        NoticeKind::Overdue3 => [
-            "Last reminder: {{ count }} of your loans are overdue",
-            "These loans have been overdue for long. This is the last reminder:",
-            "{{ line.title }} ({{ line.barcode }}), due on {{ line.due_on }}, {{ line.days }} days overdue",
-            "If one of them is lost, please tell the library.",
-        ],
+        NoticeKind::Overdue1 | NoticeKind::Overdue2 | NoticeKind::Overdue3 => english_overdue(kind),
         NoticeKind::HoldReady => [
             "{{ count }} of your holds are ready",
             "What you asked for waits for you at {{ unit.name }}:",
@@ -200,6 +189,29 @@ const fn english(kind: NoticeKind) -> Words {
             "You asked the library for a code:",
             "{{ line.code }} (good for {{ line.minutes }} minutes)",
             "Tell it to nobody. If you did not ask for it, ignore this message.",
+        ],
+    }
+}
+
+const fn english_overdue(kind: NoticeKind) -> Words {
+    match kind {
+        NoticeKind::Overdue1 => [
+            "{{ count }} of your loans are overdue",
+            "These loans are past their due date:",
+            "{{ line.title }} ({{ line.barcode }}), due on {{ line.due_on }}, {{ line.days }} days overdue",
+            "Please return them soon, at any library of the network.",
+        ],
+        NoticeKind::Overdue2 => [
+            "Second reminder: {{ count }} of your loans are overdue",
+            "We remind you again of these loans:",
+            "{{ line.title }} ({{ line.barcode }}), due on {{ line.due_on }}, {{ line.days }} days overdue",
+            "Please return them soon, so that you can go on borrowing.",
+        ],
+        _ => [
+            "Last reminder: {{ count }} of your loans are overdue",
+            "These loans have been overdue for long. This is the last reminder:",
+            "{{ line.title }} ({{ line.barcode }}), due on {{ line.due_on }}, {{ line.days }} days overdue",
+            "If one of them is lost, please tell the library.",
         ],
     }
 }

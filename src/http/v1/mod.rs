@@ -367,8 +367,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
     ];
-    all.extend(configuring());
-    all.extend(me::documents());
+    all.extend(configuring().into_iter().chain(me::documents()));
     all
 }
 
