@@ -210,20 +210,6 @@ impl WriteTx<'_> {
             .execute(self.conn)?)
     }
 
-    /// What waits for a webhook that is no more is not told.
-    pub fn withdraw_deliveries(&mut self, webhook: i64, at_most: i64) -> Result<usize, StoreError> {
-        let now = self.now().timestamp_millis();
-        let ids: Vec<i64> = outbox::table
-            .filter(outbox::consumer.eq(WEBHOOK).and(outbox::subject_id.eq(webhook)))
-            .filter(outbox::next_at.is_not_null())
-            .limit(at_most)
-            .select(outbox::id)
-            .load(self.conn)?;
-        Ok(diesel::update(outbox::table.filter(outbox::id.eq_any(ids)))
-            .set((outbox::next_at.eq(None::<i64>), outbox::done_at.eq(now)))
-            .execute(self.conn)?)
-    }
-
     /// Forgets deliveries; answers how many.
     pub fn erase_deliveries(&mut self, ids: &[i64]) -> Result<usize, StoreError> {
         let gone = webhook_deliveries::table.filter(webhook_deliveries::id.eq_any(ids));
