@@ -8,11 +8,12 @@ use secrecy::ExposeSecret;
 
 use crate::auth::identity_ring;
 use crate::auth::{
-    CardKeyRing, CardTokens, ConsentSeal, Identities, KeyRing, KeyRingError, PasswordError, PasswordService,
-    TokenService,
+    CardKeyRing, CardTokens, ConsentSeal, ContactSeal, Identities, KeyRing, KeyRingError, PasswordError,
+    PasswordService, TokenService,
 };
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
+use crate::delivery::smtp::{SmtpError, SmtpMailer};
 use crate::http::rate_limit::RateLimits;
 use crate::store::connection::{PAGE_BYTES, Target};
 use crate::store::file_claim::FileClaim;
@@ -38,6 +39,8 @@ pub struct App {
     /// `None` where no collector is configured.
     pub traces: Option<Traces>,
     pub batches: Arc<Batches>,
+    /// `None` where no mail server is configured.
+    pub mailer: Option<Arc<SmtpMailer>>,
     /// As it was last read.
     ring: Mutex<KeyRing>,
     stopping: AtomicBool,
@@ -59,6 +62,8 @@ pub enum AppError {
     Passwords(#[from] PasswordError),
     #[error("the thread that sends traces could not be started")]
     Traces(#[source] std::io::Error),
+    #[error("mail cannot be sent with these settings")]
+    Mail(#[from] SmtpError),
     #[error("another server has {} open; a SQLite file has one server at a time", path.display())]
     Served { path: std::path::PathBuf },
     #[error("the empty database could not be set up")]
@@ -81,6 +86,7 @@ impl App {
         let tokens = Arc::new(TokenService::with_ring(&ring, config.auth.access_ttl()));
         let cards = Arc::new(CardTokens::new(CardKeyRing::load(&config)?));
         let passwords = PasswordService::new(&config.auth)?;
+        let mailer = SmtpMailer::of(&config.mail)?;
         let store = Store::open(StoreOptions {
             identities: identities.clone(),
             ..store_options(&config, clock)
@@ -101,6 +107,7 @@ impl App {
             identities,
             cards,
             passwords,
+            mailer,
             ring: Mutex::new(ring),
             stopping: AtomicBool::new(false),
         }))
@@ -133,6 +140,11 @@ impl App {
             passwords: &self.passwords,
             refresh_life: self.config.auth.refresh_ttl(),
         }
+    }
+
+    /// What seals addresses of readers, and derives what is not kept.
+    pub fn contact_seal(&self) -> ContactSeal {
+        ContactSeal::new(Arc::clone(&self.tokens))
     }
 
     /// Takes the keys that seal ID numbers, sign access tokens or electronic cards over if they were rotated meanwhile; answers whether any

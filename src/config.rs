@@ -17,10 +17,12 @@ use serde::{Deserialize, Deserializer, de};
 
 mod circulation;
 mod credit;
-mod delivery;
+pub(crate) mod delivery;
 mod jobs;
 mod layers;
 pub(crate) mod limits;
+mod log;
+mod notices;
 mod protection;
 mod telemetry;
 mod transport;
@@ -31,6 +33,8 @@ pub use delivery::DeliveryConfig;
 pub use jobs::JobsConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
+pub use log::{LogConfig, LogFormat};
+pub use notices::{MailConfig, MailSecurity, MessagesConfig, NoticesConfig};
 use protection::check_origins;
 pub use protection::{AuthConfig, RatesConfig};
 pub use telemetry::{Collector, TelemetryConfig};
@@ -127,6 +131,9 @@ pub struct Config {
     pub rates: RatesConfig,
     pub delivery: DeliveryConfig,
     pub credit: CreditConfig,
+    pub notices: NoticesConfig,
+    pub mail: MailConfig,
+    pub messages: MessagesConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -172,21 +179,6 @@ pub struct HttpConfig {
 #[serde(deny_unknown_fields)]
 pub struct Sip2Config {
     pub bind: SocketAddr,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LogConfig {
-    pub format: LogFormat,
-    pub filter: String,
-    pub slow_statement_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -297,6 +289,9 @@ impl Config {
             rates,
             delivery,
             credit,
+            notices,
+            mail,
+            messages,
         } = self;
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
@@ -340,6 +335,9 @@ impl Config {
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
         delivery.check()?;
         credit.check()?;
+        notices.check()?;
+        mail.check()?;
+        messages.check()?;
         rates.check()
     }
 }

@@ -1,6 +1,10 @@
-//! The carrier outside: an adapter over HTTP for the port in `usecase::book_carrier`, and a carrier that is simulated, for
-//! development and tests. The messages are described in docs/PARCELS.md.
+//! Who is outside: adapters for the ports of use cases. The carrier of parcels over HTTP, and one that is simulated, for
+//! development and tests (docs/PARCELS.md); mail over SMTP, gateways of short messages, webhooks (docs/NOTICES.md).
 
 pub mod breaker;
 pub mod http_carrier;
+pub mod http_messenger;
+pub mod http_webhook;
+pub mod signed_post;
 pub mod simulator;
+pub mod smtp;

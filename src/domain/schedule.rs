@@ -173,8 +173,80 @@ pub const CREDIT_LAPSES: Job = Job {
     does_en: "Gives deductions back that are old enough",
 };
 
+/// Makes notices and webhook deliveries of what has happened.
+pub const ANNOUNCEMENTS: Job = Job {
+    name: "announcements",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "根据业务事件生成通知与回调",
+    does_en: "Makes notices and webhook deliveries of what has happened",
+};
+
+/// Reminds readers of loans that are due soon or overdue.
+pub const LOAN_REMINDERS: Job = Job {
+    name: "loan_reminders",
+    schedule: Schedule::Daily { minute: 420 },
+    does_zh: "提醒即将到期与逾期的借阅",
+    does_en: "Reminds readers of loans that are due soon or overdue",
+};
+
+/// Reminds readers of copies that wait on a hold shelf.
+pub const HOLD_REMINDERS: Job = Job {
+    name: "hold_reminders",
+    schedule: Schedule::Daily { minute: 430 },
+    does_zh: "提醒保留期将满的预约",
+    does_en: "Reminds readers of copies on hold shelves whose last day is near",
+};
+
+/// Reminds readers of cards that end.
+pub const CARD_REMINDERS: Job = Job {
+    name: "card_reminders",
+    schedule: Schedule::Daily { minute: 440 },
+    does_zh: "提醒即将到期的读者证",
+    does_en: "Reminds readers of cards whose last day is near",
+};
+
+/// Sends notices by mail.
+pub const MAIL_OUTBOX: Job = Job {
+    name: "mail_outbox",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "发送邮件通知",
+    does_en: "Sends notices by mail",
+};
+
+/// Sends notices by SMS.
+pub const SMS_OUTBOX: Job = Job {
+    name: "sms_outbox",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "发送短信通知",
+    does_en: "Sends notices by SMS",
+};
+
+/// Sends notices by WeChat.
+pub const WECHAT_OUTBOX: Job = Job {
+    name: "wechat_outbox",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "发送微信通知",
+    does_en: "Sends notices by WeChat",
+};
+
+/// Tells webhooks.
+pub const WEBHOOK_OUTBOX: Job = Job {
+    name: "webhook_outbox",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "推送事件回调",
+    does_en: "Tells webhooks of events",
+};
+
+/// Erases old notices.
+pub const NOTICE_ERASURE: Job = Job {
+    name: "notice_erasure",
+    schedule: Schedule::Daily { minute: 205 },
+    does_zh: "删除过期的通知与回调记录",
+    does_en: "Erases old notices and what webhooks were told",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 18] = [
+pub const JOBS: [Job; 27] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -193,6 +265,15 @@ pub const JOBS: [Job; 18] = [
     CREDIT_POSTING,
     CREDIT_NIGHT,
     CREDIT_LAPSES,
+    ANNOUNCEMENTS,
+    LOAN_REMINDERS,
+    HOLD_REMINDERS,
+    CARD_REMINDERS,
+    MAIL_OUTBOX,
+    SMS_OUTBOX,
+    WECHAT_OUTBOX,
+    WEBHOOK_OUTBOX,
+    NOTICE_ERASURE,
 ];
 
 /// What is known of a job's runs.

@@ -2,6 +2,8 @@
 //! each run is idempotent. The jobs of the list (`domain::schedule`) are run by one node at a time, and listed by the API.
 //! Not here: what a run does. A job only decides when to call its use case.
 
+mod notices;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,6 +135,7 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
         let told = DeliverOutbox(BookCarrier(SharedCarrier(carrier)));
         tasks.push(pass(app, &node, CARRIER_OUTBOX, told, stopped));
     }
+    tasks.extend(notices::passes(app, &node, stopped));
     tasks
 }
 

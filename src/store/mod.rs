@@ -46,6 +46,7 @@ pub mod log_in_tallies;
 pub mod merge_bibs;
 pub mod migrate;
 pub mod network;
+pub mod notices;
 pub mod options;
 pub mod outbox;
 pub mod overdue;

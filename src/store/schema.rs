@@ -967,6 +967,51 @@ diesel::table! {
 }
 
 diesel::table! {
+    event_cursors (name) {
+        name -> Text,
+        txid -> BigInt,
+        seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    reader_contacts (reader_id, channel) {
+        reader_id -> BigInt,
+        channel -> Text,
+        sealed -> Binary,
+        shown -> Text,
+        confirmed_at -> Nullable<BigInt>,
+        soft_bounces -> Integer,
+        failing_since -> Nullable<BigInt>,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    notice_preferences (reader_id) {
+        reader_id -> BigInt,
+        language -> Text,
+        quiet_from -> Integer,
+        quiet_until -> Integer,
+        gathers -> Bool,
+        channels -> Text,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    notices (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        kind -> Text,
+        unit_id -> BigInt,
+        made_at -> BigInt,
+        send_at -> BigInt,
+        gathering -> Bool,
+    }
+}
+
+diesel::table! {
     credit_reports (source, report_id) {
         source -> Text,
         report_id -> Text,
@@ -978,10 +1023,30 @@ diesel::table! {
 }
 
 diesel::table! {
+    notice_lines (kind, subject_id, occasion) {
+        kind -> Text,
+        subject_id -> BigInt,
+        occasion -> BigInt,
+        notice_id -> BigInt,
+    }
+}
+
+diesel::table! {
     credit_feed (id) {
         id -> BigInt,
         position -> BigInt,
         taken -> BigInt,
+    }
+}
+
+diesel::table! {
+    notice_sendings (id) {
+        id -> BigInt,
+        notice_id -> BigInt,
+        channel -> Text,
+        sent_at -> Nullable<BigInt>,
+        bounced_at -> Nullable<BigInt>,
+        status -> Nullable<Text>,
     }
 }
 
@@ -997,6 +1062,56 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    one_time_codes (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        purpose -> Text,
+        channel -> Text,
+        made_at -> BigInt,
+        expires_at -> BigInt,
+        attempts -> Integer,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    notice_templates (unit_id, kind, language) {
+        unit_id -> BigInt,
+        kind -> Text,
+        language -> Text,
+        subject -> Text,
+        body -> Text,
+        html -> Text,
+        saved_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhooks (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        url -> Text,
+        kinds -> Text,
+        active -> Bool,
+        secret_number -> BigInt,
+        secret_since -> BigInt,
+        version -> BigInt,
+        created_at -> BigInt,
+        removed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> BigInt,
+        webhook_id -> BigInt,
+        event_seq -> BigInt,
+        made_at -> BigInt,
+        status -> Nullable<Integer>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     credit_entries,
     credit_reasons,
@@ -1006,6 +1121,16 @@ diesel::allow_tables_to_appear_in_same_query!(
     credit_reports,
     credit_feed,
     admission_requests,
+    event_cursors,
+    reader_contacts,
+    notice_preferences,
+    notices,
+    notice_lines,
+    notice_sendings,
+    one_time_codes,
+    notice_templates,
+    webhooks,
+    webhook_deliveries,
     deposits,
     deposit_items,
     mobile_stops,

@@ -48,6 +48,7 @@ mod merge_readers;
 mod merge_scene;
 mod metrics;
 mod moves;
+mod notices;
 mod outbox;
 mod own_secrets;
 mod ownership;

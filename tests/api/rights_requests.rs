@@ -51,6 +51,7 @@ const GROUPS: &[Group] = &[
     calendars,
     stock,
     accounts,
+    notices,
     rules,
     credit,
 ];
@@ -675,6 +676,33 @@ fn spare_card(about: &About<'_>) -> i64 {
     let path = format!("/api/v1/readers/{}/cards", about.things.reader);
     let made = about.app.post(&about.scene.root_token, &path, &body).expect(201);
     made.body["card_id"].as_i64().expect("an id")
+}
+
+fn notices(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let template = json!({"subject": "s", "text": "t", "html": "h"});
+    Some(match operation {
+        "listMyNotices" | "getMyPreferences" | "listWebhooks" | "getNoticeTemplate" => about.id(0),
+        "updateMyPreferences" => about.body(json!({"gathers": true})),
+        "confirmMyContact" => about.body(json!({"code": ready::sent_code(about)})),
+        "listReaderContacts" => about.id(about.things.reader),
+        "setReaderContact" => about.with(about.things.reader, json!({"address": "li@example.org"})),
+        "reportBounce" | "resetNoticeTemplate" | "previewNoticeTemplate" => about.body(json!({})),
+        "setNoticeTemplate" => about.body(template),
+        "createWebhook" => about.body(json!({"unit_code": about.unit(), "url": "https://a.example/x", "kinds": ["*"]})),
+        "updateWebhook" => about.with(ready::webhook(about), json!({"active": false})),
+        "removeWebhook" | "rotateWebhookSecret" | "replayWebhookDeliveries" => {
+            about.with(ready::webhook(about), json!({}))
+        }
+        "listWebhookDeliveries" => about.id(ready::webhook(about)),
+        "replayWebhookDelivery" => {
+            let webhook = ready::webhook(about);
+            Asked {
+                version: ready::told(about, webhook),
+                ..about.with(webhook, json!({}))
+            }
+        }
+        _ => return None,
+    })
 }
 
 fn rules(operation: &str, about: &About<'_>) -> Option<Asked> {

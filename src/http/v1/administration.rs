@@ -1,11 +1,11 @@
-//! Routes and documents of what the network is made of: calendars, settings, rules, accounts, jobs.
+//! Routes and documents of what the network is made of: calendars, settings, rules, accounts, jobs, templates, webhooks.
 
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource};
 use utoipa::OpenApi;
 
 use super::{
-    accounts, calendars, closings, jobs, openings, rule_drafts, rule_previews, rule_sets, rules, sessions, settings,
-    staff, unit_changes, units,
+    accounts, calendars, closings, jobs, notice_templates, openings, rule_drafts, rule_previews, rule_sets, rules,
+    sessions, settings, staff, unit_changes, units, webhooks,
 };
 
 /// Routes below `/api/v1`.
@@ -13,7 +13,8 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .configure(calendar_routes)
         .configure(setting_routes)
-        .configure(rules_routes);
+        .configure(rules_routes)
+        .configure(notice_routes);
 }
 
 fn calendar_routes(config: &mut ServiceConfig) {
@@ -81,6 +82,30 @@ fn rules_routes(config: &mut ServiceConfig) {
         .service(resource("/rule-drafts/{id}/matrix").route(get().to(rule_previews::preview_rule_matrix)));
 }
 
+fn notice_routes(config: &mut ServiceConfig) {
+    let template = resource("/units/{code}/notice-templates/{kind}/{language}")
+        .route(get().to(notice_templates::get_notice_template))
+        .route(put().to(notice_templates::set_notice_template))
+        .route(delete().to(notice_templates::reset_notice_template));
+    let preview = resource("/units/{code}/notice-templates/{kind}/{language}/preview");
+    let all = resource("/webhooks")
+        .route(get().to(webhooks::list_webhooks))
+        .route(post().to(webhooks::create_webhook));
+    let one = resource("/webhooks/{id}")
+        .route(patch().to(webhooks::update_webhook))
+        .route(delete().to(webhooks::remove_webhook));
+    let told = resource("/webhooks/{id}/deliveries/{delivery}/replay");
+    config
+        .service(template)
+        .service(preview.route(post().to(notice_templates::preview_notice_template)))
+        .service(all)
+        .service(one)
+        .service(resource("/webhooks/{id}/secret").route(post().to(webhooks::rotate_webhook_secret)))
+        .service(resource("/webhooks/{id}/deliveries").route(get().to(webhooks::list_webhook_deliveries)))
+        .service(resource("/webhooks/{id}/deliveries/replay").route(post().to(webhooks::replay_webhook_deliveries)))
+        .service(told.route(post().to(webhooks::replay_webhook_delivery)));
+}
+
 /// What each resource says of itself.
 pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
     vec![
@@ -98,5 +123,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         settings::Document::openapi(),
         accounts::Document::openapi(),
         jobs::Document::openapi(),
+        notice_templates::Document::openapi(),
+        webhooks::Document::openapi(),
     ]
 }

@@ -1,9 +1,9 @@
-//! Routes and documents of readers as persons: their cards, guardians and credit.
+//! Routes and documents of readers as persons: their cards, guardians, credit and addresses.
 
 use actix_web::web::{ServiceConfig, delete, get, post, put, resource};
 use utoipa::OpenApi;
 
-use super::{cards, credit, credit_entries, electronic_cards, guardians, me, reader_changes, readers};
+use super::{cards, contacts, credit, credit_entries, electronic_cards, guardians, me, reader_changes, readers};
 
 /// Routes below `/api/v1`.
 pub fn routes(config: &mut ServiceConfig) {
@@ -11,6 +11,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(card_routes)
         .configure(person_routes)
         .configure(credit_routes)
+        .configure(contact_routes)
         .configure(me::routes);
 }
 
@@ -52,6 +53,13 @@ fn credit_routes(config: &mut ServiceConfig) {
         .service(resource("/credit-events").route(post().to(credit_entries::import_credit_events)));
 }
 
+fn contact_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/readers/{id}/contacts").route(get().to(contacts::list_reader_contacts)))
+        .service(resource("/readers/{id}/contacts/{channel}").route(put().to(contacts::set_reader_contact)))
+        .service(resource("/mail-bounces").route(post().to(contacts::report_bounce)));
+}
+
 /// What each resource says of itself.
 pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
     let mut all = vec![
@@ -62,6 +70,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         guardians::Document::openapi(),
         credit::Document::openapi(),
         credit_entries::Document::openapi(),
+        contacts::Document::openapi(),
     ];
     all.extend(me::documents());
     all
