@@ -8,3 +8,4 @@ pub mod http_webhook;
 pub mod signed_post;
 pub mod simulator;
 pub mod smtp;
+mod smtp_connections;

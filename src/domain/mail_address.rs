@@ -6,6 +6,19 @@ use std::fmt;
 pub const MAX_BYTES: usize = 254;
 const MAX_LOCAL_BYTES: usize = 64;
 
+/// Whether a status of RFC 3463 says that there is no such address. Others may be about whoever sends, about the mail, or about a full
+/// mailbox: they may be otherwise for the next mail.
+///
+/// ```
+/// use tongjie::domain::mail_address::is_no_such_address;
+/// assert!(is_no_such_address("5.1.1"));
+/// assert!(!is_no_such_address("5.1.8"), "the sender's address");
+/// assert!(!is_no_such_address("4.2.1"));
+/// ```
+pub fn is_no_such_address(status: &str) -> bool {
+    matches!(status, "5.1.1" | "5.1.2" | "5.1.3" | "5.1.6" | "5.1.10" | "5.2.1")
+}
+
 /// A mail address: one `@`, no space, no line break, no other control character. The domain is in lower case.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailAddress(String);

@@ -930,6 +930,10 @@ diesel::table! {
         days -> Integer,
         points -> BigInt,
         regime -> Text,
+        until -> Nullable<Text>,
+        money_days -> Integer,
+        rest_until -> Nullable<Text>,
+        excused -> Bool,
     }
 }
 
@@ -1048,6 +1052,7 @@ diesel::table! {
         sent_at -> Nullable<BigInt>,
         bounced_at -> Nullable<BigInt>,
         status -> Nullable<Text>,
+        address_since -> Nullable<BigInt>,
     }
 }
 

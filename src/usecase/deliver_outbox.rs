@@ -43,7 +43,7 @@ pub trait Consumer: Send + Sync + 'static {
     const NAME: &'static str;
     /// Rows told between two looks.
     const ROWS_PER_LOOK: i64 = 5;
-    /// How many of them side by side.
+    /// How many of them side by side, where nothing else says so.
     const AT_ONCE: usize = 1;
     /// That there is nothing to tell any more is as it should be, not a failure.
     const LAPSES: bool = false;
@@ -51,6 +51,11 @@ pub trait Consumer: Send + Sync + 'static {
     type Message: Send + 'static;
     /// What came back.
     type Receipt: Send + Sync + 'static;
+
+    /// How many are told side by side.
+    fn at_once(&self) -> usize {
+        Self::AT_ONCE
+    }
 
     /// False while there is no sense in trying.
     fn is_ready(&self) -> bool {
@@ -124,7 +129,7 @@ impl<C: Consumer> Pass for DeliverOutbox<C> {
         let mut failed = None;
         loop {
             let may_begin = || failed.is_none() && began.elapsed() < BEGIN_WITHIN && self.0.is_ready();
-            while under_way.len() < C::AT_ONCE && may_begin() {
+            while under_way.len() < self.0.at_once() && may_begin() {
                 match waiting.next() {
                     Some(row) if self.0.is_ready_for(&row) => under_way.push(self.tell(store, row)),
                     Some(_) => {}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Result, UseCaseError};
 use crate::auth::DerivedSecrets;
+use crate::domain::mail_address::is_no_such_address;
 use crate::domain::notice::SendChannel;
 use crate::store::Store;
 
@@ -12,7 +13,7 @@ use crate::store::Store;
 pub struct ReportBounce {
     /// The address it came to: `bounce+NUMBER-MARK@…`.
     pub address: String,
-    /// The status of RFC 3463: 4.x.x for a while, 5.x.x for good.
+    /// The status of RFC 3463: 4.x.x for a while, 5.x.x for good. Only some of the latter are about the address.
     pub status: String,
 }
 
@@ -33,8 +34,9 @@ pub async fn report_bounce(store: &Arc<Store>, secrets: &DerivedSecrets, report:
             let found = tx.sending(sending)?.ok_or(UseCaseError::NotFound("notice"))?;
             let channel = SendChannel::from_code(&found.channel).ok_or(UseCaseError::NotFound("notice"))?;
             let first = tx.note_bounced(sending, &report.status)?;
-            if first && let Some(notice) = tx.notice(found.notice_id)? {
-                tx.note_contact_failed(notice.reader, channel, report.status.starts_with('5'))?;
+            let notice = tx.notice(found.notice_id)?.filter(|_| first);
+            if let (Some(notice), Some(since)) = (notice, found.address_since) {
+                tx.note_contact_failed(notice.reader, channel, since, is_no_such_address(&report.status))?;
             }
             Ok(first)
         })

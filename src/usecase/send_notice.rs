@@ -13,7 +13,6 @@ use crate::auth::DerivedSecrets;
 use crate::domain::mail_address::MailAddress;
 use crate::domain::notice::{NoticeKind, SendChannel};
 use crate::letter::{Letter, builtin, render};
-use crate::store::notices::contacts::ContactRow;
 use crate::store::outbox::OutboxRow;
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -57,6 +56,9 @@ pub trait Mailer: Send + Sync + 'static {
     /// Sends a mail, in bounded time.
     fn send(&self, mail: Mail) -> impl Future<Output = std::result::Result<Sent, Fault>> + Send;
 
+    /// Mails it takes side by side.
+    fn at_once(&self) -> usize;
+
     /// False while it does not answer.
     fn is_ready(&self) -> bool;
 }
@@ -83,8 +85,17 @@ pub struct Desk {
 pub struct ToSend {
     sending: i64,
     facts: Facts,
-    /// Or why it cannot be read.
+    /// Or why it cannot be used now.
     address: std::result::Result<String, String>,
+    /// Since when the reader has it: what is said of it is not said of the next one.
+    address_since: i64,
+}
+
+/// What became of a sending, and of which address that was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    sent: Sent,
+    address_since: i64,
 }
 
 /// Reads it; `None` when there is nothing to send, or nowhere.
@@ -93,16 +104,22 @@ fn to_send(tx: &mut ReadTx<'_>, row: &OutboxRow, channel: SendChannel) -> Result
         return Ok(None);
     };
     let contact = tx.contact(notice.reader, channel)?;
-    // A code is what confirms an address; all else goes to one that is good.
-    let goes = |contact: &ContactRow| contact.is_good() || notice.kind == NoticeKind::VerificationCode;
-    let Some(contact) = contact.filter(goes) else {
+    let is_code = notice.kind == NoticeKind::VerificationCode;
+    let Some(contact) = contact.filter(|contact| is_code || contact.failing_since.is_none()) else {
         return Ok(None);
+    };
+    // A code is what confirms an address; all else waits until it has.
+    let address = if is_code || contact.is_good() {
+        tx.open_contact(&contact).map_err(|error| error.to_string())
+    } else {
+        Err("the address is not confirmed yet".to_owned())
     };
     let facts = facts(tx, &notice)?;
     Ok(facts.map(|facts| ToSend {
         sending: row.id,
         facts,
-        address: tx.open_contact(&contact).map_err(|error| error.to_string()),
+        address,
+        address_since: contact.changed_at,
     }))
 }
 
@@ -112,16 +129,14 @@ fn claimed(tx: &mut WriteTx<'_>, row: &OutboxRow) -> Result<()> {
 }
 
 /// Keeps how it ended.
-fn settle(tx: &mut WriteTx<'_>, row: &OutboxRow, channel: SendChannel, sent: &Sent) -> Result<()> {
+fn settle(tx: &mut WriteTx<'_>, row: &OutboxRow, channel: SendChannel, ended: &Ended) -> Result<()> {
     let reader = tx.notice(row.subject_id)?.map(|notice| notice.reader);
-    match sent {
-        Sent::Taken => {
-            tx.note_sent(row.id)?;
-        }
+    match &ended.sent {
+        Sent::Taken => tx.note_sent(row.id, ended.address_since)?,
         Sent::NoSuchAddress(status) => {
             let first = tx.note_bounced(row.id, status)?;
             if let Some(reader) = reader.filter(|_| first) {
-                tx.note_contact_failed(reader, channel, true)?;
+                tx.note_contact_failed(reader, channel, ended.address_since, true)?;
             }
         }
     }
@@ -169,10 +184,13 @@ pub struct SendMail<M> {
 impl<M: Mailer> Consumer for SendMail<M> {
     const NAME: &'static str = SendChannel::Mail.code();
     const ROWS_PER_LOOK: i64 = 256;
-    const AT_ONCE: usize = 32;
     const LAPSES: bool = true;
     type Message = ToSend;
-    type Receipt = Sent;
+    type Receipt = Ended;
+
+    fn at_once(&self) -> usize {
+        self.mailer.at_once()
+    }
 
     fn is_ready(&self) -> bool {
         self.mailer.is_ready()
@@ -186,7 +204,8 @@ impl<M: Mailer> Consumer for SendMail<M> {
         to_send(tx, row, SendChannel::Mail)
     }
 
-    async fn send(&self, _key: &str, message: ToSend) -> std::result::Result<Sent, Fault> {
+    async fn send(&self, _key: &str, message: ToSend) -> std::result::Result<Ended, Fault> {
+        let address_since = message.address_since;
         let (from, letter, address) = self.desk.letter(message)?;
         // Looked at again: whatever stands in the database, no header and no second recipient comes of it.
         let to = MailAddress::parse(&address).map_err(|reason| Fault::Never(format!("the address {reason}")))?;
@@ -197,10 +216,11 @@ impl<M: Mailer> Consumer for SendMail<M> {
             to,
             letter,
         };
-        self.mailer.send(mail).await
+        let sent = self.mailer.send(mail).await?;
+        Ok(Ended { sent, address_since })
     }
 
-    fn settle(tx: &mut WriteTx<'_>, row: &OutboxRow, receipt: &Sent) -> Result<()> {
+    fn settle(tx: &mut WriteTx<'_>, row: &OutboxRow, receipt: &Ended) -> Result<()> {
         settle(tx, row, SendChannel::Mail, receipt)
     }
 }
@@ -227,7 +247,7 @@ macro_rules! sends_short_messages {
             const AT_ONCE: usize = 8;
             const LAPSES: bool = true;
             type Message = ToSend;
-            type Receipt = Sent;
+            type Receipt = Ended;
 
             fn is_ready(&self) -> bool {
                 self.messenger.is_ready()
@@ -241,7 +261,8 @@ macro_rules! sends_short_messages {
                 to_send(tx, row, $channel)
             }
 
-            async fn send(&self, key: &str, message: ToSend) -> std::result::Result<Sent, Fault> {
+            async fn send(&self, key: &str, message: ToSend) -> std::result::Result<Ended, Fault> {
+                let address_since = message.address_since;
                 let (from, letter, to) = self.desk.letter(message)?;
                 let message = ShortMessage {
                     channel: $channel.code(),
@@ -250,10 +271,11 @@ macro_rules! sends_short_messages {
                     kind: from.facts.kind.code(),
                     values: from.facts.values,
                 };
-                self.messenger.send(key, message).await
+                let sent = self.messenger.send(key, message).await?;
+                Ok(Ended { sent, address_since })
             }
 
-            fn settle(tx: &mut WriteTx<'_>, row: &OutboxRow, receipt: &Sent) -> Result<()> {
+            fn settle(tx: &mut WriteTx<'_>, row: &OutboxRow, receipt: &Ended) -> Result<()> {
                 settle(tx, row, $channel, receipt)
             }
         }

@@ -32,18 +32,18 @@ on_both!(
 
 /// A mail server that keeps what it takes.
 #[derive(Debug, Default)]
-struct Letters {
+pub struct Letters {
     taken: Mutex<Vec<Mail>>,
     /// What is answered next, instead of taking it.
     answers: Mutex<Vec<Result<Sent, Fault>>>,
 }
 
 impl Letters {
-    fn taken(&self) -> Vec<Mail> {
+    pub fn taken(&self) -> Vec<Mail> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn answering(self, answer: Result<Sent, Fault>) -> Self {
+    pub fn answering(self, answer: Result<Sent, Fault>) -> Self {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
         self
     }
@@ -58,19 +58,23 @@ impl Mailer for Letters {
         Ok(Sent::Taken)
     }
 
+    fn at_once(&self) -> usize {
+        8
+    }
+
     fn is_ready(&self) -> bool {
         true
     }
 }
 
-fn announce(app: &TestApp) {
+pub fn announce(app: &TestApp) {
     later(app, 10);
     let pass = Arc::new(AnnounceEvents);
     let run = run_job(&app.app.store, "a", ANNOUNCEMENTS, &pass, || false);
     assert!(matches!(app.block_on(run).expect("runs"), Ran::Finished { .. }));
 }
 
-fn remind(app: &TestApp) {
+pub fn remind(app: &TestApp) {
     let pass = Arc::new(RemindOfLoans(Reminders {
         due_soon_days: 3,
         overdue_days: [1, 7, 30],
@@ -82,7 +86,7 @@ fn remind(app: &TestApp) {
 }
 
 /// Two minutes later whatever gathered goes out.
-fn sent(app: &TestApp, letters: Letters) -> Vec<Mail> {
+pub fn sent(app: &TestApp, letters: Letters) -> Vec<Mail> {
     later(app, 120);
     let mailer = Arc::new(letters);
     let desk = Desk {
@@ -98,7 +102,7 @@ fn sent(app: &TestApp, letters: Letters) -> Vec<Mail> {
     mailer.taken()
 }
 
-fn later(app: &TestApp, seconds: i64) {
+pub fn later(app: &TestApp, seconds: i64) {
     app.clock.set(app.clock.now() + TimeDelta::seconds(seconds));
 }
 
@@ -123,7 +127,7 @@ fn announced(app: &TestApp, lines: i64) -> Vec<Mail> {
     panic!("there are no {lines} lines of notices");
 }
 
-fn with_mail(app: &TestApp, reader: i64) {
+pub fn with_mail(app: &TestApp, reader: i64) {
     let desk = app.staff("librarian", "M1");
     let path = format!("/api/v1/readers/{reader}/contacts/mail");
     let said = app
@@ -135,7 +139,7 @@ fn with_mail(app: &TestApp, reader: i64) {
 }
 
 /// A reader with mail who has so many books from M1's desk, due in 30 days.
-fn basket(app: &TestApp, books: usize) -> (String, Vec<String>) {
+pub fn basket(app: &TestApp, books: usize) -> (String, Vec<String>) {
     app.small_network();
     let desk = app.staff("librarian", "M1");
     let (reader, card) = app.reader("adult", "M1");
@@ -149,7 +153,7 @@ fn basket(app: &TestApp, books: usize) -> (String, Vec<String>) {
     (card.clone(), (0..books).map(lend).collect())
 }
 
-fn notices(app: &TestApp, card: &str) -> Vec<Value> {
+pub fn notices(app: &TestApp, card: &str) -> Vec<Value> {
     let token = app.reader_token(card);
     let listed = app.get(&token, "/api/v1/me/notices").expect(200).body;
     listed["items"].as_array().expect("items").clone()

@@ -1,3 +1,4 @@
+DROP INDEX outbox_dead;
 DROP TABLE webhook_deliveries;
 DROP TABLE webhooks;
 DROP TABLE notice_templates;

@@ -67,7 +67,8 @@ CREATE TABLE notice_sendings (
     channel TEXT NOT NULL CHECK (channel IN ('mail', 'sms', 'wechat')),
     sent_at BIGINT,
     bounced_at BIGINT,
-    status TEXT                              -- what the other side said of it, such as 5.1.1
+    status TEXT,                             -- what the other side said of it, such as 5.1.1
+    address_since BIGINT                     -- changed_at of the address it went to: a bounce says nothing of a later one
 );
 CREATE UNIQUE INDEX notice_sendings_of_notice ON notice_sendings (notice_id, channel);
 
@@ -122,3 +123,6 @@ CREATE TABLE webhook_deliveries (
 CREATE UNIQUE INDEX webhook_deliveries_once ON webhook_deliveries (webhook_id, event_seq);
 CREATE INDEX webhook_deliveries_of_webhook ON webhook_deliveries (webhook_id, id);
 CREATE INDEX webhook_deliveries_made ON webhook_deliveries (made_at);
+
+-- What was given up, of one webhook: it is listed, and told again.
+CREATE INDEX outbox_dead ON outbox (consumer, subject_id, id) WHERE dead_at IS NOT NULL;

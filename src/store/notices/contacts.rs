@@ -1,6 +1,6 @@
 //! Where readers are reached, sealed, and what they wish to be told. Personal: erasable at any time, nothing refers to it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::domain::notice_time::Quiet;
 use crate::store::error::StoreError;
 use crate::store::hot::on_engine;
 use crate::store::readers::identities::keys;
-use crate::store::schema::{notice_preferences, reader_contacts, readers};
+use crate::store::schema::{notice_preferences, notice_sendings, notices, reader_contacts, readers};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// An address of a reader.
@@ -44,8 +44,9 @@ struct Kept {
     channels: Vec<String>,
 }
 
-/// How often mail to an address may come back for a while before it counts as failing.
-const SOFT_BOUNCES: i32 = 3;
+/// How often mail to an address may come back for a while before it counts as failing, and within what time.
+const SOFT_BOUNCES: i64 = 3;
+const SOFT_BOUNCES_WITHIN: TimeDelta = TimeDelta::days(30);
 
 impl ReadTx<'_> {
     /// Every address of a reader.
@@ -207,30 +208,43 @@ impl WriteTx<'_> {
         Ok(changed)
     }
 
-    /// What was sent there came back: for good, or for a while.
+    /// What was sent there came back: for good, or for a while. Nothing is kept when the reader has another address since.
     pub fn note_contact_failed(
         &mut self,
         reader: ReaderId,
         channel: SendChannel,
+        address_since: i64,
         for_good: bool,
     ) -> Result<(), StoreError> {
-        let now = self.now().timestamp_millis();
-        let Some(row) = self.contact(reader, channel)? else {
+        let now = self.now();
+        let row = self.contact(reader, channel)?;
+        let Some(row) = row.filter(|row| row.changed_at == address_since) else {
             return Ok(());
         };
-        let soft = if for_good {
-            row.soft_bounces
-        } else {
-            row.soft_bounces.saturating_add(1)
-        };
+        let soft = self.soft_bounces(&row, now - SOFT_BOUNCES_WITHIN)?;
         let failing = for_good || soft >= SOFT_BOUNCES;
-        let since = row.failing_since.or_else(|| failing.then_some(now));
+        let since = row.failing_since.or_else(|| failing.then_some(now.timestamp_millis()));
         diesel::update(reader_contacts::table.find((reader.get(), channel.code())))
             .set((
-                reader_contacts::soft_bounces.eq(soft),
+                reader_contacts::soft_bounces.eq(i32::try_from(soft).unwrap_or(i32::MAX)),
                 reader_contacts::failing_since.eq(since),
             ))
             .execute(self.conn)?;
         Ok(())
+    }
+
+    /// How much of what was sent to an address came back for a while, since a moment.
+    fn soft_bounces(&mut self, row: &ContactRow, since: DateTime<Utc>) -> Result<i64, StoreError> {
+        let query = notice_sendings::table
+            .inner_join(notices::table.on(notices::id.eq(notice_sendings::notice_id)))
+            .filter(notices::reader_id.eq(row.reader_id))
+            .filter(
+                notice_sendings::channel
+                    .eq(&row.channel)
+                    .and(notice_sendings::address_since.eq(row.changed_at)),
+            )
+            .filter(notice_sendings::bounced_at.ge(since.timestamp_millis()))
+            .count();
+        Ok(on_engine!(self.conn, conn => query.get_result(conn))?)
     }
 }

@@ -48,6 +48,8 @@ pub struct Sending {
     pub sent_at: Option<i64>,
     pub bounced_at: Option<i64>,
     pub status: Option<String>,
+    /// Since when the reader had the address that it went to.
+    pub address_since: Option<i64>,
 }
 
 /// A sending with what the outbox says of it: done, given up, attempts; `None` once that is forgotten.
@@ -255,25 +257,32 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// It was sent.
-    pub fn note_sent(&mut self, sending: i64) -> Result<(), StoreError> {
+    /// It was sent, to the address that the reader has since then.
+    pub fn note_sent(&mut self, sending: i64, address_since: i64) -> Result<(), StoreError> {
         let now = self.now().timestamp_millis();
         diesel::update(notice_sendings::table.find(sending))
-            .set(notice_sendings::sent_at.eq(now))
+            .set((
+                notice_sendings::sent_at.eq(now),
+                notice_sendings::address_since.eq(address_since),
+            ))
             .execute(self.conn)?;
         Ok(())
     }
 
-    /// It came back, or was refused for good. False: that is known.
+    /// It came back, or was refused for good: the last word counts, and 5.x.x is the last. False: that is known.
     pub fn note_bounced(&mut self, sending: i64, status: &str) -> Result<bool, StoreError> {
         let now = self.now().timestamp_millis();
-        let first = notice_sendings::table
-            .find(sending)
-            .filter(notice_sendings::bounced_at.is_null());
-        let changed = diesel::update(first)
+        let Some(known) = self.sending(sending)? else {
+            return Ok(false);
+        };
+        let was_soft = known.status.is_some_and(|known| known.starts_with('4'));
+        if known.bounced_at.is_some() && !(was_soft && status.starts_with('5')) {
+            return Ok(false);
+        }
+        diesel::update(notice_sendings::table.find(sending))
             .set((notice_sendings::bounced_at.eq(now), notice_sendings::status.eq(status)))
             .execute(self.conn)?;
-        Ok(changed == 1)
+        Ok(true)
     }
 
     /// Erases notices with their lines and sendings; answers how many. What still waits in the outbox finds nothing to tell.
