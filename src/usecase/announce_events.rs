@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::make_notice::{NOTICE_IDS, NewNotice, make_notice};
-use super::run_job::{Look, Pass};
+use super::run_job::{Look, Pass, of_one};
 use super::{Result, UseCaseError};
 use crate::domain::ids::UnitId;
 use crate::domain::network::Network;
@@ -85,8 +85,11 @@ impl Pass for AnnounceEvents {
     async fn act(&self, store: &Arc<Store>, work: Vec<Step>) -> Result<i64> {
         let mut made = 0;
         for step in work {
-            let ids = store.take_ids::<UseCaseError>(step.ids()).await?;
-            let done = store.write(move |tx| announce(tx, &step, ids.clone())).await?;
+            let done = match of_one(write(store, step.clone()).await, "event", step.to.seq)? {
+                Some(done) => done,
+                // One of them is broken: alone it keeps no other waiting.
+                None => one_by_one(store, step).await?,
+            };
             let Some(done) = done else {
                 // Another node is on the way, too.
                 return Ok(made);
@@ -97,6 +100,34 @@ impl Pass for AnnounceEvents {
     }
 }
 
+async fn write(store: &Arc<Store>, step: Step) -> Result<Option<i64>> {
+    let ids = store.take_ids::<UseCaseError>(step.ids()).await?;
+    store.write(move |tx| announce(tx, &step, ids.clone())).await
+}
+
+/// Each by itself, before the walk goes on: what is made twice is made once. `None`: another node was faster.
+async fn one_by_one(store: &Arc<Store>, step: Step) -> Result<Option<i64>> {
+    let (from, to) = (step.from, step.to);
+    let notices = step.notices.into_iter().map(|notice| Step {
+        notices: vec![notice],
+        ..Step::at(from)
+    });
+    let deliveries = step.deliveries.into_iter().map(|delivery| Step {
+        deliveries: vec![delivery],
+        ..Step::at(from)
+    });
+    let mut made = 0;
+    for alone in notices.chain(deliveries) {
+        match of_one(write(store, alone).await, "event before", to.seq)? {
+            Some(Some(done)) => made += done,
+            Some(None) => return Ok(None),
+            None => {}
+        }
+    }
+    let passed = Step { to, ..Step::at(from) };
+    Ok(write(store, passed).await?.map(|_| made))
+}
+
 /// What follows from some events, in steps that are short to write.
 fn steps(tx: &mut ReadTx<'_>, from: Place, news: Vec<News>, now: DateTime<Utc>) -> Result<Vec<Step>> {
     let network = tx.network()?;
@@ -105,12 +136,14 @@ fn steps(tx: &mut ReadTx<'_>, from: Place, news: Vec<News>, now: DateTime<Utc>) 
     let mut step = Step::at(from);
     for one in news {
         step.to = one.place;
+        // Nobody is told of what is long over; other systems keep their books by it.
         if one.at >= now - TimeDelta::days(STALE_DAYS) {
-            step.notices.extend(notice_of(tx, &one)?);
-            let wanting = webhooks.iter().filter(|webhook| wants(webhook, &one, &network));
-            step.deliveries
-                .extend(wanting.map(|webhook| (webhook.id, one.place.seq)));
+            let notice = of_one(notice_of(tx, &one), "event", one.place.seq)?;
+            step.notices.extend(notice.flatten());
         }
+        let wanting = webhooks.iter().filter(|webhook| wants(webhook, &one, &network));
+        step.deliveries
+            .extend(wanting.map(|webhook| (webhook.id, one.place.seq)));
         if step.is_full() {
             let next = Step::at(step.to);
             done.push(std::mem::replace(&mut step, next));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use super::make_notice::{NOTICE_IDS, NewNotice, make_notice};
-use super::run_job::{Look, Pass};
+use super::run_job::{Look, Pass, of_one};
 use super::{Result, UseCaseError};
 use crate::domain::ids::ReaderId;
 use crate::domain::notice::NoticeKind;
@@ -69,22 +69,35 @@ impl Pass for RemindOfLoans {
     async fn act(&self, store: &Arc<Store>, work: Vec<i64>) -> Result<i64> {
         let mut made = 0;
         for some in work.chunks(READERS_PER_WRITE) {
-            let count = i64::try_from(some.len()).unwrap_or(i64::MAX);
-            let ids = store.take_ids::<UseCaseError>(count * NOTICE_IDS * LOAN_KINDS).await?;
-            let (some, reminders) = (some.to_vec(), self.0.clone());
-            made += store
-                .write(move |tx| {
-                    let mut ids = ids.clone();
-                    let mut made = 0;
-                    for reader in &some {
-                        made += remind(tx, &mut ids, ReaderId::new(*reader), &reminders)?;
+            let first = some.first().copied().unwrap_or(0);
+            match of_one(remind_some(store, some.to_vec(), self.0.clone()).await, "reader", first)? {
+                Some(done) => made += done,
+                // One of them is broken: alone it keeps no other waiting.
+                None => {
+                    for reader in some {
+                        let done = remind_some(store, vec![*reader], self.0.clone()).await;
+                        made += of_one(done, "reader", *reader)?.unwrap_or(0);
                     }
-                    Ok::<_, UseCaseError>(made)
-                })
-                .await?;
+                }
+            }
         }
         Ok(made)
     }
+}
+
+async fn remind_some(store: &Arc<Store>, some: Vec<i64>, reminders: Reminders) -> Result<i64> {
+    let count = i64::try_from(some.len()).unwrap_or(i64::MAX);
+    let ids = store.take_ids::<UseCaseError>(count * NOTICE_IDS * LOAN_KINDS).await?;
+    store
+        .write(move |tx| {
+            let mut ids = ids.clone();
+            let mut made = 0;
+            for reader in &some {
+                made += remind(tx, &mut ids, ReaderId::new(*reader), &reminders)?;
+            }
+            Ok::<_, UseCaseError>(made)
+        })
+        .await
 }
 
 /// Tells one reader of all loans that call for it.
@@ -205,19 +218,31 @@ impl Pass for RemindOfCards {
 pub(super) async fn make_all(store: &Arc<Store>, work: &[NewNotice]) -> Result<i64> {
     let mut made = 0;
     for some in work.chunks(READERS_PER_WRITE) {
-        let count = i64::try_from(some.len()).unwrap_or(i64::MAX);
-        let ids = store.take_ids::<UseCaseError>(count * NOTICE_IDS).await?;
-        let some = some.to_vec();
-        made += store
-            .write(move |tx| {
-                let mut ids = ids.clone();
-                let mut made = 0;
-                for notice in &some {
-                    made += i64::from(make_notice(tx, &mut ids, notice)?);
+        let first = some.first().map_or(0, |notice| notice.reader.get());
+        match of_one(make_some(store, some.to_vec()).await, "reader", first)? {
+            Some(done) => made += done,
+            None => {
+                for notice in some {
+                    let done = make_some(store, vec![notice.clone()]).await;
+                    made += of_one(done, "reader", notice.reader.get())?.unwrap_or(0);
                 }
-                Ok::<_, UseCaseError>(made)
-            })
-            .await?;
+            }
+        }
     }
     Ok(made)
+}
+
+async fn make_some(store: &Arc<Store>, some: Vec<NewNotice>) -> Result<i64> {
+    let count = i64::try_from(some.len()).unwrap_or(i64::MAX);
+    let ids = store.take_ids::<UseCaseError>(count * NOTICE_IDS).await?;
+    store
+        .write(move |tx| {
+            let mut ids = ids.clone();
+            let mut made = 0;
+            for notice in &some {
+                made += i64::from(make_notice(tx, &mut ids, notice)?);
+            }
+            Ok::<_, UseCaseError>(made)
+        })
+        .await
 }

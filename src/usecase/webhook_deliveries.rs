@@ -32,13 +32,14 @@ pub struct WebhookDeliveryView {
     /// The id under which it is told, the same at every attempt.
     #[schema(example = "9001-4711")]
     pub event_id: String,
-    /// `waiting`, `retrying`, `done`, or `failed`: given up, until it is replayed.
+    /// `waiting`, `retrying`, `done`; `failed`: given up, until it is replayed; `dropped`: nobody was told, because the webhook was not active
+    /// when its turn came.
     #[schema(example = "failed")]
     pub state: String,
     /// How often it was tried since it was made or replayed.
     #[schema(example = 3)]
     pub attempts: i32,
-    /// The HTTP status with which it was taken.
+    /// The HTTP status with which it was taken; none before that.
     #[schema(example = 204)]
     pub status: Option<i32>,
     /// What went wrong last.
@@ -116,7 +117,7 @@ pub async fn list_webhook_deliveries(
 /// Tells again what was given up, or one delivery.
 ///
 /// # Errors
-/// `NotFound`; `State` for a delivery that waits still; `Forbidden` without the right at the root; a failure of the store.
+/// `NotFound`; `State` for a delivery that waits still, or a webhook that is not active; `Forbidden` without the right at the root; a failure of the store.
 pub async fn replay_webhook_deliveries(
     store: &Arc<Store>,
     caller: &Caller,
@@ -134,6 +135,12 @@ fn apply(
     mut ids: IdRun,
 ) -> Result<ReplayedDeliveries> {
     let webhook = known(tx, caller, command.webhook)?;
+    if !webhook.active {
+        // It would lapse when it is due, and stand in no list.
+        return Err(UseCaseError::State(
+            "the webhook is not active, so nothing is told to it: make it active first".to_owned(),
+        ));
+    }
     let replayed = match command.delivery {
         Some(id) => {
             let delivery = tx.delivery(id)?.filter(|delivery| delivery.webhook_id == webhook.id);
@@ -141,6 +148,7 @@ fn apply(
             if !tx.replay_delivery(id)? {
                 return Err(UseCaseError::State("it waits to be told already".to_owned()));
             }
+            tx.note_delivery_status(id, None)?;
             1
         }
         None => i64::try_from(tx.replay_failed(webhook.id, REPLAYED_AT_ONCE)?).unwrap_or(i64::MAX),
@@ -163,7 +171,10 @@ fn known(tx: &mut ReadTx<'_>, caller: &Caller, webhook: i64) -> Result<Webhook> 
 fn view(row: &Delivery, told: OutboxRow) -> WebhookDeliveryView {
     WebhookDeliveryView {
         id: row.id,
-        state: told.status().to_owned(),
+        state: match (told.status(), row.status) {
+            ("done", None) => "dropped".to_owned(),
+            (state, _) => state.to_owned(),
+        },
         attempts: told.attempts,
         status: row.status,
         made_at: from_millis(row.made_at),

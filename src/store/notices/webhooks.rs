@@ -191,7 +191,7 @@ impl WriteTx<'_> {
         Ok(changed == 1)
     }
 
-    /// Tells some deliveries of a webhook again that were given up; answers how many.
+    /// Tells some deliveries of a webhook again that were given up, the oldest first; answers how many.
     pub fn replay_failed(&mut self, webhook: i64, at_most: i64) -> Result<usize, StoreError> {
         let now = self.now().timestamp_millis();
         let ids: Vec<i64> = outbox::table
