@@ -47,6 +47,14 @@ impl DerivedSecrets {
         format!("whsec_{hex}")
     }
 
+    /// What tells whether something was said before, without keeping what was said.
+    pub fn fingerprint(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let parts: Vec<&[u8]> = std::iter::once(b"fingerprint".as_slice())
+            .chain(parts.iter().copied())
+            .collect();
+        self.0.digest(&parts).to_vec()
+    }
+
     /// The mark in the envelope of a notice, by which what comes back is known to be ours.
     pub fn bounce_mark(&self, sending: i64) -> String {
         let digest = self.0.digest(&[b"bounce mark", &sending.to_be_bytes()]);
@@ -80,5 +88,7 @@ mod tests {
         assert_ne!(one.webhook_secret(1, 1), one.webhook_secret(1, 2));
         assert_ne!(one.webhook_secret(1, 2), one.webhook_secret(2, 1));
         assert_ne!(one.bounce_mark(1), of(&[2; 32]).bounce_mark(1));
+        assert_ne!(one.fingerprint(&[b"a"]), of(&[2; 32]).fingerprint(&[b"a"]));
+        assert_ne!(one.fingerprint(&[b"ab", b"c"]), one.fingerprint(&[b"a", b"bc"]));
     }
 }

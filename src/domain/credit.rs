@@ -26,6 +26,13 @@ coded! {
     NoShow = "no_show",
 }
 
+impl CreditEvent {
+    /// The program counts these by itself, each time: nobody else posts them.
+    pub const fn posts_by_itself(self) -> bool {
+        matches!(self, Self::Loan | Self::Renewal | Self::Overdue)
+    }
+}
+
 coded! {
     /// What a line of the ledger is.
     EntryKind, "Every one.":

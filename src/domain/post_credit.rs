@@ -5,11 +5,13 @@ use super::credit::{Cap, CreditRule, CreditRules, Programme};
 use super::reader::CreditBand;
 
 /// A reader's ledger as it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Account {
     pub balance: i64,
     /// A freeze is open.
     pub frozen: bool,
+    /// One of them is the programme's, for having come to the floor.
+    pub at_floor: bool,
 }
 
 /// What the events of a rule have moved already: sums of points, whatever their sign.
@@ -46,7 +48,7 @@ pub struct Posting {
 /// use tongjie::domain::post_credit::{Account, Used, by_rule};
 /// let rules = shipped(PRESETS[0].1).expect("cn-points-100");
 /// let rule = rules.rule(CreditEvent::Loan).expect("loans give points");
-/// let account = Account { balance: 104, frozen: false };
+/// let account = Account { balance: 104, ..Account::default() };
 /// assert_eq!(by_rule(&rules, rule, 1, account, Used { day: 4, month: 4, item: 0 }).points, 1);
 /// assert_eq!(by_rule(&rules, rule, 1, account, Used { day: 5, month: 5, item: 0 }).points, 0);
 /// ```
@@ -81,7 +83,7 @@ pub fn by_hand(rules: &CreditRules, points: i64, account: Account) -> Posting {
 /// # use tongjie::domain::{credit_rules::preset, post_credit::{Account, merge}};
 /// let rules = preset("cn-points-100");
 /// // 95 and 110 points: five lost, ten won.
-/// let posting = merge(&rules, 100, Account { balance: 205, frozen: false });
+/// let posting = merge(&rules, 100, Account { balance: 205, ..Account::default() });
 /// assert_eq!((posting.points, posting.balance), (-100, 105));
 /// ```
 pub fn merge(rules: &CreditRules, second_start: i64, account: Account) -> Posting {
@@ -103,7 +105,10 @@ pub fn opening(rules: &CreditRules, band: CreditBand) -> i64 {
 /// The end of a freeze by a programme, when no other freeze is open: the balance it begins with again.
 pub fn thaw(rules: &CreditRules, restart: Option<i64>, balance: i64) -> Posting {
     let points = restart.map_or(0, |restart| (restart - balance).max(0));
-    let account = Account { balance, frozen: false };
+    let account = Account {
+        balance,
+        ..Account::default()
+    };
     by_hand(rules, points, account)
 }
 
@@ -120,9 +125,10 @@ fn settle(rules: &CreditRules, asked: i64, points: i64, mut limited_by: Vec<Cap>
         limited_by.push(if points < 0 { Cap::Floor } else { Cap::Ceiling });
     }
     let moved = balance - before;
+    // Also beside another freeze: that one may end first.
     let freezes = rules
         .freeze
-        .filter(|_| !account.frozen && moved < 0 && balance <= rules.floor);
+        .filter(|_| !account.at_floor && moved < 0 && balance <= rules.floor);
     let frozen = account.frozen || freezes.is_some();
     Posting {
         asked,
@@ -145,7 +151,10 @@ mod tests {
     use crate::domain::credit_rules::preset;
 
     fn account(balance: i64) -> Account {
-        Account { balance, frozen: false }
+        Account {
+            balance,
+            ..Account::default()
+        }
     }
 
     #[test]
@@ -188,11 +197,23 @@ mod tests {
             &rules,
             -1,
             Account {
-                balance: 0,
+                balance: 1,
                 frozen: true,
+                at_floor: true,
             },
         );
-        assert_eq!((again.points, again.freezes), (0, None));
+        assert_eq!((again.points, again.freezes), (-1, None));
+        let beside = Account {
+            balance: 3,
+            frozen: true,
+            at_floor: false,
+        };
+        let fall = by_hand(&rules, -10, beside);
+        assert_eq!(
+            fall.freezes.map(|one| one.days),
+            Some(30),
+            "staff's freeze may end before"
+        );
         let lifted = thaw(&rules, Some(30), 0);
         assert_eq!((lifted.points, lifted.balance, lifted.band), (30, 30, CreditBand::C));
         assert_eq!(thaw(&rules, Some(30), 45).points, 0, "worked meanwhile");

@@ -26,6 +26,8 @@ pub struct CreditAccount {
     /// Lines so far; 0: the ledger is not opened yet.
     pub entries: i64,
     pub band: CreditBand,
+    /// The freeze of the programme, for having come to the floor, is open.
+    pub at_floor: bool,
     pub home: UnitId,
     pub category: CategoryId,
     pub birth_date: Option<NaiveDate>,
@@ -57,6 +59,7 @@ impl TryFrom<AccountRow> for CreditAccount {
             balance,
             entries,
             band: band_from_code(&band)?,
+            at_floor: false,
             home: UnitId::new(home),
             category: CategoryId::new(category),
             birth_date: birth_date.as_deref().map(parse_day).transpose()?,
@@ -183,7 +186,14 @@ impl ReadTx<'_> {
             .filter(readers::id.eq(reader.get()).and(readers::merged_into.is_null()))
             .select(account_columns!());
         let row: Option<AccountRow> = on_engine!(self.conn, conn => query.first(conn).optional())?;
-        row.map(CreditAccount::try_from).transpose()
+        let Some(mut account) = row.map(CreditAccount::try_from).transpose()? else {
+            return Ok(None);
+        };
+        // Nobody else has one.
+        if account.band == CreditBand::Frozen {
+            account.at_floor = self.is_frozen_at_floor(reader)?;
+        }
+        Ok(Some(account))
     }
 
     /// Lines of a reader, the newest first, before a number.

@@ -5,33 +5,34 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::Result;
 use super::credit_ledger::{Books, Line, month_of, standing};
+use super::freeze_reader::MOST_FREEZES;
 use crate::domain::credit::{CreditEvent, EntryCause, EntryKind, RegimeKind};
-use crate::domain::overdue_credit::{SoFar, charge};
+use crate::domain::ids::ReaderId;
+use crate::domain::overdue_credit::charge;
 use crate::store::credit::feed::OverdueLoan;
 use crate::store::credit::freezes::{FreezeCause, FreezeEnd, FreezeRow};
 use crate::store::credit::{CreditAccount, CreditReason};
 
-/// Days charged at once, at most: what is left comes with the next pass, or was overdue for longer than anything is charged for.
-pub(super) const DAYS_AT_ONCE: usize = 40;
+/// Lines of one loan written at once, at most: what is left comes with the next pass.
+pub(super) const LINES_AT_ONCE: usize = 40;
 
 impl Books<'_, '_> {
-    /// Charges the overdue days of a loan until a day (included), and freezes its reader where the regime says so.
-    /// True: something was written.
+    /// Charges the overdue days of a loan until a day (included) that were not looked at, and freezes its reader where the regime says
+    /// so. True: there were some.
     pub(super) fn charge_overdue(
         &mut self,
         account: &mut CreditAccount,
         loan: &OverdueLoan,
         until: NaiveDate,
     ) -> Result<bool> {
-        let days = self.overdue_dates(loan, until);
-        let known = usize::try_from(loan.so_far.days).unwrap_or(usize::MAX);
-        if days.len() <= known {
+        let days = self.days_to_charge(account, loan, until)?;
+        if days.is_empty() {
             return Ok(false);
         }
-        let days = &days[..days.len().min(known.saturating_add(DAYS_AT_ONCE))];
         let regime = self.rules.regime(self.network.units(), loan.owner).kind;
-        let spent = self.spent(account, &days[known..])?;
-        let charged = charge(self.rules, regime, days, loan.so_far, standing(account), &spent);
+        let spent = self.spent(account, &days)?;
+        let before = standing(account);
+        let charged = charge(self.rules, regime, &days, loan.so_far, before, &spent, LINES_AT_ONCE);
         for line in &charged.lines {
             let reason = CreditReason {
                 loan_id: Some(loan.loan),
@@ -40,11 +41,32 @@ impl Books<'_, '_> {
             let said = Line::by_rule(CreditEvent::Overdue, EntryCause::Loan, line.day, reason);
             self.write(account, &line.posting, said, None)?;
         }
-        self.tx.set_overdue_credit(loan.loan, charged.so_far, regime)?;
-        if regime == RegimeKind::Lock {
-            self.lock_for(account, loan)?;
+        let is_open = self.tx.loan_ended_at(loan.loan)?.is_none();
+        // The pass comes to open loans by itself.
+        let rest = Some(until).filter(|_| charged.unfinished && !is_open);
+        self.tx.set_overdue_credit(loan.loan, charged.so_far, regime, rest)?;
+        if regime == RegimeKind::Lock && is_open && !loan.excused {
+            self.lock_for(account, loan, None)?;
         }
         Ok(true)
+    }
+
+    /// The overdue days that were not looked at, none of them from before the ledger was opened.
+    fn days_to_charge(
+        &mut self,
+        account: &CreditAccount,
+        loan: &OverdueLoan,
+        until: NaiveDate,
+    ) -> Result<Vec<NaiveDate>> {
+        let mut days = self.overdue_dates(loan, until);
+        days.retain(|day| loan.so_far.until.is_none_or(|looked_at| *day > looked_at));
+        if let Some(first) = days.first().copied()
+            && let Some(opened) = self.tx.credit_opened_on(account.reader)?
+            && first < opened
+        {
+            days.retain(|day| *day >= opened);
+        }
+        Ok(days)
     }
 
     fn overdue_dates(&self, loan: &OverdueLoan, until: NaiveDate) -> Vec<NaiveDate> {
@@ -64,13 +86,20 @@ impl Books<'_, '_> {
         Ok(self.tx.credit_used(account.reader, &rule.events, span)?)
     }
 
-    fn lock_for(&mut self, account: &mut CreditAccount, loan: &OverdueLoan) -> Result<()> {
-        let is_open = self.tx.loan_ended_at(loan.loan)?.is_none();
-        if !is_open || self.tx.freeze_of_loan(loan.loan)?.is_some() {
+    /// Freezes a reader for a loan, once; until a moment, or until it is back. Who is frozen often enough is frozen.
+    fn lock_for(
+        &mut self,
+        account: &mut CreditAccount,
+        loan: &OverdueLoan,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<()> {
+        let open = self.tx.open_freezes(account.reader)?;
+        if open.len() >= MOST_FREEZES || open.iter().any(|freeze| freeze.loan_id == Some(loan.loan)) {
             return Ok(());
         }
         let mut freeze = FreezeRow::new(self.ids.next(), account.reader, FreezeCause::Overdue, self.now);
         freeze.loan_id = Some(loan.loan);
+        freeze.until = until.map(|until| until.timestamp_millis());
         self.freeze(account, &freeze)
     }
 
@@ -87,39 +116,57 @@ impl Books<'_, '_> {
         }
         let regime = self.rules.regime(self.network.units(), loan.owner);
         let was_late = !self.overdue_dates(loan, day).is_empty();
-        self.unlock(
-            account,
-            loan.loan,
-            returned_at,
-            if was_late { regime.lock_days } else { 0 },
-        )
+        let lock_days = if was_late { regime.lock_days } else { 0 };
+        let until = returned_at + TimeDelta::days(lock_days.into());
+        // Late by less than the pass has seen: the lock begins with the return.
+        let locks = regime.kind == RegimeKind::Lock && until > self.now && lock_days > 0 && !loan.excused;
+        if locks && self.tx.freeze_of_loan(loan.loan)?.is_none() {
+            return self.lock_for(account, loan, Some(until));
+        }
+        self.unlock(account, loan.loan, returned_at, lock_days)
     }
 
     /// Days that were charged and lie after the true return.
     fn give_back(&mut self, account: &mut CreditAccount, loan: &OverdueLoan, day: NaiveDate) -> Result<()> {
-        let counted = u32::try_from(self.overdue_dates(loan, day).len()).unwrap_or(u32::MAX);
-        if counted >= loan.so_far.days {
+        let Some(until) = loan.so_far.until.filter(|until| *until > day) else {
             return Ok(());
-        }
-        let mut points = loan.so_far.points;
+        };
         let lines = self.tx.credit_entries_of_loan(loan.loan, CreditEvent::Overdue)?;
+        let mut so_far = loan.so_far;
+        let mut undone = 0;
         let too_much = lines
             .iter()
             .filter(|line| line.day.parse().is_ok_and(|on: NaiveDate| on > day));
-        for line in too_much.take(DAYS_AT_ONCE) {
+        for line in too_much.take(LINES_AT_ONCE) {
             let reason = CreditReason {
                 loan_id: Some(loan.loan),
                 ..CreditReason::default()
             };
             self.undo(account, line, (EntryKind::Reversal, EntryCause::Loan), reason)?;
-            points += line.points;
+            so_far.points = (so_far.points + line.points).max(0);
+            undone += 1;
         }
-        let so_far = SoFar {
-            days: counted,
-            points: points.max(0),
-        };
+        let days = self
+            .overdue_dates(loan, until)
+            .into_iter()
+            .filter(|on| *on > day)
+            .count();
+        let days = u32::try_from(days).unwrap_or(u32::MAX);
+        so_far.days = so_far.days.saturating_sub(days);
+        so_far.money_days = so_far.money_days.saturating_sub(days.saturating_sub(undone));
+        so_far.until = Some(day);
         let regime = self.rules.regime(self.network.units(), loan.owner).kind;
-        Ok(self.tx.set_overdue_credit(loan.loan, so_far, regime)?)
+        Ok(self.tx.set_overdue_credit(loan.loan, so_far, regime, None)?)
+    }
+
+    /// A loan that was late has another due date: the lock is over.
+    pub(super) fn renewed(&mut self, reader: ReaderId, loan: i64, at: DateTime<Utc>) -> Result<()> {
+        self.tx.end_excuse(loan)?;
+        if self.tx.freeze_of_loan(loan)?.is_none() {
+            return Ok(());
+        }
+        let mut account = self.open(reader)?;
+        self.unlock(&mut account, loan, at, 0)
     }
 
     /// The freeze for an overdue loan ends: at once, or so many days after it came back.

@@ -103,12 +103,24 @@ impl Books<'_, '_> {
         let Some(rule) = line.event.and_then(|event| rules.rule(event)) else {
             return Ok(None);
         };
+        let version = self.network.rules().version;
+        self.by_rule_of(account, (rule, version), quantity, line)
+    }
+
+    /// Posts by a rule of this or an earlier version.
+    pub(super) fn by_rule_of(
+        &mut self,
+        account: &mut CreditAccount,
+        (rule, version): (&CreditRule, i64),
+        quantity: u32,
+        line: Line,
+    ) -> Result<Option<i64>> {
         let used = self.used(account.reader, rule, line.day, line.reason.loan_id)?;
         let posting = post_credit::by_rule(self.rules, rule, quantity, standing(account), used);
         if posting.points == 0 {
             return Ok(None);
         }
-        self.write(account, &posting, line, None).map(Some)
+        self.write_under(version, account, &posting, line, None).map(Some)
     }
 
     /// Posts so many points. `None`: floor or ceiling left nothing of them.
@@ -168,6 +180,17 @@ impl Books<'_, '_> {
         line: Line,
         undoes: Option<i64>,
     ) -> Result<i64> {
+        self.write_under(self.network.rules().version, account, posting, line, undoes)
+    }
+
+    fn write_under(
+        &mut self,
+        version: i64,
+        account: &mut CreditAccount,
+        posting: &Posting,
+        line: Line,
+        undoes: Option<i64>,
+    ) -> Result<i64> {
         let id = self.ids.next();
         let limited: Vec<&str> = posting.limited_by.iter().map(|cap: &Cap| cap.code()).collect();
         let entry = NewCreditEntry {
@@ -182,7 +205,7 @@ impl Books<'_, '_> {
             asked: posting.asked,
             limited_by: (!limited.is_empty()).then(|| limited.join(",")),
             balance: posting.balance,
-            rules_version: self.network.rules().version,
+            rules_version: version,
             cause: line.cause.code(),
             undoes_id: undoes,
         };
@@ -203,6 +226,7 @@ impl Books<'_, '_> {
         freeze.restart = Some(programme.restart);
         freeze.minutes_needed = programme.hours.map(|hours| i32::from(hours) * 60);
         freeze.quiz = programme.quiz;
+        account.at_floor = true;
         self.freeze(account, &freeze)
     }
 
@@ -236,6 +260,7 @@ impl Books<'_, '_> {
         note: Option<String>,
     ) -> Result<()> {
         self.tx.end_freeze(freeze.id, how, self.now)?;
+        account.at_floor &= freeze.cause != FreezeCause::Floor.code();
         let frozen = !self.tx.open_freezes(account.reader)?.is_empty();
         let restart = freeze.restart.filter(|_| how != FreezeEnd::Reversal);
         let mut posting = post_credit::thaw(self.rules, restart, account.balance);
@@ -291,6 +316,7 @@ pub(super) fn standing(account: &CreditAccount) -> Account {
     Account {
         balance: account.balance,
         frozen: account.band == CreditBand::Frozen,
+        at_floor: account.at_floor,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::charge_overdue::DAYS_AT_ONCE;
+use super::charge_overdue::LINES_AT_ONCE;
 use super::credit_ledger::{Books, IDS_PER_POSTING, Line};
 use super::run_job::{Look, Pass, of_one};
 use super::{Caller, Result, UseCaseError};
@@ -145,7 +145,7 @@ async fn one_by_one(store: &Arc<Store>, batch: Batch) -> Result<i64> {
 }
 
 async fn post(store: &Arc<Store>, batch: Batch) -> Result<i64> {
-    let of_event = IDS_PER_POSTING * (i64::try_from(DAYS_AT_ONCE).unwrap_or(0) + 2);
+    let of_event = IDS_PER_POSTING * (i64::try_from(LINES_AT_ONCE).unwrap_or(0) + 2);
     let count = i64::try_from(batch.events.len()).unwrap_or(0);
     let ids = store.take_ids::<UseCaseError>(of_event * count + 1).await?;
     store.write(move |tx| apply(tx, &batch, ids.clone())).await
@@ -209,7 +209,10 @@ impl Books<'_, '_> {
         match (event.kind, loan) {
             (EventKind::LoanMade, Some(_)) if says("reading_room") => return Ok(false),
             (EventKind::LoanMade, Some(loan)) => self.simple(event, CreditEvent::Loan, Some(loan))?,
-            (EventKind::LoanRenewed, Some(loan)) => self.simple(event, CreditEvent::Renewal, Some(loan))?,
+            (EventKind::LoanRenewed, Some(loan)) => {
+                self.simple(event, CreditEvent::Renewal, Some(loan))?;
+                self.renewed(event.reader, loan, event.at)?;
+            }
             (EventKind::LoanLost, Some(loan)) => {
                 let mut account = self.open(event.reader)?;
                 let line = line(event, CreditEvent::Loss, self.network.local_day(event.at), Some(loan));
@@ -281,7 +284,7 @@ impl Books<'_, '_> {
         for entry in lines
             .iter()
             .filter(|line| line.reader_id == reader.get())
-            .take(DAYS_AT_ONCE)
+            .take(LINES_AT_ONCE)
         {
             let reason = CreditReason {
                 loan_id: Some(loan),

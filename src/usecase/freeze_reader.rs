@@ -18,7 +18,7 @@ use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
 
 /// Freezes open at once, of all causes.
-const MOST_FREEZES: usize = 50;
+pub(super) const MOST_FREEZES: usize = 50;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -146,6 +146,9 @@ fn thaw(tx: &mut WriteTx<'_>, caller: &Caller, command: &ThawReader, mut ids: Id
     }
     for freeze in ending {
         books.lift(&mut account, freeze, how, Some(command.reason.clone()))?;
+    }
+    if how == FreezeEnd::Staff {
+        books.tx.excuse_overdue(command.reader)?;
     }
     if bare {
         let band = books.rules.band(account.balance);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::credit_ledger::{Books, IDS_PER_POSTING, Line};
 use super::{Caller, Result, UseCaseError};
+use crate::auth::DerivedSecrets;
 use crate::domain::barcode::CardNumber;
 use crate::domain::credit::{CreditEvent, EntryCause};
 use crate::domain::event::EventKind;
@@ -18,7 +18,9 @@ use crate::domain::ids::ReaderId;
 use crate::store::Store;
 use crate::store::credit::freezes::{CreditReportRow, FreezeEnd};
 use crate::store::credit::{CreditAccount, CreditReason};
+use crate::store::error::StoreError;
 use crate::store::ids::IdRun;
+use crate::store::job::FromStore;
 use crate::store::tx::WriteTx;
 
 /// How far another system's clock may be ahead.
@@ -70,31 +72,47 @@ pub struct CreditReportOutcomes {
 /// Takes reports, each in a write of its own: one that is wrong stops no other, and all may be sent again.
 ///
 /// # Errors
-/// `State` without a programme; a failure of the store, after which what was taken stays taken.
+/// A failure of the store, after which what was taken stays taken.
 pub async fn import_credit_events(
     store: &Arc<Store>,
+    secrets: &DerivedSecrets,
     source: String,
     reports: Vec<CreditReport>,
 ) -> Result<CreditReportOutcomes> {
     let mut outcomes = Vec::new();
     for report in reports {
-        let ids = store.take_ids::<UseCaseError>((FREEZES + 2) * IDS_PER_POSTING).await?;
-        let from = source.clone();
-        outcomes.push(store.write(move |tx| apply(tx, &from, &report, ids.clone())).await?);
+        let fingerprint = fingerprint(&report, secrets);
+        let from = Arc::new((source.clone(), report, fingerprint));
+        let first = take(store, &from).await;
+        // The same report came twice at once: by now it is known what became of it.
+        let was_beside = |error: &UseCaseError| matches!(error.store_error(), Some(StoreError::Conflict(_)));
+        outcomes.push(match first {
+            Err(error) if was_beside(&error) => take(store, &from).await?,
+            other => other?,
+        });
     }
     Ok(CreditReportOutcomes { reports: outcomes })
 }
 
-fn apply(tx: &mut WriteTx<'_>, source: &str, report: &CreditReport, mut ids: IdRun) -> Result<CreditReportOutcome> {
+/// Who sent it, what it says, and the fingerprint of that.
+type Sent = (String, CreditReport, Vec<u8>);
+
+async fn take(store: &Arc<Store>, sent: &Arc<Sent>) -> Result<CreditReportOutcome> {
+    let ids = store.take_ids::<UseCaseError>((FREEZES + 2) * IDS_PER_POSTING).await?;
+    let sent = Arc::clone(sent);
+    store.write(move |tx| apply(tx, &sent, ids.clone())).await
+}
+
+fn apply(tx: &mut WriteTx<'_>, sent: &Sent, mut ids: IdRun) -> Result<CreditReportOutcome> {
+    let (source, report, fingerprint) = sent;
     let outcome = |outcome: &str, repeated, entry_id| CreditReportOutcome {
         report_id: report.report_id.clone(),
         outcome: outcome.to_owned(),
         repeated,
         entry_id,
     };
-    let fingerprint = fingerprint(report);
     if let Some(known) = tx.credit_report(source, &report.report_id)? {
-        return Ok(match known.fingerprint == fingerprint {
+        return Ok(match known.fingerprint == *fingerprint {
             true => outcome(&known.outcome, true, known.entry_id),
             false => outcome("contradicts", false, None),
         });
@@ -113,9 +131,9 @@ fn apply(tx: &mut WriteTx<'_>, source: &str, report: &CreditReport, mut ids: IdR
         post(tx, report, reader, now, &mut ids)?
     };
     tx.insert_credit_report(&CreditReportRow {
-        source: source.to_owned(),
+        source: source.clone(),
         report_id: report.report_id.clone(),
-        fingerprint,
+        fingerprint: fingerprint.clone(),
         outcome: word.to_owned(),
         entry_id: entry,
         reported_at: now.timestamp_millis(),
@@ -131,11 +149,12 @@ fn post(
     ids: &mut IdRun,
 ) -> Result<(&'static str, Option<i64>)> {
     let (network, caller) = (tx.network()?, Caller::system());
-    let network = tx.as_of(network, report.occurred_at)?;
-    let rules = super::credit_ledger::programme(&network)?;
-    if rules.rule(report.event).is_none() {
+    // What it gives is a matter of the rules of its day; where the reader stands by that, of today's.
+    let then = tx.as_of(network.clone(), report.occurred_at)?;
+    let rule = then.rules().credit.as_ref().and_then(|rules| rules.rule(report.event));
+    let (Some(rules), Some(rule)) = (network.rules().credit.as_ref(), rule) else {
         return Ok(("no_rule", None));
-    }
+    };
     let mut books = Books {
         tx,
         network: &network,
@@ -151,7 +170,7 @@ fn post(
     };
     let day = network.local_day(report.occurred_at);
     let line = Line::by_rule(report.event, EntryCause::Hook, day, reason);
-    let entry = books.by_rule(&mut account, report.quantity, line)?;
+    let entry = books.by_rule_of(&mut account, (rule, then.rules().version), report.quantity, line)?;
     if report.event == CreditEvent::VolunteerHour {
         books.work_off(&mut account, report)?;
     }
@@ -177,16 +196,13 @@ impl Books<'_, '_> {
     }
 }
 
-fn fingerprint(report: &CreditReport) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    let mut put = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
-    };
-    put(report.card_number.as_str().as_bytes());
-    put(report.event.code().as_bytes());
-    put(&report.quantity.to_be_bytes());
-    put(&report.occurred_at.timestamp_millis().to_be_bytes());
-    put(report.note.as_deref().unwrap_or_default().as_bytes());
-    hash.finalize().to_vec()
+/// Keyed: a card's number may be an ID number, and nobody without the key can try which.
+fn fingerprint(report: &CreditReport, secrets: &DerivedSecrets) -> Vec<u8> {
+    secrets.fingerprint(&[
+        report.card_number.as_str().as_bytes(),
+        report.event.code().as_bytes(),
+        &report.quantity.to_be_bytes(),
+        &report.occurred_at.timestamp_millis().to_be_bytes(),
+        report.note.as_deref().unwrap_or_default().as_bytes(),
+    ])
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Months, Utc};
 
-use super::charge_overdue::DAYS_AT_ONCE;
+use super::charge_overdue::LINES_AT_ONCE;
 use super::credit_ledger::{Books, IDS_PER_POSTING};
 use super::run_job::{Look, Pass, of_one};
 use super::{Caller, Result, UseCaseError};
@@ -95,7 +95,10 @@ fn work_of(
     span: (i64, i64),
     now: DateTime<Utc>,
 ) -> Result<Vec<ReaderWork>> {
-    let mut overdue = tx.overdue_loans_between(span, now)?.into_iter().peekable();
+    let mut overdue = tx.overdue_loans_between(span, now)?;
+    overdue.extend(tx.unfinished_overdue_between(span)?);
+    overdue.sort_by_key(|loan| (loan.reader, loan.loan));
+    let mut overdue = overdue.into_iter().peekable();
     let mut over = tx.freezes_over(span, now)?.into_iter().peekable();
     let mut work = Vec::new();
     for account in accounts {
@@ -104,7 +107,7 @@ fn work_of(
             ..ReaderWork::default()
         };
         while let Some(loan) = overdue.next_if(|loan| loan.reader.get() <= account.reader) {
-            if has_new_days(network, &loan, now) {
+            if loan.rest_until.is_some() || has_new_days(network, &loan, now) {
                 mine.overdue.push(loan);
             }
         }
@@ -125,14 +128,18 @@ fn has_new_days(network: &Network, loan: &OverdueLoan, now: DateTime<Utc>) -> bo
     let Some(yesterday) = network.local_day(now).pred_opt() else {
         return false;
     };
-    let days = network
+    // From the due date on, or from what was looked at: no day until then counts.
+    let due = network.local_day(loan.due_at);
+    let from = loan.so_far.until.map_or(due, |until| until.max(due));
+    network
         .calendar(loan.unit)
-        .overdue_days(network.local_day(loan.due_at), yesterday);
-    days > loan.so_far.days
+        .overdue_dates(from, yesterday)
+        .next()
+        .is_some()
 }
 
 async fn write(store: &Arc<Store>, work: Vec<ReaderWork>) -> Result<i64> {
-    let days = i64::try_from(DAYS_AT_ONCE).unwrap_or(0);
+    let days = i64::try_from(LINES_AT_ONCE).unwrap_or(0);
     let count = |one: &ReaderWork| {
         let loans = i64::try_from(one.overdue.len()).unwrap_or(0);
         let freezes = i64::try_from(one.freezes_over.len()).unwrap_or(0);
@@ -173,12 +180,15 @@ impl Books<'_, '_> {
             return Ok(false);
         };
         let mut account = self.open(reader)?;
-        let yesterday = self.network.local_day(self.now).pred_opt();
         for loan in &work.overdue {
             let again = self.tx.loan_to_charge(loan.loan)?;
             let still = again.filter(|again| again.reader == reader && again.due_at == loan.due_at);
-            let open = self.tx.loan_ended_at(loan.loan)?.is_none();
-            if let (Some(loan), Some(until), true) = (still, yesterday, open) {
+            let Some(loan) = still else { continue };
+            let until = match self.tx.loan_ended_at(loan.loan)? {
+                None => self.network.local_day(self.now).pred_opt(),
+                Some(_) => loan.rest_until,
+            };
+            if let Some(until) = until {
                 self.charge_overdue(&mut account, &loan, until)?;
             }
         }

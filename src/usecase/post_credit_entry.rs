@@ -104,14 +104,15 @@ fn check(tx: &mut WriteTx<'_>, network: &Network, command: &PostCreditEntry) -> 
             let reason = format!("must be -{MOST_POINTS} to {MOST_POINTS}, and not 0");
             return Err(UseCaseError::field("points", reason));
         }
-        Amount::ByRule { event, .. } if rules.rule(event).is_none() => {
-            let known = rules
-                .rules
-                .iter()
-                .flat_map(|rule| &rule.events)
-                .map(|event| event.code());
+        Amount::ByRule { event, .. } if event.posts_by_itself() || rules.rule(event).is_none() => {
+            let known = rules.rules.iter().flat_map(|rule| &rule.events);
+            let known = known.filter(|event| !event.posts_by_itself()).map(|event| event.code());
             let known: Vec<&str> = known.collect();
-            let reason = format!("the programme has no rule for it; there are {}", known.join(", "));
+            let reason = match event.posts_by_itself() {
+                true => "is posted by itself, for each loan and day",
+                false => "the programme has no rule for it",
+            };
+            let reason = format!("{reason}; staff may post {}", known.join(", "));
             return Err(UseCaseError::field("event", reason));
         }
         Amount::Points(_) | Amount::ByRule { .. } => {}

@@ -118,8 +118,8 @@ pub struct AppealCreditEntry {
 /// Keeps a reader's objection to a line of their own ledger.
 ///
 /// # Errors
-/// `NotFound`, also for somebody else's line; `State` for a line that is too old, gives points, was undone, or was objected to; a
-/// failure of the store.
+/// `NotFound`, also for somebody else's line; `State` for a line that is too old, gives points, was undone or cannot be, or was objected
+/// to; a failure of the store.
 pub async fn appeal_credit_entry(
     store: &Arc<Store>,
     caller: &Caller,
@@ -151,6 +151,9 @@ fn appeal(
     }
     if entry.undone_by.is_some() {
         return state("it was undone already");
+    }
+    if check_reversible(&entry).is_err() {
+        return state("it follows from another line, or from a document: ask at a desk");
     }
     if now - from_millis(entry.posted_at) > TimeDelta::days(APPEAL_DAYS) {
         return state(&format!("it is older than {APPEAL_DAYS} days"));
@@ -247,7 +250,9 @@ fn decide(
         ids: &mut ids,
     };
     books.tell(&account, EventKind::CreditAppealDecided, detail, None)?;
-    if command.upheld {
+    // Undone meanwhile, it is as the reader wished.
+    let entry = tx.credit_entry(appeal.entry_id)?;
+    if command.upheld && entry.is_some_and(|entry| entry.undone_by.is_none()) {
         reverse(tx, caller, appeal.entry_id, &command.answer, ids)?;
     }
     view(tx, appeal.id)

@@ -29,14 +29,14 @@ on_both!(
     what_cannot_be_posted_is_refused_by_its_field,
 );
 
-struct Town {
-    desk: String,
-    reader: i64,
-    card: String,
-    token: String,
+pub struct Town {
+    pub desk: String,
+    pub reader: i64,
+    pub card: String,
+    pub token: String,
 }
 
-fn town(app: &TestApp) -> Town {
+pub fn town(app: &TestApp) -> Town {
     app.small_network();
     let (reader, card) = app.reader("adult", "B1");
     Town {
@@ -48,27 +48,27 @@ fn town(app: &TestApp) -> Town {
 }
 
 impl Town {
-    fn credit(&self, app: &TestApp) -> (i64, String) {
+    pub fn credit(&self, app: &TestApp) -> (i64, String) {
         let token = app.reader_token(&self.card);
         let seen = app.get(&token, "/api/v1/me/credit").expect(200).body;
         let balance = seen["balance"].as_i64().expect("a balance");
         (balance, seen["credit_band"].as_str().expect("a band").to_owned())
     }
 
-    fn lines(&self, app: &TestApp) -> Vec<Value> {
+    pub fn lines(&self, app: &TestApp) -> Vec<Value> {
         let token = app.reader_token(&self.card);
         let seen = app.get(&token, "/api/v1/me/credit/entries?limit=200").expect(200).body;
         seen["items"].as_array().expect("lines").clone()
     }
 
-    fn lend(&self, app: &TestApp) -> (i64, String) {
+    pub fn lend(&self, app: &TestApp) -> (i64, String) {
         let (_, barcode) = app.item(app.bib("红楼梦", None), "B1", &json!({}));
         let body = json!({"item_barcode": barcode, "card_number": self.card});
         let lent = app.post(&self.desk, "/api/v1/check-outs", &body).expect(201).body;
         (lent["loan"]["id"].as_i64().expect("a loan"), barcode)
     }
 
-    fn post(&self, app: &TestApp, body: &Value) -> Answer {
+    pub fn post(&self, app: &TestApp, body: &Value) -> Answer {
         app.post(
             &self.desk,
             &format!("/api/v1/readers/{}/credit-entries", self.reader),
@@ -79,7 +79,21 @@ impl Town {
 
 /// Seals and follows until a reader's ledger has so many lines: on a cluster that other tests use too, an event settles only when
 /// what ran beside it has ended.
-fn follow(app: &TestApp, town: &Town, lines: usize) {
+pub fn follow(app: &TestApp, town: &Town, lines: usize) {
+    for _ in 0..3_000 {
+        follow_some(app);
+        let found = town.lines(app).len();
+        assert!(found <= lines, "no event counts twice");
+        if found == lines {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the ledger has not {lines} lines");
+}
+
+/// Seals and follows what is settled.
+pub fn follow_some(app: &TestApp) {
     let store = &app.app.store;
     let step = async || {
         seal_events(store).await.expect("seals");
@@ -91,19 +105,10 @@ fn follow(app: &TestApp, town: &Town, lines: usize) {
             FollowCredit.act(store, look.work).await.expect("follows");
         }
     };
-    for _ in 0..3_000 {
-        app.block_on(step());
-        let found = town.lines(app).len();
-        assert!(found <= lines, "no event counts twice");
-        if found == lines {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("the ledger has not {lines} lines");
+    app.block_on(step());
 }
 
-fn night(app: &TestApp) {
+pub fn night(app: &TestApp) {
     app.block_on(run_job(
         &app.app.store,
         "a",
@@ -114,7 +119,7 @@ fn night(app: &TestApp) {
     .expect("runs");
 }
 
-fn at(text: &str) -> DateTime<Utc> {
+pub fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("a moment")
 }
 
@@ -308,7 +313,7 @@ fn a_freeze_by_staff_stops_lending_until_its_day_is_over(app: &TestApp) {
     app.assert_sound();
 }
 
-fn report(app: &TestApp, secret: &str, reports: &Value) -> Answer {
+pub fn report(app: &TestApp, secret: &str, reports: &Value) -> Answer {
     let now = app.clock.now();
     let body = json!({"source": "volunteers", "reports": reports}).to_string();
     let signature = tongjie::http::signed::signature(secret.as_bytes(), now.timestamp(), body.as_bytes());
@@ -398,6 +403,8 @@ fn what_cannot_be_posted_is_refused_by_its_field(app: &TestApp) {
         (json!({"points": 0, "reason": "无"}), 422, "points"),
         (json!({"points": 1001, "reason": "太多"}), 422, "points"),
         (json!({"event": "no_show", "reason": "未到"}), 422, "event"),
+        (json!({"event": "overdue", "reason": "逾期"}), 422, "event"),
+        (json!({"event": "loan", "reason": "借阅"}), 422, "event"),
         (
             json!({"event": "damage", "loan_id": lent["loan"]["id"], "reason": "不是他的"}),
             422,

@@ -20,7 +20,7 @@ impl Ledger {
         let rules = shipped(text).expect("it is valid");
         let account = Account {
             balance: rules.start,
-            frozen: false,
+            ..Account::default()
         };
         Self {
             rules,
@@ -61,23 +61,33 @@ impl Ledger {
     fn take(&mut self, posting: &Posting) {
         self.account.balance = posting.balance;
         self.account.frozen |= posting.freezes.is_some();
+        self.account.at_floor |= posting.freezes.is_some();
     }
 
     /// An item is late on these days.
     fn late(&mut self, regime: RegimeKind, days: &[NaiveDate]) -> (i64, u32) {
         let before = self.account.balance;
-        let charged = charge(&self.rules, regime, days, SoFar::default(), self.account, &[]);
+        let charged = charge(
+            &self.rules,
+            regime,
+            days,
+            SoFar::default(),
+            self.account,
+            &[],
+            usize::MAX,
+        );
         for line in &charged.lines {
             self.take(&line.posting);
         }
         assert_eq!(before - self.account.balance, charged.so_far.points);
-        (charged.so_far.points, charged.left_for_money)
+        (charged.so_far.points, charged.so_far.money_days)
     }
 
     fn thawed(&mut self) -> CreditBand {
         let restart = self.rules.freeze.map(|freeze| freeze.restart);
         let posting = thaw(&self.rules, restart, self.account.balance);
         self.account.frozen = false;
+        self.account.at_floor = false;
         self.take(&posting);
         posting.band
     }

@@ -45,13 +45,18 @@ CREATE TABLE credit_reasons (
 );
 CREATE INDEX credit_reasons_of_loan ON credit_reasons (loan_id) WHERE loan_id IS NOT NULL;
 
--- How many overdue days of a loan the ledger has looked at, and the points they cost so far.
+-- Which overdue days of a loan the ledger has looked at, and what they cost so far.
 CREATE TABLE credit_overdue (
     loan_id INTEGER PRIMARY KEY REFERENCES loans (id),
     days INTEGER NOT NULL,
     points BIGINT NOT NULL CHECK (points >= 0),
-    regime TEXT NOT NULL CHECK (regime IN ('points', 'hybrid', 'lock'))
+    regime TEXT NOT NULL CHECK (regime IN ('points', 'hybrid', 'lock')),
+    until TEXT,                              -- the last day looked at: none until then is looked at again
+    money_days INTEGER NOT NULL DEFAULT 0,   -- of hybrid: days that points did not pay
+    rest_until TEXT,                         -- it is back, and days until this one are still to be charged
+    excused BOOLEAN NOT NULL DEFAULT FALSE   -- of lock: staff ended the freeze, and it does not come again
 );
+CREATE INDEX credit_overdue_rest ON credit_overdue (loan_id) WHERE rest_until IS NOT NULL;
 
 -- A reader is frozen while one of these is open.
 CREATE TABLE credit_freezes (

@@ -187,5 +187,5 @@ impl From<CreditReport> for import_credit_events::CreditReport {
 pub async fn import_credit_events(app: web::Data<App>, request: Signed<CreditReports>) -> Answer {
     let CreditReports { source, reports } = request.0;
     let reports = reports.0.into_iter().map(Into::into).collect();
-    answer::ok(&import_credit_events::import_credit_events(&app.store, source.into(), reports).await?)
+    answer::ok(&import_credit_events::import_credit_events(&app.store, &app.derived(), source.into(), reports).await?)
 }

@@ -48,4 +48,13 @@ impl ReadTx<'_> {
              HAVING min(e.rules_version) = {version} AND max(e.rules_version) = {version} AND abs(sum(e.points)) > {most}"
         ))
     }
+
+    /// Readers whose last line was a deduction that one version of the rules let come to the floor, and whom nothing freezes for it.
+    pub fn credit_at_floor_and_free(&mut self, version: i64, floor: i64) -> Result<Broken, StoreError> {
+        self.breaking(&format!(
+            "SELECT r.id FROM readers r JOIN credit_entries e ON e.reader_id = r.id AND e.number = r.credit_entries \
+             WHERE e.rules_version = {version} AND e.points < 0 AND e.kind <> 'merge' AND e.balance <= {floor} AND NOT EXISTS \
+             (SELECT 1 FROM credit_freezes f WHERE f.reader_id = r.id AND f.cause = 'floor' AND f.ended_at IS NULL)"
+        ))
+    }
 }

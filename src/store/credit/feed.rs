@@ -1,12 +1,14 @@
 //! What moves credit by itself: sealed events in commit order and how far the ledger has followed them; overdue loans, accounts and
 //! old deductions that the nightly jobs look at.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
 use super::super::error::StoreError;
 use super::super::hot::on_engine;
+use super::super::items::parse_day;
 use super::super::overdue::given_back_in_time;
+use super::super::readers::day_text;
 use super::super::schema::{
     credit_entries, credit_feed, credit_overdue, event_personal, event_seals, loans, parcel_lines, parcels, readers,
 };
@@ -57,6 +59,10 @@ pub struct OverdueLoan {
     pub owner: UnitId,
     pub due_at: DateTime<Utc>,
     pub so_far: SoFar,
+    /// It is back: days until this one are still to be charged.
+    pub rest_until: Option<NaiveDate>,
+    /// Staff ended the freeze for it.
+    pub excused: bool,
 }
 
 /// What the nightly pass reads of an account.
@@ -68,7 +74,8 @@ pub struct AccountGlance {
     pub band: String,
 }
 
-type OverdueRow = (i64, Option<i64>, i64, i64, i64, Option<i32>, Option<i64>);
+type OverdueRow = (i64, Option<i64>, i64, i64, i64, Option<KnownRow>);
+type KnownRow = (i32, i64, Option<String>, i32, Option<String>, bool);
 
 macro_rules! overdue_columns {
     () => {
@@ -78,25 +85,44 @@ macro_rules! overdue_columns {
             loans::unit_id,
             loans::owner_unit_id,
             loans::due_at,
-            credit_overdue::days.nullable(),
-            credit_overdue::points.nullable(),
+            (
+                credit_overdue::days,
+                credit_overdue::points,
+                credit_overdue::until,
+                credit_overdue::money_days,
+                credit_overdue::rest_until,
+                credit_overdue::excused,
+            )
+                .nullable(),
         )
     };
 }
 
-fn overdue_loan(row: OverdueRow) -> Option<OverdueLoan> {
-    let (loan, reader, unit, owner, due_at, days, points) = row;
-    Some(OverdueLoan {
+fn overdue_loan(row: OverdueRow) -> Result<Option<OverdueLoan>, StoreError> {
+    let (loan, reader, unit, owner, due_at, known) = row;
+    let Some(reader) = reader else { return Ok(None) };
+    let mut overdue = OverdueLoan {
         loan,
-        reader: ReaderId::new(reader?),
+        reader: ReaderId::new(reader),
         unit: UnitId::new(unit),
         owner: UnitId::new(owner),
         due_at: from_millis(due_at),
-        so_far: SoFar {
-            days: days.and_then(|days| u32::try_from(days).ok()).unwrap_or(0),
-            points: points.unwrap_or(0),
-        },
-    })
+        so_far: SoFar::default(),
+        rest_until: None,
+        excused: false,
+    };
+    if let Some((days, points, until, money_days, rest_until, excused)) = known {
+        let count = |days: i32| u32::try_from(days).unwrap_or(0);
+        overdue.so_far = SoFar {
+            days: count(days),
+            until: until.as_deref().map(parse_day).transpose()?,
+            points,
+            money_days: count(money_days),
+        };
+        overdue.rest_until = rest_until.as_deref().map(parse_day).transpose()?;
+        overdue.excused = excused;
+    }
+    Ok(Some(overdue))
 }
 
 impl ReadTx<'_> {
@@ -199,7 +225,23 @@ impl ReadTx<'_> {
             .order((loans::reader_id, loans::id))
             .select(overdue_columns!());
         let rows: Vec<OverdueRow> = on_engine!(self.conn, conn => query.load(conn))?;
-        Ok(rows.into_iter().filter_map(overdue_loan).collect())
+        rows.into_iter()
+            .filter_map(|row| overdue_loan(row).transpose())
+            .collect()
+    }
+
+    /// Loans of readers in a span of ids that are back, and of which days are still to be charged, in the order of readers.
+    pub fn unfinished_overdue_between(&mut self, (after, last): (i64, i64)) -> Result<Vec<OverdueLoan>, StoreError> {
+        let query = credit_overdue::table
+            .inner_join(loans::table.on(loans::id.eq(credit_overdue::loan_id)))
+            .filter(credit_overdue::rest_until.is_not_null())
+            .filter(loans::reader_id.gt(after).and(loans::reader_id.le(last)))
+            .order((loans::reader_id, loans::id))
+            .select(overdue_columns!());
+        let rows: Vec<OverdueRow> = on_engine!(self.conn, conn => query.load(conn))?;
+        rows.into_iter()
+            .filter_map(|row| overdue_loan(row).transpose())
+            .collect()
     }
 
     /// A loan with what its overdue days cost, open or not; `None` once it is unlinked.
@@ -209,7 +251,21 @@ impl ReadTx<'_> {
             .filter(loans::id.eq(loan))
             .select(overdue_columns!());
         let row: Option<OverdueRow> = on_engine!(self.conn, conn => query.first(conn).optional())?;
-        Ok(row.and_then(overdue_loan))
+        row.map_or(Ok(None), overdue_loan)
+    }
+
+    /// The day on which a reader's ledger was opened: what was before it moves nothing.
+    pub fn credit_opened_on(&mut self, reader: ReaderId) -> Result<Option<NaiveDate>, StoreError> {
+        let day: Option<String> = credit_entries::table
+            .filter(
+                credit_entries::reader_id
+                    .eq(reader.get())
+                    .and(credit_entries::number.eq(1)),
+            )
+            .select(credit_entries::day)
+            .first(self.conn)
+            .optional()?;
+        day.as_deref().map(parse_day).transpose()
     }
 
     /// Whether a loan is open, and when it ended if not.
@@ -255,22 +311,51 @@ impl WriteTx<'_> {
         Ok(changed == 1)
     }
 
-    /// Keeps how many overdue days of a loan were looked at, and what they cost. Under the reader's lock.
-    pub fn set_overdue_credit(&mut self, loan: i64, so_far: SoFar, regime: RegimeKind) -> Result<(), StoreError> {
-        let days = i32::try_from(so_far.days).unwrap_or(i32::MAX);
+    /// Keeps which overdue days of a loan were looked at, and what they cost; and until which day they are still to be charged when it is
+    /// back. Under the reader's lock.
+    pub fn set_overdue_credit(
+        &mut self,
+        loan: i64,
+        so_far: SoFar,
+        regime: RegimeKind,
+        rest_until: Option<NaiveDate>,
+    ) -> Result<(), StoreError> {
+        let count = |days: u32| i32::try_from(days).unwrap_or(i32::MAX);
         let values = (
-            credit_overdue::days.eq(days),
+            credit_overdue::days.eq(count(so_far.days)),
+            credit_overdue::until.eq(so_far.until.map(day_text)),
             credit_overdue::points.eq(so_far.points),
+            credit_overdue::money_days.eq(count(so_far.money_days)),
             credit_overdue::regime.eq(regime.code()),
+            credit_overdue::rest_until.eq(rest_until.map(day_text)),
         );
         let known = diesel::update(credit_overdue::table.find(loan))
-            .set(values)
+            .set(values.clone())
             .execute(self.conn)?;
         if known == 0 {
             diesel::insert_into(credit_overdue::table)
                 .values((credit_overdue::loan_id.eq(loan), values))
                 .execute(self.conn)?;
         }
+        Ok(())
+    }
+
+    /// Staff have lifted what a reader's overdue loans led to: as long as these are late, they freeze nobody again.
+    pub fn excuse_overdue(&mut self, reader: ReaderId) -> Result<(), StoreError> {
+        let theirs = loans::table
+            .filter(loans::reader_id.eq(reader.get()).and(loans::closed_at.is_null()))
+            .select(loans::id);
+        let known = diesel::update(credit_overdue::table.filter(credit_overdue::loan_id.eq_any(theirs)))
+            .set(credit_overdue::excused.eq(true));
+        on_engine!(self.conn, conn => known.execute(conn))?;
+        Ok(())
+    }
+
+    /// A loan has another due date: being late again is another matter.
+    pub fn end_excuse(&mut self, loan: i64) -> Result<(), StoreError> {
+        diesel::update(credit_overdue::table.find(loan))
+            .set(credit_overdue::excused.eq(false))
+            .execute(self.conn)?;
         Ok(())
     }
 }

@@ -135,6 +135,20 @@ impl ReadTx<'_> {
             .load(self.conn)?)
     }
 
+    /// Whether the freeze of the programme is open, for having come to the floor.
+    pub fn is_frozen_at_floor(&mut self, reader: ReaderId) -> Result<bool, StoreError> {
+        let open: i64 = credit_freezes::table
+            .filter(
+                credit_freezes::reader_id
+                    .eq(reader.get())
+                    .and(credit_freezes::ended_at.is_null()),
+            )
+            .filter(credit_freezes::cause.eq(FreezeCause::Floor.code()))
+            .count()
+            .get_result(self.conn)?;
+        Ok(open > 0)
+    }
+
     /// The open freeze for an overdue loan.
     pub fn freeze_of_loan(&mut self, loan: i64) -> Result<Option<FreezeRow>, StoreError> {
         Ok(credit_freezes::table

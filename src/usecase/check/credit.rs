@@ -1,4 +1,5 @@
-//! Invariant 4: the balance is the sum of the lines, each follows from the one before, nothing was undone twice, and no cap was passed.
+//! Invariant 4: the balance is the sum of the lines, each follows from the one before, nothing was undone twice, no cap was passed, and the
+//! floor freezes.
 
 use super::super::Result;
 use super::Finding;
@@ -12,6 +13,14 @@ pub(super) fn check(tx: &mut ReadTx<'_>) -> Result<Finding> {
     finding.judge(tx, CREDIT)?;
     for (version, rules) in tx.credit_programmes()? {
         caps(tx, &mut finding, version, &rules)?;
+        if rules.freeze.is_some() {
+            let broken = tx.credit_at_floor_and_free(version, rules.floor)?;
+            let told = broken
+                .ids
+                .iter()
+                .map(|id| format!("came to the floor, and is not frozen for it: reader {id}"));
+            finding.add(broken.count, told);
+        }
     }
     Ok(finding)
 }
@@ -84,5 +93,10 @@ const CREDIT: &[SqlRule] = &[
         breaks: "SELECT o.loan_id AS id FROM credit_overdue o JOIN (SELECT r.loan_id, sum(e.points) AS points FROM credit_reasons r \
                  JOIN credit_entries e ON e.id = r.entry_id WHERE e.event = 'overdue' AND e.kind = 'rule' AND e.undone_by IS NULL \
                  GROUP BY r.loan_id) s ON s.loan_id = o.loan_id WHERE o.points < -s.points",
+    },
+    SqlRule {
+        fault: "more days left for money than were overdue, or a rest of one that is out: loan",
+        breaks: "SELECT o.loan_id AS id FROM credit_overdue o JOIN loans l ON l.id = o.loan_id \
+                 WHERE o.money_days < 0 OR o.money_days > o.days OR (o.rest_until IS NOT NULL AND l.closed_at IS NULL)",
     },
 ];
