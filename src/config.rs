@@ -15,6 +15,7 @@ use chrono_tz::Tz;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
+mod admission;
 mod circulation;
 mod credit;
 mod delivery;
@@ -25,6 +26,7 @@ mod protection;
 mod telemetry;
 mod transport;
 
+pub use admission::AdmissionConfig;
 pub use circulation::CirculationConfig;
 pub use credit::CreditConfig;
 pub use delivery::DeliveryConfig;
@@ -127,6 +129,7 @@ pub struct Config {
     pub rates: RatesConfig,
     pub delivery: DeliveryConfig,
     pub credit: CreditConfig,
+    pub admission: AdmissionConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -314,6 +317,7 @@ impl Config {
             rates,
             delivery,
             credit,
+            admission,
         } = self;
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
@@ -357,6 +361,7 @@ impl Config {
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
         delivery.check()?;
         credit.check()?;
+        admission.check()?;
         rates.check()
     }
 }

@@ -6,6 +6,7 @@
 //! Not for: loading, storing, rendering, or checking who the caller is.
 
 pub mod act;
+pub mod admission;
 pub mod auto_renew;
 pub mod barcode;
 pub mod calendar;
@@ -21,6 +22,7 @@ pub mod credit_words;
 pub mod dated;
 pub mod delivery;
 pub mod deposit;
+pub mod entry_gate;
 pub mod event;
 #[doc(hidden)]
 pub mod example;
@@ -78,6 +80,7 @@ pub mod volume;
 pub mod withdraw_item;
 
 mod conditions_table;
+mod gate_rules;
 mod judge_item;
 mod judge_reader;
 mod refusal_table;

@@ -149,8 +149,16 @@ pub const CREDIT_LAPSES: Job = Job {
     does_en: "Gives deductions back that are old enough",
 };
 
+/// Asks and tells the provider of scores what stands in the outbox.
+pub const ADMISSION_OUTBOX: Job = Job {
+    name: "admission_outbox",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "向信用机构发起免押金核验",
+    does_en: "Asks the provider whether readers may borrow without a deposit",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 15] = [
+pub const JOBS: [Job; 16] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -166,6 +174,7 @@ pub const JOBS: [Job; 15] = [
     CREDIT_POSTING,
     CREDIT_NIGHT,
     CREDIT_LAPSES,
+    ADMISSION_OUTBOX,
 ];
 
 /// What is known of a job's runs.

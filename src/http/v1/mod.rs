@@ -1,6 +1,7 @@
 //! Version 1 of the API: one file per resource, each with its handlers and their own request types.
 
 pub mod accounts;
+pub mod admissions;
 pub mod bib_merges;
 pub mod bib_records;
 pub mod bibs;
@@ -205,6 +206,7 @@ fn credit_routes(config: &mut ServiceConfig) {
         .service(resource("/credit-appeals").route(get().to(credit_entries::list_credit_appeals)))
         .service(resource("/credit-appeals/{id}/decision").route(post().to(credit_entries::decide_credit_appeal)))
         .service(resource("/credit-events").route(post().to(credit_entries::import_credit_events)))
+        .configure(admissions::routes)
         .service(resource("/me/credit").route(get().to(me::credit::get_my_credit)))
         .service(resource("/me/credit/entries").route(get().to(me::credit::list_my_credit_entries)))
         .service(resource("/me/credit/entries/{id}/appeals").route(post().to(me::credit::appeal_my_credit_entry)));
@@ -358,6 +360,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         credit::Document::openapi(),
         credit_entries::Document::openapi(),
         me::credit::Document::openapi(),
+        admissions::Document::openapi(),
+        me::admission::Document::openapi(),
     ];
     all.extend(configuring());
     all
