@@ -50,7 +50,7 @@ pub fn new_key() -> Result<String> {
 /// Begins to ask the provider. What is asked already goes on; a provider that was given up is tried again.
 ///
 /// # Errors
-/// `State` where nothing has to be asked, or not now; `Forbidden`; a failure of the store.
+/// `State` where a desk has to help, or the provider has just said no; `Forbidden`; a failure of the store.
 pub async fn ask_admission(
     store: &Arc<Store>,
     caller: &Caller,
@@ -63,7 +63,9 @@ pub async fn ask_admission(
 
 fn ask(tx: &mut WriteTx<'_>, caller: &Caller, command: &AskAdmission, mut ids: IdRun) -> Result<AdmissionView> {
     let (network, newcomer) = at_the_gate(tx, caller)?;
-    let provider = provider_of(&network, &newcomer, command.provider.as_deref())?;
+    let Some(provider) = provider_of(&network, &newcomer, command.provider.as_deref())? else {
+        return admission_of(tx, &network, newcomer.reader);
+    };
     let known = tx.admission_of(newcomer.reader)?;
     if let Some(open) = known.as_ref().filter(|row| row.decided_at.is_none()) {
         if tx.now() - from_millis(open.asked_at) < TimeDelta::days(STALE_DAYS) {
@@ -100,12 +102,13 @@ fn at_the_gate(tx: &mut WriteTx<'_>, caller: &Caller) -> Result<(Arc<Network>, N
     Ok((network, newcomer))
 }
 
-fn provider_of(network: &Network, newcomer: &Newcomer, set_up: Option<&str>) -> Result<String> {
+/// Who is to be asked; `None`: the reader may borrow.
+fn provider_of(network: &Network, newcomer: &Newcomer, set_up: Option<&str>) -> Result<Option<String>> {
     let place = (newcomer.home, newcomer.category);
     let reason = match still_closed(network, place, newcomer.entry) {
-        None | Some(Gate::None) => "nothing has to be asked: the reader may borrow".to_owned(),
+        None | Some(Gate::None) => return Ok(None),
         Some(Gate::Deposit { .. }) => "no provider is asked: a desk takes the deposit".to_owned(),
-        Some(Gate::ExternalScore { provider, .. }) if set_up == Some(provider) => return Ok(provider.clone()),
+        Some(Gate::ExternalScore { provider, .. }) if set_up == Some(provider) => return Ok(Some(provider.clone())),
         Some(Gate::ExternalScore { provider, .. }) => {
             format!("{provider} is not set up here: a desk can let the reader in")
         }
@@ -151,7 +154,12 @@ fn agree(tx: &mut WriteTx<'_>, caller: &Caller, _: &(), mut ids: IdRun) -> Resul
     let (network, newcomer) = at_the_gate(tx, caller)?;
     let known = tx.admission_of(newcomer.reader)?;
     let open = known.filter(|row| row.decided_at.is_none());
-    let open = open.ok_or_else(|| UseCaseError::State("no provider is asked: ask for it first".to_owned()))?;
+    let Some(open) = open else {
+        // The provider's report may have come first.
+        let view = admission_of(tx, &network, newcomer.reader)?;
+        let first = || UseCaseError::State("no provider is asked: ask for it first".to_owned());
+        return Some(view).filter(|view| view.may_borrow).ok_or_else(first);
+    };
     if open.state()? == AdmissionState::Agreed {
         try_again(tx, &open)?;
         return admission_of(tx, &network, newcomer.reader);
@@ -170,7 +178,7 @@ fn agree(tx: &mut WriteTx<'_>, caller: &Caller, _: &(), mut ids: IdRun) -> Resul
 /// The reader takes it back: the provider forgets the order, and a reader whom it let in stands at the gate again.
 ///
 /// # Errors
-/// `State` when there is nothing to end, or while anything is on loan; `Forbidden`; a failure of the store.
+/// `State` while anything is on loan that was lent because of it; `Forbidden`; a failure of the store.
 pub async fn end_admission(
     store: &Arc<Store>,
     caller: &Caller,
@@ -185,7 +193,7 @@ fn end(tx: &mut WriteTx<'_>, caller: &Caller, _: &(), mut ids: IdRun) -> Result<
     let request = tx.admission_of(newcomer.reader)?.filter(|row| row.ended_at.is_none());
     let state = request.as_ref().map(AdmissionRow::state).transpose()?;
     let Some((request, state)) = request.zip(state).filter(|(_, state)| matters(*state)) else {
-        return Err(UseCaseError::State("no provider is asked, and none was".to_owned()));
+        return admission_of(tx, &network, newcomer.reader);
     };
     let let_in = newcomer.admitted_by.as_deref() == Some(AdmittedBy::ExternalScore.code());
     if let_in && !tx.open_loans_of(newcomer.reader)?.is_empty() {

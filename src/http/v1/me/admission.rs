@@ -31,17 +31,18 @@ pub async fn get_my_admission(app: web::Data<App>, who: Reader) -> Answer {
 pub struct AdmissionAct {}
 
 /// Begins to ask the provider. It is told the reader's name and the threshold, and answers where the reader agrees: `agree_url` of
-/// `getMyAdmission`. Sent again while it is open, it goes on with it.
+/// `getMyAdmission`. Sent again while it is open, it goes on with it;
+/// where nothing has to be asked, nothing is.
 #[utoipa::path(post, path = "/api/v1/me/admission", operation_id = "askMyAdmission", tag = "credit",
     params(IdempotencyHeader), request_body = AdmissionAct, security(("bearer" = [])),
-    responses((status = 201, description = "How it stands", body = AdmissionView), ChangeOneFailures))]
+    responses((status = 200, description = "How it stands", body = AdmissionView), ChangeOneFailures))]
 pub async fn ask_my_admission(app: web::Data<App>, who: AppealsCredit, request: Changing<AdmissionAct>) -> Answer {
     let command = AskAdmission {
         provider: app.config.admission.provider.clone(),
         order_key: ask_admission::new_key()?,
     };
     let asked = ask_admission::ask_admission(&app.store, &who.caller, command, request.key).await?;
-    answer::created(&asked, None)
+    answer::done(&asked)
 }
 
 /// The reader has agreed at `agree_url`: the provider is asked how it stands. Sent again it is asked again.
