@@ -9,7 +9,7 @@ use super::charge_overdue::DAYS_AT_ONCE;
 use super::credit_ledger::{Books, IDS_PER_POSTING};
 use super::run_job::{Look, Pass, of_one};
 use super::{Caller, Result, UseCaseError};
-use crate::domain::credit::{CreditRules, EntryCause, EntryKind};
+use crate::domain::credit::{CreditEvent, CreditRules, EntryCause, EntryKind};
 use crate::domain::ids::ReaderId;
 use crate::domain::network::Network;
 use crate::domain::reader::CreditBand;
@@ -136,8 +136,8 @@ async fn write(store: &Arc<Store>, work: Vec<ReaderWork>) -> Result<i64> {
     let count = |one: &ReaderWork| {
         let loans = i64::try_from(one.overdue.len()).unwrap_or(0);
         let freezes = i64::try_from(one.freezes_over.len()).unwrap_or(0);
-        // The first line; a line for each day, perhaps a lock and its event; a thaw and its event.
-        IDS_PER_POSTING + loans * (days + 4) + freezes * IDS_PER_POSTING
+        // The first line; a line for each day, perhaps a lock and its event; an event of all; a thaw and its event.
+        IDS_PER_POSTING + 1 + loans * (days + 4) + freezes * IDS_PER_POSTING
     };
     let ids = store.take_ids::<UseCaseError>(work.iter().map(count).sum()).await?;
     store.write(move |tx| apply(tx, &work, ids.clone())).await
@@ -174,6 +174,7 @@ impl Books<'_, '_> {
         };
         let mut account = self.open(reader)?;
         let yesterday = self.network.local_day(self.now).pred_opt();
+        let charged_from = account.balance;
         for loan in &work.overdue {
             let again = self.tx.loan_to_charge(loan.loan)?;
             let still = again.filter(|again| again.reader == reader && again.due_at == loan.due_at);
@@ -182,6 +183,7 @@ impl Books<'_, '_> {
                 self.charge_overdue(&mut account, &loan, until)?;
             }
         }
+        self.tell_moved(&account, charged_from, CreditEvent::Overdue)?;
         let open = self.tx.open_freezes(reader)?;
         let is_over = |until: Option<i64>| until.is_some_and(|until| until <= self.now.timestamp_millis());
         let over: Vec<_> = open
