@@ -166,7 +166,9 @@ fn asking(app: &TestApp, url: &str) -> Asking {
     Arc::new(DeliverOutbox(AskProvider { provider, store }))
 }
 
+/// Runs the job, which is due every five seconds; answers how many calls it looked at.
 fn ask(app: &TestApp, asking: &Asking) -> i64 {
+    later(app, 5);
     let run = run_job(&app.app.store, "a", ADMISSION_OUTBOX, asking, || false);
     match app.block_on(run).expect("runs") {
         Ran::Finished { looked_at, .. } => looked_at,

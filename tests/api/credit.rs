@@ -444,8 +444,8 @@ fn what_a_notice_needs_is_told_by_events(app: &TestApp) {
         last("credit_posted"),
         json!({"points": -2, "balance": 99, "event": "overdue"})
     );
-    let desk = app.staff("librarian", "B1");
     app.clock.set(at("2026-04-06T04:00:00Z"));
+    let desk = app.staff("librarian", "B1");
     app.post(&desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
         .expect(200);
     follow(app, &town, 5);
