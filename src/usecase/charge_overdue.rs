@@ -23,6 +23,17 @@ impl Books<'_, '_> {
         loan: &OverdueLoan,
         until: NaiveDate,
     ) -> Result<bool> {
+        self.charge_knowing(account, loan, until, None)
+    }
+
+    /// The same, where what overdue items cost the reader in these months may be known.
+    pub(super) fn charge_knowing(
+        &mut self,
+        account: &mut CreditAccount,
+        loan: &OverdueLoan,
+        until: NaiveDate,
+        spent: Option<Vec<(NaiveDate, i64)>>,
+    ) -> Result<bool> {
         let days = self.overdue_dates(loan, until);
         let known = usize::try_from(loan.so_far.days).unwrap_or(usize::MAX);
         if days.len() <= known {
@@ -30,7 +41,10 @@ impl Books<'_, '_> {
         }
         let days = &days[..days.len().min(known.saturating_add(DAYS_AT_ONCE))];
         let regime = self.rules.regime(self.network.units(), loan.owner).kind;
-        let spent = self.spent(account, &days[known..])?;
+        let spent = match spent {
+            Some(spent) => spent,
+            None => self.spent(account, &days[known..])?,
+        };
         let charged = charge(self.rules, regime, days, loan.so_far, standing(account), &spent);
         for line in &charged.lines {
             let reason = CreditReason {
@@ -47,7 +61,7 @@ impl Books<'_, '_> {
         Ok(true)
     }
 
-    fn overdue_dates(&self, loan: &OverdueLoan, until: NaiveDate) -> Vec<NaiveDate> {
+    pub(super) fn overdue_dates(&self, loan: &OverdueLoan, until: NaiveDate) -> Vec<NaiveDate> {
         let due = self.network.local_day(loan.due_at);
         self.network.calendar(loan.unit).overdue_dates(due, until).collect()
     }

@@ -77,6 +77,12 @@ impl Books<'_, '_> {
     pub(super) fn open(&mut self, reader: ReaderId) -> Result<CreditAccount> {
         let account = self.tx.lock_credit(reader)?;
         let mut account = account.ok_or(UseCaseError::NotFound("reader"))?;
+        self.begin(&mut account)?;
+        Ok(account)
+    }
+
+    /// Writes the first line of a locked account, if there is none.
+    pub(super) fn begin(&mut self, account: &mut CreditAccount) -> Result<()> {
         if account.entries == 0 {
             let points = post_credit::opening(self.rules, account.band);
             let posting = Posting {
@@ -97,9 +103,9 @@ impl Books<'_, '_> {
                 day: self.network.local_day(self.now),
                 reason: CreditReason::default(),
             };
-            self.write(&mut account, &posting, line, None)?;
+            self.write(account, &posting, line, None)?;
         }
-        Ok(account)
+        Ok(())
     }
 
     /// Posts by the rule of an event, `quantity` times. `None`: no rule, or nothing came of it.

@@ -68,7 +68,7 @@ pub struct AccountGlance {
     pub band: String,
 }
 
-type OverdueRow = (i64, Option<i64>, i64, i64, i64, Option<i32>, Option<i64>);
+pub(super) type OverdueRow = (i64, Option<i64>, i64, i64, i64, Option<i32>, Option<i64>);
 
 macro_rules! overdue_columns {
     () => {
@@ -83,8 +83,9 @@ macro_rules! overdue_columns {
         )
     };
 }
+pub(super) use overdue_columns;
 
-fn overdue_loan(row: OverdueRow) -> Option<OverdueLoan> {
+pub(super) fn overdue_loan(row: OverdueRow) -> Option<OverdueLoan> {
     let (loan, reader, unit, owner, due_at, days, points) = row;
     Some(OverdueLoan {
         loan,
