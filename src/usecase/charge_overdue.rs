@@ -95,12 +95,10 @@ impl Books<'_, '_> {
         loan: &OverdueLoan,
         returned_at: DateTime<Utc>,
     ) -> Result<()> {
-        let before = account.balance;
         let day = self.network.local_day(returned_at);
         if !self.charge_overdue(account, loan, day)? {
             self.give_back(account, loan, day)?;
         }
-        self.tell_moved(account, before, CreditEvent::Overdue)?;
         let regime = self.rules.regime(self.network.units(), loan.owner);
         let was_late = !self.overdue_dates(loan, day).is_empty();
         self.unlock(

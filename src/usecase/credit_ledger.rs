@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::ask_provider::{ADMISSION, call_key};
 use super::{Caller, Result, UseCaseError};
-use crate::clock::from_millis;
 use crate::domain::admission::{AdmissionState, Conduct};
 use crate::domain::calendar::end_of_day;
 use crate::domain::credit::{Cap, CreditEvent, CreditRule, CreditRules, EntryCause, EntryKind, Programme};
@@ -234,10 +233,7 @@ impl Books<'_, '_> {
             account.band = CreditBand::Frozen;
             self.tx.set_credit_band(account.reader, CreditBand::Frozen)?;
         }
-        let until = freeze
-            .until
-            .map(|until| day_text(self.network.local_day(from_millis(until))));
-        let detail = json!({"freeze_id": freeze.id, "cause": freeze.cause, "until": until, "balance": account.balance});
+        let detail = json!({"freeze_id": freeze.id, "cause": freeze.cause, "until": freeze.until});
         let note = freeze.note.clone();
         self.tell(account, EventKind::ReaderFrozen, detail, note)
     }
@@ -277,8 +273,7 @@ impl Books<'_, '_> {
         if freeze.cause == FreezeCause::Floor.code() {
             self.tell_provider(account, Conduct::Kept, freeze.id)?;
         }
-        let detail = json!({"freeze_id": freeze.id, "cause": freeze.cause, "how": how.code(), "still_frozen": frozen,
-            "balance": account.balance});
+        let detail = json!({"freeze_id": freeze.id, "cause": freeze.cause, "how": how.code(), "still_frozen": frozen});
         self.tell(account, EventKind::ReaderThawed, detail, note)
     }
 

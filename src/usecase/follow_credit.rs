@@ -196,19 +196,14 @@ impl Books<'_, '_> {
             (EventKind::LoanRenewed, Some(loan)) => self.simple(event, CreditEvent::Renewal, Some(loan))?,
             (EventKind::LoanLost, Some(loan)) => {
                 let mut account = self.open(event.reader)?;
-                let before = account.balance;
                 let line = line(event, CreditEvent::Loss, self.network.local_day(event.at), Some(loan));
                 self.by_rule(&mut account, 1, line)?;
-                self.tell_moved(&account, before, CreditEvent::Loss)?;
                 self.unlock(&mut account, loan, event.at, 0)?;
             }
             (EventKind::LoanVoided, Some(loan)) => self.take_back(event.reader, loan, event.at)?,
             (EventKind::LoanReturned, Some(loan)) => self.returned(event, loan)?,
             (EventKind::HoldExpired, _) if says("not_collected") => {
-                let before = self.open(event.reader)?.balance;
                 self.simple(event, CreditEvent::HoldNotCollected, None)?;
-                let account = self.open(event.reader)?;
-                self.tell_moved(&account, before, CreditEvent::HoldNotCollected)?;
             }
             _ => return Ok(false),
         }
@@ -244,7 +239,6 @@ impl Books<'_, '_> {
             return Ok(());
         }
         let mut account = self.open(event.reader)?;
-        let before = account.balance;
         if refused {
             let line = line(
                 event,
@@ -253,7 +247,6 @@ impl Books<'_, '_> {
                 Some(loan),
             );
             self.by_rule(&mut account, 1, line)?;
-            self.tell_moved(&account, before, CreditEvent::ParcelRefused)?;
         }
         let returned_at = self.tx.loan_ended_at(loan)?.unwrap_or(event.at);
         match known {

@@ -151,12 +151,11 @@ fn post(
     };
     let day = network.local_day(report.occurred_at);
     let line = Line::by_rule(report.event, EntryCause::Hook, day, reason);
-    let before = account.balance;
     let entry = books.by_rule(&mut account, report.quantity, line)?;
     if report.event == CreditEvent::VolunteerHour {
         books.work_off(&mut account, report)?;
     }
-    let detail = json!({"entry_id": entry, "points": account.balance - before, "event": report.event.code(), "balance": account.balance});
+    let detail = json!({"entry_id": entry, "event": report.event.code(), "balance": account.balance});
     books.tell(&account, EventKind::CreditPosted, detail, None)?;
     Ok((if entry.is_some() { "posted" } else { "capped" }, entry))
 }

@@ -168,7 +168,6 @@ pub mod set_unit_hours;
 pub mod settle_transfer;
 pub mod suspend_hold;
 pub mod target_holds;
-mod tell_credit;
 pub mod undo_closing;
 pub mod undo_import;
 pub mod unpack_item;

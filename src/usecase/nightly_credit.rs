@@ -137,8 +137,8 @@ async fn write(store: &Arc<Store>, work: Vec<ReaderWork>) -> Result<i64> {
     let count = |one: &ReaderWork| {
         let loans = i64::try_from(one.overdue.len()).unwrap_or(0);
         let freezes = i64::try_from(one.freezes_over.len()).unwrap_or(0);
-        // The first line; a line for each day, perhaps a lock and its event; an event of all; a thaw and its event.
-        IDS_PER_POSTING + 1 + loans * (days + 4) + freezes * IDS_PER_POSTING
+        // The first line; a line for each day, perhaps a lock and its event; a thaw and its event.
+        IDS_PER_POSTING + loans * (days + 4) + freezes * IDS_PER_POSTING
     };
     let ids = store.take_ids::<UseCaseError>(work.iter().map(count).sum()).await?;
     store.write(move |tx| apply(tx, &work, ids.clone())).await
@@ -222,7 +222,6 @@ impl Books<'_, '_> {
         };
         let mut account = before.clone();
         self.begin(&mut account)?;
-        let charged_from = account.balance;
         for loan in &work.overdue {
             let again = known.loans.get(&loan.loan);
             let still = again.filter(|again| again.reader == reader && again.due_at == loan.due_at);
@@ -233,7 +232,6 @@ impl Books<'_, '_> {
                 self.charge_knowing(&mut account, loan, until, spent)?;
             }
         }
-        self.tell_moved(&account, charged_from, CreditEvent::Overdue)?;
         let open = match work.freezes_over.is_empty() {
             true => Vec::new(),
             false => self.tx.open_freezes(reader)?,

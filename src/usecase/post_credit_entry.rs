@@ -72,7 +72,6 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PostCreditEntry, mut i
         ids: &mut ids,
     };
     let mut account = books.open(command.reader)?;
-    let before = account.balance;
     let mut line = Line {
         kind: EntryKind::Staff,
         event: None,
@@ -93,7 +92,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PostCreditEntry, mut i
             books.by_rule(&mut account, quantity, line)?
         }
     };
-    let detail = json!({"entry_id": entry, "points": account.balance - before, "balance": account.balance, "band": account.band.code()});
+    let detail = json!({"entry_id": entry, "balance": account.balance, "band": account.band.code()});
     books.tell(&account, EventKind::CreditPosted, detail, None)?;
     outcome_of(tx, &network, command.reader, entry)
 }

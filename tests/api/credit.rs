@@ -27,7 +27,6 @@ on_both!(
     a_report_with_a_bad_signature_changes_nothing,
     a_deduction_is_given_back_after_five_years,
     what_cannot_be_posted_is_refused_by_its_field,
-    what_a_notice_needs_is_told_by_events,
 );
 
 struct Town {
@@ -420,53 +419,5 @@ fn what_cannot_be_posted_is_refused_by_its_field(app: &TestApp) {
         assert_eq!(refused["errors"][0]["field"], field, "{refused}");
     }
     assert_eq!(town.lines(app).len(), 1);
-    app.assert_sound();
-}
-
-/// What was deducted, and freezes with their end: with what a notice says, and without the reader.
-fn what_a_notice_needs_is_told_by_events(app: &TestApp) {
-    let town = town(app);
-    let (_, barcode) = town.lend(app);
-    follow(app, &town, 2);
-    let told = |kind: &str| {
-        let sql = format!("SELECT count(*) AS n FROM events WHERE kind = '{kind}'");
-        app.database.outside().number(&sql)
-    };
-    let last = |kind: &str| -> Value {
-        let sql = format!("SELECT detail AS t FROM events WHERE kind = '{kind}' ORDER BY seq DESC LIMIT 1");
-        serde_json::from_str(&app.database.outside().text(&sql)).expect("JSON")
-    };
-    assert_eq!(told("credit_posted"), 0, "points that a loan earns are told to nobody");
-    app.clock.set(at("2026-04-05T17:00:00Z"));
-    night(app);
-    assert_eq!(told("credit_posted"), 1, "one for a night");
-    assert_eq!(
-        last("credit_posted"),
-        json!({"points": -2, "balance": 99, "event": "overdue"})
-    );
-    app.clock.set(at("2026-04-06T04:00:00Z"));
-    let desk = app.staff("librarian", "B1");
-    app.post(&desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
-        .expect(200);
-    follow(app, &town, 5);
-    assert_eq!(
-        last("credit_posted"),
-        json!({"points": -1, "balance": 98, "event": "overdue"})
-    );
-    let path = format!("/api/v1/readers/{}/credit-entries", town.reader);
-    app.post(&desk, &path, &json!({"points": -500, "reason": "多次损坏"}))
-        .expect(201);
-    let frozen = last("reader_frozen");
-    assert_eq!(
-        (&frozen["cause"], &frozen["until"], &frozen["balance"]),
-        (&json!("floor"), &json!("2026-05-06"), &json!(0))
-    );
-    assert_eq!(last("credit_posted")["points"], -98);
-    let thaw = format!("/api/v1/readers/{}/credit-thaw", town.reader);
-    app.post(&desk, &thaw, &json!({"reason": "已说明"})).expect(200);
-    assert_eq!(
-        (told("reader_thawed"), &last("reader_thawed")["balance"]),
-        (1, &json!(30))
-    );
     app.assert_sound();
 }
