@@ -6,9 +6,14 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use crate::auth::{ConsentSeal, KeyRing, KeyRingError, PasswordError, PasswordService, TokenService};
+use crate::auth::identity_ring;
+use crate::auth::{
+    CardKeyRing, CardTokens, ConsentSeal, DerivedSecrets, Identities, KeyRing, KeyRingError, PasswordError,
+    PasswordService, TokenService,
+};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl};
+use crate::delivery::smtp::{SmtpError, SmtpMailer};
 use crate::http::rate_limit::RateLimits;
 use crate::store::connection::{PAGE_BYTES, Target};
 use crate::store::file_claim::FileClaim;
@@ -23,6 +28,10 @@ pub struct App {
     pub store: Arc<Store>,
     pub config: Config,
     pub tokens: Arc<TokenService>,
+    /// What identifies readers is sealed and found with these.
+    pub identities: Identities,
+    /// Of electronic cards.
+    pub cards: Arc<CardTokens>,
     /// Binds what staff say to refusals to what they were told.
     pub consents: Arc<ConsentSeal>,
     pub passwords: PasswordService,
@@ -30,6 +39,8 @@ pub struct App {
     /// `None` where no collector is configured.
     pub traces: Option<Traces>,
     pub batches: Arc<Batches>,
+    /// `None` where no mail server is configured.
+    pub mailer: Option<Arc<SmtpMailer>>,
     /// As it was last read.
     ring: Mutex<KeyRing>,
     stopping: AtomicBool,
@@ -45,12 +56,14 @@ pub enum AppError {
     },
     #[error("the database could not be opened")]
     Store(#[from] StoreError),
-    #[error("the signing key could not be loaded")]
+    #[error("a key could not be loaded")]
     SigningKey(#[from] KeyRingError),
     #[error("password hashing could not be started")]
     Passwords(#[from] PasswordError),
     #[error("the thread that sends traces could not be started")]
     Traces(#[source] std::io::Error),
+    #[error("mail cannot be sent with these settings")]
+    Mail(#[from] SmtpError),
     #[error("another server has {} open; a SQLite file has one server at a time", path.display())]
     Served { path: std::path::PathBuf },
     #[error("the empty database could not be set up")]
@@ -69,9 +82,15 @@ impl App {
             source,
         })?;
         let ring = KeyRing::load(&config)?;
+        let identities = Identities::of(identity_ring::load(&config)?);
         let tokens = Arc::new(TokenService::with_ring(&ring, config.auth.access_ttl()));
+        let cards = Arc::new(CardTokens::new(CardKeyRing::load(&config)?));
         let passwords = PasswordService::new(&config.auth)?;
-        let store = Store::open(store_options(&config, clock))?;
+        let mailer = SmtpMailer::of(&config.mail)?;
+        let store = Store::open(StoreOptions {
+            identities: identities.clone(),
+            ..store_options(&config, clock)
+        })?;
         bootstrap::bootstrap(&store).await.map_err(AppError::Bootstrap)?;
         let limits = RateLimits::new(&config.rates);
         let traces = Traces::start(&config.telemetry).map_err(AppError::Traces)?;
@@ -85,7 +104,10 @@ impl App {
             config,
             consents: Arc::new(ConsentSeal::new(Arc::clone(&tokens), consent_life)),
             tokens,
+            identities,
+            cards,
             passwords,
+            mailer,
             ring: Mutex::new(ring),
             stopping: AtomicBool::new(false),
         }))
@@ -120,15 +142,23 @@ impl App {
         }
     }
 
-    /// Takes the signing keys over if they were rotated meanwhile; answers whether they were. Nobody is logged out.
+    /// Codes and secrets that are derived rather than kept.
+    pub fn derived(&self) -> DerivedSecrets {
+        DerivedSecrets::new(Arc::clone(&self.tokens))
+    }
+
+    /// Takes the keys that seal ID numbers, sign access tokens or electronic cards over if they were rotated meanwhile; answers whether any
+    /// were. Nobody is logged out.
     ///
     /// # Errors
     /// As [`KeyRing::load`]; the present keys stay then.
     pub fn reload_keys(&self) -> Result<bool, KeyRingError> {
+        self.identities.replace(identity_ring::load(&self.config)?);
+        let cards_changed = self.cards.replace_keys(CardKeyRing::load(&self.config)?);
         let ring = KeyRing::load(&self.config)?;
         let mut known = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if *known == ring {
-            return Ok(false);
+            return Ok(cards_changed);
         }
         self.tokens.replace_keys(&ring);
         *known = ring;

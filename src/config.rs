@@ -18,10 +18,12 @@ use serde::{Deserialize, Deserializer, de};
 mod admission;
 mod circulation;
 mod credit;
-mod delivery;
+pub(crate) mod delivery;
 mod jobs;
 mod layers;
 pub(crate) mod limits;
+mod log;
+mod notices;
 mod protection;
 mod telemetry;
 mod transport;
@@ -33,8 +35,10 @@ pub use delivery::DeliveryConfig;
 pub use jobs::JobsConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
-pub use protection::RatesConfig;
+pub use log::{LogConfig, LogFormat};
+pub use notices::{MailConfig, MailSecurity, MessagesConfig, NoticesConfig};
 use protection::check_origins;
+pub use protection::{AuthConfig, RatesConfig};
 pub use telemetry::{Collector, TelemetryConfig};
 pub use transport::{ForwardedHeader, ProxyList, TlsConfig};
 
@@ -130,6 +134,9 @@ pub struct Config {
     pub delivery: DeliveryConfig,
     pub credit: CreditConfig,
     pub admission: AdmissionConfig,
+    pub notices: NoticesConfig,
+    pub mail: MailConfig,
+    pub messages: MessagesConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -175,39 +182,6 @@ pub struct HttpConfig {
 #[serde(deny_unknown_fields)]
 pub struct Sip2Config {
     pub bind: SocketAddr,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthConfig {
-    pub access_minutes: u32,
-    pub refresh_days: u32,
-    #[serde(deserialize_with = "empty_is_none")]
-    pub signing_key: Option<SecretString>,
-    #[serde(deserialize_with = "empty_is_none")]
-    pub old_signing_keys: Option<SecretString>,
-    #[serde(deserialize_with = "empty_is_none")]
-    pub digest_key: Option<SecretString>,
-    pub argon2_memory_kib: u32,
-    pub argon2_iterations: u32,
-    pub argon2_parallelism: u32,
-    pub hash_threads: usize,
-    pub hash_queue: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LogConfig {
-    pub format: LogFormat,
-    pub filter: String,
-    pub slow_statement_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -281,6 +255,7 @@ impl Config {
         config.http.bind.set_port(0);
         config.sip2.bind.set_port(0);
         config.auth.signing_key = Some("a signing key that only tests use".into());
+        config.auth.identity_key = Some("an identity key that only tests use".into());
         config.auth.argon2_memory_kib = 64;
         config.auth.argon2_iterations = 1;
         config.log.filter = "warn".into();
@@ -318,6 +293,9 @@ impl Config {
             delivery,
             credit,
             admission,
+            notices,
+            mail,
+            messages,
         } = self;
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
@@ -362,6 +340,9 @@ impl Config {
         delivery.check()?;
         credit.check()?;
         admission.check()?;
+        notices.check()?;
+        mail.check()?;
+        messages.check()?;
         rates.check()
     }
 }

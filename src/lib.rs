@@ -21,6 +21,7 @@ pub mod delivery;
 pub mod domain;
 pub mod http;
 pub mod jobs;
+pub mod letter;
 pub mod store;
 pub mod telemetry;
 pub mod usecase;

@@ -130,7 +130,7 @@ fn adapters_do_not_touch_the_store() {
 fn use_cases_and_store_know_no_adapter() {
     let words = ["actix", "crate::http", "crate::cli", "crate::sip2"];
     let sources = sources();
-    let inner = ["usecase/", "store/", "auth/", "catalogue/"];
+    let inner = ["usecase/", "store/", "auth/", "catalogue/", "letter/"];
     let inner = sources
         .iter()
         .filter(|source| inner.iter().any(|part| source.name.starts_with(part)));
@@ -348,6 +348,8 @@ fn columns(engine: &str) -> Vec<String> {
         for line in sql.lines() {
             if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
                 table = rest.split_whitespace().next().map(str::to_owned);
+                // SQLite cannot change a CHECK: what is made anew there has its columns from ALTER TABLE on PostgreSQL.
+                table = table.filter(|table| !sql.contains(&format!("ALTER TABLE {table} RENAME TO ")));
             } else if line.starts_with(')') {
                 table = None;
             } else if let (Some(table), Some(word)) = (&table, line.split_whitespace().next())

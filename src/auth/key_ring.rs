@@ -9,9 +9,7 @@
 //!
 //! Not here: signing and checking ([`super::tokens`]).
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -20,12 +18,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 
+use super::key_file::{self, KEY_BYTES, random};
 use super::signing_key::SigningKey;
 use crate::config::Config;
-use crate::store::file_claim::leave_to_owner_of_directory;
 
 const FILE_NAME: &str = "signing.key";
-const KEY_BYTES: usize = 32;
 /// `auth.access_minutes` is a day at most; a day more, for clocks and for a node that restarts with a shorter life.
 const KEPT_FOR: TimeDelta = TimeDelta::days(2);
 
@@ -65,6 +62,10 @@ pub enum KeyRingError {
         "the signing key stands in the configuration: put a new one there, and the old one into auth.old_signing_keys"
     )]
     Configured,
+    #[error("the keys of the electronic card stand in the configuration: put a new line in front of auth.card_keys")]
+    CardKeysConfigured,
+    #[error("a key that was made before signs from {from} on; wait until then, or say that the present one has leaked")]
+    RotatesAlready { from: DateTime<Utc> },
 }
 
 type Result<T> = std::result::Result<T, KeyRingError>;
@@ -89,16 +90,17 @@ impl KeyRing {
             return Ok(ring);
         }
         let path = config.data.dir.join(FILE_NAME);
-        match read(&path) {
-            Err(KeyRingError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-            found => return found,
+        if let Some(ring) = read(&path)? {
+            return Ok(ring);
         }
-        create(&config.data.dir, &path).map_err(|source| KeyRingError::File {
+        let failed = |source| KeyRingError::File {
             path: path.clone(),
             source,
-        })?;
+        };
+        let first = format!("{}\n", URL_SAFE_NO_PAD.encode(random().map_err(failed)?));
+        key_file::create(&config.data.dir, &path, &first).map_err(failed)?;
         // Read back: when two processes start at once, both must use the key that won.
-        read(&path)
+        read(&path)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
     }
 
     /// Makes a new key in the data directory; the present one is believed as long as its tokens may live. A running server
@@ -130,7 +132,7 @@ impl KeyRing {
         };
         let current = SigningKey::from_bytes(&random().map_err(failed)?);
         let ring = Self { current, old, digest };
-        replace(&config.data.dir, &path, &ring.text()).map_err(failed)?;
+        key_file::replace(&config.data.dir, &path, &ring.text()).map_err(failed)?;
         Ok(ring)
     }
 
@@ -185,65 +187,16 @@ impl KeyRing {
     }
 }
 
-fn read(path: &Path) -> Result<KeyRing> {
-    let failed = |source| KeyRingError::File {
-        path: path.to_owned(),
-        source,
-    };
-    let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyRingError::Exposed {
-            path: path.to_owned(),
-            mode,
-        });
-    }
-    let text = io::read_to_string(file).map_err(failed)?;
-    KeyRing::parse(&text).ok_or_else(|| KeyRingError::Damaged { path: path.to_owned() })
-}
-
-fn random() -> io::Result<[u8; KEY_BYTES]> {
-    let mut bytes = [0; KEY_BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(bytes)
-}
-
-/// Makes the file whole or not at all: written under another name, then linked, which never replaces a key.
-fn create(dir: &Path, path: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
-    let draft = draft(path, &format!("{}\n", URL_SAFE_NO_PAD.encode(random()?)))?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        linked => linked.and_then(|()| File::open(dir)?.sync_all()),
-    }
-}
-
-/// Puts another file in its place, in one step.
-fn replace(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
-    let draft = draft(path, text)?;
-    fs::rename(&draft, path)?;
-    File::open(dir)?.sync_all()
-}
-
-fn draft(path: &Path, text: &str) -> io::Result<PathBuf> {
-    let draft = path.with_extension(format!("key.{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    // Rotated by root, it must still be the server's: the next start reads it.
-    leave_to_owner_of_directory(&draft);
-    Ok(draft)
+fn read(path: &Path) -> Result<Option<KeyRing>> {
+    let damaged = || KeyRingError::Damaged { path: path.to_owned() };
+    let text = key_file::read(path)?;
+    text.map(|text| KeyRing::parse(&text).ok_or_else(damaged)).transpose()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
 

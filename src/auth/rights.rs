@@ -95,8 +95,15 @@ pub enum Right {
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
     ManageStaff,
-    /// registerReader; setPin for a reader (readers set their own with the old one)
+    /// registerReader, recordIdNumber, addGuardian, endGuardianship; setPin for a reader (readers set their own with the old one);
+    /// revokeCardTokens (readers their own)
     RegisterReader,
+    /// issueCard, reportCardFound, renewCard, replaceCard, cancelCard
+    ManageCards,
+    /// reportCardLost (readers their own)
+    ReportCardLost,
+    /// mergeReaders
+    MergeReaders,
     /// getReader
     ReadReader,
     /// listReaderLoans, listReaderHolds, getHold: what a person reads is more private than that they are a reader.
@@ -106,7 +113,7 @@ pub enum Right {
     /// createBib, updateBib, mergeBibs, addItem, updateItem, moveItem, withdrawItem, reinstateItem, itemBatch: cataloguers' work;
     /// createDeposit, updateDeposit, recallDeposit: over the stock of the unit they are from
     ManageItems,
-    /// checkOut
+    /// checkOut, openCardSession, listCardRevocations
     CheckOut,
     /// checkIn
     CheckIn,
@@ -162,11 +169,14 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
         Self::RegisterReader,
+        Self::ManageCards,
+        Self::ReportCardLost,
+        Self::MergeReaders,
         Self::ReadReader,
         Self::ReadBorrowing,
         Self::ReadCatalogue,
@@ -211,6 +221,9 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::ManageUnits     => [Y, Y, N, N, N, N, N, N],
         Right::ManageStaff     => [Y, Y, N, N, N, N, N, N],
         Right::RegisterReader  => [Y, Y, Y, N, N, N, N, N],
+        Right::ManageCards     => [Y, Y, Y, N, N, N, N, N],
+        Right::ReportCardLost  => [Y, Y, Y, N, N, N, N, N],
+        Right::MergeReaders    => [Y, Y, N, N, N, N, N, N],
         Right::ReadReader      => [Y, Y, Y, N, N, Y, N, N],
         Right::ReadBorrowing   => [Y, Y, Y, N, N, N, N, N],
         Right::ReadCatalogue   => [Y, Y, Y, Y, Y, Y, Y, Y],
@@ -256,11 +269,14 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::PlaceHold
         | Right::CancelHold
         | Right::ClaimReturned
+        | Right::ReportCardLost
         | Right::ReadCredit
         | Right::AppealCredit => true,
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
+        | Right::ManageCards
+        | Right::MergeReaders
         | Right::ManageItems
         | Right::CheckOut
         | Right::CheckIn
@@ -294,6 +310,9 @@ pub const fn device_may(right: Right) -> bool {
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
+        | Right::ManageCards
+        | Right::ReportCardLost
+        | Right::MergeReaders
         | Right::ReadReader
         | Right::ReadBorrowing
         | Right::ManageItems
@@ -349,6 +368,9 @@ ReadUnits            x            x         x          x       x       x       x
 ManageUnits          x            x         -          -       -       -       -         - |      -      -
 ManageStaff          x            x         -          -       -       -       -         - |      -      -
 RegisterReader       x            x         x          -       -       -       -         - |      -      -
+ManageCards          x            x         x          -       -       -       -         - |      -      -
+ReportCardLost       x            x         x          -       -       -       -         - |      x      -
+MergeReaders         x            x         -          -       -       -       -         - |      -      -
 ReadReader           x            x         x          -       -       x       -         - |      x      -
 ReadBorrowing        x            x         x          -       -       -       -         - |      x      -
 ReadCatalogue        x            x         x          x       x       x       x         x |      x      x

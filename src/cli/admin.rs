@@ -1,16 +1,21 @@
-//! `tongjie admin`: staff, passwords, devices and the signing key. A password is read from standard input or made up; never
+//! `tongjie admin`: staff, passwords, devices and keys. A password is read from standard input or made up; never
 //! given as an argument, which other users of the machine could see.
 
+use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{CliError, close, open};
 use crate::app::App;
-use crate::auth::{KeyRing, tokens};
+use crate::auth::identity::IdentityKey;
+use crate::auth::{CardKeyRing, KeyRing, identity_ring, tokens};
 use crate::config::Config;
-use crate::usecase::administer::{add_staff, add_system, note_rotated_key, set_password};
+use crate::usecase::administer::{
+    add_staff, add_system, note_card_key, note_rotated_identity_key, note_rotated_key, set_password,
+};
 use crate::usecase::create_staff::CreateStaff;
 use crate::usecase::register_device::register_device;
+use crate::usecase::reseal_identities::keys_in_use;
 
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
@@ -31,6 +36,22 @@ pub enum AdminCommand {
     /// Replace the key in the data directory that signs access tokens; nobody is logged out, and a running server takes the
     /// new key over within seconds
     RotateKey,
+    /// Add a key to those in the data directory that seal ID numbers; running servers take it over, and the job
+    /// reseal_identities seals what stands under older keys anew
+    RotateIdentityKey,
+    /// Make the next key in the data directory that signs electronic cards. It is published at once and signs later, so that
+    /// devices have it by then; a running server takes it over within seconds
+    RotateCardKey(RotateCardKeyArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct RotateCardKeyArgs {
+    /// Hours until the new key signs: as long as a device may be without a network
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(0..=720))]
+    lead_hours: u16,
+    /// Others may know the present key: the new one signs at once, and no other is believed any more
+    #[arg(long, conflicts_with = "lead_hours")]
+    leaked: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,6 +96,8 @@ pub(super) async fn run(config: Config, what: AdminCommand) -> Result<(), CliErr
         AdminCommand::Staff(what) => for_staff(config, what).await,
         AdminCommand::CreateDevice { code, kind, unit } => create_device(config, code, unit, kind).await,
         AdminCommand::RotateKey => rotate_key(config).await,
+        AdminCommand::RotateIdentityKey => rotate_identity_key(config).await,
+        AdminCommand::RotateCardKey(args) => rotate_card_key(config, args).await,
     }
 }
 
@@ -92,6 +115,42 @@ async fn rotate(app: &App) -> Result<(), CliError> {
     let id = ring.current.id().to_string();
     println!("the signing key is now {id}");
     Ok(note_rotated_key(&app.store, id).await?)
+}
+
+/// As above.
+async fn rotate_identity_key(config: Config) -> Result<(), CliError> {
+    let app = open(config).await?;
+    let done = rotate_identity(&app).await;
+    close(&app).await;
+    done
+}
+
+/// As above.
+async fn rotate_card_key(config: Config, args: RotateCardKeyArgs) -> Result<(), CliError> {
+    let app = open(config).await?;
+    let done = next_card_key(&app, &args).await;
+    close(&app).await;
+    done
+}
+
+async fn rotate_identity(app: &App) -> Result<(), CliError> {
+    let in_use = keys_in_use(&app.store).await?;
+    let rotated = identity_ring::rotate(&app.config, app.store.clock().now(), &in_use);
+    let keys = rotated.map_err(|error| CliError::Failed(error.to_string()))?;
+    let newest = keys.last().map(IdentityKey::id).unwrap_or_default();
+    println!("from a minute from now ID numbers are sealed with {newest}");
+    Ok(note_rotated_identity_key(&app.store, newest).await?)
+}
+
+async fn next_card_key(app: &App, args: &RotateCardKeyArgs) -> Result<(), CliError> {
+    let lead = (!args.leaked).then(|| TimeDelta::hours(i64::from(args.lead_hours)));
+    let rotated = CardKeyRing::rotate(&app.config, app.store.clock().now(), lead);
+    let ring = rotated.map_err(|error| CliError::Failed(error.to_string()))?;
+    let Some(key) = ring.latest() else {
+        return Err(CliError::Failed("no key was made".to_owned()));
+    };
+    println!("the key {} signs electronic cards from {} on", key.id, key.since);
+    Ok(note_card_key(&app.store, key.id.clone(), args.leaked).await?)
 }
 
 async fn for_staff(config: Config, what: StaffCommand) -> Result<(), CliError> {

@@ -7,6 +7,7 @@
 mod admin;
 mod backup;
 pub mod bench;
+mod card;
 mod check;
 mod demo;
 mod import;
@@ -77,6 +78,11 @@ enum Command {
     Admin {
         #[command(subcommand)]
         what: admin::AdminCommand,
+    },
+    /// Electronic cards, as a device without a network sees them
+    Card {
+        #[command(subcommand)]
+        what: card::CardCommand,
     },
     /// The rules of lending as a document: out of the database, into it, and looked at
     Rules {
@@ -170,6 +176,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::SimulateCarrier(args) => simulate_carrier::run(&config()?, args),
         Command::SimulateProvider(args) => simulate_provider::run(&config()?, args),
         Command::Openapi(args) => openapi::run(&args),
+        Command::Card { what } => card::run(what),
         Command::Admin { what } => on_runtime(admin::run(config()?, what)),
         Command::Rules { what } => on_runtime(rules::run(config()?, what)),
         Command::Migrate => on_runtime(migrate(config()?)),

@@ -44,7 +44,7 @@ impl DeliveryConfig {
 }
 
 /// Encrypted, or to this machine.
-pub(super) fn is_safe_url(url: &str) -> bool {
+pub(crate) fn is_safe_url(url: &str) -> bool {
     let is_written = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic());
     if let Some(rest) = url.strip_prefix("https://") {
         return is_written(rest);

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::limits::BURST;
-use super::{AuthConfig, ConfigError, bad, within};
+use super::{ConfigError, bad, empty_is_none, within};
+use crate::auth::CardKeyRing;
 
 /// HS256 wants a key at least as long as its hash (RFC 7518, 3.2).
 const KEY_MIN_BYTES: usize = 32;
@@ -56,6 +57,31 @@ pub(super) fn check_origins(origins: &str) -> Result<(), ConfigError> {
     }
 }
 
+/// Tokens, keys, and what hashing a password costs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    pub access_minutes: u32,
+    pub refresh_days: u32,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub signing_key: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub old_signing_keys: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub digest_key: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub identity_key: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub old_identity_keys: Option<SecretString>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub card_keys: Option<SecretString>,
+    pub argon2_memory_kib: u32,
+    pub argon2_iterations: u32,
+    pub argon2_parallelism: u32,
+    pub hash_threads: usize,
+    pub hash_queue: usize,
+}
+
 impl AuthConfig {
     #[must_use]
     pub fn access_ttl(&self) -> Duration {
@@ -69,14 +95,19 @@ impl AuthConfig {
 
     /// The replaced keys of the configuration, the latest first.
     pub(crate) fn old_keys(&self) -> impl Iterator<Item = &str> {
-        let listed = self.old_signing_keys.as_ref().map(ExposeSecret::expose_secret);
-        listed.into_iter().flat_map(|keys| keys.split(',')).map(str::trim)
+        listed(self.old_signing_keys.as_ref())
+    }
+
+    /// The other keys of the configuration for what identifies readers.
+    pub(crate) fn other_identity_keys(&self) -> impl Iterator<Item = &str> {
+        listed(self.old_identity_keys.as_ref())
     }
 
     pub(super) fn check_keys(&self) -> Result<(), ConfigError> {
         for (name, key) in [
             ("auth.signing_key", &self.signing_key),
             ("auth.digest_key", &self.digest_key),
+            ("auth.identity_key", &self.identity_key),
         ] {
             if key
                 .as_ref()
@@ -85,13 +116,29 @@ impl AuthConfig {
                 return bad(name, "at least 32 bytes are needed");
             }
         }
+        let reason = "at least 32 bytes are needed of each, separated by commas";
         if self.old_keys().any(|key| key.len() < KEY_MIN_BYTES) {
-            let reason = "at least 32 bytes are needed of each, separated by commas";
             return bad("auth.old_signing_keys", reason);
+        }
+        if self.other_identity_keys().any(|key| key.len() < KEY_MIN_BYTES) {
+            return bad("auth.old_identity_keys", reason);
+        }
+        if self.identity_key.is_none() && self.old_identity_keys.is_some() {
+            return bad("auth.old_identity_keys", "means nothing without auth.identity_key");
         }
         if self.signing_key.is_none() && self.old_signing_keys.is_some() {
             return bad("auth.old_signing_keys", "means nothing without auth.signing_key");
         }
+        let listed = self.card_keys.as_ref().map(ExposeSecret::expose_secret);
+        if listed.is_some_and(|keys| CardKeyRing::parse(keys.split(',')).is_none()) {
+            let reason = "expected SEED SINCE, separated by commas, the latest first; SEED is 32 bytes in base64url";
+            return bad("auth.card_keys", reason);
+        }
         Ok(())
     }
+}
+
+fn listed(keys: Option<&SecretString>) -> impl Iterator<Item = &str> {
+    let listed = keys.map(ExposeSecret::expose_secret);
+    listed.into_iter().flat_map(|keys| keys.split(',')).map(str::trim)
 }

@@ -7,10 +7,14 @@ use super::refusal::{Code, Outcome, Verb};
 /// The decisions in which a code is found. A test holds it against what the decisions really find.
 #[rustfmt::skip]
 pub const fn found_at(code: Code) -> &'static [Verb] {
-    use Verb::{CancelHold, ChangeHold, CheckIn, CheckOut, HandOver, PackItem, PlaceHold, Renew, VoidLoan};
+    use Verb::{CancelHold, ChangeHold, CheckIn, CheckOut, HandOver, OpenCard, PackItem, PlaceHold, Renew, VoidLoan};
     match code {
-        Code::ReaderInactive | Code::CardLost | Code::CardReplaced | Code::CardCancelled | Code::CardExpired
-        | Code::Barred | Code::ManualBlock | Code::CreditFrozen | Code::CategoryUnknown | Code::OverdueItems
+        Code::CardTokenInvalid | Code::CardTokenExpired | Code::CardTokenEarly | Code::CardTokenOtherUnit
+        | Code::CardTokenUsed | Code::CardTokenRevoked => &[CheckOut, OpenCard],
+        Code::CardLost | Code::CardReplaced | Code::CardCancelled | Code::CardNotIssued | Code::CardExpired => {
+            &[CheckOut, Renew, PlaceHold, OpenCard]
+        }
+        Code::ReaderInactive | Code::Barred | Code::ManualBlock | Code::CreditFrozen | Code::CategoryUnknown | Code::OverdueItems
         | Code::TooManyOverdue => &[CheckOut, Renew, PlaceHold],
         Code::ReaderSuspended => &[CheckOut, CheckIn, Renew, PlaceHold],
         Code::UnitUnknown | Code::ItemDataFault | Code::ItemInProcessing | Code::ItemAlert | Code::ItemFoundElsewhere

@@ -42,8 +42,6 @@ pub static PENDING: &[Pending] = &[
         ["应退押金{deposit}元", "请确认后退还"], ["A deposit of {deposit} yuan is to be refunded", "Confirm and pay it out"]),
     pending("other_charges", &[CheckOut], I, "money",
         ["读者另有费用{debt}元", "请提醒读者"], ["The reader has other charges of {debt} yuan", "Remind the reader"]),
-    pending("card_token_invalid", &[CheckOut], B, "e-card",
-        ["电子证二维码无效、已过期或已使用", "请刷新二维码"], ["The e-card's code is invalid, expired or used", "Show a fresh code"]),
     pending("proxy_not_linked", &[CheckOut], B, "reader links",
         ["代借人未关联、已过期或即为本人", "请先办理代借关联"],
         ["The proxy is not linked, has expired, or is the reader itself", "Link the proxy first"]),

@@ -62,6 +62,16 @@ pub struct Entry {
     pub registered_at: DateTime<Utc>,
 }
 
+impl Entry {
+    /// Whether somebody let the reader in, and since when the reader is registered.
+    pub const fn of(admitted: bool, registered_at: DateTime<Utc>) -> Self {
+        Self {
+            admitted,
+            registered_at,
+        }
+    }
+}
+
 /// The row that counts for a reader: that of the nearest unit, and of these the one that names the category. `None`: a real name is
 /// enough.
 ///

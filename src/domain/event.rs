@@ -141,7 +141,20 @@ coded! {
     BibMerged = "bib_merged",
     ReaderRegistered = "reader_registered",
     ReaderChanged = "reader_changed",
+    /// Two rows turned out to be one person.
+    ReaderMerged = "reader_merged",
     CardIssued = "card_issued",
+    CardLost = "card_lost",
+    CardFound = "card_found",
+    /// Its last day was set anew.
+    CardRenewed = "card_renewed",
+    CardReplaced = "card_replaced",
+    CardExpired = "card_expired",
+    CardCancelled = "card_cancelled",
+    /// An electronic card was shown at a gate or a machine: a visit.
+    CardShown = "card_shown",
+    /// A phone was lost: what it showed is void.
+    CardTokensRevoked = "card_tokens_revoked",
     /// Staff or another system moved a reader's credit.
     CreditPosted = "credit_posted",
     /// A line of the ledger was undone.
@@ -164,6 +177,10 @@ coded! {
     DeviceRegistered = "device_registered",
     /// By `tongjie admin rotate-key`.
     SigningKeyRotated = "signing_key_rotated",
+    /// By `tongjie admin rotate-identity-key`.
+    IdentityKeyRotated = "identity_key_rotated",
+    /// By `tongjie admin rotate-card-key`.
+    CardKeyRotated = "card_key_rotated",
     UnitCreated = "unit_created",
     UnitChanged = "unit_changed",
     RulesChanged = "rules_changed",

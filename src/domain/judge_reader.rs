@@ -10,7 +10,7 @@ use super::limit::{LimitKind, LimitState, Usage};
 use super::money::Fen;
 use super::network::Network;
 use super::policy::Situation;
-use super::reader::{CardStatus, CreditBand, ReaderFacts, ReaderStatus};
+use super::reader::{CardFacts, CardStatus, CreditBand, ReaderFacts, ReaderStatus};
 use super::refusal::{Code, Value};
 use super::unit::Unit;
 
@@ -52,7 +52,7 @@ pub(super) fn judge_account(found: &mut Findings, network: &Network, reader: &Re
             found.add(Code::ReaderInactive);
         }
     }
-    judge_card(found, network, reader, now);
+    judge_card(found, network, &reader.card, now);
     if reader.barred {
         found.add(Code::Barred);
     }
@@ -74,10 +74,13 @@ pub(super) fn judge_account(found: &mut Findings, network: &Network, reader: &Re
     }
 }
 
-fn judge_card(found: &mut Findings, network: &Network, reader: &ReaderFacts, now: DateTime<Utc>) {
-    let card = &reader.card;
+/// The card, but for the reader who holds it.
+pub(super) fn judge_card(found: &mut Findings, network: &Network, card: &CardFacts, now: DateTime<Utc>) {
     let past_end = card.expires_on.is_some_and(|end| end < network.local_day(now));
     match card.status {
+        CardStatus::Applied => {
+            found.add(Code::CardNotIssued);
+        }
         CardStatus::Lost => {
             found.add(Code::CardLost);
         }

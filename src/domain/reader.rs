@@ -70,6 +70,8 @@ impl ReaderStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CardStatus {
+    /// Asked for by the reader; not handed out yet.
+    Applied,
     Active,
     Lost,
     Replaced,
@@ -79,11 +81,19 @@ pub enum CardStatus {
 
 impl CardStatus {
     /// Every state.
-    pub const ALL: [Self; 5] = [Self::Active, Self::Lost, Self::Replaced, Self::Expired, Self::Cancelled];
+    pub const ALL: [Self; 6] = [
+        Self::Applied,
+        Self::Active,
+        Self::Lost,
+        Self::Replaced,
+        Self::Expired,
+        Self::Cancelled,
+    ];
 
     /// The word used in the database, the rules and the API.
     pub const fn code(self) -> &'static str {
         match self {
+            Self::Applied => "applied",
             Self::Active => "active",
             Self::Lost => "lost",
             Self::Replaced => "replaced",
@@ -95,6 +105,54 @@ impl CardStatus {
     /// Reads the word back.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.code() == code)
+    }
+}
+
+/// What a card is: who issued it, and what is looked at when it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CardKind {
+    /// A printed card of this network.
+    Physical,
+    /// Shown by a telephone.
+    ECard,
+    /// The reader's own ID card.
+    IdCard,
+    /// The reader's own social-security card, which bears the same number.
+    SocialSecurity,
+    /// A card of another city's network.
+    OtherCity,
+}
+
+impl CardKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Physical,
+        Self::ECard,
+        Self::IdCard,
+        Self::SocialSecurity,
+        Self::OtherCity,
+    ];
+
+    /// The word used in the database and the API.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Physical => "physical",
+            Self::ECard => "e_card",
+            Self::IdCard => "id_card",
+            Self::SocialSecurity => "social_security",
+            Self::OtherCity => "other_city",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.code() == code)
+    }
+
+    /// Found by the number of the person, not by one of its own.
+    pub const fn is_of_person(self) -> bool {
+        matches!(self, Self::IdCard | Self::SocialSecurity)
     }
 }
 

@@ -61,11 +61,12 @@ pub enum Verb {
     VoidLoan,
     PackItem,
     HandOver,
+    OpenCard,
 }
 
 impl Verb {
     /// Every decision, in the order of the printed table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::CheckOut,
         Self::CheckIn,
         Self::Renew,
@@ -75,6 +76,7 @@ impl Verb {
         Self::VoidLoan,
         Self::PackItem,
         Self::HandOver,
+        Self::OpenCard,
     ];
 
     /// The operation.
@@ -89,6 +91,7 @@ impl Verb {
             Self::VoidLoan => "voidLoan",
             Self::PackItem => "packItem",
             Self::HandOver => "handOverShipments, receiveShipment",
+            Self::OpenCard => "openCardSession",
         }
     }
 }

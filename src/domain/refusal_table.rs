@@ -124,6 +124,9 @@ codes! {
     CardCancelled = "card_cancelled": B,
         "此读者证已注销", "请使用其他有效证件",
         "This card was cancelled", "Please use another valid card";
+    CardNotIssued = "card_not_issued": B,
+        "此读者证尚未发放", "请到服务台领取",
+        "This card was applied for and is not handed out yet", "Fetch it at a desk";
     CardExpired = "card_expired": B [PlaceHold: O],
         "读者证已于{expires_on}到期", "请到服务台或网上办理延期",
         "The card expired on {expires_on}", "Have it extended at a desk or online";
@@ -180,6 +183,24 @@ codes! {
     EntryDeposit = "entry_deposit": O,
         "借阅须先交押金{deposit}元", "请到服务台办理",
         "A deposit of {deposit} yuan is needed before the first loan", "Pay it at a desk";
+    CardTokenInvalid = "card_token_invalid": B,
+        "电子证二维码无效", "请在应用中重新打开电子证",
+        "The e-card's code is not a genuine one", "Open the card in the app again";
+    CardTokenExpired = "card_token_expired": B,
+        "电子证二维码已过期", "请刷新二维码",
+        "The e-card's code has expired", "Show a fresh code";
+    CardTokenEarly = "card_token_early": B,
+        "电子证二维码的时间在未来", "请刷新二维码;如再次出现,请报告管理员检查时钟",
+        "The e-card's code is dated in the future", "Show a fresh code; if it happens again, have the clocks checked";
+    CardTokenOtherUnit = "card_token_other_unit": B,
+        "电子证二维码仅限其他馆点使用", "请在应用中选择本馆,刷新二维码",
+        "The e-card's code is for another unit", "Choose this unit in the app and show a fresh code";
+    CardTokenUsed = "card_token_used": B,
+        "电子证二维码已在别处使用", "请刷新二维码",
+        "The e-card's code was used elsewhere", "Show a fresh code";
+    CardTokenRevoked = "card_token_revoked": B,
+        "电子证已因手机挂失而作废", "请在新手机上登录后重新打开电子证",
+        "The e-card's code was revoked, for the phone was reported lost", "Log in on the new phone and open the card again";
 
     // Limits
     LimitLoans = "limit_loans": O,

@@ -125,6 +125,30 @@ pub const OWNERSHIP_MOVES: Job = Job {
     does_en: "Carries on accepted transfers of ownership",
 };
 
+/// Says of cards past their last day that they have expired.
+pub const CARD_EXPIRY: Job = Job {
+    name: "card_expiry",
+    schedule: Schedule::Daily { minute: 10 },
+    does_zh: "将到期的读者证记为过期",
+    does_en: "Marks cards whose last day is over",
+};
+
+/// Gives readers whose age has left their category another one.
+pub const CATEGORY_CHANGES: Job = Job {
+    name: "category_changes",
+    schedule: Schedule::Daily { minute: 20 },
+    does_zh: "按年龄调整读者类别",
+    does_en: "Moves readers to the category of their age",
+};
+
+/// Seals what identifies readers under the newest key.
+pub const RESEAL_IDENTITIES: Job = Job {
+    name: "reseal_identities",
+    schedule: Schedule::Every { seconds: 600 },
+    does_zh: "用新密钥重新加密证件号码",
+    does_en: "Seals ID numbers anew after a rotation of keys",
+};
+
 /// Moves credit by what the sealed events say.
 pub const CREDIT_POSTING: Job = Job {
     name: "credit_posting",
@@ -157,8 +181,88 @@ pub const ADMISSION_OUTBOX: Job = Job {
     does_en: "Asks the provider whether readers may borrow without a deposit",
 };
 
+/// Makes notices and webhook deliveries of what has happened.
+pub const ANNOUNCEMENTS: Job = Job {
+    name: "announcements",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "根据业务事件生成通知与回调",
+    does_en: "Makes notices and webhook deliveries of what has happened",
+};
+
+/// Reminds readers of loans that are due soon or overdue.
+pub const LOAN_REMINDERS: Job = Job {
+    name: "loan_reminders",
+    schedule: Schedule::Daily { minute: 420 },
+    does_zh: "提醒即将到期与逾期的借阅",
+    does_en: "Reminds readers of loans that are due soon or overdue",
+};
+
+/// Reminds readers of copies that wait on a hold shelf.
+pub const HOLD_REMINDERS: Job = Job {
+    name: "hold_reminders",
+    schedule: Schedule::Daily { minute: 430 },
+    does_zh: "提醒保留期将满的预约",
+    does_en: "Reminds readers of copies on hold shelves whose last day is near",
+};
+
+/// Reminds readers of cards that end.
+pub const CARD_REMINDERS: Job = Job {
+    name: "card_reminders",
+    schedule: Schedule::Daily { minute: 440 },
+    does_zh: "提醒即将到期的读者证",
+    does_en: "Reminds readers of cards whose last day is near",
+};
+
+/// Tells readers what moved their credit.
+pub const CREDIT_NOTICES: Job = Job {
+    name: "credit_notices",
+    schedule: Schedule::Daily { minute: 450 },
+    does_zh: "告知信用积分变动",
+    does_en: "Tells readers what took credit points or gave some back",
+};
+
+/// Sends notices by mail.
+pub const MAIL_OUTBOX: Job = Job {
+    name: "mail_outbox",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "发送邮件通知",
+    does_en: "Sends notices by mail",
+};
+
+/// Sends notices by SMS.
+pub const SMS_OUTBOX: Job = Job {
+    name: "sms_outbox",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "发送短信通知",
+    does_en: "Sends notices by SMS",
+};
+
+/// Sends notices by WeChat.
+pub const WECHAT_OUTBOX: Job = Job {
+    name: "wechat_outbox",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "发送微信通知",
+    does_en: "Sends notices by WeChat",
+};
+
+/// Tells webhooks.
+pub const WEBHOOK_OUTBOX: Job = Job {
+    name: "webhook_outbox",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "推送事件回调",
+    does_en: "Tells webhooks of events",
+};
+
+/// Erases old notices.
+pub const NOTICE_ERASURE: Job = Job {
+    name: "notice_erasure",
+    schedule: Schedule::Daily { minute: 205 },
+    does_zh: "删除过期的通知与回调记录",
+    does_en: "Erases old notices and what webhooks were told",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 16] = [
+pub const JOBS: [Job; 29] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -171,10 +275,23 @@ pub const JOBS: [Job; 16] = [
     DEPOSIT_RETURN,
     CARRIER_OUTBOX,
     ADDRESS_ERASURE,
+    CARD_EXPIRY,
+    CATEGORY_CHANGES,
+    RESEAL_IDENTITIES,
     CREDIT_POSTING,
     CREDIT_NIGHT,
     CREDIT_LAPSES,
     ADMISSION_OUTBOX,
+    ANNOUNCEMENTS,
+    LOAN_REMINDERS,
+    HOLD_REMINDERS,
+    CARD_REMINDERS,
+    CREDIT_NOTICES,
+    MAIL_OUTBOX,
+    SMS_OUTBOX,
+    WECHAT_OUTBOX,
+    WEBHOOK_OUTBOX,
+    NOTICE_ERASURE,
 ];
 
 /// What is known of a job's runs.

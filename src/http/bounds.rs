@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::described::{has_type, operations, schemas};
+use super::v1::consent::MAX_CONSENT;
 
 /// `input::Text`: something to see, and no control characters but line breaks and tabs.
 const TEXT: &str = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*\
@@ -81,6 +82,19 @@ fn bound_members(schema: &mut Value) {
         if let Some(items) = member.get_mut("items") {
             bound(name, items);
             bound_members(items);
+        }
+        // The values of a map cannot be declared: they are tokens of consent.
+        if let Some(values) = member
+            .get_mut("additionalProperties")
+            .filter(|values| values.is_object())
+        {
+            bound(name, values);
+            values["maxLength"] = MAX_CONSENT.into();
+        }
+        // Of a map: what its members are.
+        if let Some(values) = member.get_mut("additionalProperties") {
+            bound(name, values);
+            bound_members(values);
         }
     }
     for parts in ["allOf", "oneOf", "anyOf"] {

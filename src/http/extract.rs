@@ -50,6 +50,8 @@ macro_rules! audiences {
 audiences! {
     /// Staff only.
     StaffSet Staff = Staff;
+    /// Readers only, for themselves.
+    ReaderSet Readers = Reader;
     /// Staff and readers.
     PeopleSet People = Staff, Reader;
     /// Staff and devices.
@@ -64,6 +66,12 @@ audiences! {
     StaffsSet ManagesStaff = Staff with ManageStaff;
     /// Staff who register readers.
     ReadersSet RegistersReaders = Staff with RegisterReader;
+    /// Staff who issue cards and see to them.
+    CardsSet ManagesCards = Staff with ManageCards;
+    /// Desks and readers that report a card as lost.
+    LostCardsSet ReportsLostCards = Staff, Reader with ReportCardLost;
+    /// Staff who make one reader of two.
+    MergingSet MergesReaders = Staff with MergeReaders;
     /// Desks and machines that lend.
     LendingSet Lends = Staff, Device with CheckOut;
     /// Desks and machines that take back.
@@ -100,8 +108,6 @@ audiences! {
     CreditSet ManagesCredit = Staff with ManageCredit;
     /// Readers who object to a line of their ledger.
     AppealSet AppealsCredit = Reader with AppealCredit;
-    /// Readers, of themselves.
-    ReaderSet Reader = Reader;
     /// Staff who write rules.
     DraftingSet DraftsRules = Staff with DraftRules;
     /// Staff who put rules into force.
@@ -121,6 +127,9 @@ impl Audiences for PinSet {
 
 /// Readers, who set their own PIN, and staff who register readers.
 pub type SetsPins = Authenticated<PinSet>;
+
+/// The same, where a phone was lost.
+pub type RevokesCards = Authenticated<PinSet>;
 
 #[doc(hidden)]
 pub struct PasswordSet;

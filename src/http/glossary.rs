@@ -84,6 +84,11 @@ pub static TERMS: &[Term] = &[
         r#""2031-03-04""#,
     ),
     term_of(
+        "card_id",
+        "Number of a card in the database; not the one printed on it",
+        "1052",
+    ),
+    term_of(
         "card_kind",
         "`physical`, `e_card`, `id_card` or `social_security`",
         r#""physical""#,

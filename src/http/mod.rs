@@ -16,6 +16,7 @@ pub mod glossary;
 pub mod health;
 pub mod input;
 pub mod json_fault;
+pub mod jwks;
 pub mod limits;
 pub mod measure;
 pub mod metrics;
@@ -25,6 +26,7 @@ pub mod precondition;
 pub mod problem;
 mod problem_codes;
 pub mod problem_help;
+pub mod qr_code;
 pub mod query;
 pub mod rate_limit;
 pub mod reference;
@@ -130,6 +132,7 @@ pub fn serve_counting(
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::scope("/api/v1").configure(v1::routes))
+        .service(web::resource("/.well-known/jwks.json").route(web::get().to(jwks::get_card_keys)))
         .service(web::resource("/health/live").route(web::get().to(health::live)))
         .service(web::resource("/health/ready").route(web::get().to(health::ready)))
         .service(web::resource("/metrics").route(web::get().to(metrics::on_main)))

@@ -9,7 +9,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{CONTENT_TYPE, FieldProblem, OwnerView, ProblemBody};
-use super::{described, health, v1};
+use super::{described, health, jwks, v1};
 use crate::usecase::view::RefusalView;
 
 #[derive(OpenApi)]
@@ -22,7 +22,7 @@ use crate::usecase::view::RefusalView;
             answers the same, with `Idempotency-Replayed: true`. Failures are problems (RFC 9457).",
         license(name = "AGPL-3.0-or-later", identifier = "AGPL-3.0-or-later"),
     ),
-    paths(health::live, health::ready),
+    paths(health::live, health::ready, jwks::get_card_keys),
     components(schemas(ProblemBody, FieldProblem, OwnerView, RefusalView)),
     modifiers(&Bearer),
     tags(
@@ -30,6 +30,8 @@ use crate::usecase::view::RefusalView;
         (name = "units", description = "The network's tree of units"),
         (name = "staff", description = "Who works where"),
         (name = "readers", description = "Readers, their loans and holds"),
+        (name = "cards", description = "Cards and electronic cards (电子读者证): issued, shown, verified, lost, revoked"),
+        (name = "me", description = "What a reader does alone"),
         (name = "bibs", description = "The catalogue"),
         (name = "items", description = "Copies"),
         (name = "circulation", description = "Check-out and check-in"),
@@ -129,6 +131,8 @@ failures! {
     LookFailures = 400 401 403 404 429 500 503;
     /// Of looking at one thing in a way that can be asked for wrongly.
     LookWithFailures = 400 401 403 404 422 429 500 503;
+    /// Of the reader's card.
+    CardFailures = 400 401 403 406 409 422 429 500 503;
     /// Of a change.
     ChangeFailures = 400 401 403 409 413 415 422 429 500 503;
     /// Of a change to a version that was seen.
@@ -147,6 +151,7 @@ fn failure(status: u16) -> (String, RefOr<Response>) {
         401 => "No token, or not one that counts here; never says why",
         403 => "The caller's rights do not cover this here",
         404 => "There is no such thing, or not for this caller",
+        406 => "`Accept` names no form that there is",
         409 => {
             "The rules say no (`refusals` lists every reason), the state excludes it, somebody was first, or a barcode has several owners (`owners`)"
         }

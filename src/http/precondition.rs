@@ -10,6 +10,7 @@ use utoipa::IntoParams;
 use super::answer::Answer;
 use super::extract::right_first;
 use super::problem::{Code, Problem};
+use crate::usecase::UseCaseError;
 
 /// The version a change was made from.
 pub struct IfMatch(pub i64);
@@ -32,9 +33,18 @@ impl FromRequest for IfMatchGiven {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let value = request.headers().get(header::IF_MATCH);
-        let given = || value.map(|value| seen(Some(value)).map(|seen| seen.0)).transpose();
+        let given = || value.map(given).transpose();
         ready(right_first(request).and_then(|()| given()).map(Self))
     }
+}
+
+/// What may be left out is there with nothing in it: a client that lost its tag, or meant to leave it out. Nobody can know.
+fn given(value: &HeaderValue) -> Result<i64, Problem> {
+    if value.is_empty() {
+        let wrong = "is empty: give the ETag that came with what you saw, or leave the header out";
+        return Err(UseCaseError::field("If-Match", wrong).into());
+    }
+    seen(Some(value)).map(|seen| seen.0)
 }
 
 fn seen(value: Option<&HeaderValue>) -> Result<IfMatch, Problem> {
@@ -104,6 +114,8 @@ mod tests {
             let refused = read(no_tag).expect_err("no tag at all");
             assert_eq!(refused.code(), Code::MalformedRequest, "{no_tag}");
         }
+        let empty = given(&HeaderValue::from_static("")).expect_err("none");
+        assert_eq!(empty.code(), Code::InvalidFields);
         assert_eq!(seen(None).err().expect("missing").code(), Code::PreconditionRequired);
     }
 }

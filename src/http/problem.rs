@@ -87,6 +87,10 @@ pub struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 1042)]
     pub merged_into: Option<i64>,
+    /// The reader who is there; with `duplicate_reader`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1042)]
+    pub existing_reader_id: Option<i64>,
 }
 
 /// A problem on its way to the client.
@@ -101,6 +105,7 @@ struct Inner {
     refusals: Vec<RefusalView>,
     owners: Vec<OwnerView>,
     merged_into: Option<i64>,
+    existing_reader: Option<i64>,
     offer: Option<Offer>,
     request_id: Option<String>,
     allow: Option<String>,
@@ -121,6 +126,7 @@ impl Problem {
             refusals: Vec::new(),
             owners: Vec::new(),
             merged_into: None,
+            existing_reader: None,
             offer: None,
             request_id: None,
             allow: None,
@@ -249,6 +255,7 @@ impl Problem {
             refusals,
             owners,
             merged_into: self.0.merged_into,
+            existing_reader_id: self.0.existing_reader,
             consent_token: offer.as_ref().map(|offer| offer.token.as_str()),
             consent_expires_at: offer.as_ref().map(|offer| offer.expires_at),
         }
@@ -318,6 +325,11 @@ impl From<UseCaseError> for Problem {
             UseCaseError::Merged { into, .. } => {
                 let mut problem = Self::of(Code::BibMerged).detail(error.to_string());
                 problem.0.merged_into = Some(into);
+                problem
+            }
+            UseCaseError::DuplicateReader { reader } => {
+                let mut problem = Self::of(Code::DuplicateReader).detail(error.to_string());
+                problem.0.existing_reader = Some(reader);
                 problem
             }
             UseCaseError::Stale(version) => Self::of(Code::PreconditionFailed)

@@ -42,6 +42,7 @@ codes! {
     NotFound = "not_found" 404, "No such thing", "未找到";
     NoSuchRoute = "no_such_route" 404, "No such address", "无此地址";
     MethodNotAllowed = "method_not_allowed" 405, "This address does not know that method", "此地址不支持该方法";
+    NotAcceptable = "not_acceptable" 406, "No form of it that is asked for", "不支持所要求的格式";
     Refused = "refused" 409, "The rules say no", "按规则不能办理";
     ConsentRequired = "consent_required" 409, "Look at the refusals before passing them", "须先查看拒绝原因";
     ConsentExpired = "consent_expired" 409, "The refusals were told too long ago", "拒绝原因的确认已过期";
@@ -49,6 +50,7 @@ codes! {
     AmbiguousBarcode = "ambiguous_barcode" 409, "The barcode belongs to several owners", "条码对应多个产权馆";
     WrongState = "wrong_state" 409, "Not possible in this state", "当前状态不能办理";
     BibMerged = "bib_merged" 409, "The bib was merged into another one", "书目已合并";
+    DuplicateReader = "duplicate_reader" 409, "This person is registered already", "该读者已登记";
     Conflict = "conflict" 409, "Somebody else was first", "与其他操作冲突";
     PreconditionFailed = "precondition_failed" 412, "It was changed meanwhile", "内容已被他人修改";
     BodyTooLarge = "body_too_large" 413, "The request body is too large", "请求内容过大";

@@ -42,6 +42,11 @@ static ROWS: &[(Code, &str, &str)] = &[
         "Correct the client.",
     ),
     (
+        Code::NotAcceptable,
+        "`Accept` lists only forms that this operation does not answer in; its description lists those it does.",
+        "Correct the client.",
+    ),
+    (
         Code::Refused,
         "The rules say no. `refusals` lists every reason at once, with its outcome, its texts and the rule that said so.",
         "Show the remedies. Staff may send `overrides` for the outcome `override` and `confirm` for `confirm`, together with \
@@ -91,6 +96,11 @@ static ROWS: &[(Code, &str, &str)] = &[
         Code::UnsupportedMediaType,
         "The body is not `application/json` in UTF-8, or it is compressed.",
         "Set `Content-Type: application/json` and send plain UTF-8.",
+    ),
+    (
+        Code::DuplicateReader,
+        "Somebody is registered with this ID number; `existing_reader_id` says who.",
+        "Give that reader another card. If another row of the same person came from elsewhere, merge the two.",
     ),
     (
         Code::InvalidFields,

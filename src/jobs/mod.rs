@@ -2,6 +2,8 @@
 //! each run is idempotent. The jobs of the list (`domain::schedule`) are run by one node at a time, and listed by the API.
 //! Not here: what a run does. A job only decides when to call its use case.
 
+mod notices;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +16,9 @@ use crate::auth::KeyRingError;
 use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
 use crate::delivery::http_provider::HttpProvider;
 use crate::domain::schedule::{
-    ADDRESS_ERASURE, ADMISSION_OUTBOX, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARRIER_OUTBOX, CREDIT_LAPSES, CREDIT_NIGHT,
-    CREDIT_POSTING, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_RECALLS, HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES,
-    PARCEL_ALARMS, TRANSIT_ALARMS,
+    ADDRESS_ERASURE, ADMISSION_OUTBOX, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARD_EXPIRY, CARRIER_OUTBOX,
+    CATEGORY_CHANGES, CREDIT_LAPSES, CREDIT_NIGHT, CREDIT_POSTING, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_RECALLS,
+    HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS, RESEAL_IDENTITIES, TRANSIT_ALARMS,
 };
 use crate::usecase::UseCaseError;
 use crate::usecase::alarm_parcels::AlarmParcels;
@@ -24,8 +26,10 @@ use crate::usecase::ask_provider::AskProvider;
 use crate::usecase::auto_renew::AutoRenew;
 use crate::usecase::book_carrier::BookCarrier;
 use crate::usecase::calendar_walk::CalendarWalks;
+use crate::usecase::change_categories::ChangeCategories;
 use crate::usecase::deliver_outbox::DeliverOutbox;
 use crate::usecase::erase_addresses::EraseAddresses;
+use crate::usecase::expire_cards::ExpireCards;
 use crate::usecase::expire_holds::ExpireHolds;
 use crate::usecase::expire_keys::expire_keys;
 use crate::usecase::follow_credit::FollowCredit;
@@ -34,6 +38,7 @@ use crate::usecase::mark_overdue::MarkOverdue;
 use crate::usecase::nightly_credit::{LapseCredit, NightlyCredit};
 use crate::usecase::recall_deposit::PullBackDeposits;
 use crate::usecase::recall_for_holds::RecallForHolds;
+use crate::usecase::reseal_identities::ResealIdentities;
 use crate::usecase::run_job::{Pass, Ran, run_job};
 use crate::usecase::seal_events::seal_events;
 use crate::usecase::settle_transfer::CarryOnTransfers;
@@ -120,6 +125,9 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
         pass(app, &node, OWNERSHIP_MOVES, CarryOnTransfers, stopped),
         pass(app, &node, DEPOSIT_RETURN, PullBackDeposits, stopped),
         pass(app, &node, ADDRESS_ERASURE, EraseAddresses, stopped),
+        pass(app, &node, CARD_EXPIRY, ExpireCards, stopped),
+        pass(app, &node, CATEGORY_CHANGES, ChangeCategories, stopped),
+        pass(app, &node, RESEAL_IDENTITIES, ResealIdentities, stopped),
         pass(app, &node, CREDIT_POSTING, FollowCredit, stopped),
         pass(app, &node, CREDIT_NIGHT, NightlyCredit, stopped),
         pass(app, &node, CREDIT_LAPSES, LapseCredit, stopped),
@@ -135,6 +143,7 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
         let asked = DeliverOutbox(AskProvider { provider, store });
         tasks.push(pass(app, &node, ADMISSION_OUTBOX, asked, stopped));
     }
+    tasks.extend(notices::passes(app, &node, stopped));
     tasks
 }
 
@@ -173,7 +182,7 @@ fn node_name() -> String {
 fn reload_keys(app: &App) -> Result<(), UseCaseError> {
     let failed = |error: KeyRingError| UseCaseError::Internal(error.to_string());
     if app.reload_keys().map_err(failed)? {
-        tracing::info!("the signing key was rotated");
+        tracing::info!("a signing key was rotated");
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::closing::{Closing, OutcomeRow};
 use super::error::StoreError;
 use super::hot::on_engine;
+use super::job::FromStore;
 use super::schema::{idempotency_keys, network_state};
 use super::tx::WriteTx;
 use crate::domain::ids::ReaderId;
@@ -118,5 +119,39 @@ impl WriteTx<'_> {
             diesel::delete(idempotency_keys::table.filter(idempotency_keys::reader_id.eq(reader.get())))
                 .execute(self.conn)?,
         )
+    }
+}
+
+/// Runs `work` and stores its outcome. What waits for the end of the act is carried out here: what stands in its way may be
+/// the same call, too.
+pub(super) fn done_under<T, E, F>(tx: &mut WriteTx<'_>, claim: &Claim, work: &mut F) -> Result<T, E>
+where
+    F: FnMut(&mut WriteTx<'_>) -> Result<T, E>,
+    T: Outcome,
+    E: FromStore,
+{
+    let done = work(tx).and_then(|value| {
+        let outcome = serde_json::to_string(&value)
+            .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
+        tx.store_outcome(claim, outcome, value.reader_id())?;
+        Ok(value)
+    });
+    tx.finish(done.is_ok())?;
+    done
+}
+
+/// PostgreSQL: whether what stood in the way of a keyed call is the same call, made twice at once and committed meanwhile.
+/// Then the transaction is run again and finds the outcome.
+pub(super) fn may_be_our_own_doing<E: FromStore>(
+    tx: &mut WriteTx<'_>,
+    claim: &Claim,
+    error: &E,
+) -> Result<bool, StoreError> {
+    match error.store_error() {
+        _ if !tx.is_postgres() => Ok(false),
+        // A unique index said no, and nothing more can be asked in this transaction.
+        Some(StoreError::Conflict(_)) => Ok(true),
+        Some(_) => Ok(false),
+        None => Ok(tx.outcome_of(claim)?.is_some()),
     }
 }

@@ -20,7 +20,7 @@ pub struct ReaderTraits {
     pub birth_date: Option<NaiveDate>,
 }
 
-type HoldRow = (
+pub(super) type HoldRow = (
     (i64, i64, Option<i64>),
     (Option<i64>, Option<String>, Option<i64>, i32, i64),
 );
@@ -40,7 +40,9 @@ macro_rules! open_hold_columns {
     };
 }
 
-fn open_hold(
+pub(super) use open_hold_columns;
+
+pub(super) fn open_hold(
     ((id, bib, reader), (item, volume, captured, priority, queue_rank)): HoldRow,
 ) -> Result<OpenHold, StoreError> {
     let reader = reader.ok_or_else(|| StoreError::Corrupt(format!("open hold {id} without a reader")))?;

@@ -12,6 +12,7 @@ pub mod bibs;
 pub mod bulk;
 pub mod calendar_changes;
 pub mod calendar_rows;
+pub mod card_tokens;
 pub mod checkpoint;
 mod closing;
 pub mod config_rows;
@@ -46,6 +47,7 @@ pub mod log_in_tallies;
 pub mod merge_bibs;
 pub mod migrate;
 pub mod network;
+pub mod notices;
 pub mod options;
 pub mod outbox;
 pub mod overdue;
@@ -82,7 +84,7 @@ use diesel::r2d2::Pool;
 use tokio::sync::{Semaphore, oneshot};
 
 use self::connection::{Opener, PoolManager, Role, Target};
-use self::idempotency::{Claim, Outcome};
+use self::idempotency::{Claim, Outcome, done_under, may_be_our_own_doing};
 use self::ids::IdBlocks;
 use self::job::{FromStore, Job, JobOf};
 use self::tx::{ReadTx, Shared, WriteTx};
@@ -129,7 +131,7 @@ impl Store {
         let opener = Opener::of(&options);
         let claim = file_claim::claimed(&options.target)?;
         migrate::run(&opener)?;
-        let shared = Arc::new(Shared::new(options.clock.clone(), options.zone));
+        let shared = Arc::new(Shared::new(&options));
         let stats = Arc::new(WriterStats::counting_slow(opener.slow_counts.clone()));
         let is_postgres = matches!(options.target, Target::Postgres(_));
         let write_workers = options.write_workers.min(options.pool_size.max(3) - 2);
@@ -354,36 +356,6 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// Runs `work` and stores its outcome. What waits for the end of the act is carried out here: what stands in its way may be
-/// the same call, too.
-fn done_under<T, E, F>(tx: &mut WriteTx<'_>, claim: &Claim, work: &mut F) -> Result<T, E>
-where
-    F: FnMut(&mut WriteTx<'_>) -> Result<T, E>,
-    T: Outcome,
-    E: FromStore,
-{
-    let done = work(tx).and_then(|value| {
-        let outcome = serde_json::to_string(&value)
-            .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
-        tx.store_outcome(claim, outcome, value.reader_id())?;
-        Ok(value)
-    });
-    tx.finish(done.is_ok())?;
-    done
-}
-
-/// PostgreSQL: whether what stood in the way of a keyed call is the same call, made twice at once and committed meanwhile.
-/// Then the transaction is run again and finds the outcome.
-fn may_be_our_own_doing<E: FromStore>(tx: &mut WriteTx<'_>, claim: &Claim, error: &E) -> Result<bool, StoreError> {
-    match error.store_error() {
-        _ if !tx.is_postgres() => Ok(false),
-        // A unique index said no, and nothing more can be asked in this transaction.
-        Some(StoreError::Conflict(_)) => Ok(true),
-        Some(_) => Ok(false),
-        None => Ok(tx.outcome_of(claim)?.is_some()),
     }
 }
 

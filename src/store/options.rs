@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::connection::Target;
+use crate::auth::Identities;
 use crate::clock::Clock;
 
 /// How a store is opened; every limit is a number of things or a duration.
@@ -33,6 +34,8 @@ pub struct StoreOptions {
     pub max_pages: Option<u32>,
     pub zone: chrono_tz::Tz,
     pub clock: Clock,
+    /// The keys of what identifies readers; without any nothing of the kind can be kept or found.
+    pub identities: Identities,
 }
 
 impl StoreOptions {
@@ -54,6 +57,7 @@ impl StoreOptions {
             max_pages: None,
             zone,
             clock,
+            identities: Identities::default(),
         }
     }
 }

@@ -70,6 +70,19 @@ impl WriteTx<'_> {
     /// Something to tell, from now on.
     pub fn insert_outbox(&mut self, id: i64, consumer: &str, subject: i64, key: &str) -> Result<(), StoreError> {
         let now = self.now().timestamp_millis();
+        self.insert_outbox_from(id, consumer, subject, key, now)
+    }
+
+    /// Something to tell, from a moment on.
+    pub fn insert_outbox_from(
+        &mut self,
+        id: i64,
+        consumer: &str,
+        subject: i64,
+        key: &str,
+        from: i64,
+    ) -> Result<(), StoreError> {
+        let now = self.now().timestamp_millis();
         diesel::insert_into(outbox::table)
             .values((
                 outbox::id.eq(id),
@@ -77,7 +90,7 @@ impl WriteTx<'_> {
                 outbox::subject_id.eq(subject),
                 outbox::message_key.eq(key),
                 outbox::created_at.eq(now),
-                outbox::next_at.eq(now),
+                outbox::next_at.eq(from),
             ))
             .execute(self.conn)?;
         Ok(())

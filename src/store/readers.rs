@@ -1,10 +1,18 @@
 //! Readers and cards: the facts decisions read under the reader's lock, and what people see.
 
+pub mod ages;
+pub mod card_rows;
+pub mod guardians;
+pub mod identities;
+pub mod merging;
+pub mod merging_accounts;
+
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
+use self::card_rows::CardView;
 use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::hot::on_engine;
@@ -116,16 +124,8 @@ pub struct ReaderView {
     pub note: Option<String>,
     pub open_holds: i32,
     pub created_at: i64,
-}
-
-/// A card as people see it.
-#[derive(Debug, Clone, Queryable)]
-pub struct CardView {
-    pub id: i64,
-    pub number: String,
-    pub kind: String,
-    pub status: String,
-    pub expires_on: Option<String>,
+    /// The reader that stands for this one.
+    pub merged_into: Option<i64>,
 }
 
 /// What log-in needs.
@@ -142,6 +142,7 @@ type CountedRow = (i64, i64, i64, i64, i64, String, i64, bool, bool);
 impl ReadTx<'_> {
     /// Who holds a card.
     pub fn reader_of_card(&mut self, number: &str) -> Result<Option<ReaderId>, StoreError> {
+        let number = self.kept_number(number)?;
         let id: Option<i64> = cards::table
             .filter(cards::number.eq(number))
             .select(cards::reader_id)
@@ -152,6 +153,7 @@ impl ReadTx<'_> {
 
     /// What a log-in with a card compares.
     pub fn pin_of_card(&mut self, number: &str) -> Result<Option<PinRecord>, StoreError> {
+        let number = self.kept_number(number)?;
         let row: Option<(i64, Option<String>, String, String)> = cards::table
             .inner_join(readers::table.on(readers::id.eq(cards::reader_id)))
             .filter(cards::number.eq(number))
@@ -184,15 +186,12 @@ impl ReadTx<'_> {
                 readers::note,
                 readers::open_holds,
                 readers::created_at,
+                readers::merged_into,
             ))
             .first(self.conn)
             .optional()?;
         let Some(reader) = reader else { return Ok(None) };
-        let held = cards::table
-            .filter(cards::reader_id.eq(id.get()))
-            .order(cards::id)
-            .select((cards::id, cards::number, cards::kind, cards::status, cards::expires_on))
-            .load(self.conn)?;
+        let held = self.cards_of(id)?;
         Ok(Some((reader, held)))
     }
 
@@ -278,10 +277,7 @@ impl ReadTx<'_> {
             }),
             birth_date: row.birth_date.as_deref().map(parse_day).transpose()?,
             band: band_from_code(&row.band)?,
-            entry: Entry {
-                admitted: row.admitted_by.is_some(),
-                registered_at: from_millis(row.created_at),
-            },
+            entry: Entry::of(row.admitted_by.is_some(), from_millis(row.created_at)),
             debt_fen: row.debt_fen,
             note: row.note,
             card: CardFacts {
@@ -300,6 +296,7 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Locks the reader of a card (after bibs and items) and reads what decisions look at; loans are counted after the lock.
     pub fn lock_reader_of_card(&mut self, number: &str, network: &Network) -> Result<Option<ReaderFacts>, StoreError> {
+        let number = self.kept_number(number)?;
         let query = readers::table
             .inner_join(cards::table.on(cards::reader_id.eq(readers::id)))
             .filter(cards::number.eq(number))

@@ -221,6 +221,7 @@ diesel::table! {
         pin_hash -> Nullable<Text>,
         open_holds -> Integer,
         created_at -> BigInt,
+        merged_into -> Nullable<BigInt>,
         credit_balance -> BigInt,
         credit_entries -> BigInt,
         admitted_by -> Nullable<Text>,
@@ -235,6 +236,85 @@ diesel::table! {
         kind -> Text,
         status -> Text,
         expires_on -> Nullable<Text>,
+        shown -> Nullable<Text>,
+        key_id -> Nullable<Text>,
+        issuer -> Nullable<Text>,
+        holder_name -> Nullable<Text>,
+        replaced_by -> Nullable<BigInt>,
+        issued_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        tokens_void_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reader_identities (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        kind -> Text,
+        key_id -> Text,
+        look_up -> Text,
+        sealed -> Binary,
+        tail -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    card_sessions (nonce) {
+        nonce -> Text,
+        card_id -> BigInt,
+        client -> Text,
+        opened_at -> BigInt,
+        used_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    reader_merges (id) {
+        id -> BigInt,
+        survivor_id -> BigInt,
+        duplicate_id -> BigInt,
+        reason -> Text,
+        unit_id -> BigInt,
+        staff_id -> Nullable<BigInt>,
+        merged_at -> BigInt,
+        open_loans -> BigInt,
+        closed_loans -> BigInt,
+        holds -> BigInt,
+        holds_cancelled -> BigInt,
+        cards -> BigInt,
+        debt_fen -> BigInt,
+    }
+}
+
+diesel::table! {
+    card_revocations (seq) {
+        seq -> BigInt,
+        card_id -> BigInt,
+        void_until -> BigInt,
+        made_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    guardianships (id) {
+        id -> BigInt,
+        guardian_reader_id -> BigInt,
+        ward_reader_id -> BigInt,
+        relation -> Text,
+        may_act -> Bool,
+        consent_form -> Nullable<Text>,
+        consented_on -> Nullable<Text>,
+        started_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    card_revocation_numbers (id) {
+        id -> Integer,
+        last_seq -> BigInt,
     }
 }
 
@@ -887,6 +967,52 @@ diesel::table! {
 }
 
 diesel::table! {
+    event_cursors (name) {
+        name -> Text,
+        txid -> BigInt,
+        seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    reader_contacts (reader_id, channel) {
+        reader_id -> BigInt,
+        channel -> Text,
+        key_id -> Text,
+        sealed -> Binary,
+        shown -> Text,
+        confirmed_at -> Nullable<BigInt>,
+        soft_bounces -> Integer,
+        failing_since -> Nullable<BigInt>,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    notice_preferences (reader_id) {
+        reader_id -> BigInt,
+        language -> Text,
+        quiet_from -> Integer,
+        quiet_until -> Integer,
+        gathers -> Bool,
+        channels -> Text,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    notices (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        kind -> Text,
+        unit_id -> BigInt,
+        made_at -> BigInt,
+        send_at -> BigInt,
+        gathering -> Bool,
+    }
+}
+
+diesel::table! {
     credit_reports (source, report_id) {
         source -> Text,
         report_id -> Text,
@@ -898,10 +1024,30 @@ diesel::table! {
 }
 
 diesel::table! {
+    notice_lines (kind, subject_id, occasion) {
+        kind -> Text,
+        subject_id -> BigInt,
+        occasion -> BigInt,
+        notice_id -> BigInt,
+    }
+}
+
+diesel::table! {
     credit_feed (id) {
         id -> BigInt,
         position -> BigInt,
         taken -> BigInt,
+    }
+}
+
+diesel::table! {
+    notice_sendings (id) {
+        id -> BigInt,
+        notice_id -> BigInt,
+        channel -> Text,
+        sent_at -> Nullable<BigInt>,
+        bounced_at -> Nullable<BigInt>,
+        status -> Nullable<Text>,
     }
 }
 
@@ -931,6 +1077,56 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    one_time_codes (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        purpose -> Text,
+        channel -> Text,
+        made_at -> BigInt,
+        expires_at -> BigInt,
+        attempts -> Integer,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    notice_templates (unit_id, kind, language) {
+        unit_id -> BigInt,
+        kind -> Text,
+        language -> Text,
+        subject -> Text,
+        body -> Text,
+        html -> Text,
+        saved_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhooks (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        url -> Text,
+        kinds -> Text,
+        active -> Bool,
+        secret_number -> BigInt,
+        secret_since -> BigInt,
+        version -> BigInt,
+        created_at -> BigInt,
+        removed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> BigInt,
+        webhook_id -> BigInt,
+        event_seq -> BigInt,
+        made_at -> BigInt,
+        status -> Nullable<Integer>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     credit_entries,
     credit_reasons,
@@ -941,6 +1137,16 @@ diesel::allow_tables_to_appear_in_same_query!(
     credit_feed,
     admission_requests,
     admission_reports,
+    event_cursors,
+    reader_contacts,
+    notice_preferences,
+    notices,
+    notice_lines,
+    notice_sendings,
+    one_time_codes,
+    notice_templates,
+    webhooks,
+    webhook_deliveries,
     deposits,
     deposit_items,
     mobile_stops,
@@ -982,6 +1188,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     items,
     readers,
     cards,
+    reader_identities,
+    reader_merges,
+    guardianships,
+    card_sessions,
+    card_revocations,
+    card_revocation_numbers,
     staff,
     staff_roles,
     devices,

@@ -70,6 +70,12 @@ impl ReadTx<'_> {
         Ok(last.unwrap_or_else(Seal::origin))
     }
 
+    /// One event.
+    pub(super) fn event_row(&mut self, seq: i64) -> Result<Option<EventRow>, StoreError> {
+        let query = events::table.find(seq).select(EVENT_COLUMNS);
+        Ok(on_engine!(self.conn, conn => query.first(conn).optional())?)
+    }
+
     /// Events after a point of the commit order that no running transaction can still get in front of.
     pub(super) fn settled_events(&mut self, after: (i64, i64), limit: i64) -> Result<Vec<(i64, EventRow)>, StoreError> {
         let (txid, seq) = after;

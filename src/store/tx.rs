@@ -13,7 +13,9 @@ use super::closing::Waiting;
 use super::connection::{AnyConnection, Watch};
 use super::error::StoreError;
 use super::hot::on_engine;
+use super::options::StoreOptions;
 use super::schema::{events, network_state};
+use crate::auth::Identities;
 use crate::clock::Clock;
 use crate::domain::network::Network;
 
@@ -25,16 +27,19 @@ const NETWORKS_KEPT: usize = 4;
 pub struct Shared {
     pub clock: Clock,
     pub zone: chrono_tz::Tz,
+    /// The keys of what identifies readers.
+    pub identities: Identities,
     /// Of one version, each with the rules of another time; the latest asked for comes last.
     networks: Mutex<Vec<Arc<Network>>>,
     visit_keys: Mutex<HashMap<NaiveDate, [u8; 32]>>,
 }
 
 impl Shared {
-    pub fn new(clock: Clock, zone: chrono_tz::Tz) -> Self {
+    pub fn new(options: &StoreOptions) -> Self {
         Self {
-            clock,
-            zone,
+            clock: options.clock.clone(),
+            zone: options.zone,
+            identities: options.identities.clone(),
             networks: Mutex::new(Vec::new()),
             visit_keys: Mutex::new(HashMap::new()),
         }
@@ -166,6 +171,11 @@ impl<'a> ReadTx<'a> {
     /// The present moment. Call it after the locks were taken.
     pub fn now(&self) -> DateTime<Utc> {
         self.shared.clock.now()
+    }
+
+    /// The network's zone.
+    pub fn zone(&self) -> chrono_tz::Tz {
+        self.shared.zone
     }
 
     /// Today in the network's zone.

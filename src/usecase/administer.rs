@@ -116,12 +116,39 @@ pub async fn set_password(
 /// # Errors
 /// A failure of the store.
 pub async fn note_rotated_key(store: &Arc<Store>, key_id: String) -> Result<()> {
+    note_key(store, EventKind::SigningKeyRotated, key_id).await
+}
+
+/// Says that this key was added to those that seal ID numbers.
+///
+/// # Errors
+/// A failure of the store.
+pub async fn note_rotated_identity_key(store: &Arc<Store>, key_id: String) -> Result<()> {
+    note_key(store, EventKind::IdentityKeyRotated, key_id).await
+}
+
+async fn note_key(store: &Arc<Store>, kind: EventKind, key_id: String) -> Result<()> {
     let root = root(store).await?;
     let ids = store.take_ids::<UseCaseError>(1).await?;
     store
         .write(move |tx| -> Result<()> {
-            let event = Event::new(EventKind::SigningKeyRotated, tx.now(), root, COMMAND_CHANNEL)
-                .detail(json!({"key_id": key_id}));
+            let event = Event::new(kind, tx.now(), root, COMMAND_CHANNEL).detail(json!({"key_id": key_id}));
+            Ok(tx.append_event(ids.clone().next(), &event)?)
+        })
+        .await
+}
+
+/// Says that there is another key for electronic cards.
+///
+/// # Errors
+/// A failure of the store.
+pub async fn note_card_key(store: &Arc<Store>, key_id: String, leaked: bool) -> Result<()> {
+    let root = root(store).await?;
+    let ids = store.take_ids::<UseCaseError>(1).await?;
+    store
+        .write(move |tx| -> Result<()> {
+            let event = Event::new(EventKind::CardKeyRotated, tx.now(), root, COMMAND_CHANNEL)
+                .detail(json!({"key_id": key_id, "leaked": leaked}));
             Ok(tx.append_event(ids.clone().next(), &event)?)
         })
         .await

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::card_session::{self, CardShown, spend};
 use super::once::{once, rehearsed};
 use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::view::{CheckOutOutcome, LoanView, refusal_views};
 use super::{Caller, FieldError, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::act::Act;
-use crate::domain::barcode::{Barcode, CardNumber};
+use crate::domain::barcode::Barcode;
 use crate::domain::check_in::overdue_days;
 use crate::domain::check_out::{self, Demand, Effect, Facts, OwnHold, Plan};
 use crate::domain::event::EventKind;
@@ -25,6 +26,7 @@ use crate::domain::refusal::Verb;
 use crate::store::holds::HoldEnd;
 use crate::store::ids::IdRun;
 use crate::store::item_lock::{Candidate, LoadedItem};
+use crate::store::job::FromStore;
 use crate::store::loans::{LoanEnd, NewLoan};
 use crate::store::transits::TransitEnd;
 use crate::store::tx::WriteTx;
@@ -36,7 +38,7 @@ pub struct CheckOut {
     pub item_barcode: Barcode,
     /// Says whose item, where a barcode means several.
     pub owner_unit_code: Option<String>,
-    pub card_number: CardNumber,
+    pub card: CardShown,
     /// A due date given by hand.
     pub due_at: Option<DateTime<Utc>>,
     pub consent: Consent,
@@ -58,10 +60,16 @@ pub async fn check_out(
     let unit = caller.working_unit()?;
     let dry_run = command.dry_run;
     let work = move |tx: &mut WriteTx<'_>, who: &Caller, command: &CheckOut, ids| apply(tx, who, unit, command, ids);
-    if !dry_run {
-        return once(store, caller, key, IDS_PER_VERB, command, work).await;
+    if dry_run {
+        return rehearsed(store, caller, IDS_PER_VERB, command, work).await;
     }
-    rehearsed(store, caller, IDS_PER_VERB, command, work).await
+    let shown = command.card.clone();
+    let lent = once(store, caller, key, IDS_PER_VERB, command, work).await;
+    // Whatever was refused, the code was shown here. A failure of the store is tried again with the same one.
+    if lent.as_ref().is_err_and(|error| error.store_error().is_none()) {
+        spend(store, caller, unit, &shown).await?;
+    }
+    lent
 }
 
 fn apply(
@@ -73,12 +81,13 @@ fn apply(
 ) -> Result<CheckOutOutcome> {
     let network = tx.network()?;
     caller.require(Right::CheckOut, unit, &network)?;
+    let card = card_session::card_number(tx, caller, unit, &network, &command.card)?;
     let candidate = record::find_item(tx, &network, &command.item_barcode, command.owner_unit_code.as_deref())
-        .or_else(|error| with_card(tx, command, error))?;
+        .or_else(|error| with_card(tx, &card, error))?;
     let item = tx
         .lock_item(candidate, &network)?
         .ok_or(UseCaseError::NotFound("item"))?;
-    let reader = lock_reader(tx, command, &item, &network)?;
+    let reader = lock_reader(tx, &card, &item, &network)?;
     let now = record::now_for(tx, &item.facts);
     let network = tx.as_of(network, now)?;
     let desk = Desk {
@@ -176,10 +185,10 @@ pub(super) fn hand_over(
 const UNKNOWN_CARD: &str = "no reader holds this card";
 
 /// An unknown barcode does not hide an unknown card: both are named at once.
-fn with_card(tx: &mut WriteTx<'_>, command: &CheckOut, error: UseCaseError) -> Result<Candidate> {
+fn with_card(tx: &mut WriteTx<'_>, card: &str, error: UseCaseError) -> Result<Candidate> {
     match error {
         UseCaseError::Invalid(mut fields) => {
-            if tx.reader_of_card(command.card_number.as_str())?.is_none() {
+            if tx.reader_of_card(card)?.is_none() {
                 fields.push(FieldError::new("card_number", UNKNOWN_CARD));
             }
             Err(UseCaseError::Invalid(fields))
@@ -189,9 +198,8 @@ fn with_card(tx: &mut WriteTx<'_>, command: &CheckOut, error: UseCaseError) -> R
 }
 
 /// Locks the reader; together with the one who has the item now, in one order, if that is somebody else.
-fn lock_reader(tx: &mut WriteTx<'_>, command: &CheckOut, item: &LoadedItem, network: &Network) -> Result<ReaderFacts> {
+fn lock_reader(tx: &mut WriteTx<'_>, card: &str, item: &LoadedItem, network: &Network) -> Result<ReaderFacts> {
     let unknown = || UseCaseError::field("card_number", UNKNOWN_CARD);
-    let card = command.card_number.as_str();
     if let Some(open) = &item.facts.open_loan {
         let reader = tx.reader_of_card(card)?.ok_or_else(unknown)?;
         tx.lock_readers(&[reader, open.reader])?;

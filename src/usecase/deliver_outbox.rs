@@ -2,13 +2,16 @@
 //! key, so that the other end acts once. Run by a job; two nodes may do it at once.
 //!
 //! An attempt begins by a write that moves the row's next attempt ahead. A node that dies while it sends leaves a row that is
-//! tried again then.
+//! tried again then. Several rows may be told side by side: a commit of SQLite then serves many of them.
 //! Not here: what is told (see a [`Consumer`]).
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use super::run_job::{Look, Pass, of_one};
 use super::{Result, UseCaseError};
@@ -16,8 +19,8 @@ use crate::store::Store;
 use crate::store::outbox::OutboxRow;
 use crate::store::tx::{ReadTx, WriteTx};
 
-/// Rows told between two looks.
-const ROWS_PER_LOOK: i64 = 5;
+/// After so long a step begins nothing more, so that it ends before the lease of the job does. The rest is for the next run.
+const BEGIN_WITHIN: Duration = Duration::from_secs(15);
 
 /// A row that failed so often is given up: about two days.
 const ATTEMPTS: i32 = 60;
@@ -38,6 +41,12 @@ pub enum Fault {
 pub trait Consumer: Send + Sync + 'static {
     /// The word in the outbox.
     const NAME: &'static str;
+    /// Rows told between two looks.
+    const ROWS_PER_LOOK: i64 = 5;
+    /// How many of them side by side.
+    const AT_ONCE: usize = 1;
+    /// That there is nothing to tell any more is as it should be, not a failure.
+    const LAPSES: bool = false;
     /// What is told. It may be personal, so it is put together when it is told and kept nowhere.
     type Message: Send + 'static;
     /// What came back.
@@ -46,6 +55,19 @@ pub trait Consumer: Send + Sync + 'static {
     /// False while there is no sense in trying.
     fn is_ready(&self) -> bool {
         true
+    }
+
+    /// False while there is no sense in trying this one.
+    fn is_ready_for(&self, _row: &OutboxRow) -> bool {
+        true
+    }
+
+    /// What has to stand still from now on, in the transaction that claims the row.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    fn claimed(_tx: &mut WriteTx<'_>, _row: &OutboxRow) -> Result<()> {
+        Ok(())
     }
 
     /// Puts together what is told; `None` when there is nothing to tell any more.
@@ -83,7 +105,7 @@ impl<C: Consumer> Pass for DeliverOutbox<C> {
         let ready = self.0.is_ready();
         move |tx| {
             let work = if ready {
-                tx.outbox_due(C::NAME, after, now, ROWS_PER_LOOK)?
+                tx.outbox_due(C::NAME, after, now, C::ROWS_PER_LOOK)?
             } else {
                 Vec::new()
             };
@@ -96,13 +118,26 @@ impl<C: Consumer> Pass for DeliverOutbox<C> {
     }
 
     async fn act(&self, store: &Arc<Store>, work: Vec<OutboxRow>) -> Result<i64> {
-        let mut told = 0;
-        for row in work {
-            if self.0.is_ready() && self.tell(store, row).await? {
-                told += 1;
+        let (mut told, began) = (0, Instant::now());
+        let mut waiting = work.into_iter();
+        let mut under_way = FuturesUnordered::new();
+        let mut failed = None;
+        loop {
+            let may_begin = || failed.is_none() && began.elapsed() < BEGIN_WITHIN && self.0.is_ready();
+            while under_way.len() < C::AT_ONCE && may_begin() {
+                match waiting.next() {
+                    Some(row) if self.0.is_ready_for(&row) => under_way.push(self.tell(store, row)),
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+            match under_way.next().await {
+                Some(Ok(was_told)) => told += i64::from(was_told),
+                // What is under way is carried to its end, so that nobody is told twice.
+                Some(Err(error)) => failed = Some(error),
+                None => return failed.map_or(Ok(told), Err),
             }
         }
-        Ok(told)
     }
 }
 
@@ -113,7 +148,11 @@ impl<C: Consumer> DeliverOutbox<C> {
         let mine = store
             .write(move |tx| {
                 let again_at = tx.now() + rest_after(claim.attempts);
-                tx.claim_outbox(&claim, again_at).map_err(UseCaseError::from)
+                let mine = tx.claim_outbox(&claim, again_at)?;
+                if mine {
+                    C::claimed(tx, &claim)?;
+                }
+                Ok::<_, UseCaseError>(mine)
             })
             .await?;
         if !mine {
@@ -126,6 +165,12 @@ impl<C: Consumer> DeliverOutbox<C> {
             return fail(store, &row, "it could not be put together", for_good).await;
         };
         let Some(message) = message else {
+            if C::LAPSES {
+                store
+                    .write(move |tx| tx.withdraw_outbox(row.id).map_err(UseCaseError::from))
+                    .await?;
+                return Ok(false);
+            }
             return fail(store, &row, "there was nothing to tell any more", true).await;
         };
         match self.0.send(&row.message_key, message).await {

@@ -74,6 +74,9 @@ pub enum UseCaseError {
     /// The bib was merged into another one, which stands for it.
     #[error("bib {bib} was merged into bib {into}: use that one")]
     Merged { bib: i64, into: i64 },
+    /// The same person is registered already.
+    #[error("this person is registered already, as reader {reader}: give that reader another card, or merge the two")]
+    DuplicateReader { reader: i64 },
     /// The thing is not any more what the caller saw.
     #[error("it is at version {0} now")]
     Stale(i64),

@@ -1,5 +1,5 @@
 //! Forgetting what has served its time: idempotency keys with their answers, refresh tokens, tallies of failed log-ins, what
-//! was told from the outbox, and the keys that number visits. Run by a job; small writes, so that no check-out waits for it.
+//! was told from the outbox, sessions of electronic cards, and the keys that number visits. Run by a job; small writes, so that no check-out waits for it.
 
 use std::sync::Arc;
 
@@ -14,6 +14,12 @@ const KEYS_PER_WRITE: i64 = 500;
 /// How long a row of the outbox is kept after it was told.
 const TOLD_DAYS: i64 = 90;
 
+/// How long the session of an electronic card is kept after its last use: longer than it lasts, and than its token does.
+const CARD_SESSION_KEPT: TimeDelta = TimeDelta::hours(1);
+
+/// How long a revocation of electronic cards is listed: longer than any token counts, whatever clock a device has.
+const REVOCATION_KEPT: TimeDelta = TimeDelta::days(1);
+
 /// What one run forgot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Expired {
@@ -22,6 +28,7 @@ pub struct Expired {
     pub visit_keys: usize,
     pub log_in_tallies: usize,
     pub told: usize,
+    pub card_tokens: usize,
 }
 
 /// Deletes idempotency keys older than `idempotency_days`, refresh tokens past their end, tallies that say nothing, what was told 90 days ago, and the visit keys of every
@@ -51,6 +58,9 @@ pub async fn expire_keys(store: &Arc<Store>, idempotency_days: u32) -> Result<Ex
             break;
         }
     }
+    expired.card_tokens = store
+        .write(move |tx| -> Result<_> { Ok(tx.forget_card_tokens(now - CARD_SESSION_KEPT, now - REVOCATION_KEPT)?) })
+        .await?;
     (expired.refresh_tokens, expired.log_in_tallies, expired.visit_keys) = store
         .write(move |tx| -> Result<_> {
             let tokens = tx.expire_refresh_tokens(now.timestamp_millis())?;

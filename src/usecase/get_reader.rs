@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::card_view::CardView;
 use super::view::unit_code;
 use super::{Caller, Result, UseCaseError};
 use crate::auth::Right;
@@ -13,7 +14,8 @@ use crate::clock::from_millis;
 use crate::domain::ids::{CategoryId, ReaderId};
 use crate::domain::network::Network;
 use crate::store::Store;
-use crate::store::readers::{CardView as CardRow, ReaderView as ReaderRow};
+use crate::store::readers::ReaderView as ReaderRow;
+use crate::store::readers::card_rows::CardView as CardRow;
 
 /// A person or institution that borrows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -43,19 +45,12 @@ pub struct ReaderView {
     pub open_loans: usize,
     pub registered_at: DateTime<Utc>,
     pub cards: Vec<CardView>,
-}
-
-/// A credential of a reader.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CardView {
-    pub id: i64,
-    pub number: String,
-    /// `physical`, `e_card`, `id_card` or `social_security`.
-    pub kind: String,
-    /// `active`, `lost`, `replaced`, `expired` or `cancelled`.
-    pub status: String,
-    /// The last day it is good for, in the network's zone.
-    pub expires_on: Option<NaiveDate>,
+    /// The last four characters of the ID number the reader is registered with.
+    #[schema(example = "002X")]
+    pub id_number_tail: Option<String>,
+    /// The reader that stands for this one since a merge.
+    #[schema(example = 1042)]
+    pub merged_into: Option<i64>,
 }
 
 /// Finds a reader.
@@ -71,7 +66,8 @@ pub async fn get_reader(store: &Arc<Store>, caller: &Caller, id: ReaderId) -> Re
             let network = tx.network()?;
             let (reader, cards) = tx.reader_view(id)?.ok_or(UseCaseError::NotFound("reader"))?;
             let open_loans = tx.open_loans_of(id)?.len();
-            let mut view = view(reader, cards, open_loans, &network);
+            let tail = tx.identity_tail(id)?;
+            let mut view = view(reader, cards, open_loans, tail, &network);
             view.note = view.note.filter(|_| for_staff);
             Ok(view)
         })
@@ -89,16 +85,15 @@ pub(super) fn only_itself(caller: &Caller, id: ReaderId) -> Result<()> {
     }
 }
 
-fn view(reader: ReaderRow, cards: Vec<CardRow>, open_loans: usize, network: &Network) -> ReaderView {
+pub(super) fn view(
+    reader: ReaderRow,
+    cards: Vec<CardRow>,
+    open_loans: usize,
+    tail: Option<String>,
+    network: &Network,
+) -> ReaderView {
     let category = network.category(CategoryId::new(reader.category_id));
     let day = |text: Option<String>| text.and_then(|text| text.parse().ok());
-    let card = |card: CardRow| CardView {
-        id: card.id,
-        number: card.number,
-        kind: card.kind,
-        status: card.status,
-        expires_on: day(card.expires_on),
-    };
     ReaderView {
         id: reader.id,
         name: reader.name,
@@ -115,6 +110,8 @@ fn view(reader: ReaderRow, cards: Vec<CardRow>, open_loans: usize, network: &Net
         open_holds: reader.open_holds,
         open_loans,
         registered_at: from_millis(reader.created_at),
-        cards: cards.into_iter().map(card).collect(),
+        cards: cards.into_iter().map(CardView::of).collect(),
+        id_number_tail: tail,
+        merged_into: reader.merged_into,
     }
 }

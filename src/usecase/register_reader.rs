@@ -18,7 +18,7 @@ use crate::domain::event::{AgeBand, EventKind, age_years};
 use crate::domain::ids::{CategoryId, ReaderId, UnitId};
 use crate::domain::network::{Category, Network};
 use crate::domain::reader::{CardStatus, CreditBand, ReaderStatus};
-use crate::domain::resident_id;
+use crate::domain::resident_id::{self, ResidentId};
 use crate::store::events::Event;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
@@ -26,7 +26,7 @@ use crate::store::readers::{NewCard, NewReader, band_code, day_text};
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store, StoreError};
 
-/// Kinds of cards.
+/// Kinds of a first card.
 pub const CARD_KINDS: [&str; 4] = ["physical", "e_card", "id_card", "social_security"];
 const OLDEST_YEARS: u32 = 130;
 
@@ -39,6 +39,8 @@ pub struct RegisterReader {
     pub card_number: CardNumber,
     pub card_kind: String,
     pub card_expires_on: Option<NaiveDate>,
+    /// GB 11643; kept as a keyed hash and a sealed text only.
+    pub id_number: Option<SecretString>,
     pub birth_date: Option<NaiveDate>,
     pub pin: Option<SecretString>,
     pub note: Option<String>,
@@ -57,7 +59,7 @@ pub struct RegisteredReader {
 /// Registers a reader.
 ///
 /// # Errors
-/// `Invalid` naming every wrong field; `Forbidden`; `Busy`; a failure of the store.
+/// `Invalid` naming every wrong field; `DuplicateReader` for a person who is there; `Forbidden`; `Busy`; a failure of the store.
 pub async fn register_reader(
     store: &Arc<Store>,
     passwords: &PasswordService,
@@ -77,7 +79,7 @@ pub async fn register_reader(
         Some(pin) => Some(passwords.hash(pin.clone()).await?),
         None => None,
     };
-    let ids = store.take_ids::<UseCaseError>(3 + IDS_PER_POSTING).await?;
+    let ids = store.take_ids::<UseCaseError>(4 + IDS_PER_POSTING).await?;
     let who = caller.clone();
     store
         .write_once(claim, move |tx| {
@@ -101,14 +103,31 @@ fn apply(
     mut ids: IdRun,
 ) -> Result<RegisteredReader> {
     let (network, now) = (tx.network()?, tx.now());
-    let (category, home) = check(command, &network, network.local_day(now))?;
+    let Checked {
+        category,
+        home,
+        person,
+        born,
+    } = check(command, &network, network.local_day(now))?;
+    if let Some(person) = &person {
+        tx.lock_identities()?;
+        if let Some(reader) = tx.reader_of_identity(person)? {
+            return Err(UseCaseError::DuplicateReader { reader: reader.get() });
+        }
+    }
     if tx.card_exists(command.card_number.as_str())? {
         return Err(UseCaseError::field("card_number", "another card has this number"));
     }
     let id = ReaderId::new(ids.next());
-    let row = reader_row(command, id, (category.id, home), pin_hash, now.timestamp_millis());
+    let row = NewReader {
+        birth_date: born.map(day_text),
+        ..reader_row(command, id, (category.id, home), pin_hash, now.timestamp_millis())
+    };
     tx.insert_reader(&row, &first_card(command, id, ids.next()))?;
-    let band = AgeBand::on(command.birth_date, network.local_day(now));
+    if let Some(person) = &person {
+        tx.insert_identity(ids.next(), id, person, now)?;
+    }
+    let band = AgeBand::on(born, network.local_day(now));
     let at = caller.unit.unwrap_or(home);
     let event = Event::new(EventKind::ReaderRegistered, now, at, caller.channel().code())
         .of_reader(id, category.id, band)
@@ -168,7 +187,16 @@ fn first_card(command: &RegisterReader, reader: ReaderId, id: i64) -> NewCard {
     }
 }
 
-fn check<'n>(command: &RegisterReader, network: &'n Network, today: NaiveDate) -> Result<(&'n Category, UnitId)> {
+/// What was asked for, read.
+struct Checked<'n> {
+    category: &'n Category,
+    home: UnitId,
+    person: Option<ResidentId>,
+    /// As the ID number says, if there is one.
+    born: Option<NaiveDate>,
+}
+
+fn check<'n>(command: &RegisterReader, network: &'n Network, today: NaiveDate) -> Result<Checked<'n>> {
     let mut wrong = Wrong::default();
     let category = wrong.category(network, "category", &command.category);
     let home = wrong.unit(network, "home_unit_code", &command.home_unit_code);
@@ -184,13 +212,39 @@ fn check<'n>(command: &RegisterReader, network: &'n Network, today: NaiveDate) -
     if let Some(Err(violation)) = command.pin.as_ref().map(|pin| check_pin(pin.expose_secret())) {
         wrong.say("pin", violation.to_string());
     }
-    if let Some(born) = command.birth_date {
+    let person = read_person(command, today, &mut wrong);
+    let born = person.as_ref().map(ResidentId::born).or(command.birth_date);
+    if let Some(born) = born {
         check_birth(born, today, category, &mut wrong);
     }
     wrong.check()?;
-    category
-        .zip(home.map(|unit| unit.id))
-        .ok_or(UseCaseError::NotFound("category"))
+    let found = category.zip(home.map(|unit| unit.id));
+    let (category, home) = found.ok_or(UseCaseError::NotFound("category"))?;
+    Ok(Checked {
+        category,
+        home,
+        person,
+        born,
+    })
+}
+
+fn read_person(command: &RegisterReader, today: NaiveDate, wrong: &mut Wrong) -> Option<ResidentId> {
+    let given = command.id_number.as_ref()?;
+    match ResidentId::parse(given.expose_secret(), today) {
+        Ok(person) => {
+            if command.birth_date.is_some_and(|day| day != person.born()) {
+                wrong.say(
+                    "birth_date",
+                    "differs from the day of birth in the ID number; it may be left out",
+                );
+            }
+            Some(person)
+        }
+        Err(error) => {
+            wrong.say("id_number", error.to_string());
+            None
+        }
+    }
 }
 
 fn check_birth(born: NaiveDate, today: NaiveDate, category: Option<&Category>, wrong: &mut Wrong) {

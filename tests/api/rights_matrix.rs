@@ -12,7 +12,7 @@ use crate::rights_scene::{Place, Scene, Things};
 
 /// Cells in which somebody gets done what they ask for: every y, and system at the root for what nobody else may. A cell
 /// that ends in anything else proves little.
-const DONE: usize = 1679;
+const DONE: usize = 1723;
 
 const TABLE: &str = include_str!("rights_matrix.txt");
 
@@ -142,7 +142,11 @@ fn whoever_may_not_is_told_so_whatever_is_asked(
             .replace("{id}", "1")
             .replace("{code}", "M1")
             .replace("{version}", "1")
-            .replace("{collection}", "x");
+            .replace("{collection}", "x")
+            .replace("{kind}", "due_soon")
+            .replace("{language}", "en")
+            .replace("{channel}", "mail")
+            .replace("{delivery}", "1");
         let own = |role| scene.staff(role, Place::Own).0;
         let staff = Role::ALL.into_iter().map(own);
         let tokens = staff.chain([&*scene.reader_token, &*scene.device_token]);
@@ -253,7 +257,11 @@ fn ask(app: &TestApp, scene: &Scene, operation: &str, (method, path): &(String, 
         .replace("{id}", &asked.id.to_string())
         .replace("{code}", &asked.code)
         .replace("{version}", &asked.version.to_string())
-        .replace("{collection}", "general");
+        .replace("{collection}", "general")
+        .replace("{kind}", "due_soon")
+        .replace("{language}", "en")
+        .replace("{channel}", "mail")
+        .replace("{delivery}", &asked.version.to_string());
     let mut request = app.request(method, &format!("{path}{}", asked.query));
     if let Some(token) = cell.token {
         request = request.bearer(token);

@@ -129,3 +129,43 @@ pub fn crate_arriving(about: &About<'_>) -> i64 {
     }
     id
 }
+
+/// The code that proves the mail address of the reader of the matrix; any where nobody may prove one.
+pub fn sent_code(about: &About<'_>) -> String {
+    if !about.allowed {
+        return "000000".to_owned();
+    }
+    let reader = about.scene.own.reader;
+    let path = format!("/api/v1/readers/{reader}/contacts/mail");
+    let request = about.app.request("PUT", &path).bearer(&about.scene.reader_token);
+    request.json(&json!({"address": "li@example.org"})).send().expect(200);
+    let sql = format!("SELECT id AS n FROM one_time_codes WHERE reader_id = {reader} AND ended_at IS NULL");
+    about.app.app.derived().code(about.app.database.outside().number(&sql))
+}
+
+/// A webhook for events at the unit of the things.
+pub fn webhook(about: &About<'_>) -> i64 {
+    let body = json!({"unit_code": about.unit(), "url": "https://a.example/x", "kinds": ["*"]});
+    if !about.allowed {
+        return 1;
+    }
+    about.done("/api/v1/webhooks", &body, 201)["webhook"]["id"]
+        .as_i64()
+        .expect("an id")
+}
+
+/// A delivery of a webhook that was given up.
+pub fn told(about: &About<'_>, webhook: i64) -> i64 {
+    if !about.allowed {
+        return 1;
+    }
+    let id = webhook + 1_000_000_000;
+    let mut outside = about.app.database.outside();
+    outside.number(&format!(
+        "INSERT INTO outbox (id, consumer, subject_id, message_key, created_at, dead_at) \
+         VALUES ({id}, 'webhook', {webhook}, 'k{id}', 0, 0) RETURNING id AS n"
+    ));
+    outside.number(&format!(
+        "INSERT INTO webhook_deliveries (id, webhook_id, event_seq, made_at) VALUES ({id}, {webhook}, 1, 0) RETURNING id AS n"
+    ))
+}

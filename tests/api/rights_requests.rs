@@ -1,8 +1,10 @@
 //! How each operation of the rights matrix is asked for, so that whoever may do it gets it done.
 
 use serde_json::{Value, json};
+use tongjie::domain::ids::CardId;
 
-use crate::app::{PASSWORD, PIN, ROOT_USER, TestApp};
+use crate::app::{PASSWORD, PIN, ROOT, ROOT_USER, TestApp};
+use crate::id_numbers::id_number;
 use crate::rights_ready as ready;
 use crate::rights_scene::{Lent, Place, Scene, Things, lent, pull_at, record, transit_to};
 
@@ -34,6 +36,7 @@ type Group = fn(&str, &About<'_>) -> Option<Asked>;
 const GROUPS: &[Group] = &[
     sessions,
     circulation,
+    cards,
     holds,
     deliveries,
     lives,
@@ -48,6 +51,7 @@ const GROUPS: &[Group] = &[
     calendars,
     stock,
     accounts,
+    notices,
     rules,
     credit,
 ];
@@ -74,6 +78,15 @@ impl About<'_> {
             query: String::new(),
             body: None,
         }
+    }
+
+    /// What the reader's phone would show.
+    fn card_token(&self) -> String {
+        let path = format!("/api/v1/readers/{}", self.things.reader);
+        let reader = self.app.get(&self.scene.root_token, &path).expect(200).body;
+        let card = CardId::new(reader["cards"][0]["id"].as_i64().expect("a card"));
+        let made = self.app.app.cards.make(card, ROOT, self.app.clock.now());
+        made.expect("made").token
     }
 
     fn query(&self, query: String) -> Asked {
@@ -186,6 +199,15 @@ fn sessions(operation: &str, about: &About<'_>) -> Option<Asked> {
         "refreshToken" => about.body(json!({"refresh_token": fresh_refresh_token(about.app)})),
         "logOutEverywhere:staff" => about.query(format!("?staff_id={}", about.things.member)),
         "logOutEverywhere:reader" => about.query(format!("?reader_id={}", about.things.reader)),
+        _ => return None,
+    })
+}
+
+fn cards(operation: &str, about: &About<'_>) -> Option<Asked> {
+    Some(match operation {
+        "getCardKeys" | "getMyCard" | "listCardRevocations" => about.id(0),
+        "openCardSession" => about.body(json!({"card_token": about.card_token()})),
+        "revokeCardTokens" => about.id(about.things.reader),
         _ => return None,
     })
 }
@@ -608,8 +630,77 @@ fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
         "setStaffPassword:system" => about.with(things.chief, json!({"password": PASSWORD})),
         "registerReader" => about.body(json!({"name": "李", "category": "adult", "home_unit_code": unit,
             "card_number": format!("m{new}"), "pin": PIN})),
+        "issueCard" => about.with(things.reader, json!({"kind": "physical", "number": format!("m{new}")})),
+        "reportCardLost" | "cancelCard" | "renewCard" => about.with(spare_card(about), json!({})),
+        "replaceCard" => about.with(spare_card(about), json!({"number": format!("n{new}")})),
+        "reportCardFound" => {
+            let card = spare_card(about);
+            let path = format!("/api/v1/cards/{card}/loss");
+            about.app.post(&about.scene.root_token, &path, &json!({})).expect(200);
+            about.with(card, json!({}))
+        }
+        "getMe" | "listMyWards" => about.id(0),
+        "addGuardian" => {
+            let guardian = about.app.reader("adult", "B1").0;
+            let consent = json!({"guardian_reader_id": guardian, "relation": "parent", "consent_form": "1",
+                "consented_on": "2026-03-04"});
+            about.with(about.app.reader("child", "B1").0, consent)
+        }
+        "endGuardianship" => about.id(some_link(about)),
+        "recordIdNumber" => {
+            let reader = about.app.reader("adult", "B1").0;
+            about.with(reader, json!({"id_number": id_number(new)}))
+        }
+        "mergeReaders" => {
+            let duplicate = about.app.reader("adult", "B1").0;
+            about.with(things.reader, json!({"duplicate_id": duplicate, "reason": "同一读者"}))
+        }
         "setPin" if about.itself => about.with(things.reader, json!({"pin": PIN, "old_pin": PIN})),
         "setPin" => about.with(things.reader, json!({"pin": PIN})),
+        _ => return None,
+    })
+}
+
+/// A guardian of a child.
+fn some_link(about: &About<'_>) -> i64 {
+    let (guardian, ward) = (about.app.reader("adult", "B1").0, about.app.reader("child", "B1").0);
+    let body = json!({"guardian_reader_id": guardian, "relation": "parent", "consent_form": "1",
+        "consented_on": "2026-03-04"});
+    let path = format!("/api/v1/readers/{ward}/guardians");
+    about.app.post(&about.scene.root_token, &path, &body).expect(201).id()
+}
+
+/// Another card of the reader of the things.
+fn spare_card(about: &About<'_>) -> i64 {
+    let body = json!({"kind": "physical", "number": format!("s{}", about.app.next())});
+    let path = format!("/api/v1/readers/{}/cards", about.things.reader);
+    let made = about.app.post(&about.scene.root_token, &path, &body).expect(201);
+    made.body["card_id"].as_i64().expect("an id")
+}
+
+fn notices(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let template = json!({"subject": "s", "text": "t", "html": "h"});
+    Some(match operation {
+        "listMyNotices" | "getMyPreferences" | "listWebhooks" | "getNoticeTemplate" => about.id(0),
+        "updateMyPreferences" => about.body(json!({"gathers": true})),
+        "confirmMyContact" => about.body(json!({"code": ready::sent_code(about)})),
+        "listReaderContacts" => about.id(about.things.reader),
+        "setReaderContact" => about.with(about.things.reader, json!({"address": "li@example.org"})),
+        "reportBounce" | "resetNoticeTemplate" | "previewNoticeTemplate" => about.body(json!({})),
+        "setNoticeTemplate" => about.body(template),
+        "createWebhook" => about.body(json!({"unit_code": about.unit(), "url": "https://a.example/x", "kinds": ["*"]})),
+        "updateWebhook" => about.with(ready::webhook(about), json!({"active": false})),
+        "removeWebhook" | "rotateWebhookSecret" | "replayWebhookDeliveries" => {
+            about.with(ready::webhook(about), json!({}))
+        }
+        "listWebhookDeliveries" => about.id(ready::webhook(about)),
+        "replayWebhookDelivery" => {
+            let webhook = ready::webhook(about);
+            Asked {
+                version: ready::told(about, webhook),
+                ..about.with(webhook, json!({}))
+            }
+        }
         _ => return None,
     })
 }

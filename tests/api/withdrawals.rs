@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::app::TestApp;
 use crate::client::Answer;
+use crate::distribution;
 use crate::merge_scene::{Scene, shown};
 
 on_both!(
@@ -84,12 +85,7 @@ fn a_copy_on_its_way_home_is_not_withdrawn_until_it_arrives(app: &TestApp) {
     let (item, barcode, _) = scene.lent_copy(app.bib("三国演义", None));
     assert_eq!(scene.back(&scene.far, &barcode)["kind"], "crate");
     stays(&scene, item, "awaiting_dispatch", "on its way");
-    app.database
-        .outside()
-        .run(&format!("UPDATE transits SET status = 'sent' WHERE item_id = {item}"));
-    app.database
-        .outside()
-        .run(&format!("UPDATE items SET status = 'in_transit' WHERE id = {item}"));
+    distribution::sent(app, "B2", "B1", &[&barcode]);
     stays(&scene, item, "in_transit", "on its way");
     app.tick();
     assert_eq!(scene.back(&scene.desk, &barcode)["kind"], "shelf_here");

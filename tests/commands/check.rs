@@ -67,6 +67,11 @@ const DAMAGE: &[(&str, &str, &str)] = &[
         "UPDATE event_personal SET reader_id = reader_id + 1 WHERE seq = (SELECT min(seq) FROM event_personal)",
         "does not match its personal row",
     ),
+    (
+        "invariant 9",
+        "UPDATE readers SET merged_into = (SELECT min(id) FROM readers) WHERE id = (SELECT max(id) FROM readers)",
+        "merged, and yet with a card",
+    ),
 ];
 
 #[test]

@@ -7,6 +7,7 @@ mod process;
 mod admin;
 mod backup;
 mod batches;
+mod card;
 mod check;
 mod demo;
 mod import;

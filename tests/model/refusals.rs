@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, TimeDelta};
 use tongjie::domain::act::{Act, Passed};
+use tongjie::domain::card_token::Fault;
 use tongjie::domain::check_out::OwnHold;
 use tongjie::domain::conditions::{PENDING, found_at};
 use tongjie::domain::delivery::{Delivery, Online};
@@ -183,6 +184,11 @@ const ACCOUNT: &[Case] = &[
         &[CardCancelled],
     ),
     (
+        "card not issued",
+        |s| s.reader.card.status = CardStatus::Applied,
+        &[CardNotIssued],
+    ),
+    (
         "card expired",
         |s| s.reader.card.status = CardStatus::Expired,
         &[CardExpired],
@@ -235,6 +241,36 @@ const CHECK_OUT: &[Case] = &[
         &[],
     ),
     ("an ordinary loan", |_| {}, &[]),
+    (
+        "an e-card of another network",
+        |s| s.card_fault = Some(Fault::NotGenuine),
+        &[CardTokenInvalid],
+    ),
+    (
+        "an e-card of a minute ago",
+        |s| s.card_fault = Some(Fault::Expired),
+        &[CardTokenExpired],
+    ),
+    (
+        "an e-card from tomorrow",
+        |s| s.card_fault = Some(Fault::Early),
+        &[CardTokenEarly],
+    ),
+    (
+        "an e-card for another unit",
+        |s| s.card_fault = Some(Fault::OtherUnit),
+        &[CardTokenOtherUnit],
+    ),
+    (
+        "an e-card shown elsewhere",
+        |s| s.card_fault = Some(Fault::Used),
+        &[CardTokenUsed],
+    ),
+    (
+        "an e-card of a lost phone",
+        |s| s.card_fault = Some(Fault::Revoked),
+        &[CardTokenRevoked],
+    ),
     (
         "unit unknown",
         |s| s.act.unit = UnitId::new(99),
@@ -298,6 +334,11 @@ const CHECK_OUT: &[Case] = &[
         "card cancelled",
         |s| s.reader.card.status = CardStatus::Cancelled,
         &[CardCancelled],
+    ),
+    (
+        "card not issued",
+        |s| s.reader.card.status = CardStatus::Applied,
+        &[CardNotIssued],
     ),
     (
         "card expired by status",
@@ -1518,10 +1559,61 @@ const HAND_OVER: &[Case] = &[
     ("elsewhere", |_| {}, &[CrateForElsewhere]),
 ];
 
+const OPEN_CARD: &[Case] = &[
+    ("a good card", |_| {}, &[]),
+    (
+        "an e-card of another network",
+        |s| s.card_fault = Some(Fault::NotGenuine),
+        &[CardTokenInvalid],
+    ),
+    (
+        "an e-card of a minute ago",
+        |s| s.card_fault = Some(Fault::Expired),
+        &[CardTokenExpired],
+    ),
+    (
+        "an e-card from tomorrow",
+        |s| s.card_fault = Some(Fault::Early),
+        &[CardTokenEarly],
+    ),
+    (
+        "an e-card for another unit",
+        |s| s.card_fault = Some(Fault::OtherUnit),
+        &[CardTokenOtherUnit],
+    ),
+    (
+        "an e-card shown elsewhere",
+        |s| s.card_fault = Some(Fault::Used),
+        &[CardTokenUsed],
+    ),
+    (
+        "an e-card of a lost phone",
+        |s| s.card_fault = Some(Fault::Revoked),
+        &[CardTokenRevoked],
+    ),
+    ("a barred reader may come in", |s| s.reader.barred = true, &[]),
+    ("card lost", |s| s.reader.card.status = CardStatus::Lost, &[CardLost]),
+    (
+        "card replaced",
+        |s| s.reader.card.status = CardStatus::Replaced,
+        &[CardReplaced],
+    ),
+    (
+        "card cancelled",
+        |s| s.reader.card.status = CardStatus::Cancelled,
+        &[CardCancelled],
+    ),
+    (
+        "card past its end",
+        |s| s.reader.card.expires_on = day("2020-01-01"),
+        &[CardExpired],
+    ),
+];
+
 type Decide = fn(&Scene) -> Result<Passed, Refusals>;
 
 /// Each verb: its name, what its ordinary scene is, its decision and its table.
-const TABLES: [(&str, Change, Decide, &[Case]); 11] = [
+const TABLES: [(&str, Change, Decide, &[Case]); 12] = [
     (
         "check-out",
         |_| {},
@@ -1563,10 +1655,11 @@ const TABLES: [(&str, Change, Decide, &[Case]); 11] = [
     ),
     ("packing", waits_here, Scene::pack_item, PACK_ITEM),
     ("hand-over", |_| {}, Scene::hand_over, HAND_OVER),
+    ("e-card", |_| {}, Scene::open_card, OPEN_CARD),
 ];
 
 /// The decision each of the tables is of.
-const VERBS: [Verb; 11] = [
+const VERBS: [Verb; 12] = [
     Verb::CheckOut,
     Verb::CheckIn,
     Verb::Renew,
@@ -1578,6 +1671,7 @@ const VERBS: [Verb; 11] = [
     Verb::VoidLoan,
     Verb::PackItem,
     Verb::HandOver,
+    Verb::OpenCard,
 ];
 
 fn scene(ordinary: Change, change: Change) -> Scene {

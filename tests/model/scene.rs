@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use tongjie::domain::act::{Act, Overrides, Passed};
+use tongjie::domain::card_token::{self, Admission, Fault};
 use tongjie::domain::example::{self, BRANCH, MAIN, World};
 use tongjie::domain::hold::{CopyFacts, HoldCandidate, HoldFacts, HoldStatus, Target, Wish};
 use tongjie::domain::ids::{BibId, CrateId, HoldId, ItemId, LoanId, ReaderId, TransitId, UnitId};
@@ -13,7 +14,7 @@ use tongjie::domain::loan::OpenLoan;
 use tongjie::domain::network::{Network, NetworkParts};
 use tongjie::domain::pack_item::CrateFacts;
 use tongjie::domain::reader::{Channel, LoanOfReader, ReaderFacts};
-use tongjie::domain::refusal::{Code, Refusals};
+use tongjie::domain::refusal::{Code, Refusals, Verb};
 use tongjie::domain::suspend_hold::Sleep;
 use tongjie::domain::transit::TransitStatus;
 use tongjie::domain::volume::Volume;
@@ -59,6 +60,8 @@ pub struct Scene {
     /// The crate its journey lies in.
     pub lies_in: Option<(CrateId, String)>,
     pub sleep: Sleep,
+    /// What is wrong with the electronic card that is shown.
+    pub card_fault: Option<Fault>,
 }
 
 impl Scene {
@@ -74,6 +77,7 @@ impl Scene {
                 items: 0,
             },
             lies_in: None,
+            card_fault: None,
             now: world.now,
             act: world.at_desk(),
             reader: world.reader(),
@@ -225,6 +229,10 @@ impl Scene {
             own_hold: self.own_hold,
         };
         let (act, network, reader, item) = (&self.act, self.network(), &self.reader, &self.item);
+        // Without a genuine token nobody knows which reader it is, so this is said alone.
+        if let Some(fault) = self.card_fault {
+            return Err(card_token::refusals(fault, Verb::CheckOut, act));
+        }
         check_out::decide(
             &check_out::Facts {
                 act,
@@ -316,6 +324,16 @@ impl Scene {
             to: self.into.to,
             leg_to: None,
         })
+    }
+
+    pub fn open_card(&self) -> Result<Passed, Refusals> {
+        let facts = card_token::Facts {
+            act: &self.act,
+            network: self.network(),
+            admitted: self.card_fault.map_or(Ok(Admission::Opens), Err),
+            card: &self.reader.card,
+        };
+        card_token::decide(&facts, self.now).map(|_| Passed::default())
     }
 
     /// The hold is in this state.

@@ -116,7 +116,7 @@ pub async fn lend(
     let command = CheckOut {
         item_barcode: Barcode::parse(item).expect("a barcode"),
         owner_unit_code: None,
-        card_number: CardNumber::parse(card).expect("a card number"),
+        card: CardNumber::parse(card).expect("a card number").into(),
         due_at: None,
         consent: Consent::default(),
         dry_run: false,

@@ -5,11 +5,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::consent::{ConsentText, OverridesRequest, consent};
+use super::electronic_cards::shown;
 use crate::app::App;
 use crate::domain::barcode::{Barcode, CardNumber};
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, Lends, TakesBack};
-use crate::http::input::{CodeText, Moment, text};
+use crate::http::input::{CodeText, Moment, Secret, text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader};
 use crate::usecase::check_in::{self, CheckIn};
 use crate::usecase::check_out::{self, CheckOut};
@@ -26,8 +27,12 @@ pub struct Document;
 pub struct CheckOutRequest {
     #[schema(value_type = String, max_length = 64)]
     item_barcode: Barcode,
-    #[schema(value_type = String, max_length = 64)]
-    card_number: CardNumber,
+    /// Of the reader's card; this or `card_token`.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    card_number: Option<CardNumber>,
+    /// What the reader's phone shows: the text of the QR code, as it is; this or `card_number`.
+    #[schema(value_type = Option<String>, max_length = 512)]
+    card_token: Option<Secret>,
     /// Says whose item, where several owners have the barcode.
     #[schema(value_type = Option<String>, max_length = 32)]
     owner_unit_code: Option<CodeText>,
@@ -56,6 +61,7 @@ pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckO
     let CheckOutRequest {
         item_barcode,
         card_number,
+        card_token,
         owner_unit_code,
         due_at,
         overrides,
@@ -66,7 +72,7 @@ pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckO
     let command = CheckOut {
         item_barcode,
         owner_unit_code: text(owner_unit_code),
-        card_number,
+        card: shown(&app, card_number, card_token.as_ref())?,
         due_at: due_at.map(|at| at.0),
         consent: consent(&app, overrides, confirm, consent_token)?,
         dry_run,

@@ -15,7 +15,10 @@ use crate::usecase::UseCaseError;
 use crate::usecase::record::Consent;
 
 /// `consent_token` of a refused answer.
-pub type ConsentText = Text<4000>;
+pub type ConsentText = Text<MAX_CONSENT>;
+
+/// Characters of a `consent_token` at most.
+pub const MAX_CONSENT: usize = 4000;
 
 /// Refusals that staff override, with the reason.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -1,21 +1,26 @@
 //! Version 1 of the API: one file per resource, each with its handlers and their own request types.
 
 pub mod accounts;
+pub mod administration;
 pub mod admissions;
 pub mod bib_merges;
 pub mod bib_records;
 pub mod bibs;
 pub mod calendars;
+pub mod cards;
 pub mod circulation;
 pub mod claims;
 pub mod closings;
 pub mod consent;
+pub mod contacts;
 pub mod crates;
 pub mod credit;
 pub mod credit_entries;
 pub mod deliveries;
 pub mod deposits;
+pub mod electronic_cards;
 pub mod flows;
+pub mod guardians;
 pub mod hold_changes;
 pub mod holds;
 pub mod item_batches;
@@ -26,10 +31,13 @@ pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
 pub mod me;
+pub mod notice_templates;
 pub mod openings;
 pub mod ownership;
 pub mod parcels;
+pub mod people;
 pub mod pulls;
+pub mod reader_changes;
 pub mod readers;
 pub mod routes;
 pub mod rule_drafts;
@@ -44,6 +52,7 @@ pub mod stops;
 pub mod transits;
 pub mod unit_changes;
 pub mod units;
+pub mod webhooks;
 
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource};
 use utoipa::OpenApi;
@@ -62,10 +71,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(catalogue_routes)
         .configure(life_routes)
         .configure(network_routes)
-        .configure(calendar_routes)
-        .configure(administration_routes)
-        .configure(rules_routes)
-        .configure(credit_routes);
+        .configure(people::routes)
+        .configure(administration::routes);
     config.service(resource("/openapi.json").route(get().to(openapi::serve)));
 }
 
@@ -193,25 +200,6 @@ fn delivery_routes(config: &mut ServiceConfig) {
         .service(resource("/parcel-reports").route(post().to(parcels::report_parcel)));
 }
 
-fn credit_routes(config: &mut ServiceConfig) {
-    let entries = resource("/readers/{id}/credit-entries")
-        .route(get().to(credit::list_reader_credit_entries))
-        .route(post().to(credit::post_credit_entry));
-    config
-        .service(resource("/readers/{id}/credit").route(get().to(credit::get_reader_credit)))
-        .service(entries)
-        .service(resource("/readers/{id}/credit-freezes").route(post().to(credit::freeze_reader)))
-        .service(resource("/readers/{id}/credit-thaw").route(post().to(credit::thaw_reader)))
-        .service(resource("/credit-entries/{id}/reversal").route(post().to(credit_entries::reverse_credit_entry)))
-        .service(resource("/credit-appeals").route(get().to(credit_entries::list_credit_appeals)))
-        .service(resource("/credit-appeals/{id}/decision").route(post().to(credit_entries::decide_credit_appeal)))
-        .service(resource("/credit-events").route(post().to(credit_entries::import_credit_events)))
-        .configure(admissions::routes)
-        .service(resource("/me/credit").route(get().to(me::credit::get_my_credit)))
-        .service(resource("/me/credit/entries").route(get().to(me::credit::list_my_credit_entries)))
-        .service(resource("/me/credit/entries/{id}/appeals").route(post().to(me::credit::appeal_my_credit_entry)));
-}
-
 fn catalogue_routes(config: &mut ServiceConfig) {
     let bibs = resource("/bibs")
         .route(get().to(bibs::search_bibs))
@@ -265,75 +253,9 @@ fn network_routes(config: &mut ServiceConfig) {
         .service(resource("/sessions/current").route(delete().to(sessions::log_out)));
 }
 
-fn calendar_routes(config: &mut ServiceConfig) {
-    let closed_days = resource("/units/{code}/closed-days")
-        .route(post().to(calendars::add_closed_days))
-        .route(delete().to(calendars::remove_closed_days));
-    let openings = resource("/units/{code}/openings")
-        .route(post().to(openings::add_openings))
-        .route(delete().to(openings::remove_openings));
-    let amnesties = resource("/units/{code}/amnesties")
-        .route(get().to(openings::list_amnesties))
-        .route(post().to(openings::add_amnesty))
-        .route(delete().to(openings::remove_amnesty));
-    let closings = resource("/closings")
-        .route(get().to(closings::list_closings))
-        .route(post().to(closings::close_units));
-    config
-        .service(resource("/units/{code}/hours").route(put().to(calendars::set_unit_hours)))
-        .service(closed_days)
-        .service(resource("/units/{code}/calendar-imports").route(post().to(calendars::import_calendar)))
-        .service(resource("/units/{code}/calendar").route(get().to(calendars::explain_calendar)))
-        .service(openings)
-        .service(amnesties)
-        .service(closings)
-        .service(resource("/closings/{id}/undo").route(post().to(closings::undo_closing)));
-}
-
-fn administration_routes(config: &mut ServiceConfig) {
-    config
-        .service(resource("/units/{code}/moves").route(post().to(unit_changes::move_unit)))
-        .service(resource("/units/{code}/collections").route(get().to(settings::list_collections)))
-        .service(resource("/units/{code}/collections/{collection}").route(put().to(settings::set_collection)))
-        .service(resource("/item-types").route(get().to(settings::list_item_types)))
-        .service(resource("/item-types/{code}").route(put().to(settings::set_item_type)))
-        .service(resource("/reader-categories").route(get().to(settings::list_reader_categories)))
-        .service(resource("/reader-categories/{code}").route(put().to(settings::set_reader_category)))
-        .service(resource("/jobs").route(get().to(jobs::list_jobs)))
-        .service(resource("/staff/{id}").route(patch().to(accounts::update_staff)))
-        .service(resource("/staff/{id}/password").route(put().to(accounts::set_staff_password)))
-        .service(resource("/readers/{id}/pin").route(put().to(accounts::set_pin)));
-}
-
-fn rules_routes(config: &mut ServiceConfig) {
-    let set = resource("/rule-sets/{version}")
-        .route(get().to(rule_sets::get_rule_set))
-        .route(delete().to(rule_sets::withdraw_rule_set));
-    let drafts = resource("/rule-drafts")
-        .route(get().to(rule_drafts::list_rule_drafts))
-        .route(post().to(rule_drafts::create_rule_draft));
-    let draft = resource("/rule-drafts/{id}")
-        .route(get().to(rule_drafts::get_rule_draft))
-        .route(put().to(rule_drafts::update_rule_draft))
-        .route(delete().to(rule_drafts::discard_rule_draft));
-    config
-        .service(resource("/rules/explain").route(get().to(rules::explain_rule)))
-        .service(resource("/rule-sets").route(get().to(rule_sets::list_rule_sets)))
-        .service(set)
-        .service(resource("/rule-sets/{version}/toml").route(get().to(rule_sets::export_rule_set)))
-        .service(resource("/rule-sets/{version}/roll-back").route(post().to(rule_sets::roll_back_rules)))
-        .service(drafts)
-        .service(draft)
-        .service(resource("/rule-drafts/{id}/validation").route(get().to(rule_drafts::validate_rule_draft)))
-        .service(resource("/rule-drafts/{id}/publication").route(post().to(rule_drafts::publish_rule_set)))
-        .service(resource("/rule-drafts/{id}/loan-preview").route(get().to(rule_previews::preview_rule_draft)))
-        .service(resource("/rule-drafts/{id}/matrix").route(get().to(rule_previews::preview_rule_matrix)));
-}
-
 /// What each resource says of itself.
 pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
     let mut all = vec![
-        readers::Document::openapi(),
         bibs::Document::openapi(),
         bib_records::Document::openapi(),
         bib_merges::Document::openapi(),
@@ -357,32 +279,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         ownership::Document::openapi(),
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
-        credit::Document::openapi(),
-        credit_entries::Document::openapi(),
-        me::credit::Document::openapi(),
-        admissions::Document::openapi(),
-        me::admission::Document::openapi(),
     ];
-    all.extend(configuring());
+    all.extend(people::documents());
+    all.extend(administration::documents());
     all
-}
-
-/// What the network is made of, and what runs by itself.
-fn configuring() -> Vec<utoipa::openapi::OpenApi> {
-    vec![
-        sessions::Document::openapi(),
-        units::Document::openapi(),
-        staff::Document::openapi(),
-        rules::Document::openapi(),
-        rule_sets::Document::openapi(),
-        rule_drafts::Document::openapi(),
-        rule_previews::Document::openapi(),
-        unit_changes::Document::openapi(),
-        calendars::Document::openapi(),
-        openings::Document::openapi(),
-        closings::Document::openapi(),
-        settings::Document::openapi(),
-        accounts::Document::openapi(),
-        jobs::Document::openapi(),
-    ]
 }

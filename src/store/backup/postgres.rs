@@ -134,7 +134,9 @@ impl Session {
         if ahead > 0 {
             self.0.batch_execute(&format!(
                 "BEGIN; UPDATE events SET txid = txid - {ahead}; \
-                 UPDATE event_seals SET last_txid = last_txid - {ahead}; COMMIT"
+                 UPDATE event_seals SET last_txid = last_txid - {ahead}; \
+                 DO $$ BEGIN IF to_regclass('event_cursors') IS NOT NULL THEN \
+                 UPDATE event_cursors SET txid = txid - {ahead}; END IF; END $$; COMMIT"
             ))?;
         }
         Ok(self.0.batch_execute("ANALYZE")?)

@@ -19,7 +19,7 @@ impl ReadTx<'_> {
     pub fn credit_accounts(&mut self, of: &[ReaderId]) -> Result<Vec<CreditAccount>, StoreError> {
         let ids: Vec<i64> = of.iter().map(|reader| reader.get()).collect();
         let query = readers::table
-            .filter(readers::id.eq_any(ids))
+            .filter(readers::id.eq_any(ids).and(readers::merged_into.is_null()))
             .select(account_columns!());
         let rows: Vec<AccountRow> = on_engine!(self.conn, conn => query.load(conn))?;
         rows.into_iter().map(CreditAccount::try_from).collect()

@@ -2,9 +2,10 @@
 
 use diesel::prelude::*;
 
+use super::card_tokens::NewCardSession;
 use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
-use super::schema::{items, jobs, log_in_tallies, network_state, readers, staff, visit_keys};
+use super::schema::{card_sessions, items, jobs, log_in_tallies, network_state, readers, staff, visit_keys};
 
 /// Locks readers in one statement, ascending. Only after bibs and items.
 pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
@@ -64,6 +65,18 @@ pub fn insert_job(conn: &mut AnyConnection, name: &str) -> QueryResult<()> {
     Ok(())
 }
 
+/// Inserts the session of a nonce unless the nonce was shown before.
+pub fn insert_card_session(conn: &mut AnyConnection, row: &NewCardSession<'_>) -> QueryResult<bool> {
+    let insert = diesel::insert_into(card_sessions::table)
+        .values(row)
+        .on_conflict_do_nothing();
+    let inserted = match conn {
+        AnyConnection::Sqlite(conn) => insert.execute(conn)?,
+        AnyConnection::Postgres(conn) => insert.execute(conn)?,
+    };
+    Ok(inserted == 1)
+}
+
 /// PostgreSQL: transactions below this number have all ended.
 pub fn commit_horizon(conn: &mut diesel::PgConnection) -> QueryResult<i64> {
     diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
@@ -106,6 +119,14 @@ pub fn has_older_writers(conn: &mut AnyConnection, than: i64) -> QueryResult<boo
 pub fn lock_matching(conn: &mut AnyConnection) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {
         diesel::sql_query("SELECT pg_advisory_xact_lock(8390880625402109441)").execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Lets one transaction at a time register or merge by what identifies readers, until its end. Before bibs, items and readers.
+pub fn lock_identities(conn: &mut AnyConnection) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(8390880625402109442)").execute(conn)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod credit;
 mod due_dates;
 mod item_states;
+mod people;
 mod rule_sets;
 mod sql_rules;
 
@@ -81,6 +82,8 @@ pub async fn check(store: &Arc<Store>, progress: &dyn Progress) -> Result<Vec<Fi
     findings.push(audit(store, keys).await?);
     progress.begin("events, seals and statistics", None);
     findings.push(audit(store, statistics).await?);
+    progress.begin("readers", None);
+    findings.push(audit(store, people::check).await?);
     progress.begin("rules", None);
     findings.push(audit(store, rule_sets::check).await?);
     Ok(findings)

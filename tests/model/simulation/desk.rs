@@ -46,7 +46,7 @@ impl Simulation {
         let command = CheckOut {
             item_barcode: self.town.barcodes[item].clone(),
             owner_unit_code: None,
-            card_number: self.town.cards[reader].clone(),
+            card: self.town.cards[reader].clone().into(),
             due_at: None,
             consent: Consent::default(),
             dry_run: self.random.percent(5),

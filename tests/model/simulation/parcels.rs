@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tongjie::domain::delivery::{Address, Delivery, Phone, Rest};
 use tongjie::domain::ids::{BibId, ItemId, LoanId};
-use tongjie::domain::parcel::Step;
+use tongjie::domain::parcel::{Direction, Step};
 use tongjie::usecase::announce_return::{AnnounceReturn, announce_return};
 use tongjie::usecase::delivery_view::ParcelView;
 use tongjie::usecase::dispatch_parcel::{DispatchParcel, dispatch_parcel};
@@ -188,16 +188,17 @@ impl Simulation {
         }
     }
 
-    /// The loans of a parcel, those that were not known yet.
+    /// The loans of a parcel, those that were not known yet. What is sent back was lent at a desk, and may be in the house again.
     fn note_parcel(&mut self, parcel: &ParcelView) {
+        if parcel.direction == Direction::Back.code() {
+            return;
+        }
         for line in &parcel.lines {
             let Some(loan) = line.loan_id.filter(|loan| self.ledger.seen.insert(*loan)) else {
                 continue;
             };
             let now = (loan, parcel.reader_id.unwrap_or_default());
-            // What is sent back was lent at a desk: the same loan.
-            let before = self.ledger.out.insert(line.item_id, now);
-            if let Some(before) = before.filter(|before| *before != now) {
+            if let Some(before) = self.ledger.out.insert(line.item_id, now) {
                 self.violated(format!(
                     "item {} was posted as {now:?} while lent as {before:?}",
                     line.item_id

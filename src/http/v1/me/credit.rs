@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{AppealsCredit, Changing, Reader};
+use crate::http::extract::{AppealsCredit, Changing, Readers};
 use crate::http::input::{Cursor, Limit, PageBody, Text, page};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::problem::{Code, Problem};
@@ -30,7 +30,7 @@ pub(super) fn own(caller: &Caller) -> Result<ReaderId, Problem> {
 /// The reader's balance, band, freezes, and what moves them.
 #[utoipa::path(get, path = "/api/v1/me/credit", operation_id = "getMyCredit", tag = "credit", security(("bearer" = [])),
     responses((status = 200, description = "The credit", body = CreditView), LookFailures))]
-pub async fn get_my_credit(app: web::Data<App>, who: Reader) -> Answer {
+pub async fn get_my_credit(app: web::Data<App>, who: Readers) -> Answer {
     answer::ok(&get_credit::get_credit(&app.store, &who.caller, own(&who.caller)?).await?)
 }
 
@@ -57,7 +57,7 @@ impl EntriesFilter {
 #[utoipa::path(get, path = "/api/v1/me/credit/entries", operation_id = "listMyCreditEntries", tag = "credit",
     params(EntriesFilter), security(("bearer" = [])),
     responses((status = 200, description = "A page of lines", body = PageBody<CreditEntryView>), ListFailures))]
-pub async fn list_my_credit_entries(app: web::Data<App>, who: Reader, filter: Parameters<EntriesFilter>) -> Answer {
+pub async fn list_my_credit_entries(app: web::Data<App>, who: Readers, filter: Parameters<EntriesFilter>) -> Answer {
     let page = filter.0.page();
     let lines = get_credit::list_credit_entries(&app.store, &who.caller, own(&who.caller)?, page).await?;
     answer::ok(&PageBody::from(lines))

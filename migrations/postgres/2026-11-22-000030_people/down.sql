@@ -1,0 +1,23 @@
+DROP TABLE guardianships;
+DROP TABLE reader_merges;
+DROP TABLE reader_identities;
+DROP INDEX readers_merged;
+ALTER TABLE readers DROP COLUMN merged_into;
+-- Credentials that the earlier form does not know are taken away; it knows neither their hashes nor who may use them.
+DELETE FROM cards WHERE kind = 'other_city' OR status = 'applied' OR key_id IS NOT NULL;
+DROP INDEX cards_to_expire;
+DROP INDEX cards_by_key;
+ALTER TABLE cards DROP CONSTRAINT cards_replaced_check;
+ALTER TABLE cards DROP CONSTRAINT cards_shown_check;
+ALTER TABLE cards DROP CONSTRAINT cards_issuer_check;
+ALTER TABLE cards DROP COLUMN ended_at;
+ALTER TABLE cards DROP COLUMN issued_at;
+ALTER TABLE cards DROP COLUMN replaced_by;
+ALTER TABLE cards DROP COLUMN holder_name;
+ALTER TABLE cards DROP COLUMN issuer;
+ALTER TABLE cards DROP COLUMN key_id;
+ALTER TABLE cards DROP COLUMN shown;
+ALTER TABLE cards DROP CONSTRAINT cards_status_check;
+ALTER TABLE cards DROP CONSTRAINT cards_kind_check;
+ALTER TABLE cards ADD CONSTRAINT cards_kind_check CHECK (kind IN ('physical', 'e_card', 'id_card', 'social_security'));
+ALTER TABLE cards ADD CONSTRAINT cards_status_check CHECK (status IN ('active', 'lost', 'replaced', 'expired', 'cancelled'));

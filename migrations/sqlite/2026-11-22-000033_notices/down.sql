@@ -1,0 +1,10 @@
+DROP TABLE webhook_deliveries;
+DROP TABLE webhooks;
+DROP TABLE notice_templates;
+DROP TABLE one_time_codes;
+DROP TABLE notice_sendings;
+DROP TABLE notice_lines;
+DROP TABLE notices;
+DROP TABLE notice_preferences;
+DROP TABLE reader_contacts;
+DROP TABLE event_cursors;

@@ -1,0 +1,65 @@
+//! Erases notices, and what webhooks were told, once they are old. Run by a job.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::run_job::{Look, Pass};
+use super::{Result, UseCaseError};
+use crate::store::Store;
+use crate::store::tx::ReadTx;
+
+/// Rows erased by one write: some milliseconds.
+const PER_WRITE: i64 = 200;
+
+/// What is too old, by number.
+#[derive(Debug, Clone)]
+pub struct Old {
+    notices: Vec<i64>,
+    deliveries: Vec<i64>,
+}
+
+/// Forgets what is older than so many days.
+#[derive(Debug, Clone, Copy)]
+pub struct EraseNotices {
+    pub days: u32,
+}
+
+impl Pass for EraseNotices {
+    type Work = Old;
+
+    fn look(
+        &self,
+        after: i64,
+        now: DateTime<Utc>,
+    ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<Old>> + Send + 'static {
+        let before = now - TimeDelta::days(i64::from(self.days));
+        move |tx| {
+            let old = Old {
+                notices: tx.old_notices(before, PER_WRITE)?,
+                deliveries: tx.old_deliveries(before, PER_WRITE)?,
+            };
+            let found = old.notices.len() + old.deliveries.len();
+            Ok(Look {
+                looked_at: i64::try_from(found).unwrap_or(i64::MAX),
+                after: (found > 0).then_some(after + 1),
+                work: if found > 0 { vec![old] } else { Vec::new() },
+            })
+        }
+    }
+
+    async fn act(&self, store: &Arc<Store>, work: Vec<Old>) -> Result<i64> {
+        let mut erased = 0;
+        for old in work {
+            let gone = store
+                .write(move |tx| {
+                    let notices = tx.erase_notices(&old.notices)?;
+                    let deliveries = tx.erase_deliveries(&old.deliveries)?;
+                    Ok::<_, UseCaseError>(notices + deliveries)
+                })
+                .await?;
+            erased += i64::try_from(gone).unwrap_or(i64::MAX);
+        }
+        Ok(erased)
+    }
+}

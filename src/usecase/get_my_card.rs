@@ -1,0 +1,103 @@
+//! The reader's electronic card: a token of a minute for one of the reader's cards.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::record::unit_by_code;
+use super::{Caller, Result, UseCaseError};
+use crate::auth::CardTokens;
+use crate::domain::ids::{CardId, UnitId};
+use crate::domain::reader::CardStatus;
+use crate::store::Store;
+use crate::store::card_tokens::CardToShow;
+use crate::store::tx::ReadTx;
+
+/// Time to draw the next one before this one is refused.
+const REFRESH_AFTER: TimeDelta = TimeDelta::seconds(45);
+
+/// What the phone shows.
+#[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MyCard {
+    /// Goes into a QR code as it is: `header.payload.signature`, at most 340 characters (docs/ECARD.md).
+    #[schema(
+        example = "eyJ0eXAiOiJjYXJkK2p3dCIsImFsZyI6IkVkRFNBIiwia2lkIjoiUTJGeVpFdGxlUSJ9.eyJzdWIiOiIxMDQyIn0.c2lnbmF0dXJl"
+    )]
+    pub token: String,
+    /// When it counts no more (UTC).
+    #[schema(example = "2026-03-04T04:01:00Z")]
+    pub expires_at: DateTime<Utc>,
+    /// When to ask for the next one (UTC).
+    #[schema(example = "2026-03-04T04:00:45Z")]
+    pub refresh_at: DateTime<Utc>,
+    pub card_id: i64,
+    /// At and below which unit it counts.
+    #[schema(example = "B01")]
+    pub unit_code: String,
+    /// Which key of `/.well-known/jwks.json` signed it.
+    #[schema(example = "Q2FyZEtleQ8")]
+    pub key_id: String,
+}
+
+/// Makes the token. Nothing is stored: what was not shown to anybody need not be known.
+///
+/// # Errors
+/// `Forbidden` for anybody but a reader; `Unauthenticated` when the session has been ended; `Invalid` naming `unit_code`;
+/// `State` without an active card.
+pub async fn get_my_card(
+    store: &Arc<Store>,
+    tokens: &CardTokens,
+    caller: &Caller,
+    unit_code: Option<String>,
+) -> Result<MyCard> {
+    let reader = caller.reader().ok_or(UseCaseError::Forbidden)?;
+    let session = caller.session;
+    let (card, unit_code) = store
+        .read(move |tx| -> Result<_> {
+            // An access token outlives its session by minutes; a lost phone must not.
+            if !tx.session_stands(session, tx.now().timestamp_millis())? {
+                return Err(UseCaseError::Unauthenticated);
+            }
+            let unit_code = scope(tx, unit_code.as_deref())?;
+            let today = tx.day_of(tx.now());
+            let usable = |card: &CardToShow| {
+                card.facts.status == CardStatus::Active && card.facts.expires_on.is_none_or(|end| today <= end)
+            };
+            let mut cards = tx.cards_to_show(reader)?;
+            cards.retain(usable);
+            // Stable: of each kind the latest.
+            cards.sort_by_key(|card| !card.electronic);
+            let card = cards.first().map(|card| card.facts.id);
+            let none = || UseCaseError::State("there is no active card to show: ask at a desk for one".to_owned());
+            Ok((card.ok_or_else(none)?, unit_code))
+        })
+        .await?;
+    view(tokens, card, unit_code, store.clock().now())
+}
+
+fn scope(tx: &mut ReadTx<'_>, unit_code: Option<&str>) -> Result<String> {
+    let network = tx.network()?;
+    let unit: Option<UnitId> = match unit_code {
+        Some(code) => Some(unit_by_code(&network, "unit_code", code)?),
+        None => network.units().root().map(|root| root.id),
+    };
+    let unit = unit.and_then(|id| network.unit(id));
+    unit.map(|unit| unit.code.clone())
+        .ok_or_else(|| UseCaseError::Internal("there is no root unit".into()))
+}
+
+fn view(tokens: &CardTokens, card: CardId, unit_code: String, now: DateTime<Utc>) -> Result<MyCard> {
+    let made = tokens
+        .make(card, &unit_code, now)
+        .map_err(|error| UseCaseError::Internal(error.to_string()))?;
+    Ok(MyCard {
+        token: made.token,
+        expires_at: made.says.expires_at,
+        refresh_at: made.says.issued_at + REFRESH_AFTER,
+        card_id: card.get(),
+        unit_code,
+        key_id: made.says.key_id,
+    })
+}
