@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::credit::own;
 use crate::app::App;
 use crate::http::answer::{self, Answer};
-use crate::http::extract::{AppealsCredit, Changing, Reader};
+use crate::http::extract::{AppealsCredit, Changing, Readers};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, LookFailures};
 use crate::usecase::admission_view::AdmissionView;
 use crate::usecase::admit_reader;
@@ -21,7 +21,7 @@ pub struct Document;
 #[utoipa::path(get, path = "/api/v1/me/admission", operation_id = "getMyAdmission", tag = "credit",
     security(("bearer" = [])),
     responses((status = 200, description = "How it stands", body = AdmissionView), LookFailures))]
-pub async fn get_my_admission(app: web::Data<App>, who: Reader) -> Answer {
+pub async fn get_my_admission(app: web::Data<App>, who: Readers) -> Answer {
     answer::ok(&admit_reader::get_admission(&app.store, &who.caller, own(&who.caller)?).await?)
 }
 
