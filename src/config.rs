@@ -15,6 +15,7 @@ use chrono_tz::Tz;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
+mod admission;
 mod circulation;
 mod credit;
 pub(crate) mod delivery;
@@ -27,6 +28,7 @@ mod protection;
 mod telemetry;
 mod transport;
 
+pub use admission::AdmissionConfig;
 pub use circulation::CirculationConfig;
 pub use credit::CreditConfig;
 pub use delivery::DeliveryConfig;
@@ -131,6 +133,7 @@ pub struct Config {
     pub rates: RatesConfig,
     pub delivery: DeliveryConfig,
     pub credit: CreditConfig,
+    pub admission: AdmissionConfig,
     pub notices: NoticesConfig,
     pub mail: MailConfig,
     pub messages: MessagesConfig,
@@ -289,6 +292,7 @@ impl Config {
             rates,
             delivery,
             credit,
+            admission,
             notices,
             mail,
             messages,
@@ -335,6 +339,7 @@ impl Config {
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
         delivery.check()?;
         credit.check()?;
+        admission.check()?;
         notices.check()?;
         mail.check()?;
         messages.check()?;

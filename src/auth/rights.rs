@@ -159,11 +159,12 @@ pub enum Right {
     SettleLoan,
     /// listPackingList, packParcel, dispatchParcel, listParcels, getParcel, receiveParcel, giveUpParcel
     HandleParcels,
-    /// getReaderCredit, listReaderCreditEntries; of readers getMyCredit, listMyCreditEntries
+    /// getReaderCredit, listReaderCreditEntries; of readers getMyCredit, listMyCreditEntries;
+    /// getReaderAdmission, getMyAdmission
     ReadCredit,
-    /// postCreditEntry, reverseCreditEntry, freezeReader, thawReader, listCreditAppeals, decideCreditAppeal
+    /// postCreditEntry, reverseCreditEntry, freezeReader, thawReader, listCreditAppeals, decideCreditAppeal, admitReader
     ManageCredit,
-    /// appealMyCreditEntry
+    /// appealMyCreditEntry, askMyAdmission, agreeMyAdmission, endMyAdmission
     AppealCredit,
 }
 

@@ -15,6 +15,7 @@ use tokio::task::LocalSet;
 
 mod accounts;
 mod connection;
+mod credit;
 mod desk;
 mod idle;
 mod model;
@@ -37,7 +38,7 @@ pub struct BenchArgs {
     /// The file `demo-accounts.json` of the demo's data directory
     #[arg(long, value_name = "FILE")]
     pub accounts: PathBuf,
-    /// Connections at once [default: 64; profiles latency and idle: 8; profile history: always 1]
+    /// Connections at once [default: 64; profiles latency, idle and credit: 8; profile history: always 1]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub clients: Option<u16>,
     /// How long to measure, after one second of warm-up
@@ -71,6 +72,8 @@ pub enum Profile {
     History,
     /// As latency, alone and then beside a crowd that only holds connections
     Idle,
+    /// As latency, with credit rules and without in turns; publishes the network's rules anew for each turn, and those of before in the end
+    Credit,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +97,10 @@ pub enum BenchError {
         readers: usize,
         clients: usize,
     },
+    #[error("the accounts file has no member of staff with the role `system`, who could change the rules")]
+    NoSystemAccount,
+    #[error("the rules could not be changed: {reason}")]
+    Rules { reason: String },
     #[error("the accounts file has no `bench` object with a history_card and a fresh_card")]
     NoHistoryCards,
     #[error("log-in of {username} failed: {reason}")]
@@ -145,13 +152,17 @@ async fn drive(args: &BenchArgs, target: SocketAddr) -> Result<Report, BenchErro
     let clients = match (args.profile, args.clients) {
         (Profile::History, _) => 1,
         (_, Some(clients)) => usize::from(clients),
-        (Profile::Latency | Profile::Idle, None) => 8,
+        (Profile::Latency | Profile::Idle | Profile::Credit, None) => 8,
         (_, None) => 64,
     };
     let workload = Workload::load(&args.accounts, clients)?;
     let desks = desk::log_in_all(target, &workload.desks).await?;
     if args.profile == Profile::Idle {
         return idle::run(args, target, workload.shares, desks).await;
+    }
+    if args.profile == Profile::Credit {
+        let system = workload.system.as_ref().ok_or(BenchError::NoSystemAccount)?;
+        return credit::run(args, target, workload.shares, desks, system).await;
     }
     let history = match args.profile {
         Profile::History => Some(workload.history.clone().ok_or(BenchError::NoHistoryCards)?),

@@ -19,6 +19,7 @@ mod rules;
 mod seed;
 mod serve;
 mod simulate_carrier;
+mod simulate_provider;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -69,6 +70,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Serve a carrier of parcels that exists only in this process, for development
     SimulateCarrier(simulate_carrier::SimulateCarrierArgs),
+    /// Serve a provider of scores that exists only in this process, for development
+    SimulateProvider(simulate_provider::SimulateProviderArgs),
     /// Print the OpenAPI document of the HTTP API
     Openapi(openapi::OpenapiArgs),
     /// Staff and passwords, for the operator of this machine
@@ -171,6 +174,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Restore(args) => on_runtime(backup::put_it_back(config()?, args)),
         Command::Bench(args) => Ok(bench::run(args)?),
         Command::SimulateCarrier(args) => simulate_carrier::run(&config()?, args),
+        Command::SimulateProvider(args) => simulate_provider::run(&config()?, args),
         Command::Openapi(args) => openapi::run(&args),
         Command::Card { what } => card::run(what),
         Command::Admin { what } => on_runtime(admin::run(config()?, what)),

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::act::{Act, Findings, Passed};
 use super::calendar::due;
 use super::check_in::is_returnable;
+use super::entry_gate::judge_entry;
 use super::ids::{HoldId, ItemId, LoanId, RuleId, TransitId, UnitId};
 use super::item::{ItemFacts, ItemStatus};
 use super::judge_item::{judge_age, judge_binding, judge_reading_room};
@@ -114,6 +115,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     let row = network.winner(&situation);
     judge_place(&mut found, facts);
     judge_account(&mut found, network, reader, now);
+    judge_entry(&mut found, network, reader);
     tell_reader(&mut found, network, reader, now);
     judge_state(&mut found, facts, now);
     judge_binding(&mut found, item);

@@ -26,7 +26,7 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
         Code::UnitInactive | Code::AdultOnlyUnit => &[CheckOut, PlaceHold, ChangeHold],
         Code::NotForChildren | Code::HasDebt | Code::DebtOverLimit
         | Code::BelowAge | Code::AgeUnknown | Code::OwnerNotForReader | Code::ItemMissing | Code::ItemNotForLoan
-        | Code::BibAlreadyOnLoan | Code::StaysLocal => &[CheckOut, PlaceHold],
+        | Code::BibAlreadyOnLoan | Code::StaysLocal | Code::EntryGate | Code::EntryDeposit => &[CheckOut, PlaceHold],
         Code::UnitDoesNotLend | Code::ItemTypeUnknown | Code::OlderThanLastEvent | Code::ReaderNote
         | Code::CategoryOutgrown | Code::LimitLoans | Code::LimitItemType | Code::LimitOwner | Code::LimitUnit
         | Code::LimitChannel | Code::LimitCreditBand | Code::LimitIsZero

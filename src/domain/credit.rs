@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entry_gate::GateRow;
 use super::event::coded;
 use super::ids::UnitId;
 use super::reader::CreditBand;
@@ -97,7 +98,8 @@ pub struct CreditRules {
     pub bands: Vec<BandFrom>,
     pub freeze: Option<Programme>,
     pub regimes: Vec<Regime>,
-    pub gate: Gate,
+    /// Who is let in.
+    pub gates: Vec<GateRow>,
 }
 
 /// What one kind of event, or several that share their caps, is worth.
@@ -149,19 +151,6 @@ pub struct Regime {
     pub kind: RegimeKind,
     /// Of `lock`: so many days more after the return.
     pub lock_days: u16,
-}
-
-/// What lets a reader borrow.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Gate {
-    /// A real name is enough.
-    #[default]
-    None,
-    /// A provider says whether the reader's score elsewhere reaches a threshold. The score itself is never asked for.
-    ExternalScore { provider: String, threshold: u16 },
-    /// A deposit, in fen.
-    Deposit { fen: i64 },
 }
 
 impl CreditRules {

@@ -7,8 +7,10 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use super::credit::{BandFrom, CreditRule, CreditRules, Gate, Programme, Regime, RegimeKind};
-use super::ids::UnitId;
+use super::credit::{BandFrom, CreditRule, CreditRules, Programme, Regime, RegimeKind};
+use super::entry_gate::GateRow;
+use super::gate_rules::{self, WrittenGate};
+use super::ids::{CategoryId, UnitId};
 use super::reader::CreditBand;
 use super::rules_fault::{CREDIT, Fault};
 
@@ -49,8 +51,8 @@ pub struct CreditDocument {
     pub freeze: Option<Programme>,
     #[serde(rename = "regime", default, skip_serializing_if = "Vec::is_empty")]
     pub regimes: Vec<WrittenRegime>,
-    #[serde(default, skip_serializing_if = "is_open")]
-    pub gate: Gate,
+    #[serde(rename = "gate", default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<WrittenGate>,
 }
 
 /// A regime by its owner's code.
@@ -68,8 +70,12 @@ const fn usual_years() -> u16 {
     LAPSE_YEARS
 }
 
-fn is_open(gate: &Gate) -> bool {
-    *gate == Gate::None
+/// A code in the document, and the row it stands in.
+#[derive(Debug, Clone, Copy)]
+pub enum Named<'d> {
+    Owner(usize, &'d String),
+    GateUnit(usize, &'d String),
+    GateCategory(usize, &'d String),
 }
 
 impl CreditDocument {
@@ -90,7 +96,7 @@ impl CreditDocument {
         found.bands(&document);
         found.freeze(&document);
         found.regimes(&document.regimes);
-        found.gate(&document.gate);
+        found.0.extend(gate_rules::judge(&document.gates));
         if found.0.is_empty() { Ok(document) } else { Err(found.0) }
     }
 
@@ -99,14 +105,27 @@ impl CreditDocument {
         Value::try_from(self).ok()
     }
 
-    /// The same with ids; `unit` tells of codes it does not know.
-    pub fn resolve(&self, mut unit: impl FnMut(usize, &String) -> UnitId) -> CreditRules {
+    /// The same with ids; `id` tells of codes it does not know.
+    pub fn resolve(&self, mut id: impl FnMut(Named<'_>) -> i64) -> CreditRules {
         let mut bands = self.bands.clone();
         bands.sort_by_key(|row| std::cmp::Reverse(row.from));
         let regimes = self.regimes.iter().zip(1..).map(|(row, number)| Regime {
-            owner: row.owner.as_ref().map(|code| unit(number, code)),
+            owner: row
+                .owner
+                .as_ref()
+                .map(|code| UnitId::new(id(Named::Owner(number, code)))),
             kind: row.regime,
             lock_days: row.lock_days,
+        });
+        let regimes = regimes.collect();
+        let gates = self.gates.iter().zip(1..).map(|(row, number)| {
+            let (unit, category) = (row.unit.as_ref(), row.category.as_ref());
+            GateRow {
+                unit: unit.map(|code| UnitId::new(id(Named::GateUnit(number, code)))),
+                category: category.map(|code| CategoryId::new(id(Named::GateCategory(number, code)))),
+                since: row.since,
+                gate: row.gate(),
+            }
         });
         CreditRules {
             name: self.name.clone(),
@@ -117,8 +136,8 @@ impl CreditDocument {
             rules: self.rules.clone(),
             bands,
             freeze: self.freeze,
-            regimes: regimes.collect(),
-            gate: self.gate.clone(),
+            regimes,
+            gates: gates.collect(),
         }
     }
 }
@@ -232,18 +251,6 @@ impl Faults {
             self.within((row, "regime.lock_days"), one.lock_days.into(), (0, 365));
         }
     }
-
-    /// Nobody asks a provider or takes a deposit yet: a gate that lets everybody in must not look like one that does not.
-    fn gate(&mut self, gate: &Gate) {
-        if *gate != Gate::None {
-            self.add(
-                0,
-                "gate.kind",
-                "is a gate that this version does not have",
-                "none, or to leave the table out",
-            );
-        }
-    }
 }
 
 /// A programme that ships with the program.
@@ -260,7 +267,7 @@ pub fn preset(name: &str) -> CreditRules {
 pub fn shipped(text: &str) -> Option<CreditRules> {
     let mut tables = text.parse::<toml::Table>().ok()?;
     let document = CreditDocument::read(tables.remove("credit")?).ok()?;
-    Some(document.resolve(|_, _| UnitId::new(0)))
+    Some(document.resolve(|_| 0))
 }
 
 #[cfg(test)]

@@ -164,6 +164,14 @@ coded! {
     /// A reader objects to a line of the ledger.
     CreditAppealed = "credit_appealed",
     CreditAppealDecided = "credit_appeal_decided",
+    /// A reader asks a provider to be let in without a deposit.
+    AdmissionAsked = "admission_asked",
+    /// A provider, a deposit or staff let a reader in.
+    ReaderAdmitted = "reader_admitted",
+    /// A provider said no, or the reader did not agree there.
+    AdmissionRefused = "admission_refused",
+    /// A reader takes it back.
+    AdmissionEnded = "admission_ended",
     StaffCreated = "staff_created",
     StaffChanged = "staff_changed",
     DeviceRegistered = "device_registered",

@@ -5,6 +5,7 @@ use chrono::{DateTime, Days, TimeZone, Utc};
 
 use super::act::Act;
 use super::calendar::{ClosedRange, OpenSpan, WeeklyHours};
+use super::entry_gate::Entry;
 use super::hold::{HoldFacts, HoldStatus, Target};
 use super::ids::{BibId, CardId, CategoryId, HoldId, ItemId, ItemTypeId, LoanId, ReaderId, UnitId};
 use super::item::{ItemFacts, ItemStatus, Lending, OpenLoanOfItem, ReturnPolicy};
@@ -228,6 +229,10 @@ impl World {
             block: None,
             birth_date: chrono::NaiveDate::from_ymd_opt(1990, 6, 1),
             band: CreditBand::B,
+            entry: Entry {
+                admitted: false,
+                registered_at: self.now - Days::new(365),
+            },
             debt_fen: 0,
             note: None,
             card: CardFacts {

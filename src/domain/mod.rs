@@ -6,6 +6,7 @@
 //! Not for: loading, storing, rendering, or checking who the caller is.
 
 pub mod act;
+pub mod admission;
 pub mod age_category;
 pub mod auto_renew;
 pub mod barcode;
@@ -24,6 +25,7 @@ pub mod credit_words;
 pub mod dated;
 pub mod delivery;
 pub mod deposit;
+pub mod entry_gate;
 pub mod event;
 #[doc(hidden)]
 pub mod example;
@@ -87,6 +89,7 @@ pub mod volume;
 pub mod withdraw_item;
 
 mod conditions_table;
+mod gate_rules;
 mod judge_item;
 mod judge_reader;
 mod refusal_table;

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::act::{Act, Findings, Passed};
 use super::delivery::{Delivery, Online};
+use super::entry_gate::judge_entry;
 use super::hold::{CopyFacts, Target, Unfit, Wish, may_fill, pickup_channel, wish_situation};
 use super::hold_terms::{Waived, judge_kept};
 use super::ids::{BibId, HoldId, ItemId, ItemTypeId, RuleId, UnitId};
@@ -106,6 +107,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     } = *facts;
     let mut found = Findings::new(Verb::PlaceHold, act.channel);
     judge_account(&mut found, network, reader, now);
+    judge_entry(&mut found, network, reader);
     let by_parcel = facts.online.is_some_and(|online| online.delivery == Delivery::Parcel);
     judge_pickup(&mut found, network, facts.pickup, reader.child, by_parcel);
     judge_dates(&mut found, facts, now);

@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::entry_gate::Entry;
 use super::ids::{BibId, CardId, CategoryId, ItemTypeId, LoanId, ReaderId, UnitId};
 
 /// The band a reader's credit falls into; it selects rules. The ledger itself comes with a later part.
@@ -177,6 +178,8 @@ pub struct ReaderFacts {
     pub block: Option<ManualBlock>,
     pub birth_date: Option<NaiveDate>,
     pub band: CreditBand,
+    /// What the gate asks.
+    pub entry: Entry,
     pub debt_fen: i64,
     /// Staff's note to show.
     pub note: Option<String>,

@@ -177,6 +177,12 @@ codes! {
     CardExpiresBeforeDue = "card_expires_before_due": I,
         "读者证将于{expires_on}到期,应还日期已相应提前", "延期后可续借",
         "The card expires on {expires_on}; the due date was brought forward", "Renew the loan after extending the card";
+    EntryGate = "entry_gate": O,
+        "读者尚未通过{provider}的免押金核验", "请在读者门户申请核验,或到服务台办理",
+        "{provider} has not yet said that the reader may borrow without a deposit", "Ask for it in the portal, or at a desk";
+    EntryDeposit = "entry_deposit": O,
+        "借阅须先交押金{deposit}元", "请到服务台办理",
+        "A deposit of {deposit} yuan is needed before the first loan", "Pay it at a desk";
     CardTokenInvalid = "card_token_invalid": B,
         "电子证二维码无效", "请在应用中重新打开电子证",
         "The e-card's code is not a genuine one", "Open the card in the app again";

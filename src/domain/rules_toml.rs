@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::credit_rules::CreditDocument;
+use super::credit_rules::{CreditDocument, Named};
 use super::delivery::DeliveryTerms;
 use super::hold_terms::HoldTerms;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
@@ -227,8 +227,10 @@ impl Preset {
             delegations: Vec::new(),
             set_aside: Vec::new(),
             credit: self.credit.as_ref().map(|credit| {
-                let unit = |code: &String| (book.unit)(code).unwrap_or(book.root);
-                credit.resolve(|_, code| unit(code))
+                credit.resolve(|named| match named {
+                    Named::Owner(_, code) | Named::GateUnit(_, code) => (book.unit)(code).unwrap_or(book.root).get(),
+                    Named::GateCategory(_, code) => (book.category)(code).map_or(0, CategoryId::get),
+                })
             }),
         };
         for (row, number) in self.terms.iter().zip(1..) {

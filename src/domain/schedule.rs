@@ -173,6 +173,14 @@ pub const CREDIT_LAPSES: Job = Job {
     does_en: "Gives deductions back that are old enough",
 };
 
+/// Asks and tells the provider of scores what stands in the outbox.
+pub const ADMISSION_OUTBOX: Job = Job {
+    name: "admission_outbox",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "向信用机构发起免押金核验",
+    does_en: "Asks the provider whether readers may borrow without a deposit",
+};
+
 /// Makes notices and webhook deliveries of what has happened.
 pub const ANNOUNCEMENTS: Job = Job {
     name: "announcements",
@@ -254,7 +262,7 @@ pub const NOTICE_ERASURE: Job = Job {
 };
 
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 28] = [
+pub const JOBS: [Job; 29] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -273,6 +281,7 @@ pub const JOBS: [Job; 28] = [
     CREDIT_POSTING,
     CREDIT_NIGHT,
     CREDIT_LAPSES,
+    ADMISSION_OUTBOX,
     ANNOUNCEMENTS,
     LOAN_REMINDERS,
     HOLD_REMINDERS,

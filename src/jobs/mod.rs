@@ -14,13 +14,15 @@ use tokio::task::JoinHandle;
 use crate::app::App;
 use crate::auth::KeyRingError;
 use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
+use crate::delivery::http_provider::HttpProvider;
 use crate::domain::schedule::{
-    ADDRESS_ERASURE, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARD_EXPIRY, CARRIER_OUTBOX, CATEGORY_CHANGES, CREDIT_LAPSES,
-    CREDIT_NIGHT, CREDIT_POSTING, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_RECALLS, HOLD_TARGETING, Job, OVERDUE_MARKING,
-    OWNERSHIP_MOVES, PARCEL_ALARMS, RESEAL_IDENTITIES, TRANSIT_ALARMS,
+    ADDRESS_ERASURE, ADMISSION_OUTBOX, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARD_EXPIRY, CARRIER_OUTBOX,
+    CATEGORY_CHANGES, CREDIT_LAPSES, CREDIT_NIGHT, CREDIT_POSTING, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_RECALLS,
+    HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS, RESEAL_IDENTITIES, TRANSIT_ALARMS,
 };
 use crate::usecase::UseCaseError;
 use crate::usecase::alarm_parcels::AlarmParcels;
+use crate::usecase::ask_provider::AskProvider;
 use crate::usecase::auto_renew::AutoRenew;
 use crate::usecase::book_carrier::BookCarrier;
 use crate::usecase::calendar_walk::CalendarWalks;
@@ -134,6 +136,12 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
     if let Some(carrier) = HttpCarrier::of(&app.config.delivery) {
         let told = DeliverOutbox(BookCarrier(SharedCarrier(carrier)));
         tasks.push(pass(app, &node, CARRIER_OUTBOX, told, stopped));
+    }
+    // What is asked while no provider is set up waits.
+    if let Some(provider) = HttpProvider::of(&app.config.admission, app.store.clock()) {
+        let store = Arc::clone(&app.store);
+        let asked = DeliverOutbox(AskProvider { provider, store });
+        tasks.push(pass(app, &node, ADMISSION_OUTBOX, asked, stopped));
     }
     tasks.extend(notices::passes(app, &node, stopped));
     tasks

@@ -4,6 +4,7 @@
 mod audit;
 pub mod feed;
 pub mod freezes;
+mod night;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -48,6 +49,7 @@ macro_rules! account_columns {
         )
     };
 }
+use account_columns;
 
 impl TryFrom<AccountRow> for CreditAccount {
     type Error = StoreError;

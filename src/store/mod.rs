@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod administration;
+pub mod admissions;
 pub mod audit;
 pub mod audit_events;
 pub mod backup;

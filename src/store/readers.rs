@@ -21,6 +21,7 @@ use super::overdue::given_back_in_time;
 use super::schema::{cards, holds, items, loans, parcel_lines, parcels, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
+use crate::domain::entry_gate::Entry;
 use crate::domain::ids::{BibId, CardId, CategoryId, ItemTypeId, LoanId, ReaderId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::limit::LimitKind;
@@ -43,6 +44,8 @@ struct ReaderRow {
     debt_fen: i64,
     note: Option<String>,
     open_holds: i32,
+    admitted_by: Option<String>,
+    created_at: i64,
 }
 
 #[derive(Debug, Queryable)]
@@ -67,6 +70,8 @@ macro_rules! reader_columns {
             readers::debt_fen,
             readers::note,
             readers::open_holds,
+            readers::admitted_by,
+            readers::created_at,
         )
     };
 }
@@ -272,6 +277,7 @@ impl ReadTx<'_> {
             }),
             birth_date: row.birth_date.as_deref().map(parse_day).transpose()?,
             band: band_from_code(&row.band)?,
+            entry: Entry::of(row.admitted_by.is_some(), from_millis(row.created_at)),
             debt_fen: row.debt_fen,
             note: row.note,
             card: CardFacts {

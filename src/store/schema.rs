@@ -1065,6 +1065,20 @@ diesel::table! {
         order_key -> Text,
         asked_at -> BigInt,
         decided_at -> Nullable<BigInt>,
+        agree_url -> Nullable<Text>,
+        agreed_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    admission_reports (provider, report_id) {
+        provider -> Text,
+        report_id -> Text,
+        request_id -> BigInt,
+        decision -> Text,
+        reported_at -> BigInt,
+        applied -> Bool,
     }
 }
 
@@ -1127,6 +1141,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     credit_reports,
     credit_feed,
     admission_requests,
+    admission_reports,
     event_cursors,
     reader_contacts,
     notice_preferences,

@@ -25,12 +25,27 @@ impl Books<'_, '_> {
         loan: &OverdueLoan,
         until: NaiveDate,
     ) -> Result<bool> {
-        let days = self.days_to_charge(account, loan, until)?;
+        let opened = self.tx.credit_opened_on(account.reader)?;
+        self.charge_knowing(account, loan, until, (opened, None))
+    }
+
+    /// The same, where the day is known on which the ledger was opened, and perhaps what overdue items cost the reader in these months.
+    pub(super) fn charge_knowing(
+        &mut self,
+        account: &mut CreditAccount,
+        loan: &OverdueLoan,
+        until: NaiveDate,
+        (opened, spent): (Option<NaiveDate>, Option<Vec<(NaiveDate, i64)>>),
+    ) -> Result<bool> {
+        let days = self.days_to_charge(loan, until, opened);
         if days.is_empty() {
             return Ok(false);
         }
         let regime = self.rules.regime(self.network.units(), loan.owner).kind;
-        let spent = self.spent(account, &days)?;
+        let spent = match spent {
+            Some(spent) => spent,
+            None => self.spent(account, &days)?,
+        };
         let before = standing(account);
         let charged = charge(self.rules, regime, &days, loan.so_far, before, &spent, LINES_AT_ONCE);
         for line in &charged.lines {
@@ -41,32 +56,27 @@ impl Books<'_, '_> {
             let said = Line::by_rule(CreditEvent::Overdue, EntryCause::Loan, line.day, reason);
             self.write(account, &line.posting, said, None)?;
         }
-        let is_open = self.tx.loan_ended_at(loan.loan)?.is_none();
         // The pass comes to open loans by itself.
-        let rest = Some(until).filter(|_| charged.unfinished && !is_open);
+        let rest = Some(until).filter(|_| charged.unfinished && loan.is_back);
         self.tx.set_overdue_credit(loan.loan, charged.so_far, regime, rest)?;
-        if regime == RegimeKind::Lock && is_open && !loan.excused {
+        if regime == RegimeKind::Lock && !loan.is_back && !loan.excused {
             self.lock_for(account, loan, None)?;
         }
         Ok(true)
     }
 
     /// The overdue days that were not looked at, none of them from before the ledger was opened.
-    fn days_to_charge(
-        &mut self,
-        account: &CreditAccount,
+    pub(super) fn days_to_charge(
+        &self,
         loan: &OverdueLoan,
         until: NaiveDate,
-    ) -> Result<Vec<NaiveDate>> {
+        opened: Option<NaiveDate>,
+    ) -> Vec<NaiveDate> {
+        let is_new = |day: &NaiveDate| loan.so_far.until.is_none_or(|looked_at| *day > looked_at);
+        let counts = |day: &NaiveDate| opened.is_none_or(|opened| *day >= opened);
         let mut days = self.overdue_dates(loan, until);
-        days.retain(|day| loan.so_far.until.is_none_or(|looked_at| *day > looked_at));
-        if let Some(first) = days.first().copied()
-            && let Some(opened) = self.tx.credit_opened_on(account.reader)?
-            && first < opened
-        {
-            days.retain(|day| *day >= opened);
-        }
-        Ok(days)
+        days.retain(|day| is_new(day) && counts(day));
+        days
     }
 
     fn overdue_dates(&self, loan: &OverdueLoan, until: NaiveDate) -> Vec<NaiveDate> {

@@ -5,9 +5,12 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use serde_json::json;
 
+use super::ask_provider::{ADMISSION, call_key};
 use super::{Caller, Result, UseCaseError};
+use crate::domain::admission::{AdmissionState, Conduct};
 use crate::domain::calendar::end_of_day;
 use crate::domain::credit::{Cap, CreditEvent, CreditRule, CreditRules, EntryCause, EntryKind, Programme};
+use crate::domain::entry_gate::{Gate, row_of};
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{ReaderId, UnitId};
 use crate::domain::network::Network;
@@ -20,8 +23,9 @@ use crate::store::ids::IdRun;
 use crate::store::readers::day_text;
 use crate::store::tx::WriteTx;
 
-/// Ids a posting may use up: the first line, the line, a freeze and its event; the end of one and its line.
-pub(super) const IDS_PER_POSTING: i64 = 6;
+/// Ids a posting may use up: the first line, the line, a freeze, its event and what the provider is told; the end of one, its line, its
+/// event and what the provider is told.
+pub(super) const IDS_PER_POSTING: i64 = 9;
 
 /// Who posts, by which rules, when.
 pub(super) struct Books<'a, 'tx> {
@@ -72,6 +76,12 @@ impl Books<'_, '_> {
     pub(super) fn open(&mut self, reader: ReaderId) -> Result<CreditAccount> {
         let account = self.tx.lock_credit(reader)?;
         let mut account = account.ok_or(UseCaseError::NotFound("reader"))?;
+        self.begin(&mut account)?;
+        Ok(account)
+    }
+
+    /// Writes the first line of a locked account, if there is none.
+    pub(super) fn begin(&mut self, account: &mut CreditAccount) -> Result<()> {
         if account.entries == 0 {
             let points = post_credit::opening(self.rules, account.band);
             let posting = Posting {
@@ -92,9 +102,9 @@ impl Books<'_, '_> {
                 day: self.network.local_day(self.now),
                 reason: CreditReason::default(),
             };
-            self.write(&mut account, &posting, line, None)?;
+            self.write(account, &posting, line, None)?;
         }
-        Ok(account)
+        Ok(())
     }
 
     /// Posts by the rule of an event, `quantity` times. `None`: no rule, or nothing came of it.
@@ -226,6 +236,7 @@ impl Books<'_, '_> {
         freeze.restart = Some(programme.restart);
         freeze.minutes_needed = programme.hours.map(|hours| i32::from(hours) * 60);
         freeze.quiz = programme.quiz;
+        self.tell_provider(account, Conduct::Broken, freeze.id)?;
         account.at_floor = true;
         self.freeze(account, &freeze)
     }
@@ -284,8 +295,27 @@ impl Books<'_, '_> {
             };
             self.write(account, &posting, line, None)?;
         }
+        if freeze.cause == FreezeCause::Floor.code() {
+            self.tell_provider(account, Conduct::Kept, freeze.id)?;
+        }
         let detail = json!({"freeze_id": freeze.id, "cause": freeze.cause, "how": how.code(), "still_frozen": frozen});
         self.tell(account, EventKind::ReaderThawed, detail, note)
+    }
+
+    /// Tells the provider that let the reader in, where the rules of the gate say so.
+    fn tell_provider(&mut self, account: &CreditAccount, conduct: Conduct, freeze: i64) -> Result<()> {
+        let row = row_of(&self.rules.gates, self.network.units(), account.home, account.category);
+        let told = row.is_some_and(|row| matches!(row.gate, Gate::ExternalScore { reports: true, .. }));
+        let request = match told {
+            true => self.tx.admission_of(account.reader)?,
+            false => None,
+        };
+        let passed = AdmissionState::Passed.code();
+        let Some(request) = request.filter(|row| row.state == passed && row.ended_at.is_none()) else {
+            return Ok(());
+        };
+        let key = call_key(&request.order_key, &format!("{}-{freeze}", conduct.code()));
+        Ok(self.tx.insert_outbox(self.ids.next(), ADMISSION, request.id, &key)?)
     }
 
     /// The event of what was done to a reader's credit; words of people go to its erasable side.

@@ -1,22 +1,23 @@
 //! The nightly pass over all readers: overdue days, freezes whose time is over, ledgers that are not opened yet, and bands that the
 //! rules have changed. And the deductions that end by age. Run by jobs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Months, Utc};
+use chrono::{DateTime, Months, NaiveDate, Utc};
 
 use super::charge_overdue::LINES_AT_ONCE;
-use super::credit_ledger::{Books, IDS_PER_POSTING};
+use super::credit_ledger::{Books, IDS_PER_POSTING, month_of};
 use super::run_job::{Look, Pass, of_one};
 use super::{Caller, Result, UseCaseError};
-use crate::domain::credit::{CreditRules, EntryCause, EntryKind};
+use crate::domain::credit::{CreditEvent, CreditRules, EntryCause, EntryKind};
 use crate::domain::ids::ReaderId;
 use crate::domain::network::Network;
 use crate::domain::reader::CreditBand;
 use crate::store::Store;
-use crate::store::credit::CreditReason;
 use crate::store::credit::feed::{AccountGlance, OverdueLoan};
 use crate::store::credit::freezes::FreezeEnd;
+use crate::store::credit::{CreditAccount, CreditReason};
 use crate::store::ids::IdRun;
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -157,42 +158,103 @@ fn apply(tx: &mut WriteTx<'_>, work: &[ReaderWork], mut ids: IdRun) -> Result<i6
     };
     let readers: Vec<ReaderId> = work.iter().map(|one| ReaderId::new(one.reader)).collect();
     tx.lock_readers(&readers)?;
+    let mut books = Books {
+        tx,
+        network: &network,
+        rules,
+        caller: &caller,
+        now,
+        ids: &mut ids,
+    };
+    let known = books.look_again(&readers, work)?;
     let mut changed = 0;
     for one in work {
-        let mut books = Books {
-            tx,
-            network: &network,
-            rules,
-            caller: &caller,
-            now,
-            ids: &mut ids,
-        };
-        changed += i64::from(books.night(one)?);
+        changed += i64::from(books.night(one, &known)?);
     }
     Ok(changed)
 }
 
+/// What a write needs to know of all its readers, read at once under their locks.
+#[derive(Debug, Default)]
+struct Known {
+    accounts: HashMap<ReaderId, CreditAccount>,
+    /// On which day their ledgers were opened.
+    opened: HashMap<ReaderId, NaiveDate>,
+    /// Open ones, and those of which days are still to be charged.
+    loans: HashMap<i64, OverdueLoan>,
+    /// What overdue items cost each reader in the months that are charged.
+    spent: HashMap<ReaderId, Vec<(NaiveDate, i64)>>,
+}
+
 impl Books<'_, '_> {
-    /// What a night does for a reader, looked at again under the lock. True: something changed.
-    fn night(&mut self, work: &ReaderWork) -> Result<bool> {
-        let reader = ReaderId::new(work.reader);
-        let Some(before) = self.tx.credit_account(reader)? else {
-            return Ok(false);
+    fn look_again(&mut self, readers: &[ReaderId], work: &[ReaderWork]) -> Result<Known> {
+        let mut known = Known::default();
+        for account in self.tx.credit_accounts(readers)? {
+            known.accounts.insert(account.reader, account);
+        }
+        let ids: Vec<i64> = work
+            .iter()
+            .flat_map(|one| one.overdue.iter().map(|loan| loan.loan))
+            .collect();
+        if ids.is_empty() {
+            return Ok(known);
+        }
+        for loan in self.tx.loans_to_charge(&ids)? {
+            known.loans.insert(loan.loan, loan);
+        }
+        for (reader, day) in self.tx.credit_opened_by_each(readers)? {
+            known.opened.insert(reader, day);
+        }
+        let (Some(until), Some(rule)) = (self.yesterday(), self.rules.rule(CreditEvent::Overdue)) else {
+            return Ok(known);
         };
-        let mut account = self.open(reader)?;
-        for loan in &work.overdue {
-            let again = self.tx.loan_to_charge(loan.loan)?;
-            let still = again.filter(|again| again.reader == reader && again.due_at == loan.due_at);
-            let Some(loan) = still else { continue };
-            let until = match self.tx.loan_ended_at(loan.loan)? {
-                None => self.network.local_day(self.now).pred_opt(),
-                Some(_) => loan.rest_until,
-            };
-            if let Some(until) = until {
-                self.charge_overdue(&mut account, &loan, until)?;
+        let first_new = |loan: &OverdueLoan| {
+            let opened = known.opened.get(&loan.reader).copied();
+            self.days_to_charge(loan, until, opened).first().copied()
+        };
+        let first = known.loans.values().filter_map(first_new).min();
+        if let Some(first) = first {
+            let span = (month_of(first).0, month_of(until).1);
+            for (reader, day, points) in self.tx.credit_used_by_each(readers, &rule.events, span)? {
+                known.spent.entry(reader).or_default().push((day, points));
             }
         }
-        let open = self.tx.open_freezes(reader)?;
+        Ok(known)
+    }
+
+    fn yesterday(&self) -> Option<NaiveDate> {
+        self.network.local_day(self.now).pred_opt()
+    }
+
+    /// What a night does for a reader, looked at again under the lock. True: something changed.
+    fn night(&mut self, work: &ReaderWork, known: &Known) -> Result<bool> {
+        let reader = ReaderId::new(work.reader);
+        let Some(before) = known.accounts.get(&reader) else {
+            return Ok(false);
+        };
+        let mut account = before.clone();
+        self.begin(&mut account)?;
+        let today = self.network.local_day(self.now);
+        let opened = Some(known.opened.get(&reader).copied().unwrap_or(today));
+        for loan in &work.overdue {
+            let again = known.loans.get(&loan.loan);
+            let still = again.filter(|again| again.reader == reader && again.due_at == loan.due_at);
+            let Some(loan) = still else { continue };
+            let until = match loan.is_back {
+                true => loan.rest_until,
+                false => self.yesterday(),
+            };
+            if let Some(until) = until {
+                // Of several items the later ones must know what the first has cost.
+                let alone = work.overdue.len() == 1;
+                let spent = alone.then(|| known.spent.get(&reader).cloned().unwrap_or_default());
+                self.charge_knowing(&mut account, loan, until, (opened, spent))?;
+            }
+        }
+        let open = match work.freezes_over.is_empty() {
+            true => Vec::new(),
+            false => self.tx.open_freezes(reader)?,
+        };
         let is_over = |until: Option<i64>| until.is_some_and(|until| until <= self.now.timestamp_millis());
         let over: Vec<_> = open
             .into_iter()
@@ -206,7 +268,7 @@ impl Books<'_, '_> {
             self.tx.set_credit_band(reader, band)?;
             account.band = band;
         }
-        Ok(account != before)
+        Ok(account != *before)
     }
 }
 

@@ -204,6 +204,11 @@ const NO_LIMITS: &[&str] = &[
     "delivery.timeout_ms",
     "delivery.silent_days",
     "credit.report_secret",
+    "admission.provider",
+    "admission.provider_url",
+    "admission.secret",
+    "admission.report_secret",
+    "admission.timeout_ms",
 ];
 
 /// Every key of the configuration with its default.

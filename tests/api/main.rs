@@ -7,6 +7,7 @@ mod client;
 mod database;
 
 mod administration;
+mod admission;
 mod auto_renewal;
 mod bad_input;
 mod batches;

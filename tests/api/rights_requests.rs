@@ -780,7 +780,15 @@ fn credit(operation: &str, about: &About<'_>) -> Option<Asked> {
             let appeal = app.post(&token, &path, &json!({"reason": "没有占座"})).expect(201).id();
             about.with(appeal, json!({"upheld": true, "answer": "属实"}))
         }
-        "importCreditEvents" => about.body(json!({})),
+        "importCreditEvents" | "reportAdmission" => about.body(json!({})),
+        "getReaderAdmission" => about.id(reader),
+        "getMyAdmission" => about.id(0),
+        // Without a gate there is nothing to ask, which the rules say (409).
+        "askMyAdmission" | "agreeMyAdmission" | "endMyAdmission" => about.body(json!({})),
+        "admitReader" => {
+            let newcomer = app.reader("adult", about.unit()).0;
+            about.with(newcomer, json!({"by": "staff", "reason": "单位担保"}))
+        }
         _ => return None,
     })
 }

@@ -9,6 +9,7 @@ use tongjie::domain::card_token::Fault;
 use tongjie::domain::check_out::OwnHold;
 use tongjie::domain::conditions::{PENDING, found_at};
 use tongjie::domain::delivery::{Delivery, Online};
+use tongjie::domain::entry_gate::{Gate, GateRow};
 use tongjie::domain::example::{BRANCH, BRANCH_2, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN};
 use tongjie::domain::hold::{CopyFacts, HoldStatus};
 use tongjie::domain::ids::{CategoryId, CrateId, HoldId, ItemId, ItemTypeId, ReaderId, RuleId, UnitId};
@@ -44,6 +45,28 @@ fn limit(scene: &mut Scene, kind: LimitKind, count_in: CountIn, max: i64) {
             confirm: kind == LimitKind::DebtFen,
         },
     );
+}
+
+fn scored() -> Gate {
+    Gate::ExternalScore {
+        provider: "city-score".into(),
+        threshold: 600,
+        reports: false,
+    }
+}
+
+/// Nobody borrows without having passed it.
+fn gate(scene: &mut Scene, gate: Gate) {
+    let row = GateRow {
+        unit: None,
+        category: None,
+        since: None,
+        gate,
+    };
+    scene.reconfigure(|parts| {
+        let credit = parts.rules.credit.as_mut();
+        credit.expect("the preset has a programme").gates.push(row);
+    });
 }
 
 fn add_limit(scene: &mut Scene, row: LimitRow) {
@@ -199,6 +222,24 @@ const ACCOUNT: &[Case] = &[
 ];
 
 const CHECK_OUT: &[Case] = &[
+    (
+        "a provider has not let the reader in",
+        |s| gate(s, scored()),
+        &[EntryGate],
+    ),
+    (
+        "no deposit was paid",
+        |s| gate(s, Gate::Deposit { fen: 10_000 }),
+        &[EntryDeposit],
+    ),
+    (
+        "let in before",
+        |s| {
+            gate(s, scored());
+            s.reader.entry.admitted = true;
+        },
+        &[],
+    ),
     ("an ordinary loan", |_| {}, &[]),
     (
         "an e-card of another network",
@@ -1009,6 +1050,24 @@ const RENEW: &[Case] = &[
 ];
 
 const PLACE_HOLD: &[Case] = &[
+    (
+        "a provider has not let the reader in",
+        |s| gate(s, scored()),
+        &[EntryGate],
+    ),
+    (
+        "no deposit was paid",
+        |s| gate(s, Gate::Deposit { fen: 10_000 }),
+        &[EntryDeposit],
+    ),
+    (
+        "let in before",
+        |s| {
+            gate(s, scored());
+            s.reader.entry.admitted = true;
+        },
+        &[],
+    ),
     ("an ordinary hold", |_| {}, &[]),
     (
         "reader suspended",

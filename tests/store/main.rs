@@ -8,6 +8,7 @@ mod circulation;
 mod closing;
 mod closing_walk;
 mod crash;
+mod credit_night;
 mod groups;
 mod holds;
 mod imports;

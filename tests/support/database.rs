@@ -133,6 +133,12 @@ impl Database {
 pub struct Outside(AnyConnection);
 
 #[derive(QueryableByName)]
+struct Text {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    t: String,
+}
+
+#[derive(QueryableByName)]
 struct Number {
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     n: i64,
@@ -160,6 +166,12 @@ impl Outside {
     pub fn number(&mut self, sql: &str) -> i64 {
         let row: Number = diesel::sql_query(sql).get_result(&mut self.0).expect("a number");
         row.n
+    }
+
+    /// The text that a statement answers as `t`.
+    pub fn text(&mut self, sql: &str) -> String {
+        let row: Text = diesel::sql_query(sql).get_result(&mut self.0).expect("a text");
+        row.t
     }
 
     /// The rows of numbers that a statement answers as `a`, `b` and `c`.

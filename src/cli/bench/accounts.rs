@@ -78,6 +78,8 @@ pub(super) struct Workload {
     pub desks: Vec<StaffAccount>,
     pub shares: Vec<Share>,
     pub history: Option<HistoryCards>,
+    /// Who may change the network's rules.
+    pub system: Option<StaffAccount>,
 }
 
 impl Workload {
@@ -94,6 +96,7 @@ impl Workload {
     }
 
     fn deal(file: AccountsFile, clients: usize) -> Result<Self, BenchError> {
+        let system = file.staff.iter().find(|staff| staff.role == "system").cloned();
         let (desks, items) = items_by_turns(file.staff, file.items_on_shelf);
         let readers = pick_readers(&file.readers, &file.items_on_loan);
         if items.len() < clients || readers.is_empty() {
@@ -117,6 +120,7 @@ impl Workload {
             desks,
             shares,
             history: file.bench,
+            system,
         })
     }
 }

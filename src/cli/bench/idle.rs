@@ -44,11 +44,11 @@ pub(super) async fn run(
 ) -> Result<Report, BenchError> {
     let (idle, slow) = (usize::from(args.idle), usize::from(args.slow));
     raise_file_limit(idle + slow + shares.len());
-    let mut tally = phase(args, target, &shares, &desks, ALONE).await?;
+    let mut tally = phase(args.seconds, target, &shares, &desks, ALONE).await?;
     let gathering = Gathering::of(target, idle, slow)
         .await
         .map_err(BenchError::Connection)?;
-    tally.absorb(phase(args, target, &shares, &desks, CROWDED).await?);
+    tally.absorb(phase(args.seconds, target, &shares, &desks, CROWDED).await?);
     let crowd = gathering.disperse(idle, slow);
     Ok(Report {
         profile: args.profile,
@@ -61,8 +61,8 @@ pub(super) async fn run(
 }
 
 /// The closed loop of every client, once.
-async fn phase(
-    args: &BenchArgs,
+pub(super) async fn phase(
+    seconds: u64,
     target: SocketAddr,
     shares: &[Share],
     desks: &Rc<[Desk]>,
@@ -71,7 +71,7 @@ async fn phase(
     let (start, run_id) = (Instant::now() + WARM_UP, random_u64());
     let window = Window {
         measure_from: start,
-        until: start + Duration::from_secs(args.seconds),
+        until: start + Duration::from_secs(seconds),
     };
     let clients: Vec<JoinHandle<Tally>> = shares
         .iter()

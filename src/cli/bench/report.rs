@@ -22,10 +22,14 @@ pub(super) enum Op {
     CheckInFresh,
     CheckOutCrowded,
     CheckInCrowded,
+    CheckOutCredit,
+    CheckInCredit,
+    CheckOutNoCredit,
+    CheckInNoCredit,
 }
 
 impl Op {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 15] = [
         Self::CheckOut,
         Self::CheckIn,
         Self::Renew,
@@ -37,6 +41,10 @@ impl Op {
         Self::CheckInFresh,
         Self::CheckOutCrowded,
         Self::CheckInCrowded,
+        Self::CheckOutCredit,
+        Self::CheckInCredit,
+        Self::CheckOutNoCredit,
+        Self::CheckInNoCredit,
     ];
 
     const fn name(self) -> &'static str {
@@ -52,6 +60,10 @@ impl Op {
             Self::CheckInFresh => "check_in_fresh",
             Self::CheckOutCrowded => "check_out_crowded",
             Self::CheckInCrowded => "check_in_crowded",
+            Self::CheckOutCredit => "check_out_credit",
+            Self::CheckInCredit => "check_in_credit",
+            Self::CheckOutNoCredit => "check_out_no_credit",
+            Self::CheckInNoCredit => "check_in_no_credit",
         }
     }
 }
@@ -178,15 +190,22 @@ impl Report {
         count as f64 / self.seconds as f64
     }
 
-    /// History over fresh, of medians and of means.
-    fn history_ratios(&self) -> Option<(f64, f64)> {
-        let history = self.tally.figures(Op::CheckOutHistory)?;
-        let fresh = self.tally.figures(Op::CheckOutFresh)?;
-        if history.count == 0 || fresh.count == 0 {
+    /// One over another, of medians and of means.
+    fn ratios(&self, one: Op, other: Op) -> Option<(f64, f64)> {
+        let (one, other) = (self.tally.figures(one)?, self.tally.figures(other)?);
+        if one.count == 0 || other.count == 0 {
             return None;
         }
-        let medians = history.percentile_ms(50) / fresh.percentile_ms(50);
-        Some((medians, history.mean_ms / fresh.mean_ms))
+        let medians = one.percentile_ms(50) / other.percentile_ms(50);
+        Some((medians, one.mean_ms / other.mean_ms))
+    }
+
+    fn history_ratios(&self) -> Option<(f64, f64)> {
+        self.ratios(Op::CheckOutHistory, Op::CheckOutFresh)
+    }
+
+    fn credit_ratios(&self) -> Option<(f64, f64)> {
+        self.ratios(Op::CheckOutCredit, Op::CheckOutNoCredit)
     }
 
     pub fn table(&self) -> String {
@@ -208,6 +227,12 @@ impl Report {
         }
         if let Some((medians, means)) = self.history_ratios() {
             let _ = writeln!(out, "history over fresh: {medians:.3} of medians, {means:.3} of means");
+        }
+        if let Some((medians, means)) = self.credit_ratios() {
+            let _ = writeln!(
+                out,
+                "with credit rules over without: {medians:.3} of medians, {means:.3} of means"
+            );
         }
         if let Some(Crowd {
             idle,
@@ -268,6 +293,10 @@ impl Report {
         if let Some((medians, means)) = self.history_ratios() {
             lines.push(format!("\"history_ratio_median\": {medians:.3}"));
             lines.push(format!("\"history_ratio_mean\": {means:.3}"));
+        }
+        if let Some((medians, means)) = self.credit_ratios() {
+            lines.push(format!("\"credit_ratio_median\": {medians:.3}"));
+            lines.push(format!("\"credit_ratio_mean\": {means:.3}"));
         }
         format!("{{\n  {}\n}}", lines.join(",\n  "))
     }

@@ -3,7 +3,9 @@
 use actix_web::web::{ServiceConfig, delete, get, post, put, resource};
 use utoipa::OpenApi;
 
-use super::{cards, contacts, credit, credit_entries, electronic_cards, guardians, me, reader_changes, readers};
+use super::{
+    admissions, cards, contacts, credit, credit_entries, electronic_cards, guardians, me, reader_changes, readers,
+};
 
 /// Routes below `/api/v1`.
 pub fn routes(config: &mut ServiceConfig) {
@@ -11,6 +13,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(card_routes)
         .configure(person_routes)
         .configure(credit_routes)
+        .configure(admissions::routes)
         .configure(contact_routes)
         .configure(me::routes);
 }
@@ -70,6 +73,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         guardians::Document::openapi(),
         credit::Document::openapi(),
         credit_entries::Document::openapi(),
+        admissions::Document::openapi(),
         contacts::Document::openapi(),
     ];
     all.extend(me::documents());

@@ -8,7 +8,6 @@ use super::super::rule_sets::{Timeline, layers};
 use super::super::schema::credit_entries;
 use super::super::tx::ReadTx;
 use crate::domain::credit::CreditRules;
-use crate::domain::ids::UnitId;
 
 impl ReadTx<'_> {
     /// The programmes that decided any line, by their versions.
@@ -30,7 +29,7 @@ impl ReadTx<'_> {
             };
             let read = layers(self.conn, &[network])?;
             // Caps have no codes in them: what a unit's code means is of no matter here.
-            let rules = read.network.credit.map(|credit| credit.resolve(|_, _| UnitId::new(0)));
+            let rules = read.network.credit.map(|credit| credit.resolve(|_| 0));
             programmes.extend(rules.map(|rules| (version, rules)));
         }
         Ok(programmes)

@@ -58,8 +58,9 @@ pub struct OverdueLoan {
     pub unit: UnitId,
     pub owner: UnitId,
     pub due_at: DateTime<Utc>,
+    pub is_back: bool,
     pub so_far: SoFar,
-    /// It is back: days until this one are still to be charged.
+    /// Where it is back: days until this one are still to be charged.
     pub rest_until: Option<NaiveDate>,
     /// Staff ended the freeze for it.
     pub excused: bool,
@@ -74,7 +75,7 @@ pub struct AccountGlance {
     pub band: String,
 }
 
-type OverdueRow = (i64, Option<i64>, i64, i64, i64, Option<KnownRow>);
+pub(super) type OverdueRow = (i64, Option<i64>, i64, i64, i64, Option<i64>, Option<KnownRow>);
 type KnownRow = (i32, i64, Option<String>, i32, Option<String>, bool);
 
 macro_rules! overdue_columns {
@@ -85,6 +86,7 @@ macro_rules! overdue_columns {
             loans::unit_id,
             loans::owner_unit_id,
             loans::due_at,
+            loans::closed_at,
             (
                 credit_overdue::days,
                 credit_overdue::points,
@@ -97,9 +99,10 @@ macro_rules! overdue_columns {
         )
     };
 }
+pub(super) use overdue_columns;
 
-fn overdue_loan(row: OverdueRow) -> Result<Option<OverdueLoan>, StoreError> {
-    let (loan, reader, unit, owner, due_at, known) = row;
+pub(super) fn overdue_loan(row: OverdueRow) -> Result<Option<OverdueLoan>, StoreError> {
+    let (loan, reader, unit, owner, due_at, closed_at, known) = row;
     let Some(reader) = reader else { return Ok(None) };
     let mut overdue = OverdueLoan {
         loan,
@@ -107,6 +110,7 @@ fn overdue_loan(row: OverdueRow) -> Result<Option<OverdueLoan>, StoreError> {
         unit: UnitId::new(unit),
         owner: UnitId::new(owner),
         due_at: from_millis(due_at),
+        is_back: closed_at.is_some(),
         so_far: SoFar::default(),
         rest_until: None,
         excused: false,

@@ -89,6 +89,21 @@ const CREDIT: &[SqlRule] = &[
                  WHERE a.status = 'upheld' AND e.undone_by IS NULL",
     },
     SqlRule {
+        fault: "let in by a provider that has not said so: reader",
+        breaks: "SELECT r.id FROM readers r WHERE r.admitted_by = 'external_score' AND NOT EXISTS (SELECT 1 FROM admission_requests a \
+                 WHERE a.reader_id = r.id AND a.state = 'passed' AND a.ended_at IS NULL)",
+    },
+    SqlRule {
+        fault: "a report of another provider, or of what was not decided: admission request",
+        breaks: "SELECT a.id FROM admission_requests a JOIN admission_reports p ON p.request_id = a.id \
+                 WHERE p.provider <> a.provider OR a.decided_at IS NULL",
+    },
+    SqlRule {
+        fault: "open, and nobody is to be asked: admission request",
+        breaks: "SELECT a.id FROM admission_requests a WHERE a.state = 'asked' AND a.agree_url IS NULL AND NOT EXISTS (SELECT 1 FROM outbox o \
+                 WHERE o.consumer = 'admission' AND o.subject_id = a.id)",
+    },
+    SqlRule {
         fault: "another number of overdue points than its lines have: loan",
         breaks: "SELECT o.loan_id AS id FROM credit_overdue o JOIN (SELECT r.loan_id, sum(e.points) AS points FROM credit_reasons r \
                  JOIN credit_entries e ON e.id = r.entry_id WHERE e.event = 'overdue' AND e.kind = 'rule' AND e.undone_by IS NULL \

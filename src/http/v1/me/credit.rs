@@ -22,7 +22,8 @@ use crate::usecase::reverse_credit_entry::{self, AppealCreditEntry};
 #[openapi(paths(get_my_credit, list_my_credit_entries, appeal_my_credit_entry))]
 pub struct Document;
 
-fn own(caller: &Caller) -> Result<ReaderId, Problem> {
+/// The reader who asks.
+pub(super) fn own(caller: &Caller) -> Result<ReaderId, Problem> {
     caller.reader().ok_or_else(|| Problem::of(Code::Forbidden))
 }
 

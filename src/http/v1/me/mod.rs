@@ -1,6 +1,7 @@
 //! The portal: what a reader does alone. Everything below `/api/v1/me` is about whoever is logged in; one file per resource.
 
 pub mod account;
+pub mod admission;
 pub mod card;
 pub mod credit;
 pub mod notices;
@@ -29,6 +30,7 @@ pub fn routes(config: &mut ServiceConfig) {
 pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
     vec![
         account::Document::openapi(),
+        admission::Document::openapi(),
         card::Document::openapi(),
         credit::Document::openapi(),
         notices::Document::openapi(),
