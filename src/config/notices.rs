@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::delivery::is_safe_url;
 use super::{ConfigError, bad, empty_is_none, within};
 use crate::domain::mail_address::MailAddress;
-use crate::domain::notice_time::Reminders;
+use crate::domain::notice_time::{LATE_DAYS, Reminders};
 
 const SECRET_BYTES: usize = 32;
 
@@ -34,6 +34,15 @@ impl NoticesConfig {
         within("notices.hold_expiring_days", self.hold_expiring_days, 0..=30)?;
         within("notices.card_expiring_days", self.card_expiring_days, 0..=365)?;
         within("notices.keep_days", self.keep_days, 1..=180)?;
+        // What was forgotten would be told again.
+        let ahead = [self.due_soon_days, self.card_expiring_days, self.hold_expiring_days].into_iter().max();
+        let least = u64::from(ahead.unwrap_or(0)) + LATE_DAYS;
+        if u64::from(self.keep_days) <= least {
+            return bad(
+                "notices.keep_days",
+                format!("expected more than {least}: {LATE_DAYS} days more than the earliest reminder, or it comes twice"),
+            );
+        }
         let stages = self.overdue_days();
         for (at, days) in stages.into_iter().enumerate() {
             within(&format!("notices.overdue_{}_days", at + 1), days, 0..=1_000)?;

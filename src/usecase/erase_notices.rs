@@ -1,4 +1,4 @@
-//! Erases notices, and what webhooks were told, once they are old. Run by a job.
+//! Erases notices, one-time codes, and what webhooks were told, once they are old. Run by a job.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ const PER_WRITE: i64 = 200;
 pub struct Old {
     notices: Vec<i64>,
     deliveries: Vec<i64>,
+    codes: Vec<i64>,
 }
 
 /// Forgets what is older than so many days.
@@ -38,8 +39,9 @@ impl Pass for EraseNotices {
             let old = Old {
                 notices: tx.old_notices(before, PER_WRITE)?,
                 deliveries: tx.old_deliveries(before, PER_WRITE)?,
+                codes: tx.old_codes(before, PER_WRITE)?,
             };
-            let found = old.notices.len() + old.deliveries.len();
+            let found = old.notices.len() + old.deliveries.len() + old.codes.len();
             Ok(Look {
                 looked_at: i64::try_from(found).unwrap_or(i64::MAX),
                 after: (found > 0).then_some(after + 1),
@@ -55,7 +57,8 @@ impl Pass for EraseNotices {
                 .write(move |tx| {
                     let notices = tx.erase_notices(&old.notices)?;
                     let deliveries = tx.erase_deliveries(&old.deliveries)?;
-                    Ok::<_, UseCaseError>(notices + deliveries)
+                    let codes = tx.erase_codes(&old.codes)?;
+                    Ok::<_, UseCaseError>(notices + deliveries + codes)
                 })
                 .await?;
             erased += i64::try_from(gone).unwrap_or(i64::MAX);

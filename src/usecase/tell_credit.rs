@@ -35,7 +35,7 @@ impl Pass for TellCredit {
     ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<NewNotice>> + Send + 'static {
         move |tx| {
             let oldest = (now - TimeDelta::days(STALE_DAYS)).timestamp_millis();
-            let rows = whole_moments(tx.walk_posted(after.max(oldest), LINES_PER_LOOK)?);
+            let rows = whole_moments(tx, after.max(oldest))?;
             Ok(Look {
                 looked_at: i64::try_from(rows.len()).unwrap_or(i64::MAX),
                 after: rows.last().map(|row| row.posted_at),
@@ -49,17 +49,22 @@ impl Pass for TellCredit {
     }
 }
 
-/// Of a full page the last moment may go on beyond it: it comes with the next page.
-fn whole_moments(mut rows: Vec<PostedRow>) -> Vec<PostedRow> {
-    let full = i64::try_from(rows.len()) == Ok(LINES_PER_LOOK);
-    let (first, last) = (
-        rows.first().map(|row| row.posted_at),
-        rows.last().map(|row| row.posted_at),
-    );
-    if full && first != last {
-        rows.retain(|row| Some(row.posted_at) != last);
+/// The next page, in whole moments: the place of the walk is one, and what goes on beyond the page comes with the next.
+fn whole_moments(tx: &mut ReadTx<'_>, after: i64) -> Result<Vec<PostedRow>> {
+    let is_full = |rows: &[PostedRow]| i64::try_from(rows.len()) == Ok(LINES_PER_LOOK);
+    let mut rows = tx.walk_posted((after, i64::MAX), LINES_PER_LOOK)?;
+    let mut goes_on = is_full(&rows);
+    while let (true, Some(first), Some(last)) = (goes_on, rows.first().copied(), rows.last().copied()) {
+        let of_last = |row: &PostedRow| row.posted_at == last.posted_at;
+        if !of_last(&first) {
+            rows.retain(|row| !of_last(row));
+            break;
+        }
+        let more = tx.walk_posted((last.posted_at, last.entry), LINES_PER_LOOK)?;
+        goes_on = is_full(&more) && more.last().is_some_and(of_last);
+        rows.extend(more.into_iter().filter(of_last));
     }
-    rows
+    Ok(rows)
 }
 
 fn by_reader(rows: &[PostedRow]) -> Vec<NewNotice> {

@@ -80,4 +80,5 @@ mod transits;
 mod unit_moves;
 mod units;
 mod voids;
+mod webhooks;
 mod withdrawals;

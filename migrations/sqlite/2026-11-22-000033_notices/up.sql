@@ -85,6 +85,8 @@ CREATE TABLE one_time_codes (
 );
 CREATE UNIQUE INDEX one_time_codes_open ON one_time_codes (reader_id, purpose, channel) WHERE ended_at IS NULL;
 CREATE INDEX one_time_codes_made ON one_time_codes (reader_id, made_at);
+-- What is old is erased.
+CREATE INDEX one_time_codes_old ON one_time_codes (made_at);
 
 -- A unit's own words, for itself and what is below it.
 CREATE TABLE notice_templates (

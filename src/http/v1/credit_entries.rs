@@ -107,7 +107,7 @@ pub struct CreditReport {
     card_number: CardNumber,
     /// What happened.
     event: ReportedEvent,
-    /// Hours of volunteer work (1 to 24), points of the organiser for an activity (1 to 100); 1 by default.
+    /// Hours of volunteer work, points of the organiser for an activity, or times (1 to 100); 1 by default.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 100, example = 2)]
     quantity: Option<Quantity>,
     /// When it was over (RFC 3339).

@@ -72,12 +72,14 @@ impl ReadTx<'_> {
         Ok(on_engine!(self.conn, conn => query.load(conn))?)
     }
 
-    /// Lines posted after a moment that take points or give some back, in the order of time. What borrowing wins is read in the portal.
-    pub fn walk_posted(&mut self, after: i64, limit: i64) -> Result<Vec<PostedRow>, StoreError> {
+    /// Lines posted after a moment, or in it with a higher id, that take points or give some back, in the order of time. What borrowing
+    /// wins is read in the portal.
+    pub fn walk_posted(&mut self, (after, id): (i64, i64), limit: i64) -> Result<Vec<PostedRow>, StoreError> {
         let given_back = [EntryKind::Reversal, EntryKind::Lapse, EntryKind::Merge].map(EntryKind::code);
         let query = credit_entries::table
             .inner_join(readers::table.on(readers::id.eq(credit_entries::reader_id)))
-            .filter(credit_entries::posted_at.gt(after))
+            .filter(credit_entries::posted_at.ge(after))
+            .filter(credit_entries::posted_at.gt(after).or(credit_entries::id.gt(id)))
             .filter(
                 credit_entries::kind
                     .eq(EntryKind::Rule.code())

@@ -1,7 +1,7 @@
 //! What is read when a notice is put together: the loans, holds, parcels and cards its lines name, as they are now; and units'
 //! own templates; and one-time codes.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
 use super::Line;
@@ -154,6 +154,17 @@ impl ReadTx<'_> {
         Ok(one_time_codes::table.find(id).first(self.conn).optional()?)
     }
 
+    /// Some codes that were made before a moment and count no longer.
+    pub fn old_codes(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
+        let before = before.timestamp_millis();
+        Ok(one_time_codes::table
+            .filter(one_time_codes::made_at.lt(before).and(one_time_codes::expires_at.lt(before)))
+            .order(one_time_codes::made_at)
+            .limit(at_most)
+            .select(one_time_codes::id)
+            .load(self.conn)?)
+    }
+
     /// A unit's own template.
     pub fn notice_template(
         &mut self,
@@ -258,6 +269,12 @@ impl WriteTx<'_> {
             .returning(one_time_codes::all_columns);
         let rows: Vec<CodeRow> = on_engine!(self.conn, conn => tried.get_results(conn))?;
         Ok(rows.into_iter().next())
+    }
+
+    /// Erases codes; answers how many.
+    pub fn erase_codes(&mut self, ids: &[i64]) -> Result<usize, StoreError> {
+        let gone = one_time_codes::table.filter(one_time_codes::id.eq_any(ids));
+        Ok(on_engine!(self.conn, conn => diesel::delete(gone).execute(conn))?)
     }
 
     /// A code counts no more.
