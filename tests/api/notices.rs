@@ -330,7 +330,7 @@ fn who_is_frozen_or_loses_points_by_staff_is_told_why(app: &TestApp) {
 
 fn what_the_night_takes_is_told_once_in_the_morning(app: &TestApp) {
     let (card, _) = basket(app, 2);
-    later(app, 31 * 86_400);
+    later(app, 34 * 86_400);
     let night = Arc::new(NightlyCredit);
     let run = run_job(&app.app.store, "a", CREDIT_NIGHT, &night, || false);
     app.block_on(run).expect("runs");
