@@ -100,15 +100,15 @@ impl CreditDocument {
         Value::try_from(self).ok()
     }
 
-    /// The same with ids; `id` is asked with field, row and code, and tells of codes it does not know.
-    pub fn resolve(&self, mut id: impl FnMut(&'static str, usize, &String) -> i64) -> CreditRules {
+    /// The same with ids; `id` is asked with a code and its place (table, row, field), and tells of codes it does not know.
+    pub fn resolve(&self, mut id: impl FnMut((&str, usize, &str), &String) -> i64) -> CreditRules {
         let mut bands = self.bands.clone();
         bands.sort_by_key(|row| std::cmp::Reverse(row.from));
         let regimes = self.regimes.iter().zip(1..).map(|(row, number)| Regime {
             owner: row
                 .owner
                 .as_ref()
-                .map(|code| UnitId::new(id("regime.owner", number, code))),
+                .map(|code| UnitId::new(id((CREDIT, number, "regime.owner"), code))),
             kind: row.regime,
             lock_days: row.lock_days,
         });
@@ -116,8 +116,8 @@ impl CreditDocument {
         let gates = self.gates.iter().zip(1..).map(|(row, number)| {
             let (unit, category) = (row.unit.as_ref(), row.category.as_ref());
             GateRow {
-                unit: unit.map(|code| UnitId::new(id("gate.unit", number, code))),
-                category: category.map(|code| CategoryId::new(id(GATE_CATEGORY, number, code))),
+                unit: unit.map(|code| UnitId::new(id((CREDIT, number, "gate.unit"), code))),
+                category: category.map(|code| CategoryId::new(id((CREDIT, number, GATE_CATEGORY), code))),
                 since: row.since,
                 gate: row.gate(),
             }
@@ -262,7 +262,7 @@ pub fn preset(name: &str) -> CreditRules {
 pub fn shipped(text: &str) -> Option<CreditRules> {
     let mut tables = text.parse::<toml::Table>().ok()?;
     let document = CreditDocument::read(tables.remove("credit")?).ok()?;
-    Some(document.resolve(|_, _, _| 0))
+    Some(document.resolve(|_, _| 0))
 }
 
 #[cfg(test)]

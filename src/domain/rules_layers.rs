@@ -16,7 +16,7 @@ use super::network::Network;
 use super::own_rules::{Delegation, OpenTo, TermField};
 use super::policy::{RenewFrom, RuleKey, RuleSet, Terms, TermsRow};
 use super::rules_check::RuleError;
-use super::rules_fault::{CREDIT, DELEGATE, Fault, LIMIT, SetAside, TERMS};
+use super::rules_fault::{DELEGATE, Fault, LIMIT, SetAside, TERMS};
 use super::rules_layer::{Layer, ReadLayer, WrittenTerms};
 use super::rules_own_check::add_layer;
 use super::rules_toml::{CodeBook, PresetKey, PresetWhen};
@@ -168,11 +168,9 @@ impl Layer {
         let limits = limits.collect();
         let delegations = self.delegations(&mut coder);
         let credit = self.credit.as_ref().map(|credit| {
-            credit.resolve(|field, row, code| match field {
-                GATE_CATEGORY => coder
-                    .category((CREDIT, row, field), Some(code))
-                    .map_or(0, CategoryId::get),
-                _ => coder.unit((CREDIT, row, field), Some(code)).map_or(0, UnitId::get),
+            credit.resolve(|at, code| match at.2 {
+                GATE_CATEGORY => coder.category(at, Some(code)).map_or(0, CategoryId::get),
+                _ => coder.unit(at, Some(code)).map_or(0, UnitId::get),
             })
         });
         let set = RuleSet {

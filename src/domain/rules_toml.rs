@@ -227,7 +227,7 @@ impl Preset {
             delegations: Vec::new(),
             set_aside: Vec::new(),
             credit: self.credit.as_ref().map(|credit| {
-                credit.resolve(|field, _, code| match field {
+                credit.resolve(|at, code| match at.2 {
                     GATE_CATEGORY => (book.category)(code).map_or(0, CategoryId::get),
                     _ => (book.unit)(code).unwrap_or(book.root).get(),
                 })
