@@ -70,13 +70,8 @@ const fn usual_years() -> u16 {
     LAPSE_YEARS
 }
 
-/// A code in the document, and the row it stands in.
-#[derive(Debug, Clone, Copy)]
-pub enum Named<'d> {
-    Owner(usize, &'d String),
-    GateUnit(usize, &'d String),
-    GateCategory(usize, &'d String),
-}
+/// The field of a gate that has the code of a category; the other codes of a programme are units'.
+pub const GATE_CATEGORY: &str = "gate.category";
 
 impl CreditDocument {
     /// Reads the table.
@@ -105,15 +100,15 @@ impl CreditDocument {
         Value::try_from(self).ok()
     }
 
-    /// The same with ids; `id` tells of codes it does not know.
-    pub fn resolve(&self, mut id: impl FnMut(Named<'_>) -> i64) -> CreditRules {
+    /// The same with ids; `id` is asked with a code and its place (table, row, field), and tells of codes it does not know.
+    pub fn resolve(&self, mut id: impl FnMut((&str, usize, &str), &String) -> i64) -> CreditRules {
         let mut bands = self.bands.clone();
         bands.sort_by_key(|row| std::cmp::Reverse(row.from));
         let regimes = self.regimes.iter().zip(1..).map(|(row, number)| Regime {
             owner: row
                 .owner
                 .as_ref()
-                .map(|code| UnitId::new(id(Named::Owner(number, code)))),
+                .map(|code| UnitId::new(id((CREDIT, number, "regime.owner"), code))),
             kind: row.regime,
             lock_days: row.lock_days,
         });
@@ -121,8 +116,8 @@ impl CreditDocument {
         let gates = self.gates.iter().zip(1..).map(|(row, number)| {
             let (unit, category) = (row.unit.as_ref(), row.category.as_ref());
             GateRow {
-                unit: unit.map(|code| UnitId::new(id(Named::GateUnit(number, code)))),
-                category: category.map(|code| CategoryId::new(id(Named::GateCategory(number, code)))),
+                unit: unit.map(|code| UnitId::new(id((CREDIT, number, "gate.unit"), code))),
+                category: category.map(|code| CategoryId::new(id((CREDIT, number, GATE_CATEGORY), code))),
                 since: row.since,
                 gate: row.gate(),
             }
@@ -267,7 +262,7 @@ pub fn preset(name: &str) -> CreditRules {
 pub fn shipped(text: &str) -> Option<CreditRules> {
     let mut tables = text.parse::<toml::Table>().ok()?;
     let document = CreditDocument::read(tables.remove("credit")?).ok()?;
-    Some(document.resolve(|_| 0))
+    Some(document.resolve(|_, _| 0))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::credit_rules::Named;
+use super::credit_rules::GATE_CATEGORY;
 use super::delivery::DeliveryTerms;
 use super::hold_terms::HoldTerms;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
@@ -16,7 +16,7 @@ use super::network::Network;
 use super::own_rules::{Delegation, OpenTo, TermField};
 use super::policy::{RenewFrom, RuleKey, RuleSet, Terms, TermsRow};
 use super::rules_check::RuleError;
-use super::rules_fault::{CREDIT, DELEGATE, Fault, LIMIT, SetAside, TERMS};
+use super::rules_fault::{DELEGATE, Fault, LIMIT, SetAside, TERMS};
 use super::rules_layer::{Layer, ReadLayer, WrittenTerms};
 use super::rules_own_check::add_layer;
 use super::rules_toml::{CodeBook, PresetKey, PresetWhen};
@@ -168,15 +168,10 @@ impl Layer {
         let limits = limits.collect();
         let delegations = self.delegations(&mut coder);
         let credit = self.credit.as_ref().map(|credit| {
-            let mut id = |named: Named<'_>| match named {
-                Named::Owner(row, code) => coder.unit((CREDIT, row, "regime.owner"), Some(code)).map(UnitId::get),
-                Named::GateUnit(row, code) => coder.unit((CREDIT, row, "gate.unit"), Some(code)).map(UnitId::get),
-                Named::GateCategory(row, code) => {
-                    let category = coder.category((CREDIT, row, "gate.category"), Some(code));
-                    category.map(CategoryId::get)
-                }
-            };
-            credit.resolve(|named| id(named).unwrap_or(0))
+            credit.resolve(|at, code| match at.2 {
+                GATE_CATEGORY => coder.category(at, Some(code)).map_or(0, CategoryId::get),
+                _ => coder.unit(at, Some(code)).map_or(0, UnitId::get),
+            })
         });
         let set = RuleSet {
             version,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::credit_rules::{CreditDocument, Named};
+use super::credit_rules::{CreditDocument, GATE_CATEGORY};
 use super::delivery::DeliveryTerms;
 use super::hold_terms::HoldTerms;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
@@ -227,9 +227,9 @@ impl Preset {
             delegations: Vec::new(),
             set_aside: Vec::new(),
             credit: self.credit.as_ref().map(|credit| {
-                credit.resolve(|named| match named {
-                    Named::Owner(_, code) | Named::GateUnit(_, code) => (book.unit)(code).unwrap_or(book.root).get(),
-                    Named::GateCategory(_, code) => (book.category)(code).map_or(0, CategoryId::get),
+                credit.resolve(|at, code| match at.2 {
+                    GATE_CATEGORY => (book.category)(code).map_or(0, CategoryId::get),
+                    _ => (book.unit)(code).unwrap_or(book.root).get(),
                 })
             }),
         };

@@ -29,7 +29,7 @@ impl ReadTx<'_> {
             };
             let read = layers(self.conn, &[network])?;
             // Caps have no codes in them: what a unit's code means is of no matter here.
-            let rules = read.network.credit.map(|credit| credit.resolve(|_| 0));
+            let rules = read.network.credit.map(|credit| credit.resolve(|_, _| 0));
             programmes.extend(rules.map(|rules| (version, rules)));
         }
         Ok(programmes)
