@@ -35,12 +35,16 @@ impl NoticesConfig {
         within("notices.card_expiring_days", self.card_expiring_days, 0..=365)?;
         within("notices.keep_days", self.keep_days, 1..=180)?;
         // What was forgotten would be told again.
-        let ahead = [self.due_soon_days, self.card_expiring_days, self.hold_expiring_days].into_iter().max();
+        let ahead = [self.due_soon_days, self.card_expiring_days, self.hold_expiring_days]
+            .into_iter()
+            .max();
         let least = u64::from(ahead.unwrap_or(0)) + LATE_DAYS;
         if u64::from(self.keep_days) <= least {
             return bad(
                 "notices.keep_days",
-                format!("expected more than {least}: {LATE_DAYS} days more than the earliest reminder, or it comes twice"),
+                format!(
+                    "expected more than {least}: {LATE_DAYS} days more than the earliest reminder, or it comes twice"
+                ),
             );
         }
         let stages = self.overdue_days();

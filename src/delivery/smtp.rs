@@ -337,7 +337,9 @@ mod tests {
             connections: 1,
             timeout_ms,
         };
-        SmtpMailer::of(&config).expect("it is valid").expect("there is a server")
+        SmtpMailer::of(&config)
+            .expect("it is valid")
+            .expect("there is a server")
     }
 
     async fn send(mailer: &SmtpMailer) -> Result<Sent, Fault> {
@@ -394,7 +396,11 @@ mod tests {
             let late = send(&mailer).await;
             assert!(matches!(late, Err(Fault::Later(_))), "{step}: {late:?}");
             assert_eq!(send(&mailer).await, Ok(Sent::Taken), "{step}");
-            assert_eq!(script.mails.load(Ordering::Relaxed), 2, "each was asked for by itself: {step}");
+            assert_eq!(
+                script.mails.load(Ordering::Relaxed),
+                2,
+                "each was asked for by itself: {step}"
+            );
         }
     }
 

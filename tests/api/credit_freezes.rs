@@ -79,7 +79,10 @@ fn band_becomes(app: &TestApp, town: &Town, band: &str) {
 fn who_comes_to_the_floor_while_frozen_by_staff_is_frozen_for_that_too(app: &TestApp) {
     let town = town(app);
     freeze(app, &town, "2026-03-06");
-    let fall = town.post(app, &json!({"points": -500, "reason": "多次损坏"})).expect(201).body;
+    let fall = town
+        .post(app, &json!({"points": -500, "reason": "多次损坏"}))
+        .expect(201)
+        .body;
     let causes: Vec<&Value> = fall["credit"]["freezes"]
         .as_array()
         .expect("freezes")
@@ -89,7 +92,11 @@ fn who_comes_to_the_floor_while_frozen_by_staff_is_frozen_for_that_too(app: &Tes
     assert_eq!(causes, [&json!("staff"), &json!("floor")]);
     app.clock.set(at("2026-03-06T17:00:00Z"));
     night(app);
-    assert_eq!(town.credit(app), (0, "frozen".to_owned()), "the other one is open still");
+    assert_eq!(
+        town.credit(app),
+        (0, "frozen".to_owned()),
+        "the other one is open still"
+    );
     app.clock.set(at("2026-04-04T17:00:00Z"));
     night(app);
     assert_eq!(town.credit(app), (30, "c".to_owned()));
@@ -152,7 +159,8 @@ fn what_staff_have_lifted_does_not_come_again_with_the_night(app: &TestApp) {
     // What comes after the return was followed after it.
     let (_, next) = app.item(app.bib("西游记", None), "B1", &json!({}));
     let body = json!({"item_barcode": next, "card_number": town.card});
-    app.post(&app.staff("librarian", "B1"), "/api/v1/check-outs", &body).expect(201);
+    app.post(&app.staff("librarian", "B1"), "/api/v1/check-outs", &body)
+        .expect(201);
     follow(app, &town, 3);
     assert_eq!(town.credit(app).1, "b");
     app.clock.set(at("2026-04-08T17:00:00Z"));
@@ -187,7 +195,9 @@ fn nothing_from_before_the_ledger_is_charged(app: &TestApp) {
         "DELETE FROM credit_reasons WHERE entry_id IN (SELECT id FROM credit_entries WHERE reader_id = {reader})"
     ));
     database.run(&format!("DELETE FROM credit_entries WHERE reader_id = {reader}"));
-    database.run(&format!("UPDATE readers SET credit_entries = 0, credit_balance = 0 WHERE id = {reader}"));
+    database.run(&format!(
+        "UPDATE readers SET credit_entries = 0, credit_balance = 0 WHERE id = {reader}"
+    ));
     app.clock.set(at("2026-07-01T17:00:00Z"));
     night(app);
     assert_eq!(town.credit(app).0, 100);
@@ -250,7 +260,10 @@ fn line_of(posted: &Value) -> i64 {
 
 fn an_appeal_is_upheld_though_its_line_was_undone_meanwhile(app: &TestApp) {
     let town = town(app);
-    let posted = town.post(app, &json!({"event": "damage", "reason": "污损"})).expect(201).body;
+    let posted = town
+        .post(app, &json!({"event": "damage", "reason": "污损"}))
+        .expect(201)
+        .body;
     let made = appeal(app, &town, line_of(&posted), 201);
     app.clock.set(at("2031-03-05T04:00:00Z"));
     let pass = Arc::new(LapseCredit);
@@ -267,9 +280,15 @@ fn an_appeal_is_upheld_though_its_line_was_undone_meanwhile(app: &TestApp) {
 
 fn what_cannot_be_undone_cannot_be_appealed(app: &TestApp) {
     let town = town(app);
-    let gift = town.post(app, &json!({"points": 5, "reason": "志愿者"})).expect(201).body;
+    let gift = town
+        .post(app, &json!({"points": 5, "reason": "志愿者"}))
+        .expect(201)
+        .body;
     let path = format!("/api/v1/credit-entries/{}/reversal", line_of(&gift));
-    let taken = app.post(&town.desk, &path, &json!({"reason": "记错了人"})).expect(201).body;
+    let taken = app
+        .post(&town.desk, &path, &json!({"reason": "记错了人"}))
+        .expect(201)
+        .body;
     let refused = appeal(app, &town, line_of(&taken), 409);
     assert!(refused.to_string().contains("desk"), "{refused}");
 }

@@ -34,9 +34,7 @@ fn report(app: &TestApp, address: &str, status: &str) -> crate::client::Answer {
 }
 
 fn reader_of(app: &TestApp) -> i64 {
-    app.database
-        .outside()
-        .number("SELECT max(reader_id) AS n FROM loans")
+    app.database.outside().number("SELECT max(reader_id) AS n FROM loans")
 }
 
 fn set_address(app: &TestApp, token: &str, address: &Value) {

@@ -94,11 +94,19 @@ fn announced(app: &TestApp) {
     let store = &app.app.store;
     let step = async || {
         let look = store.read(AnnounceEvents.look(0, app.clock.now())).await;
-        AnnounceEvents.act(store, look.expect("reads").work).await.expect("announces");
+        AnnounceEvents
+            .act(store, look.expect("reads").work)
+            .await
+            .expect("announces");
     };
     for _ in 0..3_000 {
         app.block_on(step());
-        if app.database.outside().number("SELECT count(*) AS n FROM webhook_deliveries") > 0 {
+        if app
+            .database
+            .outside()
+            .number("SELECT count(*) AS n FROM webhook_deliveries")
+            > 0
+        {
             return;
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -149,7 +157,7 @@ fn an_event_is_told_signed_and_again_until_it_is_taken(app: &TestApp) {
         assert_eq!(headers["tongjie-signature"], signature);
         let told: Value = serde_json::from_str(body).expect("JSON");
         assert_eq!((&told["kind"], &told["unit_code"]), (&json!("loan_made"), &json!("M1")));
-        assert!(!body.contains("reader"), "{body}");
+        assert!(!body.contains("reader_id"), "{body}");
     }
     app.assert_sound();
 }
@@ -158,7 +166,10 @@ fn what_is_given_up_is_told_again_when_it_is_replayed(app: &TestApp) {
     let (url, heard) = other_system(&[410, 200]);
     let hook = hook(app, &url);
     let given_up = hook.told(app);
-    assert_eq!((&given_up["state"], &given_up["attempts"]), (&json!("failed"), &json!(1)));
+    assert_eq!(
+        (&given_up["state"], &given_up["attempts"]),
+        (&json!("failed"), &json!(1))
+    );
     let path = format!("/api/v1/webhooks/{}/deliveries?state=failed", hook.id);
     let failed = app.get(&hook.token, &path).expect(200).body;
     assert_eq!(failed["items"].as_array().map(Vec::len), Some(1));
@@ -180,6 +191,9 @@ fn nothing_is_replayed_while_a_webhook_is_off_and_what_was_due_is_dropped(app: &
     hook.replay(app).expect(200);
     hook.switch(app, false);
     let dropped = hook.told(app);
-    assert_eq!((&dropped["state"], &dropped["status"]), (&json!("dropped"), &Value::Null));
+    assert_eq!(
+        (&dropped["state"], &dropped["status"]),
+        (&json!("dropped"), &Value::Null)
+    );
     app.assert_sound();
 }

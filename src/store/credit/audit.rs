@@ -52,7 +52,7 @@ impl ReadTx<'_> {
     pub fn credit_at_floor_and_free(&mut self, version: i64, floor: i64) -> Result<Broken, StoreError> {
         self.breaking(&format!(
             "SELECT r.id FROM readers r JOIN credit_entries e ON e.reader_id = r.id AND e.number = r.credit_entries \
-             WHERE e.rules_version = {version} AND e.points < 0 AND e.kind <> 'merge' AND e.balance <= {floor} AND NOT EXISTS \
+             WHERE e.rules_version = {version} AND e.points < 0 AND e.kind <> 'merge' AND e.cause <> 'hook' AND e.balance <= {floor} AND NOT EXISTS \
              (SELECT 1 FROM credit_freezes f WHERE f.reader_id = r.id AND f.cause = 'floor' AND f.ended_at IS NULL)"
         ))
     }

@@ -23,8 +23,10 @@ impl ReadTx<'_> {
             .filter(readers::id.eq_any(ids).and(readers::merged_into.is_null()))
             .select(account_columns!());
         let rows: Vec<AccountRow> = on_engine!(self.conn, conn => query.load(conn))?;
-        let mut accounts: Vec<CreditAccount> =
-            rows.into_iter().map(CreditAccount::try_from).collect::<Result<_, _>>()?;
+        let mut accounts: Vec<CreditAccount> = rows
+            .into_iter()
+            .map(CreditAccount::try_from)
+            .collect::<Result<_, _>>()?;
         for account in &mut accounts {
             // Few are frozen.
             if account.band == CreditBand::Frozen {
@@ -51,10 +53,16 @@ impl ReadTx<'_> {
         let query = loans::table
             .left_join(credit_overdue::table.on(credit_overdue::loan_id.eq(loans::id)))
             .filter(loans::id.eq_any(ids.to_vec()))
-            .filter(loans::closed_at.is_null().or(credit_overdue::rest_until.nullable().is_not_null()))
+            .filter(
+                loans::closed_at
+                    .is_null()
+                    .or(credit_overdue::rest_until.nullable().is_not_null()),
+            )
             .select(overdue_columns!());
         let rows: Vec<OverdueRow> = on_engine!(self.conn, conn => query.load(conn))?;
-        rows.into_iter().filter_map(|row| overdue_loan(row).transpose()).collect()
+        rows.into_iter()
+            .filter_map(|row| overdue_loan(row).transpose())
+            .collect()
     }
 
     /// What some events have moved for each of some readers on each day of a span, as `credit_used` says of one.

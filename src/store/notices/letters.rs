@@ -158,7 +158,11 @@ impl ReadTx<'_> {
     pub fn old_codes(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
         let before = before.timestamp_millis();
         Ok(one_time_codes::table
-            .filter(one_time_codes::made_at.lt(before).and(one_time_codes::expires_at.lt(before)))
+            .filter(
+                one_time_codes::made_at
+                    .lt(before)
+                    .and(one_time_codes::expires_at.lt(before)),
+            )
             .order(one_time_codes::made_at)
             .limit(at_most)
             .select(one_time_codes::id)
