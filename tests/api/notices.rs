@@ -33,6 +33,7 @@ on_both!(
     a_reader_proves_an_address_with_the_code_that_was_sent_there,
     who_is_frozen_or_loses_points_by_staff_is_told_why,
     what_the_night_takes_is_told_once_in_the_morning,
+    a_moment_with_more_lines_than_a_page_is_told_whole,
     an_address_is_read_again_after_its_key_was_replaced,
 );
 
@@ -372,4 +373,20 @@ fn an_address_is_read_again_after_its_key_was_replaced(app: &TestApp) {
     let mails = announced(app, 1);
     assert_eq!(mails.len(), 1, "{mails:?}");
     assert_eq!(mails[0].to.as_str(), "li@example.org");
+}
+
+fn a_moment_with_more_lines_than_a_page_is_told_whole(app: &TestApp) {
+    app.small_network();
+    let (reader, _) = app.reader("adult", "M1");
+    let posted_at = app.clock.now().timestamp_millis();
+    app.database.outside().run(&format!(
+        "INSERT INTO credit_entries \
+         (id, reader_id, number, posted_at, day, kind, event, points, asked, balance, rules_version, cause) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5002) \
+         SELECT 900000000 + i, {reader}, 1 + i, {posted_at}, '2026-03-04', 'rule', 'overdue', -1, -1, 100 - i, 1, 'loan' FROM n"
+    ));
+    let run = run_job(&app.app.store, "a", CREDIT_NOTICES, &Arc::new(TellCredit), || false);
+    assert!(matches!(app.block_on(run).expect("runs"), Ran::Finished { .. }));
+    let told = "SELECT count(*) AS n FROM notice_lines WHERE kind = 'credit_changed'";
+    assert_eq!(app.database.outside().number(told), 5002);
 }

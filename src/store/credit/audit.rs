@@ -48,12 +48,13 @@ impl ReadTx<'_> {
         ))
     }
 
-    /// Readers whose last line was a deduction that one version of the rules let come to the floor, and whom nothing freezes for it.
+    /// Readers whose last line was a deduction that one version of the rules let come to the floor, and whom nothing freezes for it. What
+    /// other systems report is posted by the rules of its day, and settled by later ones.
     pub fn credit_at_floor_and_free(&mut self, version: i64, floor: i64) -> Result<Broken, StoreError> {
         self.breaking(&format!(
             "SELECT r.id FROM readers r JOIN credit_entries e ON e.reader_id = r.id AND e.number = r.credit_entries \
-             WHERE e.rules_version = {version} AND e.points < 0 AND e.kind <> 'merge' AND e.cause <> 'hook' AND e.balance <= {floor} AND NOT EXISTS \
-             (SELECT 1 FROM credit_freezes f WHERE f.reader_id = r.id AND f.cause = 'floor' AND f.ended_at IS NULL)"
+             WHERE e.rules_version = {version} AND e.points < 0 AND e.kind <> 'merge' AND e.cause <> 'hook' AND e.balance <= {floor} \
+             AND NOT EXISTS (SELECT 1 FROM credit_freezes f WHERE f.reader_id = r.id AND f.cause = 'floor' AND f.ended_at IS NULL)"
         ))
     }
 }
