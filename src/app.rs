@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 
 use crate::auth::identity_ring;
 use crate::auth::{
-    CardKeyRing, CardTokens, ConsentSeal, ContactSeal, Identities, KeyRing, KeyRingError, PasswordError,
+    CardKeyRing, CardTokens, ConsentSeal, DerivedSecrets, Identities, KeyRing, KeyRingError, PasswordError,
     PasswordService, TokenService,
 };
 use crate::clock::Clock;
@@ -148,9 +148,9 @@ impl App {
         }
     }
 
-    /// What seals addresses of readers, and derives what is not kept.
-    pub fn contact_seal(&self) -> ContactSeal {
-        ContactSeal::new(Arc::clone(&self.tokens))
+    /// Codes and secrets that are derived rather than kept.
+    pub fn derived(&self) -> DerivedSecrets {
+        DerivedSecrets::new(Arc::clone(&self.tokens))
     }
 
     /// Takes the keys that seal ID numbers, sign access tokens or electronic cards over if they were rotated meanwhile; answers whether

@@ -348,6 +348,8 @@ fn columns(engine: &str) -> Vec<String> {
         for line in sql.lines() {
             if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
                 table = rest.split_whitespace().next().map(str::to_owned);
+                // SQLite cannot change a CHECK: what is made anew there has its columns from ALTER TABLE on PostgreSQL.
+                table = table.filter(|table| !sql.contains(&format!("ALTER TABLE {table} RENAME TO ")));
             } else if line.starts_with(')') {
                 table = None;
             } else if let (Some(table), Some(word)) = (&table, line.split_whitespace().next())

@@ -10,7 +10,7 @@
 pub mod card_keys;
 pub mod card_token;
 pub mod consent;
-pub mod contact_seal;
+pub mod derived_secrets;
 pub mod identity;
 pub mod identity_ring;
 mod key_file;
@@ -23,7 +23,7 @@ pub mod tokens;
 pub use card_keys::CardKeyRing;
 pub use card_token::CardTokens;
 pub use consent::ConsentSeal;
-pub use contact_seal::ContactSeal;
+pub use derived_secrets::DerivedSecrets;
 pub use identity::Identities;
 pub use key_ring::{KeyRing, KeyRingError};
 pub use passwords::{PasswordError, PasswordService, PolicyViolation};

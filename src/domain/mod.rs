@@ -28,6 +28,7 @@ pub mod event;
 #[doc(hidden)]
 pub mod example;
 pub mod explain;
+pub mod freeze_words;
 pub mod guardian;
 pub mod hand_over;
 pub mod hold;

@@ -1,34 +1,13 @@
 //! What readers are told of: the kinds of notices, the channels they come by, and what a reader may wish.
 //! Not for: when a notice is due (see `notice_time`), its words (see `letter`), or who has which address.
 
-use super::event::EventKind;
+use serde::{Deserialize, Serialize};
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident: $($(#[$vdoc:meta])* $variant:ident = $code:literal),* $(,)?) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name {$( $(#[$vdoc])* $variant ),*}
+use super::event::{EventKind, coded};
 
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The word used in the database, the API and the docs.
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code),* }
-            }
-
-            /// Reads the word back; `None` for one this version does not know.
-            pub fn from_code(code: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.code() == code)
-            }
-        }
-    };
-}
-
-words! {
+coded! {
     /// What a notice says.
-    NoticeKind:
+    NoticeKind, "Every one.":
     DueSoon = "due_soon",
     Overdue1 = "overdue_1",
     Overdue2 = "overdue_2",
@@ -43,17 +22,17 @@ words! {
     VerificationCode = "verification_code",
 }
 
-words! {
+coded! {
     /// The way to a reader.
-    SendChannel:
+    SendChannel, "Every one.":
     Mail = "mail",
     Sms = "sms",
     Wechat = "wechat",
 }
 
-words! {
+coded! {
     /// The language of a notice.
-    Language:
+    Language, "Every one.":
     Chinese = "zh-CN",
     English = "en",
 }
@@ -65,8 +44,9 @@ pub enum Subject {
     Hold,
     Parcel,
     Card,
-    /// An event whose own detail says everything.
-    Event,
+    /// A line of the ledger of credit.
+    Entry,
+    Freeze,
     /// A one-time code.
     Code,
 }
@@ -78,7 +58,8 @@ impl NoticeKind {
             Self::DueSoon | Self::Overdue1 | Self::Overdue2 | Self::Overdue3 => Subject::Loan,
             Self::HoldReady | Self::HoldExpiring => Subject::Hold,
             Self::ParcelSent => Subject::Parcel,
-            Self::CreditChanged | Self::Frozen | Self::Thawed => Subject::Event,
+            Self::CreditChanged => Subject::Entry,
+            Self::Frozen | Self::Thawed => Subject::Freeze,
             Self::CardExpiring => Subject::Card,
             Self::VerificationCode => Subject::Code,
         }
@@ -115,6 +96,9 @@ impl NoticeKind {
         match kind {
             EventKind::HoldReady => Some(Self::HoldReady),
             EventKind::ParcelDispatched => Some(Self::ParcelSent),
+            EventKind::CreditPosted | EventKind::CreditReversed => Some(Self::CreditChanged),
+            EventKind::ReaderFrozen => Some(Self::Frozen),
+            EventKind::ReaderThawed => Some(Self::Thawed),
             _ => None,
         }
     }

@@ -74,6 +74,22 @@ pub fn by_hand(rules: &CreditRules, points: i64, account: Account) -> Posting {
     settle(rules, points, points, Vec::new(), account)
 }
 
+/// The line that makes one ledger of two, whose lines stand behind each other already: the second start does not count, and the
+/// balance is within its bounds.
+///
+/// ```
+/// # use tongjie::domain::{credit_rules::preset, post_credit::{Account, merge}};
+/// let rules = preset("cn-points-100");
+/// // 95 and 110 points: five lost, ten won.
+/// let posting = merge(&rules, 100, Account { balance: 205, frozen: false });
+/// assert_eq!((posting.points, posting.balance), (-100, 105));
+/// ```
+pub fn merge(rules: &CreditRules, second_start: i64, account: Account) -> Posting {
+    let wished = account.balance.saturating_sub(second_start);
+    let within = wished.min(rules.ceiling.unwrap_or(i64::MAX)).max(rules.floor);
+    by_hand(rules, within.saturating_sub(account.balance), account)
+}
+
 /// The first line of a ledger: the programme's start. Who had another band before there was a ledger keeps it, with the lowest balance it
 /// begins at.
 pub fn opening(rules: &CreditRules, band: CreditBand) -> i64 {

@@ -205,6 +205,14 @@ pub const CARD_REMINDERS: Job = Job {
     does_en: "Reminds readers of cards whose last day is near",
 };
 
+/// Tells readers what moved their credit.
+pub const CREDIT_NOTICES: Job = Job {
+    name: "credit_notices",
+    schedule: Schedule::Daily { minute: 450 },
+    does_zh: "告知信用积分变动",
+    does_en: "Tells readers what took credit points or gave some back",
+};
+
 /// Sends notices by mail.
 pub const MAIL_OUTBOX: Job = Job {
     name: "mail_outbox",
@@ -246,7 +254,7 @@ pub const NOTICE_ERASURE: Job = Job {
 };
 
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 27] = [
+pub const JOBS: [Job; 28] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -269,6 +277,7 @@ pub const JOBS: [Job; 27] = [
     LOAN_REMINDERS,
     HOLD_REMINDERS,
     CARD_REMINDERS,
+    CREDIT_NOTICES,
     MAIL_OUTBOX,
     SMS_OUTBOX,
     WECHAT_OUTBOX,

@@ -10,14 +10,15 @@ use crate::app::App;
 use crate::delivery::http_messenger::HttpMessenger;
 use crate::delivery::http_webhook::HttpWebhooks;
 use crate::domain::schedule::{
-    ANNOUNCEMENTS, CARD_REMINDERS, HOLD_REMINDERS, LOAN_REMINDERS, MAIL_OUTBOX, NOTICE_ERASURE, SMS_OUTBOX,
-    WEBHOOK_OUTBOX, WECHAT_OUTBOX,
+    ANNOUNCEMENTS, CARD_REMINDERS, CREDIT_NOTICES, HOLD_REMINDERS, LOAN_REMINDERS, MAIL_OUTBOX, NOTICE_ERASURE,
+    SMS_OUTBOX, WEBHOOK_OUTBOX, WECHAT_OUTBOX,
 };
 use crate::usecase::announce_events::AnnounceEvents;
 use crate::usecase::deliver_outbox::DeliverOutbox;
 use crate::usecase::erase_notices::EraseNotices;
 use crate::usecase::remind_readers::{RemindOfCards, RemindOfHolds, RemindOfLoans};
 use crate::usecase::send_notice::{Desk, SendMail, SendSms, SendWechat};
+use crate::usecase::tell_credit::TellCredit;
 use crate::usecase::tell_webhook::TellWebhooks;
 
 /// What nobody is there to take waits in the outbox.
@@ -28,13 +29,14 @@ pub(super) fn passes(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<
     };
     let told = DeliverOutbox(TellWebhooks {
         hooks: HttpWebhooks::new(app.store.clock()),
-        seal: app.contact_seal(),
+        secrets: app.derived(),
     });
     let mut tasks = vec![
         pass(app, node, ANNOUNCEMENTS, AnnounceEvents, stopped),
         pass(app, node, LOAN_REMINDERS, RemindOfLoans(reminders.clone()), stopped),
         pass(app, node, HOLD_REMINDERS, RemindOfHolds(reminders.clone()), stopped),
         pass(app, node, CARD_REMINDERS, RemindOfCards(reminders), stopped),
+        pass(app, node, CREDIT_NOTICES, TellCredit, stopped),
         pass(app, node, NOTICE_ERASURE, erase, stopped),
         pass(app, node, WEBHOOK_OUTBOX, told, stopped),
     ];
@@ -44,7 +46,7 @@ pub(super) fn passes(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<
 
 fn senders(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let desk = || Desk {
-        seal: app.contact_seal(),
+        secrets: app.derived(),
         portal_url: app.config.notices.portal_url.clone(),
     };
     let mut tasks = Vec::new();

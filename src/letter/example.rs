@@ -23,7 +23,8 @@ fn line(kind: NoticeKind, n: usize) -> Value {
         Subject::Loan => json!({"title": title, "barcode": format!("0101{n:06}"), "due_on": "2026-03-20", "days": n}),
         Subject::Hold => json!({"title": title, "shelf_number": n, "until": "2026-03-20"}),
         Subject::Parcel => json!({"parcel": n, "items": 2, "tracking_number": "SF1042"}),
-        Subject::Event => json!({"points": -5, "balance": 95, "reason": "逾期", "until": "2026-04-20"}),
+        Subject::Entry => json!({"points": -5, "balance": 95, "reason": "逾期"}),
+        Subject::Freeze => json!({"reason": "逾期", "until": "2026-04-20"}),
         Subject::Card => json!({"number_end": "0042", "until": "2026-03-20"}),
         Subject::Code => json!({"code": "204518", "minutes": 10}),
     }

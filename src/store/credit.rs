@@ -177,9 +177,11 @@ macro_rules! entries {
 }
 
 impl ReadTx<'_> {
-    /// A reader's account.
+    /// A reader's account; none of one that was merged into another.
     pub fn credit_account(&mut self, reader: ReaderId) -> Result<Option<CreditAccount>, StoreError> {
-        let query = readers::table.find(reader.get()).select(account_columns!());
+        let query = readers::table
+            .filter(readers::id.eq(reader.get()).and(readers::merged_into.is_null()))
+            .select(account_columns!());
         let row: Option<AccountRow> = on_engine!(self.conn, conn => query.first(conn).optional())?;
         row.map(CreditAccount::try_from).transpose()
     }

@@ -5,6 +5,7 @@ pub mod card_rows;
 pub mod guardians;
 pub mod identities;
 pub mod merging;
+pub mod merging_accounts;
 
 use std::collections::BTreeMap;
 

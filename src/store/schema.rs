@@ -978,6 +978,7 @@ diesel::table! {
     reader_contacts (reader_id, channel) {
         reader_id -> BigInt,
         channel -> Text,
+        key_id -> Text,
         sealed -> Binary,
         shown -> Text,
         confirmed_at -> Nullable<BigInt>,

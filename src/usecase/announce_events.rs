@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
 use super::make_notice::{NOTICE_IDS, NewNotice, make_notice};
 use super::run_job::{Look, Pass};
@@ -14,9 +15,9 @@ use crate::domain::notice::{NoticeKind, Subject};
 use crate::domain::notice_time::STALE_DAYS;
 use crate::store::Store;
 use crate::store::ids::IdRun;
-use crate::store::notices::Line;
 use crate::store::notices::walk::{News, Place};
 use crate::store::notices::webhooks::Webhook;
+use crate::store::notices::{Line, ONCE};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// The word of its place in the database.
@@ -126,29 +127,47 @@ fn notice_of(tx: &mut ReadTx<'_>, news: &News) -> Result<Option<NewNotice>> {
     let Some(kind) = news.kind.and_then(NoticeKind::of_event) else {
         return Ok(None);
     };
-    let seq = news.place.seq;
-    let (subject, reader, unit) = match kind.subject() {
-        Subject::Hold => {
-            let Some(hold) = news.number("hold_id") else {
-                return Ok(None);
-            };
-            let pickup = news.number("pickup_unit_id").map_or(news.unit, UnitId::new);
-            (hold, tx.reader_of_hold(hold)?, pickup)
-        }
-        Subject::Parcel => {
-            let Some(parcel) = news.number("parcel_id") else {
-                return Ok(None);
-            };
-            (parcel, tx.reader_of_parcel(parcel)?, news.unit)
-        }
-        Subject::Loan | Subject::Card | Subject::Event | Subject::Code => (seq, tx.reader_of_event(seq)?, news.unit),
+    let Some(subject) = news.number(named_by(kind)) else {
+        return Ok(None);
     };
-    Ok(reader.map(|reader| NewNotice {
+    let seq = news.place.seq;
+    let (reader, unit) = match kind.subject() {
+        Subject::Hold => {
+            let pickup = news.number("pickup_unit_id").map_or(news.unit, UnitId::new);
+            (tx.reader_of_hold(subject)?, pickup)
+        }
+        Subject::Parcel => (tx.reader_of_parcel(subject)?, news.unit),
+        _ => (tx.reader_of_event(seq)?, news.unit),
+    };
+    let unit = match (kind.subject(), reader) {
+        (Subject::Entry | Subject::Freeze, Some(reader)) => tx.home_of_reader(reader)?.unwrap_or(unit),
+        _ => unit,
+    };
+    // Whoever is frozen for another reason, too, may not borrow yet.
+    let still_frozen = news.detail.get("still_frozen").and_then(Value::as_bool) == Some(true);
+    let occasion = match kind.subject() {
+        Subject::Entry | Subject::Freeze => ONCE,
+        _ => seq,
+    };
+    Ok(reader.filter(|_| !still_frozen).map(|reader| NewNotice {
         reader,
         kind,
         unit,
-        lines: vec![Line { subject, occasion: seq }],
+        lines: vec![Line { subject, occasion }],
     }))
+}
+
+/// The member of an event that names what the notice is about.
+const fn named_by(kind: NoticeKind) -> &'static str {
+    match kind.subject() {
+        Subject::Hold => "hold_id",
+        Subject::Parcel => "parcel_id",
+        Subject::Entry => "entry_id",
+        Subject::Freeze => "freeze_id",
+        Subject::Loan => "loan_id",
+        Subject::Card => "card_id",
+        Subject::Code => "code_id",
+    }
 }
 
 fn wants(webhook: &Webhook, news: &News, network: &Network) -> bool {

@@ -12,7 +12,7 @@ use super::view::{CheckOutOutcome, LoanView, refusal_views};
 use super::{Caller, FieldError, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::act::Act;
-use crate::domain::barcode::{Barcode, CardNumber};
+use crate::domain::barcode::Barcode;
 use crate::domain::check_in::overdue_days;
 use crate::domain::check_out::{self, Demand, Effect, Facts, OwnHold, Plan};
 use crate::domain::event::EventKind;
@@ -185,10 +185,10 @@ pub(super) fn hand_over(
 const UNKNOWN_CARD: &str = "no reader holds this card";
 
 /// An unknown barcode does not hide an unknown card: both are named at once.
-fn with_card(tx: &mut WriteTx<'_>, card: &CardNumber, error: UseCaseError) -> Result<Candidate> {
+fn with_card(tx: &mut WriteTx<'_>, card: &str, error: UseCaseError) -> Result<Candidate> {
     match error {
         UseCaseError::Invalid(mut fields) => {
-            if tx.reader_of_card(card.as_str())?.is_none() {
+            if tx.reader_of_card(card)?.is_none() {
                 fields.push(FieldError::new("card_number", UNKNOWN_CARD));
             }
             Err(UseCaseError::Invalid(fields))
@@ -198,9 +198,8 @@ fn with_card(tx: &mut WriteTx<'_>, card: &CardNumber, error: UseCaseError) -> Re
 }
 
 /// Locks the reader; together with the one who has the item now, in one order, if that is somebody else.
-fn lock_reader(tx: &mut WriteTx<'_>, card: &CardNumber, item: &LoadedItem, network: &Network) -> Result<ReaderFacts> {
+fn lock_reader(tx: &mut WriteTx<'_>, card: &str, item: &LoadedItem, network: &Network) -> Result<ReaderFacts> {
     let unknown = || UseCaseError::field("card_number", UNKNOWN_CARD);
-    let card = card.as_str();
     if let Some(open) = &item.facts.open_loan {
         let reader = tx.reader_of_card(card)?.ok_or_else(unknown)?;
         tx.lock_readers(&[reader, open.reader])?;

@@ -12,11 +12,11 @@ use super::{Caller, Result, UseCaseError};
 use crate::domain::credit::{CreditEvent, EntryCause, EntryKind};
 use crate::domain::event::EventKind;
 use crate::domain::ids::ReaderId;
-use crate::store::Store;
 use crate::store::credit::feed::{FedEvent, Feed};
 use crate::store::credit::{CreditAccount, CreditReason};
 use crate::store::ids::IdRun;
 use crate::store::tx::{ReadTx, WriteTx};
+use crate::store::{Store, StoreError};
 
 /// Events of one write: some milliseconds.
 const EVENTS_PER_WRITE: usize = 25;
@@ -156,13 +156,10 @@ fn apply(tx: &mut WriteTx<'_>, batch: &Batch, mut ids: IdRun) -> Result<i64> {
     if !tx.advance_feed(batch.from, batch.to)? {
         return Ok(0);
     }
-    let mut readers: Vec<ReaderId> = batch.events.iter().map(|event| event.reader).collect();
-    readers.sort_unstable();
-    readers.dedup();
-    tx.lock_readers(&readers)?;
+    let events = under_lock(tx, &batch.events)?;
     let (caller, now) = (Caller::system(), tx.now());
     let mut posted = 0;
-    for event in &batch.events {
+    for event in &events {
         // An act is judged by the rules of its own time.
         let network = tx.as_of(network.clone(), event.at)?;
         let Some(rules) = network.rules().credit.as_ref() else {
@@ -179,6 +176,25 @@ fn apply(tx: &mut WriteTx<'_>, batch: &Batch, mut ids: IdRun) -> Result<i64> {
         posted += i64::from(books.follow(event)?);
     }
     Ok(posted)
+}
+
+/// The events with the readers who stand for those they name, all locked.
+fn under_lock(tx: &mut WriteTx<'_>, events: &[FedEvent]) -> Result<Vec<FedEvent>> {
+    let named: Vec<ReaderId> = events.iter().map(|event| event.reader).collect();
+    let merged = tx.merged_of(&named)?;
+    let mut events = events.to_vec();
+    for event in &mut events {
+        event.reader = merged.get(&event.reader).copied().unwrap_or(event.reader);
+    }
+    let mut readers: Vec<ReaderId> = events.iter().map(|event| event.reader).collect();
+    readers.sort_unstable();
+    readers.dedup();
+    tx.lock_readers(&readers)?;
+    if tx.merged_of(&readers)?.is_empty() {
+        return Ok(events);
+    }
+    // Merged before the locks were there.
+    Err(StoreError::Retry(diesel::result::Error::RollbackTransaction).into())
 }
 
 impl Books<'_, '_> {

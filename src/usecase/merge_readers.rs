@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::credit_ledger::{Books, IDS_PER_POSTING};
 use super::named::Wrong;
 use super::once::once;
 use super::session::audience_code;
@@ -24,8 +25,8 @@ use crate::store::readers::merging::{MergeDocument, Mergeable, Moved, OpenOfBoth
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store, StoreError};
 
-/// The document, and the event.
-const IDS: i64 = 2;
+/// The document, the event, and the line of the ledger.
+const IDS: i64 = 2 + IDS_PER_POSTING;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -61,6 +62,9 @@ pub struct MergedReaders {
     /// How many cards.
     #[schema(example = 1)]
     pub cards_moved: usize,
+    /// How many lines of the ledger of credit.
+    #[schema(example = 7)]
+    pub credit_entries_moved: i64,
     /// The debt of both together in fen.
     #[schema(example = 0)]
     pub debt_fen: i64,
@@ -105,12 +109,16 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MergeReaders, mut ids:
     let plan = merge_readers::decide(&locked.open.holds);
     let standing = merge_readers::stricter(&locked.survivor.standing, &locked.duplicate.standing);
     let moved = carry_out(tx, command, &locked, &plan, &standing)?;
+    let credit = merge_ledgers(tx, caller, command, &mut ids)?;
     let home = tx
         .reader_view(command.survivor)?
         .ok_or(UseCaseError::NotFound("reader"))?
         .0;
     let at = caller.unit.unwrap_or(UnitId::new(home.home_unit_id));
-    let made = outcome(ids.next(), command, moved, &plan, standing.debt_fen);
+    let made = MergedReaders {
+        credit_entries_moved: credit,
+        ..outcome(ids.next(), command, moved, &plan, standing.debt_fen)
+    };
     let now = tx.now();
     tx.mark_reader_merged(&document(now, caller, command, at, &made)?)?;
     tx.end_sessions_of(
@@ -200,10 +208,30 @@ fn carry_out(
     let moved = tx.move_reader(from, to)?;
     tx.move_identity(from, to)?;
     tx.move_guardianships(from, to, now)?;
+    tx.move_notices(from, to, now)?;
+    tx.move_note(from, to)?;
     let ended = i32::try_from(plan.cancelled.len()).unwrap_or(i32::MAX);
     let holds = locked.survivor.open_holds + locked.duplicate.open_holds - ended;
     tx.set_standing(to, standing, holds)?;
     Ok(moved)
+}
+
+/// Without a programme lines are moved as they are.
+fn merge_ledgers(tx: &mut WriteTx<'_>, caller: &Caller, command: &MergeReaders, ids: &mut IdRun) -> Result<i64> {
+    let (from, to, now) = (command.duplicate, command.survivor, tx.now());
+    let network = tx.network()?;
+    let Some(rules) = network.rules().credit.as_ref() else {
+        return Ok(tx.move_ledger(from, to, now)?.entries);
+    };
+    let mut books = Books {
+        tx,
+        network: &network,
+        rules,
+        caller,
+        now,
+        ids,
+    };
+    books.merge(from, to)
 }
 
 fn outcome(id: i64, command: &MergeReaders, moved: Moved, plan: &Plan, debt_fen: i64) -> MergedReaders {
@@ -216,6 +244,7 @@ fn outcome(id: i64, command: &MergeReaders, moved: Moved, plan: &Plan, debt_fen:
         holds_moved: moved.holds,
         holds_cancelled: plan.cancelled.iter().map(|replaced| replaced.hold.id.get()).collect(),
         cards_moved: moved.cards,
+        credit_entries_moved: 0,
         debt_fen,
     }
 }
@@ -264,7 +293,8 @@ fn tell(
         .by(caller.staff(), caller.device())
         .detail(
             json!({"loans": made.loans_moved, "closed_loans": made.closed_loans_moved, "holds": made.holds_moved,
-            "holds_cancelled": made.holds_cancelled.len(), "cards": made.cards_moved}),
+            "holds_cancelled": made.holds_cancelled.len(), "cards": made.cards_moved,
+            "credit_entries": made.credit_entries_moved}),
         )
         .personal(
             json!({"merge_id": made.merge_id, "merged_reader_id": made.merged_reader_id, "reason": command.reason}),

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use super::Result;
 use super::remind_readers::day_number;
 use crate::clock::from_millis;
+use crate::domain::credit::{Cap, CreditEvent, EntryKind};
+use crate::domain::ids::ReaderId;
 use crate::domain::notice::{Language, NoticeKind, Subject};
+use crate::domain::{credit_words, freeze_words};
 use crate::letter::{MAX_LINES, Template};
 use crate::store::notices::{Line, Notice};
 use crate::store::tx::ReadTx;
@@ -74,7 +77,8 @@ fn told(tx: &mut ReadTx<'_>, kind: NoticeKind, lines: &[Line], language: Languag
         Subject::Hold => holds(tx, kind, lines, language),
         Subject::Parcel => parcels(tx, lines),
         Subject::Card => cards(tx, lines, language),
-        Subject::Event => events(tx, lines, language),
+        Subject::Entry => entries(tx, lines, language),
+        Subject::Freeze => freezes(tx, kind, lines, language),
         Subject::Code => codes(tx, lines, now),
     }
 }
@@ -148,28 +152,46 @@ fn cards(tx: &mut ReadTx<'_>, lines: &[Line], language: Language) -> Result<Vec<
     Ok(told.collect())
 }
 
-/// What an event says of itself.
-fn events(tx: &mut ReadTx<'_>, lines: &[Line], language: Language) -> Result<Vec<Value>> {
+/// What moved the reader's credit.
+fn entries(tx: &mut ReadTx<'_>, lines: &[Line], language: Language) -> Result<Vec<Value>> {
+    let entries = tx.entries_told_of(lines)?;
+    let told = entries.into_iter().filter_map(|entry| {
+        let event = entry.event.as_deref().and_then(CreditEvent::from_code);
+        let codes = entry.limited_by.as_deref().unwrap_or_default().split(',');
+        let caps: Vec<Cap> = codes.filter_map(Cap::from_code).collect();
+        let (chinese, english) = credit_words::why(EntryKind::from_code(&entry.kind)?, event, &caps);
+        let reason = in_language(language, chinese, english);
+        Some(json!({"points": entry.points, "balance": entry.balance, "reason": reason}))
+    });
+    Ok(told.collect())
+}
+
+/// A freeze is told of while it is open; its end, as long as no other is.
+fn freezes(tx: &mut ReadTx<'_>, kind: NoticeKind, lines: &[Line], language: Language) -> Result<Vec<Value>> {
     let mut told = Vec::new();
-    for line in lines {
-        let Some(news) = tx.news_of(line.subject)? else {
-            continue;
+    for freeze in tx.freezes_told_of(lines)? {
+        let words = match (kind, &freeze.ended_by) {
+            (NoticeKind::Frozen, None) => freeze_words::why_frozen(&freeze.cause),
+            (NoticeKind::Thawed, Some(how)) if tx.open_freezes(ReaderId::new(freeze.reader_id))?.is_empty() => {
+                freeze_words::why_thawed(how)
+            }
+            _ => continue,
         };
-        let text = |name: &str| {
-            news.detail
-                .get(name)
-                .and_then(Value::as_str)
-                .map(one_line)
-                .unwrap_or_default()
-        };
-        let until = text("until");
+        let (chinese, english) = words.unwrap_or_default();
+        let until = freeze.until.filter(|_| kind == NoticeKind::Frozen);
         told.push(json!({
-            "points": news.number("points").unwrap_or(0), "balance": news.number("balance").unwrap_or(0),
-            "reason": text("reason"),
-            "until": until.parse::<NaiveDate>().map_or(until, |until| day(until, language)),
+            "reason": in_language(language, chinese, english),
+            "until": until.map(|until| day(tx.day_of(from_millis(until)), language)).unwrap_or_default(),
         }));
     }
     Ok(told)
+}
+
+fn in_language<T>(language: Language, chinese: T, english: T) -> T {
+    match language {
+        Language::Chinese => chinese,
+        Language::English => english,
+    }
 }
 
 /// A code that counts still; the code itself is put in when it is sent.

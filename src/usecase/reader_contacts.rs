@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::get_reader::only_itself;
 use super::once::once;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
-use crate::auth::{ContactSeal, Right};
+use crate::auth::{DerivedSecrets, Right};
 use crate::clock::from_millis;
 use crate::domain::delivery::Phone;
 use crate::domain::event::EventKind;
@@ -24,7 +24,7 @@ use crate::store::ids::IdRun;
 use crate::store::notices::contacts::ContactRow;
 use crate::store::notices::letters::CodeRow;
 use crate::store::notices::{Line, Notice};
-use crate::store::tx::{ReadTx, WriteTx};
+use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
 
 /// How long a code counts.
@@ -46,7 +46,6 @@ pub struct SetContact {
     pub channel: SendChannel,
     /// `None`: it is taken away.
     pub address: Option<String>,
-    pub seal: ContactSeal,
 }
 
 /// An address of a reader, in part.
@@ -118,7 +117,7 @@ pub async fn set_reader_contact(
 pub struct ConfirmContact {
     pub channel: SendChannel,
     pub code: String,
-    pub seal: ContactSeal,
+    pub secrets: DerivedSecrets,
 }
 
 /// How an attempt ended: a wrong one counts, so it is kept like a right one.
@@ -157,7 +156,7 @@ pub async fn confirm_my_contact(
 fn attempt(tx: &mut WriteTx<'_>, caller: &Caller, command: &ConfirmContact, mut ids: IdRun) -> Result<Attempt> {
     let reader = caller.reader().ok_or(UseCaseError::Forbidden)?;
     let channel = command.channel;
-    if !take_code(tx, reader, CONFIRM, channel, &command.code, &command.seal)? {
+    if !take_code(tx, reader, CONFIRM, channel, &command.code, &command.secrets)? {
         return Ok(Attempt { confirmed: None });
     }
     tx.confirm_contact(reader, channel)?;
@@ -198,7 +197,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetContact, mut ids: I
     tx.lock_readers(&[reader])?;
     let home = tx.home_of_reader(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
     let row = match &command.address {
-        Some(text) => Some(row(tx.now(), caller, command, text)?),
+        Some(text) => Some(row(tx, caller, command, text)?),
         None => None,
     };
     tx.set_contact(reader, channel, row.as_ref())?;
@@ -210,16 +209,15 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetContact, mut ids: I
     Ok(ContactView::of(channel, row.as_ref()))
 }
 
-fn row(now: DateTime<Utc>, caller: &Caller, command: &SetContact, text: &str) -> Result<ContactRow> {
-    let now = now.timestamp_millis();
+fn row(tx: &WriteTx<'_>, caller: &Caller, command: &SetContact, text: &str) -> Result<ContactRow> {
+    let now = tx.now();
     let (address, shown) = read(command.channel, text).map_err(|reason| UseCaseError::field("address", reason))?;
-    let sealed = command
-        .seal
-        .seal(command.reader.get(), command.channel.code(), &address)
-        .map_err(|error| UseCaseError::Internal(error.to_string()))?;
+    let (key_id, sealed) = tx.seal_contact(command.reader, command.channel.code(), &address, now)?;
+    let now = now.timestamp_millis();
     Ok(ContactRow {
         reader_id: command.reader.get(),
         channel: command.channel.code().to_owned(),
+        key_id,
         sealed,
         shown,
         confirmed_at: caller.reader().is_none().then_some(now),
@@ -316,35 +314,17 @@ pub(super) fn take_code(
     purpose: &str,
     channel: SendChannel,
     given: &str,
-    seal: &ContactSeal,
+    secrets: &DerivedSecrets,
 ) -> Result<bool> {
     let Some(code) = tx.try_code(reader, purpose, channel.code())? else {
         return Ok(false);
     };
     let in_time = tx.now().timestamp_millis() < code.expires_at && code.attempts <= CODE_ATTEMPTS;
-    let right = in_time && seal.is_code(code.id, given.trim());
+    let right = in_time && secrets.is_code(code.id, given.trim());
     if right || !in_time {
         tx.end_code(code.id)?;
     }
     Ok(right)
-}
-
-/// Reads an address again.
-///
-/// # Errors
-/// `Internal` when it is sealed under another key.
-pub fn opened(
-    tx: &mut ReadTx<'_>,
-    reader: ReaderId,
-    channel: SendChannel,
-    seal: &ContactSeal,
-) -> Result<Option<String>> {
-    let Some(row) = tx.contact(reader, channel)? else {
-        return Ok(None);
-    };
-    let text = seal.open(reader.get(), channel.code(), &row.sealed);
-    text.map(Some)
-        .map_err(|error| UseCaseError::Internal(error.to_string()))
 }
 
 #[cfg(test)]

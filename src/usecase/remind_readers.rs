@@ -201,7 +201,8 @@ impl Pass for RemindOfCards {
     }
 }
 
-async fn make_all(store: &Arc<Store>, work: &[NewNotice]) -> Result<i64> {
+/// Makes them all, some by some.
+pub(super) async fn make_all(store: &Arc<Store>, work: &[NewNotice]) -> Result<i64> {
     let mut made = 0;
     for some in work.chunks(READERS_PER_WRITE) {
         let count = i64::try_from(some.len()).unwrap_or(i64::MAX);

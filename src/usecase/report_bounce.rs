@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Result, UseCaseError};
-use crate::auth::ContactSeal;
+use crate::auth::DerivedSecrets;
 use crate::domain::notice::SendChannel;
 use crate::store::Store;
 
@@ -20,14 +20,14 @@ pub struct ReportBounce {
 ///
 /// # Errors
 /// `Invalid` for a status that is none; `NotFound` for an address that we did not give out; a failure of the store.
-pub async fn report_bounce(store: &Arc<Store>, seal: &ContactSeal, report: ReportBounce) -> Result<bool> {
+pub async fn report_bounce(store: &Arc<Store>, secrets: &DerivedSecrets, report: ReportBounce) -> Result<bool> {
     if !is_status(&report.status) {
         return Err(UseCaseError::field(
             "status",
             "must be a status of RFC 3463 that tells of a failure, such as 5.1.1",
         ));
     }
-    let sending = sending_of(&report.address, seal).ok_or(UseCaseError::NotFound("notice"))?;
+    let sending = sending_of(&report.address, secrets).ok_or(UseCaseError::NotFound("notice"))?;
     store
         .write(move |tx| {
             let found = tx.sending(sending)?.ok_or(UseCaseError::NotFound("notice"))?;
@@ -42,11 +42,11 @@ pub async fn report_bounce(store: &Arc<Store>, seal: &ContactSeal, report: Repor
 }
 
 /// The sending of an address that we gave out.
-fn sending_of(address: &str, seal: &ContactSeal) -> Option<i64> {
+fn sending_of(address: &str, secrets: &DerivedSecrets) -> Option<i64> {
     let (local, _) = address.split_once('@')?;
     let (number, mark) = local.strip_prefix("bounce+")?.split_once('-')?;
     let number: i64 = number.parse().ok()?;
-    seal.is_bounce_mark(number, mark).then_some(number)
+    secrets.is_bounce_mark(number, mark).then_some(number)
 }
 
 fn is_status(text: &str) -> bool {

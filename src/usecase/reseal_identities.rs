@@ -1,4 +1,4 @@
-//! Seals what identifies readers under the newest key. Run by a job; after a rotation it has something to do.
+//! Seals what identifies readers, and where they are reached, under the newest key. Run by a job; after a rotation it has something to do.
 
 use std::sync::Arc;
 
@@ -6,16 +6,17 @@ use chrono::{DateTime, Utc};
 
 use super::run_job::{Look, Pass, of_one};
 use super::{Result, UseCaseError};
+use crate::domain::ids::ReaderId;
 use crate::store::Store;
-use crate::store::tx::ReadTx;
+use crate::store::tx::{ReadTx, WriteTx};
 
-/// Rows looked up at a time.
+/// Readers looked up at a time.
 const PAGE: i64 = 1_000;
 
-/// Rows sealed by one write: some milliseconds.
-const ROWS_PER_WRITE: usize = 20;
+/// Readers of one write: some milliseconds.
+const READERS_PER_WRITE: usize = 20;
 
-/// The walk over rows under older keys.
+/// The walk over readers of whom something stands under an older key.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ResealIdentities;
 
@@ -28,7 +29,7 @@ impl Pass for ResealIdentities {
         now: DateTime<Utc>,
     ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<i64>> + Send + 'static {
         move |tx| {
-            let work = tx.stale_identities(after, PAGE, now)?;
+            let work = tx.stale_readers(after, PAGE, now)?;
             Ok(Look {
                 looked_at: i64::try_from(work.len()).unwrap_or(i64::MAX),
                 after: work.last().copied(),
@@ -39,13 +40,13 @@ impl Pass for ResealIdentities {
 
     async fn act(&self, store: &Arc<Store>, work: Vec<i64>) -> Result<i64> {
         let mut changed = 0;
-        for some in work.chunks(ROWS_PER_WRITE) {
-            let rows = some.to_vec();
+        for some in work.chunks(READERS_PER_WRITE) {
+            let readers = some.to_vec();
             let done: Result<i64> = store
                 .write(move |tx| {
                     let mut done = 0;
-                    for id in &rows {
-                        done += i64::from(tx.reseal_identity(*id, tx.now())?);
+                    for reader in &readers {
+                        done += i64::from(reseal(tx, *reader)?);
                     }
                     Ok(done)
                 })
@@ -59,14 +60,20 @@ impl Pass for ResealIdentities {
     }
 }
 
-/// One row that cannot be sealed does not keep the others waiting.
-async fn one_by_one(store: &Arc<Store>, rows: &[i64]) -> Result<i64> {
+/// Seals what there is of one reader. False: another node did.
+fn reseal(tx: &mut WriteTx<'_>, reader: i64) -> Result<bool> {
+    let (reader, now) = (ReaderId::new(reader), tx.now());
+    tx.lock_readers(&[reader])?;
+    let identity = tx.reseal_identity(reader, now)?;
+    Ok(tx.reseal_contacts(reader, now)? > 0 || identity)
+}
+
+/// One reader of whom something cannot be sealed does not keep the others waiting.
+async fn one_by_one(store: &Arc<Store>, readers: &[i64]) -> Result<i64> {
     let mut changed = 0;
-    for id in rows.iter().copied() {
-        let done = store
-            .write(move |tx| tx.reseal_identity(id, tx.now()).map_err(UseCaseError::from))
-            .await;
-        changed += i64::from(of_one(done, "reader_identity", id)? == Some(true));
+    for id in readers.iter().copied() {
+        let done = store.write(move |tx| reseal(tx, id)).await;
+        changed += i64::from(of_one(done, "reader", id)? == Some(true));
     }
     Ok(changed)
 }

@@ -9,8 +9,7 @@ use serde::Serialize;
 use super::Result;
 use super::deliver_outbox::{Consumer, Fault};
 use super::notice_facts::{Facts, facts};
-use crate::auth::ContactSeal;
-use crate::domain::ids::ReaderId;
+use crate::auth::DerivedSecrets;
 use crate::domain::mail_address::MailAddress;
 use crate::domain::notice::{NoticeKind, SendChannel};
 use crate::letter::{Letter, builtin, render};
@@ -74,7 +73,7 @@ pub trait Messenger: Send + Sync + 'static {
 /// What the consumers of all channels need.
 #[derive(Debug, Clone)]
 pub struct Desk {
-    pub seal: ContactSeal,
+    pub secrets: DerivedSecrets,
     /// Where readers look for more; put into letters.
     pub portal_url: Option<String>,
 }
@@ -83,9 +82,9 @@ pub struct Desk {
 #[derive(Debug, Clone)]
 pub struct ToSend {
     sending: i64,
-    reader: ReaderId,
     facts: Facts,
-    contact: ContactRow,
+    /// Or why it cannot be read.
+    address: std::result::Result<String, String>,
 }
 
 /// Reads it; `None` when there is nothing to send, or nowhere.
@@ -102,9 +101,8 @@ fn to_send(tx: &mut ReadTx<'_>, row: &OutboxRow, channel: SendChannel) -> Result
     let facts = facts(tx, &notice)?;
     Ok(facts.map(|facts| ToSend {
         sending: row.id,
-        reader: notice.reader,
         facts,
-        contact,
+        address: tx.open_contact(&contact).map_err(|error| error.to_string()),
     }))
 }
 
@@ -137,7 +135,7 @@ impl Desk {
         let portal = self.portal_url.clone().unwrap_or_default();
         from.facts.values["portal_url"] = portal.into();
         if let Some(code) = from.facts.code {
-            from.facts.values["lines"][0]["code"] = self.seal.code(code).into();
+            from.facts.values["lines"][0]["code"] = self.secrets.code(code).into();
         }
         let facts = &from.facts;
         let usual = || render(builtin(facts.kind, facts.language), &facts.values);
@@ -156,10 +154,7 @@ impl Desk {
         };
         let letter = letter
             .map_err(|fault| Fault::Later(format!("the {} does not render: {}", fault.part.code(), fault.told())))?;
-        let address = self
-            .seal
-            .open(from.reader.get(), &from.contact.channel, &from.contact.sealed)
-            .map_err(|error| Fault::Later(error.to_string()))?;
+        let address = from.address.clone().map_err(Fault::Later)?;
         Ok((from, letter, address))
     }
 }
@@ -198,7 +193,7 @@ impl<M: Mailer> Consumer for SendMail<M> {
         let mail = Mail {
             notice: from.facts.notice,
             sending: from.sending,
-            bounce_mark: self.desk.seal.bounce_mark(from.sending),
+            bounce_mark: self.desk.secrets.bounce_mark(from.sending),
             to,
             letter,
         };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Result;
 use super::deliver_outbox::{Consumer, Fault};
 use super::view::unit_code;
-use crate::auth::ContactSeal;
+use crate::auth::DerivedSecrets;
 use crate::clock::from_millis;
 use crate::domain::network::Network;
 use crate::store::notices::walk::News;
@@ -44,7 +44,7 @@ pub trait Hooks: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct TellWebhooks<H> {
     pub hooks: Arc<H>,
-    pub seal: ContactSeal,
+    pub secrets: DerivedSecrets,
 }
 
 /// What is read for one delivery.
@@ -88,7 +88,7 @@ impl<H: Hooks> Consumer for TellWebhooks<H> {
 
     async fn send(&self, key: &str, message: ToTell) -> std::result::Result<u16, Fault> {
         let webhook = message.webhook;
-        let secret = |number: i64| self.seal.webhook_secret(webhook.id, number);
+        let secret = |number: i64| self.secrets.webhook_secret(webhook.id, number);
         let told = Told {
             webhook: webhook.id,
             secrets: message.secrets.into_iter().map(secret).collect(),

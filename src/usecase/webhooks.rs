@@ -11,7 +11,7 @@ use super::named::Wrong;
 use super::once::once;
 use super::view::unit_code;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
-use crate::auth::{ContactSeal, Right};
+use crate::auth::{DerivedSecrets, Right};
 use crate::clock::from_millis;
 use crate::config::delivery::is_safe_url;
 use crate::domain::event::EventKind;
@@ -124,8 +124,8 @@ pub async fn change_webhook(
 }
 
 /// The secret that a webhook signs with: shown to who made or rotated it, never kept.
-pub fn secret_of(webhook: &WebhookView, seal: &ContactSeal) -> String {
-    seal.webhook_secret(webhook.id, webhook.secret_number)
+pub fn secret_of(webhook: &WebhookView, secrets: &DerivedSecrets) -> String {
+    secrets.webhook_secret(webhook.id, webhook.secret_number)
 }
 
 fn create(tx: &mut WriteTx<'_>, caller: &Caller, command: &NewWebhook, mut ids: IdRun) -> Result<WebhookView> {

@@ -11,6 +11,7 @@ use tongjie::usecase::expire_keys::expire_keys;
 use crate::app::{TestApp, run_with};
 use crate::client::Answer;
 use crate::database::Engine;
+use crate::id_numbers::id_number;
 
 on_both!(
     a_reader_shows_the_card_in_the_form_that_is_asked_for,
@@ -26,6 +27,7 @@ on_both!(
     readers_revoke_their_own_and_staff_anybodys,
     devices_sync_revocations_by_cursor,
     the_latest_electronic_card_is_shown_and_no_card_that_is_not_active,
+    who_has_nothing_but_an_id_card_shows_that_by_phone,
     a_request_names_exactly_one_card,
     a_gate_lets_in_whoever_has_a_good_card,
     what_is_over_is_forgotten,
@@ -392,6 +394,20 @@ fn the_latest_electronic_card_is_shown_and_no_card_that_is_not_active(app: &Test
     }
     app.get(&scene.phone, "/api/v1/me/card")
         .expect_problem(409, "wrong_state");
+}
+
+fn who_has_nothing_but_an_id_card_shows_that_by_phone(app: &TestApp) {
+    let scene = scene(app);
+    let desk = app.staff("librarian", "B1");
+    let reader = format!("/api/v1/readers/{}", scene.reader);
+    let number = app.request("PUT", &format!("{reader}/id-number")).bearer(&desk);
+    number.json(&json!({"id_number": id_number(31)})).send().expect(200);
+    app.post(&desk, &format!("{reader}/cards"), &json!({"kind": "id_card"}))
+        .expect(201);
+    set_status(app, &scene.card, "cancelled");
+    let lent = lend(app, &scene.kiosk, &show(app, &scene.phone, "")).expect(201).body;
+    assert_eq!(lent["loan"]["reader_id"], json!(scene.reader), "{lent}");
+    assert!(!lent.to_string().contains('§'), "{lent}");
 }
 
 fn a_request_names_exactly_one_card(app: &TestApp) {

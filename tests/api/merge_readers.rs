@@ -8,6 +8,7 @@ use crate::id_numbers::{id_number, person};
 on_both!(
     everything_goes_to_the_reader_who_stays,
     who_waited_twice_waits_once,
+    addresses_notices_wishes_and_the_ledger_go_along,
     what_cannot_be_merged_is_refused_and_nothing_changes,
     a_merge_is_answered_again_under_its_key,
 );
@@ -91,6 +92,66 @@ fn who_waited_twice_waits_once(app: &TestApp) {
     assert_eq!(shown["items"][0]["id"], kept);
     let reader = app.get(&desk, &format!("/api/v1/readers/{stays}")).expect(200).body;
     assert_eq!(reader["open_holds"], json!(1));
+    app.assert_sound();
+}
+
+fn addresses_notices_wishes_and_the_ledger_go_along(app: &TestApp) {
+    app.small_network();
+    let desk = app.staff("librarian", "B1");
+    let (stays, first) = app.reader("adult", "B1");
+    let (goes, second) = app.reader("adult", "B1");
+    let contact = |reader: i64, channel: &str, address: &str| {
+        let path = format!("/api/v1/readers/{reader}/contacts/{channel}");
+        let said = app
+            .request("PUT", &path)
+            .bearer(&desk)
+            .json(&json!({"address": address}));
+        said.send().expect(200);
+    };
+    contact(stays, "mail", "li@example.org");
+    contact(goes, "mail", "other@example.org");
+    contact(goes, "sms", "13800138000");
+    let wish = app
+        .request("PATCH", "/api/v1/me/preferences")
+        .bearer(&app.reader_token(&second));
+    wish.json(&json!({"language": "en"})).send().expect(200);
+    let post = |reader: i64, points: i64| {
+        let path = format!("/api/v1/readers/{reader}/credit-entries");
+        app.post(&desk, &path, &json!({"points": points, "reason": "核对"}))
+            .expect(201);
+    };
+    post(stays, -5);
+    post(goes, 8);
+    let path = format!("/api/v1/readers/{goes}/credit-freezes");
+    app.post(&desk, &path, &json!({"reason": "占座"})).expect(201);
+    let merged = merge(app, stays, goes).expect(200).body;
+    assert_eq!(merged["credit_entries_moved"], json!(2));
+    let token = app.reader_token(&first);
+    let credit = app.get(&token, "/api/v1/me/credit").expect(200).body;
+    assert_eq!(
+        (&credit["balance"], &credit["credit_band"]),
+        (&json!(103), &json!("frozen")),
+        "nobody begins twice; a freeze goes along"
+    );
+    let lines = app.get(&token, "/api/v1/me/credit/entries").expect(200).body;
+    assert_eq!(lines["items"].as_array().map(Vec::len), Some(5));
+    assert_eq!(
+        (&lines["items"][0]["kind"], &lines["items"][0]["points"]),
+        (&json!("merge"), &json!(-100))
+    );
+    let reached = app
+        .get(&desk, &format!("/api/v1/readers/{stays}/contacts"))
+        .expect(200)
+        .body;
+    let shown: Vec<_> = reached["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|one| &one["shown"])
+        .collect();
+    assert_eq!(shown, [&json!("l***@example.org"), &json!("***8000"), &Value::Null]);
+    let wishes = app.get(&token, "/api/v1/me/preferences").expect(200).body;
+    assert_eq!(wishes["language"], "en");
     app.assert_sound();
 }
 

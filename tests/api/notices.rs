@@ -1,16 +1,19 @@
 //! What readers are told: from what happened to a mail, once, in the reader's language, and never of what is no longer so.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tongjie::domain::notice_time::Reminders;
-use tongjie::domain::schedule::{ANNOUNCEMENTS, LOAN_REMINDERS, MAIL_OUTBOX};
+use tongjie::domain::schedule::{ANNOUNCEMENTS, CREDIT_NIGHT, CREDIT_NOTICES, LOAN_REMINDERS, MAIL_OUTBOX};
 use tongjie::usecase::announce_events::AnnounceEvents;
 use tongjie::usecase::deliver_outbox::{DeliverOutbox, Fault};
+use tongjie::usecase::nightly_credit::NightlyCredit;
 use tongjie::usecase::remind_readers::RemindOfLoans;
-use tongjie::usecase::run_job::{Ran, run_job};
+use tongjie::usecase::run_job::{Pass, Ran, run_job};
 use tongjie::usecase::send_notice::{Desk, Mail, Mailer, SendMail, Sent};
+use tongjie::usecase::tell_credit::TellCredit;
 
 use crate::app::TestApp;
 use crate::holds::{check_in, queue};
@@ -23,6 +26,8 @@ on_both!(
     a_mail_address_with_a_line_break_is_refused,
     a_template_that_does_not_render_is_refused_and_the_old_one_stays,
     a_reader_proves_an_address_with_the_code_that_was_sent_there,
+    who_is_frozen_or_loses_points_by_staff_is_told_why,
+    what_the_night_takes_is_told_once_in_the_morning,
 );
 
 /// A mail server that keeps what it takes.
@@ -81,7 +86,7 @@ fn sent(app: &TestApp, letters: Letters) -> Vec<Mail> {
     later(app, 120);
     let mailer = Arc::new(letters);
     let desk = Desk {
-        seal: app.app.contact_seal(),
+        secrets: app.app.derived(),
         portal_url: None,
     };
     let pass = Arc::new(DeliverOutbox(SendMail {
@@ -95,6 +100,27 @@ fn sent(app: &TestApp, letters: Letters) -> Vec<Mail> {
 
 fn later(app: &TestApp, seconds: i64) {
     app.clock.set(app.clock.now() + TimeDelta::seconds(seconds));
+}
+
+/// Announces until so many lines of notices are there: on a cluster that other tests use too, an event settles only when what ran
+/// beside it has ended. Then what gathered is sent.
+fn announced(app: &TestApp, lines: i64) -> Vec<Mail> {
+    let store = &app.app.store;
+    let step = async || {
+        let look = store
+            .read(AnnounceEvents.look(0, app.clock.now()))
+            .await
+            .expect("reads");
+        AnnounceEvents.act(store, look.work).await.expect("announces");
+    };
+    for _ in 0..3_000 {
+        app.block_on(step());
+        if app.database.outside().number("SELECT count(*) AS n FROM notice_lines") >= lines {
+            return sent(app, Letters::default());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("there are no {lines} lines of notices");
 }
 
 fn with_mail(app: &TestApp, reader: i64) {
@@ -137,8 +163,7 @@ fn a_hold_that_is_ready_is_told_once(app: &TestApp) {
     ));
     with_mail(app, reader);
     check_in(app, "B1", &queue.barcode);
-    announce(app);
-    let mails = sent(app, Letters::default());
+    let mails = announced(app, 1);
     assert_eq!(mails.len(), 1, "{mails:?}");
     assert_eq!(mails[0].to.as_str(), "li@example.org");
     assert!(mails[0].letter.subject.contains("预约"), "{mails:?}");
@@ -263,4 +288,56 @@ fn a_reader_proves_an_address_with_the_code_that_was_sent_there(app: &TestApp) {
     confirm("x").expect(422);
     assert_eq!(confirm(&code).expect(200).body["confirmed"], true);
     confirm(&code).expect(422);
+}
+
+fn who_is_frozen_or_loses_points_by_staff_is_told_why(app: &TestApp) {
+    app.small_network();
+    let desk = app.staff("librarian", "M1");
+    let (reader, card) = app.reader("adult", "M1");
+    with_mail(app, reader);
+    let act = |what: &str, body: &Value| app.post(&desk, &format!("/api/v1/readers/{reader}/{what}"), body);
+    act("credit-entries", &json!({"points": -5, "reason": "污损"})).expect(201);
+    act("credit-freezes", &json!({"reason": "占座"})).expect(201);
+    let mails = announced(app, 2);
+    assert_eq!(mails.len(), 2, "{mails:?}");
+    let texts: Vec<&str> = mails.iter().map(|mail| mail.letter.text.as_str()).collect();
+    let of = |word: &str| {
+        texts
+            .iter()
+            .find(|text| text.contains(word))
+            .copied()
+            .unwrap_or_default()
+    };
+    assert!(
+        of("信用积分").contains("-5 分，变动后 95 分：工作人员调整"),
+        "{texts:?}"
+    );
+    assert!(of("已暂停").contains("由图书馆决定"), "{texts:?}");
+    assert!(!texts.concat().contains("占座"), "words of staff are not sent");
+    act("credit-thaw", &json!({"because": "decision", "reason": "已说明"})).expect(200);
+    let thawed = announced(app, 3);
+    assert_eq!(thawed.len(), 1, "{thawed:?}");
+    assert!(thawed[0].letter.text.contains("已恢复"), "{thawed:?}");
+    assert_eq!(notices(app, &card).len(), 3);
+    app.assert_sound();
+}
+
+fn what_the_night_takes_is_told_once_in_the_morning(app: &TestApp) {
+    let (card, _) = basket(app, 2);
+    later(app, 31 * 86_400);
+    let night = Arc::new(NightlyCredit);
+    let run = run_job(&app.app.store, "a", CREDIT_NIGHT, &night, || false);
+    app.block_on(run).expect("runs");
+    let morning = || {
+        let run = run_job(&app.app.store, "a", CREDIT_NOTICES, &Arc::new(TellCredit), || false);
+        assert!(matches!(app.block_on(run).expect("runs"), Ran::Finished { .. }));
+        sent(app, Letters::default())
+    };
+    let mails = morning();
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert!(mails[0].letter.text.matches("逾期一天").count() >= 2, "{mails:?}");
+    later(app, 86_400);
+    assert_eq!(morning(), [], "each line once");
+    assert_eq!(notices(app, &card).len(), 1);
+    app.assert_sound();
 }

@@ -140,11 +140,7 @@ pub fn sent_code(about: &About<'_>) -> String {
     let request = about.app.request("PUT", &path).bearer(&about.scene.reader_token);
     request.json(&json!({"address": "li@example.org"})).send().expect(200);
     let sql = format!("SELECT id AS n FROM one_time_codes WHERE reader_id = {reader} AND ended_at IS NULL");
-    about
-        .app
-        .app
-        .contact_seal()
-        .code(about.app.database.outside().number(&sql))
+    about.app.app.derived().code(about.app.database.outside().number(&sql))
 }
 
 /// A webhook for events at the unit of the things.

@@ -13,6 +13,7 @@ INSERT INTO event_cursors (name, txid, seq)
 CREATE TABLE reader_contacts (
     reader_id BIGINT NOT NULL REFERENCES readers (id),
     channel TEXT NOT NULL CHECK (channel IN ('mail', 'sms', 'wechat')),
+    key_id TEXT NOT NULL,                    -- the key it is sealed under
     sealed BYTEA NOT NULL,
     shown TEXT NOT NULL,                     -- enough to recognise it by, too little to use it
     confirmed_at BIGINT,                     -- NULL: only a code goes there
@@ -21,6 +22,8 @@ CREATE TABLE reader_contacts (
     changed_at BIGINT NOT NULL,
     PRIMARY KEY (reader_id, channel)
 );
+-- What a rotation of keys seals anew.
+CREATE INDEX reader_contacts_by_key ON reader_contacts (key_id, reader_id);
 
 -- What a reader wishes; without a row the defaults count.
 CREATE TABLE notice_preferences (

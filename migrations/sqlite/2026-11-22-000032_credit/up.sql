@@ -30,6 +30,8 @@ CREATE UNIQUE INDEX credit_entries_of_reader ON credit_entries (reader_id, numbe
 CREATE UNIQUE INDEX credit_entries_undone_once ON credit_entries (undoes_id) WHERE undoes_id IS NOT NULL;
 -- What caps count.
 CREATE INDEX credit_entries_by_day ON credit_entries (reader_id, event, day) WHERE event IS NOT NULL;
+-- What was posted lately, to be told.
+CREATE INDEX credit_entries_posted ON credit_entries (posted_at, id);
 -- Deductions that are to end some day.
 CREATE INDEX credit_entries_to_lapse ON credit_entries (posted_at) WHERE points < 0 AND undone_by IS NULL AND kind IN ('rule', 'staff');
 

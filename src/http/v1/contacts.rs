@@ -68,7 +68,6 @@ pub async fn set_reader_contact(
         reader: ReaderId::new(id),
         channel: send_channel(&channel)?,
         address: request.body.address.map(String::from),
-        seal: app.contact_seal(),
     };
     answer::done(&reader_contacts::set_reader_contact(&app.store, &who.caller, command, request.key).await?)
 }
@@ -108,6 +107,6 @@ pub async fn report_bounce(app: web::Data<App>, request: Signed<BounceReport>) -
         address: request.0.address.into(),
         status: request.0.status.into(),
     };
-    let first = report_bounce::report_bounce(&app.store, &app.contact_seal(), report).await?;
+    let first = report_bounce::report_bounce(&app.store, &app.derived(), report).await?;
     answer::ok(&BounceOutcome { first })
 }

@@ -88,7 +88,7 @@ fn with_secret(app: &App, made: Once<WebhookView>) -> Once<WebhookWithSecret> {
     Once {
         replayed: made.replayed,
         value: WebhookWithSecret {
-            secret: webhooks::secret_of(&made.value, &app.contact_seal()),
+            secret: webhooks::secret_of(&made.value, &app.derived()),
             webhook: made.value,
         },
     }

@@ -36,13 +36,15 @@ impl ReadTx<'_> {
         Ok(programmes)
     }
 
-    /// Readers whose lines of some events add up to more than `most`, by day, month or loan, where one version decided them all.
+    /// Readers whose lines of some events add up to more than `most`, by day, month or loan, where one version decided them all. Two
+    /// ledgers that were merged had their caps each.
     pub fn credit_over(&mut self, version: i64, events: &[&str], by: &str, most: i64) -> Result<Broken, StoreError> {
         let events: Vec<String> = events.iter().map(|event| format!("'{event}'")).collect();
         let events = events.join(", ");
         self.breaking(&format!(
             "SELECT e.reader_id AS id FROM credit_entries e LEFT JOIN credit_reasons r ON r.entry_id = e.id \
-             WHERE e.event IN ({events}) AND e.kind IN ('rule', 'reversal') AND {by} IS NOT NULL GROUP BY e.reader_id, {by} \
+             WHERE e.event IN ({events}) AND e.kind IN ('rule', 'reversal') AND {by} IS NOT NULL \
+             AND e.reader_id NOT IN (SELECT survivor_id FROM reader_merges) GROUP BY e.reader_id, {by} \
              HAVING min(e.rules_version) = {version} AND max(e.rules_version) = {version} AND abs(sum(e.points)) > {most}"
         ))
     }

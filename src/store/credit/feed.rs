@@ -172,7 +172,7 @@ impl ReadTx<'_> {
     /// The next accounts of a walk, by reader.
     pub fn walk_accounts(&mut self, after: i64, limit: i64) -> Result<Vec<AccountGlance>, StoreError> {
         let query = readers::table
-            .filter(readers::id.gt(after))
+            .filter(readers::id.gt(after).and(readers::merged_into.is_null()))
             .order(readers::id)
             .limit(limit)
             .select((

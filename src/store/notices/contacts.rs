@@ -1,5 +1,6 @@
 //! Where readers are reached, sealed, and what they wish to be told. Personal: erasable at any time, nothing refers to it.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ use crate::domain::notice::{Language, NoticeKind, SendChannel, Wishes};
 use crate::domain::notice_time::Quiet;
 use crate::store::error::StoreError;
 use crate::store::hot::on_engine;
+use crate::store::readers::identities::keys;
 use crate::store::schema::{notice_preferences, reader_contacts, readers};
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -17,6 +19,8 @@ use crate::store::tx::{ReadTx, WriteTx};
 pub struct ContactRow {
     pub reader_id: i64,
     pub channel: String,
+    /// The key it is sealed under.
+    pub key_id: String,
     pub sealed: Vec<u8>,
     /// Enough to recognise it by.
     pub shown: String,
@@ -56,6 +60,33 @@ impl ReadTx<'_> {
     pub fn contact(&mut self, reader: ReaderId, channel: SendChannel) -> Result<Option<ContactRow>, StoreError> {
         let query = reader_contacts::table.find((reader.get(), channel.code()));
         Ok(on_engine!(self.conn, conn => query.first(conn).optional())?)
+    }
+
+    /// Seals an address for one reader and channel and nothing else; answers the key, and what is kept.
+    ///
+    /// # Errors
+    /// `Unavailable` without keys.
+    pub fn seal_contact(
+        &self,
+        reader: ReaderId,
+        channel: &str,
+        address: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(String, Vec<u8>), StoreError> {
+        let sealed = self.shared.identities.seal(channel, reader.get(), address, now);
+        let sealed = sealed.map_err(keys)?;
+        Ok((sealed.key_id, sealed.sealed))
+    }
+
+    /// Reads an address again.
+    ///
+    /// # Errors
+    /// `Unavailable` when its key is not there; `Corrupt` when it was changed.
+    pub fn open_contact(&self, row: &ContactRow) -> Result<String, StoreError> {
+        let identities = &self.shared.identities;
+        identities
+            .open(&row.channel, row.reader_id, &row.key_id, &row.sealed)
+            .map_err(keys)
     }
 
     /// A reader's name, for the greeting.
@@ -155,6 +186,25 @@ impl WriteTx<'_> {
             .set(reader_contacts::confirmed_at.eq(now))
             .execute(self.conn)?;
         Ok(())
+    }
+
+    /// Seals a reader's addresses anew that stand under another key than the one in force; answers how many.
+    ///
+    /// # Errors
+    /// As `open_contact`.
+    pub fn reseal_contacts(&mut self, reader: ReaderId, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let current = self.shared.identities.current(now).map_err(keys)?.id();
+        let stale: Vec<ContactRow> = self.contacts_of(reader)?;
+        let stale = stale.into_iter().filter(|row| row.key_id != current);
+        let mut changed = 0;
+        for row in stale {
+            let address = self.open_contact(&row)?;
+            let (key_id, sealed) = self.seal_contact(reader, &row.channel, &address, now)?;
+            changed += diesel::update(reader_contacts::table.find((row.reader_id, row.channel)))
+                .set((reader_contacts::key_id.eq(key_id), reader_contacts::sealed.eq(sealed)))
+                .execute(self.conn)?;
+        }
+        Ok(changed)
     }
 
     /// What was sent there came back: for good, or for a while.

@@ -131,12 +131,18 @@ impl ReadTx<'_> {
             .filter(cards::id.eq_any(subjects(lines)).and(cards::status.eq("active")))
             .filter(cards::expires_on.is_not_null())
             .order(cards::id)
-            .select((cards::id, cards::number, cards::expires_on.assume_not_null()));
-        let rows: Vec<(i64, String, String)> = on_engine!(self.conn, conn => query.load(conn))?;
-        let line = |(card_id, number, expires_on): (i64, String, String)| {
+            .select((
+                cards::id,
+                cards::number,
+                cards::shown,
+                cards::expires_on.assume_not_null(),
+            ));
+        let rows: Vec<(i64, String, Option<String>, String)> = on_engine!(self.conn, conn => query.load(conn))?;
+        // Where the number is a person's, a hash stands in its place.
+        let line = |(card_id, number, shown, expires_on): (i64, String, Option<String>, String)| {
             Ok(CardLine {
                 card_id,
-                number,
+                number: shown.unwrap_or(number),
                 expires_on: parse_day(&expires_on)?,
             })
         };

@@ -2,6 +2,7 @@
 //! holds a word of what is sent, nor an address.
 
 pub mod contacts;
+pub mod credit;
 pub mod letters;
 pub mod reminders;
 pub mod walk;
@@ -34,6 +35,9 @@ pub struct Line {
     pub subject: i64,
     pub occasion: i64,
 }
+
+/// The occasion of what is told once and for all.
+pub const ONCE: i64 = 0;
 
 /// One notice by one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]

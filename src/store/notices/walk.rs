@@ -62,14 +62,15 @@ impl ReadTx<'_> {
         Ok(self.event_row(seq)?.map(|event| news(0, event)))
     }
 
-    /// The reader an event is about; `None`: nobody, or it was erased.
+    /// The reader an event is about, or who stands for them now; `None`: nobody, or it was erased.
     pub fn reader_of_event(&mut self, seq: i64) -> Result<Option<ReaderId>, StoreError> {
         let reader: Option<Option<i64>> = event_personal::table
             .find(seq)
             .select(event_personal::reader_id)
             .first(self.conn)
             .optional()?;
-        Ok(reader.flatten().map(ReaderId::new))
+        let reader = reader.flatten().map(ReaderId::new);
+        reader.map(|reader| self.stands_for(reader)).transpose()
     }
 }
 

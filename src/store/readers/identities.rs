@@ -12,13 +12,13 @@ use crate::domain::reader::CardKind;
 use crate::domain::resident_id::ResidentId;
 use crate::store::error::StoreError;
 use crate::store::readers::day_text;
-use crate::store::schema::{cards, reader_identities, readers};
+use crate::store::schema::{cards, reader_contacts, reader_identities, readers};
 use crate::store::tx::{ReadTx, WriteTx};
 
 const RESIDENT_ID: &str = "resident_id";
 
 /// Keys are missing, or do not fit what is there: an operator has to see to it.
-fn keys(error: IdentityError) -> StoreError {
+pub(in crate::store) fn keys(error: IdentityError) -> StoreError {
     match error {
         IdentityError::Changed => StoreError::Corrupt(error.to_string()),
         _ => StoreError::unavailable("keys missing", error),
@@ -67,16 +67,30 @@ impl ReadTx<'_> {
         Ok(Some(opened.map_err(keys)?))
     }
 
-    /// The next few rows after an id that stand under another key than the one in force.
-    pub fn stale_identities(&mut self, after: i64, limit: i64, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+    /// The next few readers after an id of whom something stands under another key than the one in force: an ID number, or an
+    /// address.
+    pub fn stale_readers(&mut self, after: i64, limit: i64, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
         let current = self.shared.identities.current(now).map_err(keys)?.id();
-        Ok(reader_identities::table
-            .filter(reader_identities::id.gt(after))
-            .filter(reader_identities::key_id.ne(current))
-            .order(reader_identities::id)
+        let mut found: Vec<i64> = reader_identities::table
+            .filter(reader_identities::reader_id.gt(after))
+            .filter(reader_identities::key_id.ne(&current))
+            .order(reader_identities::reader_id)
             .limit(limit)
-            .select(reader_identities::id)
-            .load(self.conn)?)
+            .select(reader_identities::reader_id)
+            .load(self.conn)?;
+        let of_contacts: Vec<i64> = reader_contacts::table
+            .filter(reader_contacts::reader_id.gt(after))
+            .filter(reader_contacts::key_id.ne(&current))
+            .order(reader_contacts::reader_id)
+            .limit(limit)
+            .select(reader_contacts::reader_id)
+            .load(self.conn)?;
+        found.extend(of_contacts);
+        found.sort_unstable();
+        found.dedup();
+        // Of those beyond, one list may have left some out.
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
     }
 
     /// The keys under which anything stands.
@@ -93,6 +107,11 @@ impl ReadTx<'_> {
             .distinct()
             .load(self.conn)?;
         found.extend(of_cards.into_iter().flatten());
+        let of_contacts: Vec<String> = reader_contacts::table
+            .select(reader_contacts::key_id)
+            .distinct()
+            .load(self.conn)?;
+        found.extend(of_contacts);
         Ok(found)
     }
 }
@@ -152,24 +171,24 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Seals a row anew that stands under another key than the one in force, with the credentials that are made of it; answers
-    /// whether it did.
+    /// Seals a reader's ID number anew if it stands under another key than the one in force, with the credentials that are made of it;
+    /// answers whether it did.
     ///
     /// # Errors
     /// `Unavailable` when a key is not there; `Corrupt` for a row that was changed; `Conflict` where another row has the same number.
-    pub fn reseal_identity(&mut self, id: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub fn reseal_identity(&mut self, reader: ReaderId, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let current = self.shared.identities.current(now).map_err(keys)?.id();
         let row: Option<(i64, String, Vec<u8>)> = reader_identities::table
-            .find(id)
+            .filter(reader_identities::reader_id.eq(reader.get()))
             .filter(reader_identities::key_id.ne(&current))
             .select((
-                reader_identities::reader_id,
+                reader_identities::id,
                 reader_identities::key_id,
                 reader_identities::sealed,
             ))
             .first(self.conn)
             .optional()?;
-        let Some((reader, key, sealed)) = row else {
+        let Some((id, key, sealed)) = row else {
             return Ok(false);
         };
         let identities = self.shared.identities.clone();
@@ -182,7 +201,7 @@ impl WriteTx<'_> {
                 reader_identities::sealed.eq(sealed.sealed),
             ))
             .execute(self.conn)?;
-        self.rehash_cards(ReaderId::new(reader), &text, now)?;
+        self.rehash_cards(reader, &text, now)?;
         Ok(true)
     }
 

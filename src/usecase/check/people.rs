@@ -14,6 +14,35 @@ const READERS: &[SqlRule] = &[
                  OR EXISTS (SELECT 1 FROM holds h WHERE h.reader_id = r.id AND h.closed_at IS NULL))",
     },
     SqlRule {
+        fault: "merged, and yet with an address, a notice, a line of credit or an open freeze: reader",
+        breaks: "SELECT r.id FROM readers r WHERE r.merged_into IS NOT NULL AND (r.credit_balance <> 0 OR r.credit_entries <> 0 \
+                 OR EXISTS (SELECT 1 FROM reader_contacts c WHERE c.reader_id = r.id) \
+                 OR EXISTS (SELECT 1 FROM notice_preferences p WHERE p.reader_id = r.id) \
+                 OR EXISTS (SELECT 1 FROM notices n WHERE n.reader_id = r.id) \
+                 OR EXISTS (SELECT 1 FROM credit_entries e WHERE e.reader_id = r.id) \
+                 OR EXISTS (SELECT 1 FROM credit_freezes f WHERE f.reader_id = r.id) \
+                 OR EXISTS (SELECT 1 FROM credit_appeals a WHERE a.reader_id = r.id))",
+    },
+    SqlRule {
+        fault: "used before it was opened, or of a card that is not there: session of card",
+        breaks: "SELECT s.card_id AS id FROM card_sessions s LEFT JOIN cards c ON c.id = s.card_id \
+                 WHERE c.id IS NULL OR s.used_at < s.opened_at",
+    },
+    SqlRule {
+        fault: "void until later than its card says, or numbered beyond the last: revocation",
+        breaks: "SELECT v.seq AS id FROM card_revocations v LEFT JOIN cards c ON c.id = v.card_id \
+                 WHERE c.id IS NOT NULL AND (c.tokens_void_until IS NULL OR c.tokens_void_until < v.void_until) \
+                 OR v.seq > (SELECT n.last_seq FROM card_revocation_numbers n WHERE n.id = 1)",
+    },
+    SqlRule {
+        fault: "an address that is shown in full: reader",
+        breaks: "SELECT reader_id AS id FROM reader_contacts WHERE shown NOT LIKE '%***%'",
+    },
+    SqlRule {
+        fault: "waits to be sent, and its notice is not there: sending",
+        breaks: "SELECT s.id FROM notice_sendings s LEFT JOIN notices n ON n.id = s.notice_id WHERE n.id IS NULL",
+    },
+    SqlRule {
         fault: "merged into a reader who was merged, or without a document: reader",
         breaks: "SELECT r.id FROM readers r JOIN readers s ON s.id = r.merged_into WHERE s.merged_into IS NOT NULL \
                  OR NOT EXISTS (SELECT 1 FROM reader_merges m WHERE m.duplicate_id = r.id)",

@@ -118,7 +118,7 @@ pub async fn confirm_my_contact(
     let command = ConfirmContact {
         channel: send_channel(&channel)?,
         code: request.body.code.into(),
-        seal: app.contact_seal(),
+        secrets: app.derived(),
     };
     answer::done(&reader_contacts::confirm_my_contact(&app.store, &who.caller, command, request.key).await?)
 }
