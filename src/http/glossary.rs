@@ -90,7 +90,7 @@ pub static TERMS: &[Term] = &[
     ),
     term_of(
         "card_kind",
-        "`physical`, `e_card`, `id_card` or `social_security`",
+        "`physical` or `e_card`",
         r#""physical""#,
     ),
     term_of(

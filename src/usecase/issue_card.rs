@@ -119,7 +119,7 @@ fn check(command: &IssueCard, network: &Network, reader: &ReaderView, today: Nai
             let reason = "is left out: the card is found by the reader's ID number, which is never a card's number";
             wrong.say("number", reason);
         }
-        Some(number) if resident_id::is_one(number.as_str()) => {
+        Some(number) if resident_id::stands_in(number.as_str()) => {
             wrong.say(
                 "number",
                 "is a resident identity number, which is never a card's number",

@@ -9,7 +9,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::get_reader::only_itself;
+use super::issue_card::open_reader;
 use super::once::once;
+use super::session::require_standing;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::{DerivedSecrets, Right};
 use crate::clock::from_millis;
@@ -100,8 +102,8 @@ pub async fn list_reader_contacts(store: &Arc<Store>, caller: &Caller, reader: R
 /// Says where a reader is reached by a channel. What a reader says must be proved by the code that is sent there.
 ///
 /// # Errors
-/// `NotFound`, also for a reader who speaks of somebody else; `Forbidden`; `Invalid` for what is no address; `State` when too many
-/// codes were sent; a failure of the store.
+/// `NotFound`, also for a reader who speaks of somebody else; `Forbidden`; `Unauthenticated` for a reader whose session was ended;
+/// `Invalid` for what is no address; `State` when too many codes were sent, or for a reader who was merged; a failure of the store.
 pub async fn set_reader_contact(
     store: &Arc<Store>,
     caller: &Caller,
@@ -154,14 +156,16 @@ pub async fn confirm_my_contact(
 }
 
 fn attempt(tx: &mut WriteTx<'_>, caller: &Caller, command: &ConfirmContact, mut ids: IdRun) -> Result<Attempt> {
+    require_standing(tx, caller)?;
     let reader = caller.reader().ok_or(UseCaseError::Forbidden)?;
+    tx.lock_readers(&[reader])?;
+    let home = UnitId::new(open_reader(tx, reader)?.home_unit_id);
     let channel = command.channel;
     if !take_code(tx, reader, CONFIRM, channel, &command.code, &command.secrets)? {
         return Ok(Attempt { confirmed: None });
     }
     tx.confirm_contact(reader, channel)?;
     let row = tx.contact(reader, channel)?;
-    let home = tx.home_of_reader(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
     let detail = json!({"changed": "contact", "channel": channel.code(), "confirmed": true});
     append(tx, caller, reader, home, detail, ids.next())?;
     Ok(Attempt {
@@ -194,8 +198,9 @@ fn may(caller: &Caller, reader: ReaderId) -> Result<()> {
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetContact, mut ids: IdRun) -> Result<ContactView> {
     let (reader, channel) = (command.reader, command.channel);
+    require_standing(tx, caller)?;
     tx.lock_readers(&[reader])?;
-    let home = tx.home_of_reader(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
+    let home = UnitId::new(open_reader(tx, reader)?.home_unit_id);
     let row = match &command.address {
         Some(text) => Some(row(tx, caller, command, text)?),
         None => None,

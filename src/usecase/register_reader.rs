@@ -26,8 +26,8 @@ use crate::store::readers::{NewCard, NewReader, band_code, day_text};
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store, StoreError};
 
-/// Kinds of a first card.
-pub const CARD_KINDS: [&str; 4] = ["physical", "e_card", "id_card", "social_security"];
+/// Kinds of a first card. What is a person's own has no number that could be typed: it is issued to a reader who is there.
+pub const CARD_KINDS: [&str; 2] = ["physical", "e_card"];
 const OLDEST_YEARS: u32 = 130;
 
 /// What is asked for.
@@ -203,7 +203,7 @@ fn check<'n>(command: &RegisterReader, network: &'n Network, today: NaiveDate) -
     if !CARD_KINDS.contains(&command.card_kind.as_str()) {
         wrong.say("card_kind", format!("must be one of {}", CARD_KINDS.join(", ")));
     }
-    if resident_id::is_one(command.card_number.as_str()) {
+    if resident_id::stands_in(command.card_number.as_str()) {
         wrong.say("card_number", "is a resident identity number, which is never stored");
     }
     if command.card_expires_on.is_some_and(|day| day < today) {

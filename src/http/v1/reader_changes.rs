@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, MergesReaders, RegistersReaders};
-use crate::http::input::{Secret, Text};
+use crate::http::input::{Remark, Secret};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::merge_readers::{self, MergeReaders, MergedReaders};
 use crate::usecase::record_id_number::{self, IdNumberRecorded, RecordIdNumber};
@@ -53,7 +53,7 @@ pub struct ReaderMerge {
     duplicate_id: i64,
     /// Kept with the document.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "同一读者在两馆分别办证,身份证核对一致")]
-    reason: Text<500>,
+    reason: Remark<500>,
 }
 
 /// Makes one reader of two that are the same person; the one in the address stays. The other keeps its number and says who stands

@@ -21,6 +21,7 @@ const RESIDENT_ID: &str = "resident_id";
 pub(in crate::store) fn keys(error: IdentityError) -> StoreError {
     match error {
         IdentityError::Changed => StoreError::Corrupt(error.to_string()),
+        IdentityError::UnknownKey => StoreError::unavailable(StoreError::KEY_MISSING, error),
         _ => StoreError::unavailable("keys missing", error),
     }
 }
