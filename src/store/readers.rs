@@ -100,6 +100,8 @@ pub struct NewCard {
     pub kind: String,
     pub status: String,
     pub expires_on: Option<String>,
+    /// `None`: another system did, at a time that is not known.
+    pub issued_at: Option<i64>,
 }
 
 /// A reader as people see it.

@@ -123,7 +123,7 @@ fn apply(
         birth_date: born.map(day_text),
         ..reader_row(command, id, (category.id, home), pin_hash, now.timestamp_millis())
     };
-    tx.insert_reader(&row, &first_card(command, id, ids.next()))?;
+    tx.insert_reader(&row, &first_card(command, id, ids.next(), row.created_at))?;
     if let Some(person) = &person {
         tx.insert_identity(ids.next(), id, person, now)?;
     }
@@ -176,7 +176,7 @@ fn reader_row(
     }
 }
 
-fn first_card(command: &RegisterReader, reader: ReaderId, id: i64) -> NewCard {
+fn first_card(command: &RegisterReader, reader: ReaderId, id: i64, now_millis: i64) -> NewCard {
     NewCard {
         id,
         number: command.card_number.as_str().to_owned(),
@@ -184,6 +184,7 @@ fn first_card(command: &RegisterReader, reader: ReaderId, id: i64) -> NewCard {
         kind: command.card_kind.clone(),
         status: CardStatus::Active.code().to_owned(),
         expires_on: command.card_expires_on.map(day_text),
+        issued_at: Some(now_millis),
     }
 }
 

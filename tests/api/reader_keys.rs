@@ -1,14 +1,11 @@
 //! The keys of what identifies readers: exchanged while everything is found, and missed without harm to others.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use tongjie::auth::CardKeyRing;
 use tongjie::auth::identity::IdentityKey;
-use tongjie::domain::schedule::RESEAL_IDENTITIES;
 use tongjie::usecase::reseal_identities::{ResealIdentities, keys_in_use};
-use tongjie::usecase::run_job::{Ran, run_job};
+use tongjie::usecase::run_job::Pass;
 
 use crate::app::{TestApp, run_with};
 use crate::database::Engine;
@@ -25,18 +22,13 @@ fn keys(since: DateTime<Utc>) -> [IdentityKey; 2] {
     [present, IdentityKey::new(&[7; 32], since)]
 }
 
+/// A step of the job; answers of how many readers something was sealed anew.
 fn reseal(app: &TestApp) -> i64 {
-    let ran = app.block_on(run_job(
-        &app.app.store,
-        "a",
-        RESEAL_IDENTITIES,
-        &Arc::new(ResealIdentities),
-        || false,
-    ));
-    match ran.expect("it runs") {
-        Ran::Finished { changed, .. } => changed,
-        other => panic!("{other:?}"),
-    }
+    let store = &app.app.store;
+    app.block_on(async {
+        let look = store.read(ResealIdentities.look(0, app.clock.now())).await.expect("reads");
+        ResealIdentities.act(store, look.work).await.expect("seals")
+    })
 }
 
 fn register(app: &TestApp, desk: &str, number: &str) -> i64 {

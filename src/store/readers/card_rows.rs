@@ -202,6 +202,11 @@ impl ReadTx<'_> {
     }
 }
 
+/// What stands in the place of the number of a card that ended: nobody shows that.
+pub(super) fn retired(card: i64) -> String {
+    format!("{HASHED}{card}")
+}
+
 fn number_of(found: &LookUp) -> String {
     format!("{HASHED}{}", found.digest)
 }
@@ -227,7 +232,7 @@ impl WriteTx<'_> {
             .load(self.conn)?;
         for id in rows {
             diesel::update(cards::table.find(id))
-                .set(cards::number.eq(format!("{HASHED}{id}")))
+                .set(cards::number.eq(retired(id)))
                 .execute(self.conn)?;
         }
         Ok(())

@@ -114,5 +114,6 @@ fn card(fields: &mut Fields<'_>) -> Option<NewCard> {
         kind: kind.to_owned(),
         status: CardStatus::Active.code().to_owned(),
         expires_on,
+        issued_at: None,
     })
 }
