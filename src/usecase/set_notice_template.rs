@@ -68,6 +68,7 @@ impl Outcome for NoticeTemplateView {}
 /// What an example becomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LetterView {
+    /// Of the mail; one line.
     #[schema(example = "您有3册图书即将到期")]
     pub subject: String,
     /// Plain text.

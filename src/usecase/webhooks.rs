@@ -36,6 +36,7 @@ pub struct WebhookView {
     /// Events at this unit and below are told.
     #[schema(example = "C1")]
     pub unit_code: String,
+    /// Where each event is posted.
     #[schema(example = "https://city.example.org/library-events")]
     pub url: String,
     /// Kinds of events; `*`: every kind.

@@ -329,7 +329,8 @@ fn what_the_night_takes_is_told_once_in_the_morning(app: &TestApp) {
     let run = run_job(&app.app.store, "a", CREDIT_NIGHT, &night, || false);
     app.block_on(run).expect("runs");
     let morning = || {
-        let run = run_job(&app.app.store, "a", CREDIT_NOTICES, &Arc::new(TellCredit), || false);
+        let pass = Arc::new(TellCredit);
+        let run = run_job(&app.app.store, "a", CREDIT_NOTICES, &pass, || false);
         assert!(matches!(app.block_on(run).expect("runs"), Ran::Finished { .. }));
         sent(app, Letters::default())
     };
