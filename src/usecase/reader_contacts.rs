@@ -62,6 +62,10 @@ pub struct ContactView {
     /// Notices go there: it was entered at a desk, or proved by a code.
     #[schema(example = true)]
     pub confirmed: bool,
+    /// The address that takes its place once the code that was sent there is given.
+    #[schema(example = "w***@example.org")]
+    #[serde(default)]
+    pub unproved: Option<String>,
     /// Since when what is sent there comes back (UTC); nothing is sent until it is changed.
     #[schema(example = "2026-03-04T08:15:00Z")]
     pub failing_since: Option<DateTime<Utc>>,
@@ -75,6 +79,7 @@ impl ContactView {
             channel: channel.code().to_owned(),
             shown: row.map(|row| row.shown.clone()),
             confirmed: row.is_some_and(|row| row.confirmed_at.is_some()),
+            unproved: row.and_then(|row| row.next_shown.clone()),
             failing_since: row.and_then(|row| row.failing_since).map(from_millis),
         }
     }
@@ -205,8 +210,14 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetContact, mut ids: I
         Some(text) => Some(row(tx, caller, command, text)?),
         None => None,
     };
+    let unproved = row.as_ref().is_some_and(|row| row.confirmed_at.is_none());
+    // Notices go on to where they go until the new address is proved.
+    let row = match tx.contact(reader, channel)? {
+        Some(good) if unproved && good.is_good() => Some(good.waiting_for(row)),
+        _ => row,
+    };
     tx.set_contact(reader, channel, row.as_ref())?;
-    if row.as_ref().is_some_and(|row| row.confirmed_at.is_none()) {
+    if unproved {
         send_code(tx, &mut ids, reader, CONFIRM, channel)?;
     }
     let detail = json!({"changed": "contact", "channel": channel.code(), "removed": row.is_none()});
@@ -229,6 +240,9 @@ fn row(tx: &WriteTx<'_>, caller: &Caller, command: &SetContact, text: &str) -> R
         soft_bounces: 0,
         failing_since: None,
         changed_at: now,
+        next_key_id: None,
+        next_sealed: None,
+        next_shown: None,
     })
 }
 

@@ -18,8 +18,9 @@ const READERS: &[SqlRule] = &[
                  OR EXISTS (SELECT 1 FROM holds h WHERE h.reader_id = r.id AND h.closed_at IS NULL))",
     },
     SqlRule {
-        fault: "merged, and yet with an address, a notice, a line of credit or an open freeze: reader",
+        fault: "merged, and yet with a day of birth, a PIN, an address, a notice, a line of credit or a freeze: reader",
         breaks: "SELECT r.id FROM readers r WHERE r.merged_into IS NOT NULL AND (r.credit_balance <> 0 OR r.credit_entries <> 0 \
+                 OR r.birth_date IS NOT NULL OR r.pin_hash IS NOT NULL \
                  OR EXISTS (SELECT 1 FROM reader_contacts c WHERE c.reader_id = r.id) \
                  OR EXISTS (SELECT 1 FROM notice_preferences p WHERE p.reader_id = r.id) \
                  OR EXISTS (SELECT 1 FROM notices n WHERE n.reader_id = r.id) \
@@ -40,7 +41,7 @@ const READERS: &[SqlRule] = &[
     },
     SqlRule {
         fault: "an address that is shown in full: reader",
-        breaks: "SELECT reader_id AS id FROM reader_contacts WHERE shown NOT LIKE '%***%'",
+        breaks: "SELECT reader_id AS id FROM reader_contacts WHERE shown NOT LIKE '%***%' OR next_shown NOT LIKE '%***%'",
     },
     SqlRule {
         fault: "waits to be sent, and its notice is not there: sending",
