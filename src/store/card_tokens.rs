@@ -235,15 +235,26 @@ impl WriteTx<'_> {
         Ok(ids.len())
     }
 
-    /// Deletes sessions not used since one moment and revocations made before another; answers how many rows.
+    /// Deletes some sessions not used since one moment and some revocations made before another, so many of each; answers how many rows.
     pub fn forget_card_tokens(
         &mut self,
         unused_since: DateTime<Utc>,
         revoked_before: DateTime<Utc>,
+        limit: i64,
     ) -> Result<usize, StoreError> {
-        let unused = card_sessions::table.filter(card_sessions::used_at.lt(unused_since.timestamp_millis()));
-        let old = card_revocations::table.filter(card_revocations::made_at.lt(revoked_before.timestamp_millis()));
+        let unused: Vec<String> = card_sessions::table
+            .filter(card_sessions::used_at.lt(unused_since.timestamp_millis()))
+            .limit(limit)
+            .select(card_sessions::nonce)
+            .load(self.conn)?;
+        let old: Vec<i64> = card_revocations::table
+            .filter(card_revocations::made_at.lt(revoked_before.timestamp_millis()))
+            .limit(limit)
+            .select(card_revocations::seq)
+            .load(self.conn)?;
+        let unused = card_sessions::table.filter(card_sessions::nonce.eq_any(unused));
         let sessions = diesel::delete(unused).execute(self.conn)?;
+        let old = card_revocations::table.filter(card_revocations::seq.eq_any(old));
         Ok(sessions + diesel::delete(old).execute(self.conn)?)
     }
 }

@@ -295,15 +295,21 @@ impl WriteTx<'_> {
         let number = self.kept_number(number)?;
         let query = readers::table
             .inner_join(cards::table.on(cards::reader_id.eq(readers::id)))
-            .filter(cards::number.eq(number))
+            .filter(cards::number.eq(&number))
             .select((reader_columns!(), (cards::id, cards::status, cards::expires_on)));
         let found: Option<(ReaderRow, CardRow)> = match &mut *self.conn {
             AnyConnection::Sqlite(conn) => query.get_result(conn).optional()?,
             AnyConnection::Postgres(conn) => query.for_no_key_update().get_result(conn).optional()?,
         };
-        found
-            .map(|(row, card)| self.reader_facts(row, card, network))
-            .transpose()
+        let Some((row, card)) = found else {
+            return if card_rows::was_found(&number) {
+                // The hash was exchanged for one under a newer key between the two statements.
+                Err(StoreError::Retry(diesel::result::Error::NotFound))
+            } else {
+                Ok(None)
+            };
+        };
+        self.reader_facts(row, card, network).map(Some)
     }
 
     /// The same by the reader's id, with the card that is best to use: an active one if there is any.

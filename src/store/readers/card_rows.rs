@@ -207,6 +207,11 @@ pub(super) fn retired(card: i64) -> String {
     format!("{HASHED}{card}")
 }
 
+/// Whether a kept number is that of a card that was found by a person's number.
+pub(super) fn was_found(kept: &Cow<'_, str>) -> bool {
+    matches!(kept, Cow::Owned(number) if number != HASHED)
+}
+
 fn number_of(found: &LookUp) -> String {
     format!("{HASHED}{}", found.digest)
 }
