@@ -207,9 +207,9 @@ pub(super) fn retired(card: i64) -> String {
     format!("{HASHED}{card}")
 }
 
-/// Whether a kept number is that of a card that was found by a person's number.
-pub(super) fn was_found(kept: &Cow<'_, str>) -> bool {
-    matches!(kept, Cow::Owned(number) if number != HASHED)
+/// Whether a kept number is the hash of a card that was there a moment ago.
+pub(super) fn was_found(kept: &str) -> bool {
+    kept.len() > HASHED.len() && kept.starts_with(HASHED)
 }
 
 fn number_of(found: &LookUp) -> String {
