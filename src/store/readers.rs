@@ -301,15 +301,12 @@ impl WriteTx<'_> {
             AnyConnection::Sqlite(conn) => query.get_result(conn).optional()?,
             AnyConnection::Postgres(conn) => query.for_no_key_update().get_result(conn).optional()?,
         };
-        let Some((row, card)) = found else {
-            return if card_rows::was_found(&number) {
-                // The hash was exchanged for one under a newer key between the two statements.
-                Err(StoreError::Retry(diesel::result::Error::NotFound))
-            } else {
-                Ok(None)
-            };
-        };
-        self.reader_facts(row, card, network).map(Some)
+        match found {
+            Some((row, card)) => self.reader_facts(row, card, network).map(Some),
+            // The hash was exchanged for one under a newer key between the two statements.
+            None if card_rows::was_found(&number) => Err(StoreError::Retry(diesel::result::Error::NotFound)),
+            None => Ok(None),
+        }
     }
 
     /// The same by the reader's id, with the card that is best to use: an active one if there is any.

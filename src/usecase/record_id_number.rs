@@ -106,7 +106,9 @@ fn check(tx: &mut WriteTx<'_>, command: &RecordIdNumber, person: &ResidentId, re
         _ => {}
     }
     match (&command.correction, has_one) {
-        (None, true) => return state("the reader is registered with an ID number already: say in `correction` why it is wrong"),
+        (None, true) => {
+            return state("the reader is registered with an ID number already: say in `correction` why it is wrong");
+        }
         (Some(_), false) => return state("the reader is registered without an ID number: there is nothing to correct"),
         (Some(_), true) => return Ok(()),
         (None, false) => {}

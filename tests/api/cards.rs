@@ -116,7 +116,11 @@ fn what_a_new_card_needs_is_said_field_by_field(app: &TestApp) {
     app.post(&desk, "/api/v1/readers/1/cards", &named)
         .expect_problem(404, "not_found");
     let shown = app.get(&desk, &format!("/api/v1/readers/{reader}")).expect(200).body;
-    assert_eq!(shown["cards"][0]["issued_at"], json!("2026-03-04T04:00:00Z"), "the first one, too");
+    assert_eq!(
+        shown["cards"][0]["issued_at"],
+        json!("2026-03-04T04:00:00Z"),
+        "the first one, too"
+    );
     let closed = format!("UPDATE readers SET status = 'inactive' WHERE id = {reader}");
     app.database.outside().run(&closed);
     post(json!({"kind": "physical", "number": "X2"})).expect_problem(409, "wrong_state");
@@ -131,7 +135,8 @@ fn a_card_is_cancelled_only_when_nothing_is_open(app: &TestApp) {
     app.post(&desk, &path, &json!({})).expect_problem(409, "wrong_state");
     // Another card that is good changes nothing about that.
     let another = json!({"kind": "physical", "number": "X7"});
-    app.post(&desk, &format!("/api/v1/readers/{reader}/cards"), &another).expect(201);
+    app.post(&desk, &format!("/api/v1/readers/{reader}/cards"), &another)
+        .expect(201);
     app.post(&desk, &path, &json!({})).expect_problem(409, "wrong_state");
     let back = json!({"item_barcode": lent["loan"]["item_barcode"]});
     app.post(&desk, "/api/v1/check-ins", &back).expect(200);

@@ -307,7 +307,10 @@ fn a_lost_phone_is_revoked_at_once(app: &TestApp) {
     app.tick();
     let path = format!("/api/v1/readers/{}/card-token-revocations", scene.reader);
     let revoked = app.post(&app.staff("librarian", "B1"), &path, &json!({})).expect(200);
-    assert_eq!(revoked.body["void_until"], "2026-03-04T04:00:06Z", "with what was under way");
+    assert_eq!(
+        revoked.body["void_until"], "2026-03-04T04:00:06Z",
+        "with what was under way"
+    );
     expect_refusal(lend(app, &scene.kiosk, &used), "card_token_revoked");
     expect_refusal(open(app, &scene.kiosk, &unused), "card_token_revoked");
     // The phone's access token lives on for minutes; it shows no card with it.
@@ -346,8 +349,16 @@ fn a_lost_phone_changes_nothing_any_more(app: &TestApp) {
     let revoke = format!("{reader}/card-token-revocations");
     app.post(&app.root_token(), &revoke, &json!({})).expect(200);
     let acts = [
-        ("PUT", format!("{reader}/contacts/mail"), json!({"address": "thief@example.org"})),
-        ("POST", "/api/v1/me/contacts/mail/confirmation".to_owned(), json!({"code": "123456"})),
+        (
+            "PUT",
+            format!("{reader}/contacts/mail"),
+            json!({"address": "thief@example.org"}),
+        ),
+        (
+            "POST",
+            "/api/v1/me/contacts/mail/confirmation".to_owned(),
+            json!({"code": "123456"}),
+        ),
         ("POST", revoke, json!({})),
         ("POST", format!("/api/v1/cards/{card}/loss"), json!({})),
         ("PATCH", "/api/v1/me/preferences".to_owned(), json!({"language": "en"})),

@@ -204,7 +204,9 @@ fn guardian_links_are_between_the_one_who_stays_and_others(app: &TestApp) {
     let second = link(app, ward, goes, &json!({})).expect(201).body["id"].clone();
     let merged = merge(app, stays, goes).expect(200).body;
     assert_eq!(merged["guardianships_ended"], json!([first]), "the consent stays");
-    let open = format!("SELECT count(*) AS n FROM guardianships WHERE id = {second} AND guardian_reader_id = {stays} AND ended_at IS NULL");
+    let open = format!(
+        "SELECT count(*) AS n FROM guardianships WHERE id = {second} AND guardian_reader_id = {stays} AND ended_at IS NULL"
+    );
     assert_eq!(app.database.outside().number(&open), 1);
     // Five guardians of one ward.
     let [one, other] = ["child", "child"].map(|category| app.reader(category, "B1").0);

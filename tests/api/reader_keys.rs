@@ -26,7 +26,10 @@ fn keys(since: DateTime<Utc>) -> [IdentityKey; 2] {
 fn reseal(app: &TestApp) -> i64 {
     let store = &app.app.store;
     app.block_on(async {
-        let look = store.read(ResealIdentities.look(0, app.clock.now())).await.expect("reads");
+        let look = store
+            .read(ResealIdentities.look(0, app.clock.now()))
+            .await
+            .expect("reads");
         ResealIdentities.act(store, look.work).await.expect("seals")
     })
 }
@@ -79,7 +82,10 @@ fn a_number_whose_key_is_gone_keeps_no_other_waiting(app: &TestApp) {
     let [present, next] = keys(DateTime::UNIX_EPOCH);
     app.app.identities.replace(vec![present, next.clone()]);
     assert_eq!(reseal(app), 1);
-    let sealed = format!("SELECT count(*) AS n FROM reader_identities WHERE reader_id = {other} AND key_id = '{}'", next.id());
+    let sealed = format!(
+        "SELECT count(*) AS n FROM reader_identities WHERE reader_id = {other} AND key_id = '{}'",
+        next.id()
+    );
     assert_eq!(app.database.outside().number(&sealed), 1);
 }
 

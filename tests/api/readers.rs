@@ -92,7 +92,9 @@ fn readers_grow_into_the_next_category_on_their_birthday(app: &TestApp) {
     let token = app.root_token();
     let post = |category: &str, born: &str, card: &str| {
         let extra = json!({"category": category, "birth_date": born, "card_number": card});
-        app.post(&token, "/api/v1/readers", &new_reader(&extra)).expect(201).id()
+        app.post(&token, "/api/v1/readers", &new_reader(&extra))
+            .expect(201)
+            .id()
     };
     let readers = [
         (post("child", "2012-03-05", "A1"), "adult"),
@@ -105,7 +107,10 @@ fn readers_grow_into_the_next_category_on_their_birthday(app: &TestApp) {
     let run = || {
         let store = &app.app.store;
         app.block_on(async {
-            let look = store.read(ChangeCategories.look(0, app.clock.now())).await.expect("reads");
+            let look = store
+                .read(ChangeCategories.look(0, app.clock.now()))
+                .await
+                .expect("reads");
             ChangeCategories.act(store, look.work).await.expect("changes")
         })
     };
@@ -133,13 +138,24 @@ fn an_id_number_gets_in_by_no_other_door(app: &TestApp) {
     for kind in ["id_card", "social_security"] {
         post(json!({"card_kind": kind})).expect_fields(422, &["card_kind"]);
     }
-    for text in ["身份证 11010519491231002X", "110105 19491231 002x", "旧号110105491231002"] {
+    for text in [
+        "身份证 11010519491231002X",
+        "110105 19491231 002x",
+        "旧号110105491231002",
+    ] {
         for member in ["note", "name"] {
             let refused = post(json!({member: text})).expect_fields(400, &[member]);
-            assert!(!refused.body.to_string().contains("1231002"), "it is not repeated: {}", refused.body);
+            assert!(
+                !refused.body.to_string().contains("1231002"),
+                "it is not repeated: {}",
+                refused.body
+            );
         }
     }
-    let explain = app.get(&token, "/api/v1/rules/explain?card_number=11010519491231002X&unit_code=B1");
+    let explain = app.get(
+        &token,
+        "/api/v1/rules/explain?card_number=11010519491231002X&unit_code=B1",
+    );
     explain.expect_fields(400, &["card_number"]);
 }
 

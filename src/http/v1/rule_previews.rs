@@ -66,7 +66,11 @@ pub async fn preview_rule_draft(
 ) -> Answer {
     let asked = asked.0;
     let page = page(asked.cursor, asked.limit);
-    let selection = selection(asked.card_number.map(|card| card.0), text(asked.unit_code), text(asked.loan_ids))?;
+    let selection = selection(
+        asked.card_number.map(|card| card.0),
+        text(asked.unit_code),
+        text(asked.loan_ids),
+    )?;
     let seen = preview_rules::preview_rules(&app.store, &who.caller, *id, selection, page).await?;
     answer::ok(&LoanPreviewPage {
         items: seen.page.items,

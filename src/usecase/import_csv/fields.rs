@@ -189,7 +189,10 @@ impl<'r> Fields<'r> {
     /// Resident identity numbers are not kept in clear: not as a card's number, as the other system's id, or in a note.
     pub(super) fn no_resident_id(&mut self, column: &'static str) {
         if self.cell(column).is_some_and(resident_id::stands_in) {
-            self.fault(column, "is or has in it a resident identity number, which is never stored in clear");
+            self.fault(
+                column,
+                "is or has in it a resident identity number, which is never stored in clear",
+            );
         }
     }
 }
