@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
+use crate::domain::barcode::CardNumber;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::Staff;
 use crate::http::input::{CardInAddress, CodeText, Cursor, Limit, Text, page, text};
