@@ -141,12 +141,12 @@ pub const CATEGORY_CHANGES: Job = Job {
     does_en: "Moves readers to the category of their age",
 };
 
-/// Seals what identifies readers under the newest key.
+/// Seals what identifies readers, and where they are reached, under the newest key.
 pub const RESEAL_IDENTITIES: Job = Job {
     name: "reseal_identities",
     schedule: Schedule::Every { seconds: 600 },
-    does_zh: "用新密钥重新加密证件号码",
-    does_en: "Seals ID numbers anew after a rotation of keys",
+    does_zh: "用新密钥重新加密证件号码与联系方式",
+    does_en: "Seals ID numbers and addresses anew after a rotation of keys",
 };
 
 /// Moves credit by what the sealed events say.

@@ -21,7 +21,7 @@ use crate::store::notices::{Line, ONCE};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// The word of its place in the database.
-const WALK: &str = "announcements";
+const WALK: &str = "news";
 
 /// Events read at a time.
 const EVENTS_PER_LOOK: i64 = 500;

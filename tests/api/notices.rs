@@ -3,14 +3,19 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use tongjie::auth::identity::IdentityKey;
 use tongjie::domain::notice_time::Reminders;
-use tongjie::domain::schedule::{ANNOUNCEMENTS, CREDIT_NIGHT, CREDIT_NOTICES, LOAN_REMINDERS, MAIL_OUTBOX};
+use tongjie::domain::schedule::{
+    ANNOUNCEMENTS, CREDIT_NIGHT, CREDIT_NOTICES, LOAN_REMINDERS, MAIL_OUTBOX, RESEAL_IDENTITIES,
+};
 use tongjie::usecase::announce_events::AnnounceEvents;
 use tongjie::usecase::deliver_outbox::{DeliverOutbox, Fault};
 use tongjie::usecase::nightly_credit::NightlyCredit;
 use tongjie::usecase::remind_readers::RemindOfLoans;
+use tongjie::usecase::reseal_identities::ResealIdentities;
 use tongjie::usecase::run_job::{Pass, Ran, run_job};
 use tongjie::usecase::send_notice::{Desk, Mail, Mailer, SendMail, Sent};
 use tongjie::usecase::tell_credit::TellCredit;
@@ -29,6 +34,7 @@ on_both!(
     a_new_address_takes_the_place_of_a_good_one_when_it_is_proved,
     who_is_frozen_or_loses_points_by_staff_is_told_why,
     what_the_night_takes_is_told_once_in_the_morning,
+    an_address_is_read_again_after_its_key_was_replaced,
 );
 
 /// A mail server that keeps what it takes.
@@ -366,7 +372,7 @@ fn who_is_frozen_or_loses_points_by_staff_is_told_why(app: &TestApp) {
 
 fn what_the_night_takes_is_told_once_in_the_morning(app: &TestApp) {
     let (card, _) = basket(app, 2);
-    later(app, 31 * 86_400);
+    later(app, 34 * 86_400);
     let night = Arc::new(NightlyCredit);
     let run = run_job(&app.app.store, "a", CREDIT_NIGHT, &night, || false);
     app.block_on(run).expect("runs");
@@ -383,4 +389,25 @@ fn what_the_night_takes_is_told_once_in_the_morning(app: &TestApp) {
     assert_eq!(morning(), [], "each line once");
     assert_eq!(notices(app, &card).len(), 1);
     app.assert_sound();
+}
+
+fn an_address_is_read_again_after_its_key_was_replaced(app: &TestApp) {
+    app.small_network();
+    let desk = app.staff("librarian", "M1");
+    let (reader, _) = app.reader("adult", "M1");
+    with_mail(app, reader);
+    let first = app.app.config.auth.identity_key.as_ref().expect("a key");
+    let first = IdentityKey::new(first.expose_secret().as_bytes(), DateTime::UNIX_EPOCH);
+    let next = || IdentityKey::new(&[7; 32], DateTime::UNIX_EPOCH);
+    app.app.identities.replace(vec![first, next()]);
+    let pass = Arc::new(ResealIdentities);
+    let run = run_job(&app.app.store, "a", RESEAL_IDENTITIES, &pass, || false);
+    app.block_on(run).expect("runs");
+    app.app.identities.replace(vec![next()]);
+    let path = format!("/api/v1/readers/{reader}/credit-entries");
+    app.post(&desk, &path, &json!({"points": -5, "reason": "污损"}))
+        .expect(201);
+    let mails = announced(app, 1);
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert_eq!(mails[0].to.as_str(), "li@example.org");
 }

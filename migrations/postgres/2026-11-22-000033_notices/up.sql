@@ -7,7 +7,7 @@ CREATE TABLE event_cursors (
     seq BIGINT NOT NULL
 );
 INSERT INTO event_cursors (name, txid, seq)
-    SELECT 'announcements', COALESCE(MAX(txid), 0), COALESCE(MAX(seq), 0) FROM events;
+    SELECT 'news', COALESCE(MAX(txid), 0), COALESCE(MAX(seq), 0) FROM events;
 
 -- Where readers are reached. Personal: sealed, erasable at any time; nothing refers to it.
 CREATE TABLE reader_contacts (

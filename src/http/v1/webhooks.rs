@@ -41,6 +41,7 @@ pub struct WebhookList {
 /// A webhook with its secret.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookWithSecret {
+    /// The webhook as it is now.
     webhook: WebhookView,
     /// Signs what is told; shown here and never again.
     #[schema(example = "whsec_3f0c…")]
