@@ -56,7 +56,7 @@ pub struct Facts {
     pub ward_born: Option<NaiveDate>,
     pub guardian_born: Option<NaiveDate>,
     pub guardian_institutional: bool,
-    /// The guardian's account is.
+    /// The guardian's account is closed.
     pub closed: bool,
     /// The guardian is a ward of the ward, also through others.
     pub reversed: bool,

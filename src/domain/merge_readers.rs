@@ -46,7 +46,7 @@ pub fn stricter(one: &Standing, other: &Standing) -> Standing {
     }
 }
 
-/// Both say another day of birth than the ID number of one of them.
+/// The one that stays has another day of birth than the ID number says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the day of birth of the one that stays is another than the ID number says: they may be two persons; correct what is wrong first"

@@ -295,7 +295,7 @@ impl WriteTx<'_> {
         let number = self.kept_number(number)?;
         let query = readers::table
             .inner_join(cards::table.on(cards::reader_id.eq(readers::id)))
-            .filter(cards::number.eq(&number))
+            .filter(cards::number.eq(number.as_ref()))
             .select((reader_columns!(), (cards::id, cards::status, cards::expires_on)));
         let found: Option<(ReaderRow, CardRow)> = match &mut *self.conn {
             AnyConnection::Sqlite(conn) => query.get_result(conn).optional()?,

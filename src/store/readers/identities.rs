@@ -175,6 +175,7 @@ impl WriteTx<'_> {
         let kinds: Vec<&str> = kinds.map(CardKind::code).collect();
         let rows: Vec<(i64, String)> = cards::table
             .filter(cards::reader_id.eq(reader.get()).and(cards::kind.eq_any(kinds)))
+            .filter(cards::key_id.is_not_null())
             .select((cards::id, cards::status))
             .load(self.conn)?;
         let ended = [CardStatus::Replaced.code(), CardStatus::Cancelled.code()];
