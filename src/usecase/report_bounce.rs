@@ -36,7 +36,7 @@ pub async fn report_bounce(store: &Arc<Store>, secrets: &DerivedSecrets, report:
             let first = tx.note_bounced(sending, &report.status)?;
             let notice = tx.notice(found.notice_id)?.filter(|_| first);
             if let (Some(notice), Some(since)) = (notice, found.address_since) {
-                tx.note_contact_failed(notice.reader, channel, since, is_no_such_address(&report.status))?;
+                tx.note_notice_failed(&notice, channel, since, is_no_such_address(&report.status))?;
             }
             Ok(first)
         })

@@ -13,6 +13,7 @@ use crate::auth::DerivedSecrets;
 use crate::domain::mail_address::MailAddress;
 use crate::domain::notice::{NoticeKind, SendChannel};
 use crate::letter::{Letter, builtin, render};
+use crate::store::notices::contacts::ContactRow;
 use crate::store::outbox::OutboxRow;
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -104,11 +105,13 @@ fn to_send(tx: &mut ReadTx<'_>, row: &OutboxRow, channel: SendChannel) -> Result
         return Ok(None);
     };
     let contact = tx.contact(notice.reader, channel)?;
+    // A code is what confirms an address, and goes to the one that waits for it.
     let is_code = notice.kind == NoticeKind::VerificationCode;
+    let contact = if is_code { contact.map(ContactRow::with_next) } else { contact };
     let Some(contact) = contact.filter(|contact| is_code || contact.failing_since.is_none()) else {
         return Ok(None);
     };
-    // A code is what confirms an address; all else waits until it has.
+    // All else waits until the address is confirmed.
     let address = if is_code || contact.is_good() {
         tx.open_contact(&contact).map_err(|error| error.to_string())
     } else {
@@ -130,13 +133,13 @@ fn claimed(tx: &mut WriteTx<'_>, row: &OutboxRow) -> Result<()> {
 
 /// Keeps how it ended.
 fn settle(tx: &mut WriteTx<'_>, row: &OutboxRow, channel: SendChannel, ended: &Ended) -> Result<()> {
-    let reader = tx.notice(row.subject_id)?.map(|notice| notice.reader);
+    let notice = tx.notice(row.subject_id)?;
     match &ended.sent {
         Sent::Taken => tx.note_sent(row.id, ended.address_since)?,
         Sent::NoSuchAddress(status) => {
             let first = tx.note_bounced(row.id, status)?;
-            if let Some(reader) = reader.filter(|_| first) {
-                tx.note_contact_failed(reader, channel, ended.address_since, true)?;
+            if let Some(notice) = notice.filter(|_| first) {
+                tx.note_notice_failed(&notice, channel, ended.address_since, true)?;
             }
         }
     }
