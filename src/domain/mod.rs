@@ -81,3 +81,4 @@ mod rules_own_check;
 mod rules_row;
 mod rules_warning;
 mod rules_write;
+mod words;
