@@ -55,7 +55,7 @@ impl ReadTx<'_> {
             return Ok((Vec::new(), None));
         };
         Ok((
-            self.to_target_between(&day_text(today), after, last)?,
+            self.worth_a_look(&day_text(today), after, last)?,
             Some(BibId::new(last)),
         ))
     }
@@ -66,7 +66,7 @@ impl ReadTx<'_> {
     }
 
     /// Those of the bibs after `after` up to `last`.
-    fn to_target_between(&mut self, today: &str, after: i64, last: i64) -> Result<Vec<BibId>, StoreError> {
+    fn worth_a_look(&mut self, today: &str, after: i64, last: i64) -> Result<Vec<BibId>, StoreError> {
         let unserved = format!(
             "SELECT DISTINCT h.bib_id AS id FROM holds h WHERE h.closed_at IS NULL AND h.captured_item_id IS NULL \
              AND h.suspended = FALSE AND h.bib_id > {after} AND h.bib_id <= {last} \
