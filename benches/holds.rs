@@ -50,14 +50,19 @@ async fn measure(engine: Engine) {
     lend_all(&world).await;
     make_holds(&world);
     let (alone, captured) = check_ins(&world).await;
-    let (pass, wait) = pass_beside_desks(&world).await;
+    let alone_for = Duration::from_secs(5);
+    let quiet = beside_desks(&world, async { tokio::time::sleep(alone_for).await })
+        .await
+        .1;
+    let (pass, wait) = beside_desks(&world, pass(&world)).await;
     let name = format!("{engine:?}").to_lowercase();
     println!(
-        "{name}_capture_ratio={:.2} {name}_pass_s={:.1} {name}_wait_ms={:.1} {name}_longest_chunk_ms={:.1} \
-         {name}_holds={} {name}_asked={}",
+        "{name}_capture_ratio={:.2} {name}_pass_s={:.1} {name}_wait_ms={:.1} {name}_wait_without_pass_ms={:.1} \
+         {name}_longest_chunk_ms={:.1} {name}_holds={} {name}_asked={}",
         captured.as_secs_f64() / alone.as_secs_f64(),
         pass.took.as_secs_f64(),
         wait.as_secs_f64() * 1_000.0,
+        quiet.as_secs_f64() * 1_000.0,
         pass.longest_us as f64 / 1_000.0,
         2 * BIBS + QUEUE,
         pass.asked,
@@ -173,25 +178,30 @@ struct Pass {
     asked: u64,
 }
 
-/// A whole pass, and the longest that anybody at a desk waited for a check-out or check-in meanwhile.
-async fn pass_beside_desks(world: &Arc<World>) -> (Pass, Duration) {
+/// A whole pass.
+async fn pass(world: &Arc<World>) -> Pass {
+    let began = Instant::now();
+    let done = target_holds(&world.store).await.expect("the pass ends");
+    Pass {
+        took: began.elapsed(),
+        longest_us: done.longest_us,
+        asked: done.asked,
+    }
+}
+
+/// What something answers, and the longest that anybody at a desk waited for a check-out or check-in meanwhile.
+async fn beside_desks<T>(world: &Arc<World>, what: impl Future<Output = T>) -> (T, Duration) {
     let over = Arc::new(AtomicBool::new(false));
     let desks: Vec<_> = (0..DESKS)
         .map(|desk| tokio::spawn(work(world.clone(), desk, over.clone())))
         .collect();
-    let began = Instant::now();
-    let done = target_holds(&world.store).await.expect("the pass ends");
-    let pass = Pass {
-        took: began.elapsed(),
-        longest_us: done.longest_us,
-        asked: done.asked,
-    };
+    let answer = what.await;
     over.store(true, Ordering::Relaxed);
     let mut longest = Duration::ZERO;
     for desk in desks {
         longest = longest.max(desk.await.expect("no desk panics"));
     }
-    (pass, longest)
+    (answer, longest)
 }
 
 async fn work(world: Arc<World>, desk: usize, over: Arc<AtomicBool>) -> Duration {

@@ -2,43 +2,15 @@
 //! when it is called back. Ownership and the home of record stay.
 //! Not for: where a deposited copy goes after a return (see `route`).
 
-use serde::{Deserialize, Serialize};
-
 use super::ids::{TransitId, UnitId};
 use super::item::{ItemFacts, ItemStatus, TransitReason};
 use super::transit::TransitStatus;
+use super::words::words;
 
 /// Copies of one deposit.
 pub const MAX_ITEMS: usize = 1_000;
 /// A deposit lasts so many days at most.
 pub const MAX_DAYS: u64 = 1_100;
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident: $($(#[$vdoc:meta])* $variant:ident = $code:literal),+ $(,)?;)+) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {$(
-            $(#[$vdoc])*
-            #[serde(rename = $code)]
-            $variant
-        ),+}
-
-        impl $name {
-            /// Every one.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word used in the database, the API and the docs.
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code),+ }
-            }
-
-            /// Reads the word back; `None` for a word this version does not know.
-            pub fn from_code(code: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.code() == code)
-            }
-        }
-    )+};
-}
 
 words! {
     /// Where a deposit is.

@@ -98,3 +98,4 @@ mod rules_own_check;
 mod rules_row;
 mod rules_warning;
 mod rules_write;
+mod words;

@@ -10,7 +10,7 @@ use diesel::sql_types::BigInt;
 use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::events::{EventRow, SideRow};
-use super::hot::{CloseLoan, InsertEvent, InsertLoan, InsertSide, SetItemState, StoreOutcome};
+use super::hot::{CaptureHold, CloseLoan, InsertEvent, InsertLoan, InsertSide, SetItemState, StoreOutcome};
 use super::loans::NewLoan;
 use super::tx::WriteTx;
 
@@ -33,6 +33,13 @@ pub(super) enum Closing {
         current_unit_id: i64,
         last_event_at: i64,
     },
+    CaptureHold {
+        id: i64,
+        item_id: i64,
+        captured_at: i64,
+        shelf_number: Option<i32>,
+        shelf_until: Option<String>,
+    },
     Event(EventRow),
     Side(SideRow),
     Outcome(OutcomeRow),
@@ -53,6 +60,7 @@ enum Statement<'a> {
     InsertLoan(InsertLoan<'a>),
     CloseLoan(CloseLoan<'a>),
     SetItemState(SetItemState<'a>),
+    CaptureHold(CaptureHold<'a>),
     Event(InsertEvent<'a>),
     Side(InsertSide<'a>),
     Outcome(StoreOutcome<'a>),
@@ -84,6 +92,19 @@ impl Closing {
                 last_event_at: *last_event_at,
                 id: *id,
             }),
+            Self::CaptureHold {
+                id,
+                item_id,
+                captured_at,
+                shelf_number,
+                shelf_until,
+            } => Statement::CaptureHold(CaptureHold {
+                captured_item_id: *item_id,
+                captured_at: *captured_at,
+                shelf_number: *shelf_number,
+                shelf_until: shelf_until.as_deref(),
+                id: *id,
+            }),
             Self::Event(event) => Statement::Event(event.statement()),
             Self::Side(side) => Statement::Side(side.statement()),
             Self::Outcome(row) => Statement::Outcome(StoreOutcome {
@@ -102,6 +123,7 @@ impl Closing {
         match self {
             Self::InsertLoan(_) | Self::CloseLoan { .. } => Some("loans"),
             Self::SetItemState { .. } => Some("items"),
+            Self::CaptureHold { .. } => Some("holds"),
             Self::Event(_) | Self::Side(_) | Self::Outcome(_) => None,
         }
     }
@@ -113,6 +135,7 @@ impl Statement<'_> {
             Self::InsertLoan(statement) => statement.run(conn),
             Self::CloseLoan(statement) => statement.run(conn),
             Self::SetItemState(statement) => statement.run(conn),
+            Self::CaptureHold(statement) => statement.run(conn),
             Self::Event(statement) => statement.run(conn),
             Self::Side(statement) => statement.run(conn),
             Self::Outcome(statement) => statement.run(conn),
@@ -126,6 +149,7 @@ impl QueryFragment<Pg> for Statement<'_> {
             Self::InsertLoan(statement) => statement.walk_ast(out),
             Self::CloseLoan(statement) => statement.walk_ast(out),
             Self::SetItemState(statement) => statement.walk_ast(out),
+            Self::CaptureHold(statement) => statement.walk_ast(out),
             Self::Event(statement) => statement.walk_ast(out),
             Self::Side(statement) => statement.walk_ast(out),
             Self::Outcome(statement) => statement.walk_ast(out),

@@ -8,7 +8,7 @@ use super::error::StoreError;
 use super::schema::{bibs, delivery_addresses, delivery_requests, holds, items, packing_units, parcel_lines, parcels};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::delivery::{Address, Phone};
-use crate::domain::ids::{BibId, HoldId, ItemId, ReaderId, UnitId};
+use crate::domain::ids::{BibId, HoldId, ItemId, UnitId};
 
 /// A request's row.
 #[derive(Debug, Clone, Queryable, Insertable)]
@@ -229,14 +229,6 @@ impl WriteTx<'_> {
             diesel::delete(delivery_addresses::table.filter(delivery_addresses::request_id.eq_any(requests)))
                 .execute(self.conn)?,
         )
-    }
-
-    /// The reader of a request, as an id.
-    pub fn reader_of_request(&mut self, request: i64) -> Result<Option<ReaderId>, StoreError> {
-        Ok(self
-            .delivery_request(request)?
-            .and_then(|row| row.reader_id)
-            .map(ReaderId::new))
     }
 
     /// Until when a captured copy waits on the hold shelf, set anew.

@@ -23,7 +23,8 @@ diesel::define_sql_function! {
     fn coalesce(deposit: Nullable<BigInt>, home: BigInt) -> BigInt;
 }
 
-/// Waiting holds read at a time while one is sought that a copy may fill.
+/// Waiting holds read at a time while one is sought that a copy may fill: few at first, because the first ones usually do.
+const FIRST_PAGE: i64 = 4;
 const QUEUE_PAGE: i64 = 50;
 
 /// A waiting hold with what decides about its reader.
@@ -300,8 +301,9 @@ impl WriteTx<'_> {
     ) -> Result<(), StoreError> {
         let mut after: Option<(i32, i64, i64)> = None;
         loop {
-            let page = self.waiting_page(copy, after)?;
-            let full = page.len() == usize::try_from(QUEUE_PAGE).unwrap_or(usize::MAX);
+            let limit = if after.is_none() { FIRST_PAGE } else { QUEUE_PAGE };
+            let page = self.waiting_page(copy, after, limit)?;
+            let full = page.len() == usize::try_from(limit).unwrap_or(usize::MAX);
             for row in page {
                 after = Some((row.priority, row.queue_rank, row.id));
                 if !row.is_served(network, today)? {
@@ -330,6 +332,7 @@ impl WriteTx<'_> {
         &mut self,
         copy: &CopyFacts,
         after: Option<(i32, i64, i64)>,
+        limit: i64,
     ) -> Result<Vec<WaitingRow>, StoreError> {
         let mut query = holds::table
             .inner_join(readers::table.on(holds::reader_id.eq(readers::id.nullable())))
@@ -338,7 +341,7 @@ impl WriteTx<'_> {
             .filter(holds::suspended.eq(false))
             .filter(holds::item_id.is_null().or(holds::item_id.eq(copy.item.get())))
             .order((holds::priority, holds::queue_rank, holds::id))
-            .limit(QUEUE_PAGE)
+            .limit(limit)
             .select(waiting_columns!())
             .into_boxed();
         query = match &copy.volume {

@@ -3,10 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer};
 
 use super::connection::AnyConnection;
 use super::error::StoreError;
+use super::hot::on_engine;
 use super::schema::{bibs, holds, items, transits};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{ItemId, UnitId};
@@ -42,21 +42,24 @@ pub struct Shelved {
     pub until: Option<String>,
 }
 
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = Integer)]
-    n: i32,
-}
-
 /// The numbers of a unit's hold shelf at which something stands, ascending.
 pub(super) fn taken_numbers(conn: &mut AnyConnection, unit: UnitId) -> Result<Vec<u32>, StoreError> {
-    const TAKEN: &str = "SELECT shelf_number AS n FROM holds \
-        WHERE pickup_unit_id = $1 AND closed_at IS NULL AND shelf_number IS NOT NULL \
-        UNION ALL SELECT clear_number AS n FROM items \
-        WHERE current_unit_id = $2 AND clear_number IS NOT NULL ORDER BY n";
-    let query = diesel::sql_query(TAKEN).bind::<BigInt, _>(unit.get());
-    let rows: Vec<Number> = query.bind::<BigInt, _>(unit.get()).load(conn)?;
-    Ok(rows.into_iter().filter_map(|row| u32::try_from(row.n).ok()).collect())
+    let held = holds::table
+        .filter(holds::pickup_unit_id.eq(unit.get()).and(holds::closed_at.is_null()))
+        .filter(holds::shelf_number.is_not_null())
+        .select(holds::shelf_number);
+    let to_clear = items::table
+        .filter(items::current_unit_id.eq(unit.get()))
+        .filter(items::clear_number.is_not_null())
+        .select(items::clear_number);
+    let rows: Vec<Option<i32>> = on_engine!(conn, inner => held.union_all(to_clear).load(inner))?;
+    let mut taken: Vec<u32> = rows
+        .into_iter()
+        .flatten()
+        .filter_map(|n| u32::try_from(n).ok())
+        .collect();
+    taken.sort_unstable();
+    Ok(taken)
 }
 
 impl ReadTx<'_> {

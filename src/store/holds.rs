@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
+use super::closing::Closing;
 use super::error::StoreError;
 use super::hold_queue::target_of;
 use super::items::{parse_day, volume_of};
@@ -304,15 +305,13 @@ impl WriteTx<'_> {
 
     /// Sets a copy aside for a hold: on its way, or at its numbered place.
     pub fn capture_hold(&mut self, item: ItemId, capture: &Capture, at: DateTime<Utc>) -> Result<(), StoreError> {
-        diesel::update(holds::table.find(capture.hold.get()))
-            .set((
-                holds::captured_item_id.eq(item.get()),
-                holds::captured_at.eq(at.timestamp_millis()),
-                holds::shelf_number.eq(capture.shelf_number.and_then(|number| i32::try_from(number).ok())),
-                holds::shelf_until.eq(capture.expires_on.map(day_text)),
-            ))
-            .execute(self.conn)?;
-        Ok(())
+        self.close_with(Closing::CaptureHold {
+            id: capture.hold.get(),
+            item_id: item.get(),
+            captured_at: at.timestamp_millis(),
+            shelf_number: capture.shelf_number.and_then(|number| i32::try_from(number).ok()),
+            shelf_until: capture.expires_on.map(day_text),
+        })
     }
 
     /// A hold that a loan filled, as it was before.

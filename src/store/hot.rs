@@ -40,6 +40,7 @@ bound! {
     &str => Text,
     &[u8] => Binary,
     Option<i64> => Nullable<BigInt>,
+    Option<i32> => Nullable<Integer>,
     Option<&str> => Nullable<Text>,
     Option<&[u8]> => Nullable<Binary>,
 }
@@ -102,6 +103,14 @@ statements! {
     SetItemState<'a> { status: &'a str, current_unit_id: i64, last_event_at: i64, id: i64 } =
         ["UPDATE items SET status = "] [status: &'a str] [", current_unit_id = "] [current_unit_id: i64]
         [", last_event_at = "] [last_event_at: i64] [", clear_number = NULL, clear_since = NULL WHERE id = "] [id: i64];
+
+    /// Sets a copy aside for a hold: on its way, or at its numbered place.
+    CaptureHold<'a> {
+        captured_item_id: i64, captured_at: i64, shelf_number: Option<i32>, shelf_until: Option<&'a str>, id: i64,
+    } =
+        ["UPDATE holds SET captured_item_id = "] [captured_item_id: i64] [", captured_at = "] [captured_at: i64]
+        [", shelf_number = "] [shelf_number: Option<i32>] [", shelf_until = "] [shelf_until: Option<&'a str>]
+        [" WHERE id = "] [id: i64];
 
     /// Ends a loan.
     CloseLoan<'a> { closed_at: i64, closed_how: &'a str, return_unit_id: i64, id: i64 } =

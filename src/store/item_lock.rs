@@ -197,11 +197,16 @@ impl WriteTx<'_> {
             status,
             ItemStatus::AwaitingDispatch | ItemStatus::InTransit | ItemStatus::Missing
         );
+        // The states in which a copy may be set aside for a hold; `tongjie check` finds any other.
+        let may_be_captured = matches!(
+            status,
+            ItemStatus::AwaitingDispatch | ItemStatus::InTransit | ItemStatus::OnHoldShelf
+        );
         let return_policy = network.return_policy(row.collection.map(CollectionId::new), UnitId::new(row.home));
         let id = ItemId::new(row.id);
         let loan = if may_be_lent { self.open_loan(id)? } else { None };
         let transit = if may_travel { self.open_transit_of(id)? } else { None };
-        let captured_for = if bib.open_holds > 0 {
+        let captured_for = if may_be_captured && bib.open_holds > 0 {
             captured_hold(self.conn, row.id)?
         } else {
             None

@@ -13,6 +13,7 @@ use crate::domain::ids::{BibId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::target_hold::{Load, Pull, Waiting, choose};
 use crate::store::Store;
+use crate::store::error::StoreError;
 use crate::store::ids::IdRun;
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -26,6 +27,8 @@ const BIBS_AT_MOST: usize = 256;
 const PULLS_PER_CHUNK: i64 = 512;
 /// How long a transaction of a pass should take: others wait for it.
 const CHUNK_TIME: Duration = Duration::from_millis(8);
+/// Pulls that the planner need not know of.
+const UNPLANNED: i64 = 500;
 /// How long a pull is kept after it ended.
 const PULLS_KEPT: TimeDelta = TimeDelta::days(90);
 const FORGOTTEN_AT_ONCE: i64 = 200;
@@ -53,8 +56,8 @@ pub async fn target_holds(store: &Arc<Store>) -> Result<Targeted> {
     let (mut done, mut after) = (Targeted::default(), 0);
     let mut pace = Pace::begin(store).await?;
     loop {
-        let page = store.read(move |tx| bibs_after(tx, after)).await?;
-        let Some(last) = page.last() else { break };
+        let (page, last) = store.read(move |tx| bibs_after(tx, after)).await?;
+        let Some(last) = last else { break };
         after = last.get();
         serve_page(store, &page, &mut pace, &mut done).await?;
     }
@@ -75,17 +78,16 @@ impl Pass for TargetHolds {
         _: DateTime<Utc>,
     ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<Step>> + Send + 'static {
         move |tx| {
-            let bibs = bibs_after(tx, after)?;
-            let (looked_at, after) = (bibs.len(), bibs.last().map(|bib| bib.get()));
-            let step = if bibs.is_empty() {
-                Step::Forget
-            } else {
-                Step::Serve(bibs)
+            let (bibs, last) = bibs_after(tx, after)?;
+            let looked_at = i64::try_from(bibs.len()).unwrap_or(i64::MAX);
+            let step = match last {
+                Some(_) => Step::Serve(bibs),
+                None => Step::Forget,
             };
             Ok(Look {
                 work: vec![step],
-                looked_at: i64::try_from(looked_at).unwrap_or(i64::MAX),
-                after,
+                looked_at,
+                after: last.map(BibId::get),
             })
         }
     }
@@ -114,20 +116,44 @@ pub enum Step {
 struct Pace {
     size: usize,
     load: Load,
+    /// Open pulls there are at least, and how many the planner believes there are.
+    pulls: i64,
+    planned: Option<i64>,
 }
 
 impl Pace {
     async fn begin(store: &Arc<Store>) -> Result<Self> {
-        let open = store.read(|tx| tx.open_pulls(None)).await.map_err(UseCaseError::from)?;
+        let look = |tx: &mut ReadTx<'_>| Ok((tx.open_pulls(None)?, tx.planned_pulls()?));
+        let (open, planned) = store
+            .read(look)
+            .await
+            .map_err(|error: StoreError| UseCaseError::from(error))?;
+        let pulls = open.values().map(|n| i64::from(*n)).sum();
         let load = Load {
             open,
             ..Load::default()
         };
-        Ok(Self { size: BIBS, load })
+        Ok(Self {
+            size: BIBS,
+            load,
+            pulls,
+            planned,
+        })
+    }
+
+    /// Has the planner look when there are many more pulls than it believes. It keeps the plan of a statement: one made while
+    /// there were none reads all of them for every bib.
+    async fn tell_planner(&mut self, store: &Arc<Store>) -> Result<()> {
+        if self.planned.is_some_and(|planned| self.pulls > 2 * planned + UNPLANNED) {
+            store.write(|tx| -> Result<_> { Ok(tx.analyze_pulls()?) }).await?;
+            self.planned = Some(self.pulls);
+        }
+        Ok(())
     }
 }
 
-fn bibs_after(tx: &mut ReadTx<'_>, after: i64) -> Result<Vec<BibId>> {
+/// The bibs to look at of the next stretch, and where it ends; `None` at the end of the walk.
+fn bibs_after(tx: &mut ReadTx<'_>, after: i64) -> Result<(Vec<BibId>, Option<BibId>)> {
     let today = tx.network()?.local_day(tx.now());
     Ok(tx.bibs_to_target(today, after, i64::try_from(BIBS_AT_MOST).unwrap_or(1))?)
 }
@@ -146,6 +172,8 @@ async fn serve_page(store: &Arc<Store>, page: &[BibId], pace: &mut Pace, done: &
             .longest_us
             .max(u64::try_from(chunk.took.as_micros()).unwrap_or(u64::MAX));
         pace.size = next_size(pace.size, bibs.len(), chunk.took);
+        pace.pulls += i64::try_from(chunk.served.asked).unwrap_or(0);
+        pace.tell_planner(store).await?;
     }
     Ok(())
 }

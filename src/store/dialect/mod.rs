@@ -7,6 +7,11 @@ use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
 use super::schema::{card_sessions, items, jobs, log_in_tallies, network_state, readers, staff, visit_keys};
 
+diesel::define_sql_function! {
+    /// Waits until no other transaction holds the number, and holds it until this one ends. (It answers nothing.)
+    fn pg_advisory_xact_lock(number: diesel::sql_types::BigInt) -> diesel::sql_types::Bool;
+}
+
 /// Locks readers in one statement, ascending. Only after bibs and items.
 pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {
@@ -183,13 +188,36 @@ pub fn analyze(conn: &mut AnyConnection) -> QueryResult<()> {
     Ok(())
 }
 
+/// How many pulls the planner believes there are: as many as when it last looked. `None` on SQLite, which plans by its indexes
+/// alone.
+pub fn planned_pulls(conn: &mut AnyConnection) -> QueryResult<Option<i64>> {
+    #[derive(QueryableByName)]
+    struct Rows {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        rows: i64,
+    }
+    let AnyConnection::Postgres(conn) = conn else {
+        return Ok(None);
+    };
+    let sql = "SELECT reltuples::bigint AS rows FROM pg_class WHERE oid = 'pulls'::regclass";
+    let known: Rows = diesel::sql_query(sql).get_result(conn)?;
+    Ok(Some(known.rows.max(0)))
+}
+
+/// Has the planner look at the pulls: statements that it planned while there were few are planned anew.
+pub fn analyze_pulls(conn: &mut AnyConnection) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        diesel::sql_query("ANALYZE pulls").execute(conn)?;
+    }
+    Ok(())
+}
+
 /// Lets one transaction at a time give out places on a unit's hold shelf, until its end. Taken after all row locks, so it
 /// cannot close a circle. SQLite has one writer and needs none.
 pub fn lock_hold_shelf(conn: &mut AnyConnection, unit: i64) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {
-        diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
-            .bind::<diesel::sql_types::BigInt, _>(HOLD_SHELF_LOCKS | unit)
-            .execute(conn)?;
+        let number = HOLD_SHELF_LOCKS | unit;
+        diesel::select(pg_advisory_xact_lock(number)).execute(conn)?;
     }
     Ok(())
 }
@@ -209,9 +237,8 @@ pub fn lock_floating(conn: &mut AnyConnection, unit: i64, stock: i64) -> QueryRe
     if let AnyConnection::Postgres(conn) = conn {
         // Two stocks that share a number only wait for each other.
         let mixed = unit.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed()) ^ stock;
-        diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
-            .bind::<diesel::sql_types::BigInt, _>(FLOATING | (mixed & 0x0000_ffff_ffff_ffff))
-            .execute(conn)?;
+        let number = FLOATING | (mixed & 0x0000_ffff_ffff_ffff);
+        diesel::select(pg_advisory_xact_lock(number)).execute(conn)?;
     }
     Ok(())
 }

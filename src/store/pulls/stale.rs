@@ -8,7 +8,7 @@ use diesel::sql_types::BigInt;
 use super::super::error::StoreError;
 use super::super::items::parse_day;
 use super::super::readers::day_text;
-use super::super::schema::pulls;
+use super::super::schema::{holds, pulls};
 use super::super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{BibId, UnitId};
 use crate::domain::network::Network;
@@ -24,22 +24,60 @@ struct Id {
 }
 
 impl ReadTx<'_> {
-    /// Bibs after `after` for which a pass may have something to do: somebody waits while a copy stands free on a shelf, or
-    /// an open pull is out of date.
-    pub fn bibs_to_target(&mut self, today: NaiveDate, after: i64, limit: i64) -> Result<Vec<BibId>, StoreError> {
-        let today = day_text(today);
+    /// Of the next `limit` bibs after `after` that have an open hold or an open pull, those for which a pass may have something
+    /// to do: somebody waits while a copy stands free on a shelf, or an open pull is out of date. With the last one looked at;
+    /// `None` when there were no more. Each look reads a stretch of the indexes by bib and nothing beyond it.
+    pub fn bibs_to_target(
+        &mut self,
+        today: NaiveDate,
+        after: i64,
+        limit: i64,
+    ) -> Result<(Vec<BibId>, Option<BibId>), StoreError> {
+        let held = holds::table.filter(holds::closed_at.is_null().and(holds::bib_id.gt(after)));
+        let mut seen: Vec<i64> = held
+            .select(holds::bib_id)
+            .distinct()
+            .order(holds::bib_id)
+            .limit(limit)
+            .load(self.conn)?;
+        let fetched = pulls::table.filter(pulls::closed_at.is_null().and(pulls::bib_id.gt(after)));
+        let fetched: Vec<i64> = fetched
+            .select(pulls::bib_id)
+            .distinct()
+            .order(pulls::bib_id)
+            .limit(limit)
+            .load(self.conn)?;
+        seen.extend(fetched);
+        seen.sort_unstable();
+        seen.dedup();
+        seen.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let Some(last) = seen.last().copied() else {
+            return Ok((Vec::new(), None));
+        };
+        Ok((
+            self.worth_a_look(&day_text(today), after, last)?,
+            Some(BibId::new(last)),
+        ))
+    }
+
+    /// How many pulls the planner believes there are; `None` where that decides nothing.
+    pub fn planned_pulls(&mut self) -> Result<Option<i64>, StoreError> {
+        Ok(super::super::dialect::planned_pulls(self.conn)?)
+    }
+
+    /// Those of the bibs after `after` up to `last`.
+    fn worth_a_look(&mut self, today: &str, after: i64, last: i64) -> Result<Vec<BibId>, StoreError> {
         let unserved = format!(
             "SELECT DISTINCT h.bib_id AS id FROM holds h WHERE h.closed_at IS NULL AND h.captured_item_id IS NULL \
-             AND h.suspended = FALSE AND h.bib_id > {after} \
+             AND h.suspended = FALSE AND h.bib_id > {after} AND h.bib_id <= {last} \
              AND NOT EXISTS (SELECT 1 FROM pulls p WHERE p.hold_id = h.id AND p.closed_at IS NULL) \
              AND EXISTS (SELECT 1 FROM items i WHERE i.bib_id = h.bib_id AND i.status = 'on_shelf' AND {LENDABLE} \
-                 AND NOT EXISTS (SELECT 1 FROM pulls p WHERE p.item_id = i.id AND p.closed_at IS NULL)) \
-             ORDER BY 1 LIMIT {limit}"
+                 AND NOT EXISTS (SELECT 1 FROM pulls p WHERE p.item_id = i.id AND p.closed_at IS NULL))"
         );
         let stale = format!(
             "SELECT DISTINCT p.bib_id AS id FROM pulls p JOIN holds h ON h.id = p.hold_id JOIN items i ON i.id = p.item_id \
-             WHERE p.closed_at IS NULL AND p.bib_id > {after} AND {} ORDER BY 1 LIMIT {limit}",
-            out_of_date(&today)
+             WHERE p.closed_at IS NULL AND p.bib_id > {after} AND p.bib_id <= {last} AND {}",
+            out_of_date(today)
         );
         let mut bibs = Vec::new();
         for sql in [unserved, stale] {
@@ -48,12 +86,16 @@ impl ReadTx<'_> {
         }
         bibs.sort_unstable();
         bibs.dedup();
-        bibs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(bibs)
     }
 }
 
 impl WriteTx<'_> {
+    /// Has the planner look at the pulls there are now.
+    pub fn analyze_pulls(&mut self) -> Result<(), StoreError> {
+        Ok(super::super::dialect::analyze_pulls(self.conn)?)
+    }
+
     /// Gives units that were closed meanwhile the open days they had to answer: of the pulls of these bibs whose last day has
     /// passed, those whose calendar now says another day wait for that day.
     pub fn wait_for_closed_units(
