@@ -64,6 +64,8 @@ audiences! {
     StaffsSet ManagesStaff = Staff with ManageStaff;
     /// Staff who register readers.
     ReadersSet RegistersReaders = Staff with RegisterReader;
+    /// Readers only: their portal.
+    PortalSet Readers = Reader;
     /// Desks and machines that lend.
     LendingSet Lends = Staff, Device with CheckOut;
     /// Desks and machines that take back.

@@ -49,6 +49,7 @@ const GROUPS: &[Group] = &[
     stock,
     accounts,
     rules,
+    crate::rights_mine::portal,
 ];
 
 /// The path's parts, the query and the body that ask for an operation on some things.
@@ -65,7 +66,7 @@ impl About<'_> {
     }
 
     /// The unit of the things; an id if the path has one.
-    fn id(&self, id: i64) -> Asked {
+    pub fn id(&self, id: i64) -> Asked {
         Asked {
             id,
             version: 1,
@@ -75,15 +76,15 @@ impl About<'_> {
         }
     }
 
-    fn query(&self, query: String) -> Asked {
+    pub fn query(&self, query: String) -> Asked {
         Asked { query, ..self.id(0) }
     }
 
-    fn body(&self, body: Value) -> Asked {
+    pub fn body(&self, body: Value) -> Asked {
         self.with(0, body)
     }
 
-    fn with(&self, id: i64, body: Value) -> Asked {
+    pub fn with(&self, id: i64, body: Value) -> Asked {
         Asked {
             body: Some(body),
             ..self.id(id)
@@ -141,7 +142,7 @@ impl About<'_> {
     }
 
     /// On a bib whose only copy is out. A reader has few, so its own stands until it is cancelled.
-    fn hold(&self) -> i64 {
+    pub fn hold(&self) -> i64 {
         if !self.allowed {
             return self.things.hold;
         }

@@ -22,6 +22,7 @@ pub mod items;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
+pub mod me;
 pub mod openings;
 pub mod ownership;
 pub mod parcels;
@@ -60,7 +61,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(network_routes)
         .configure(calendar_routes)
         .configure(administration_routes)
-        .configure(rules_routes);
+        .configure(rules_routes)
+        .configure(me::routes);
     config.service(resource("/openapi.json").route(get().to(openapi::serve)));
 }
 
@@ -334,7 +336,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
     ];
-    all.extend(configuring());
+    all.extend(configuring().into_iter().chain(me::documents()));
     all
 }
 

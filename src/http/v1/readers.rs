@@ -13,6 +13,7 @@ use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Secret, Text, p
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader, LookFailures};
 use crate::http::query::Parameters;
 use crate::usecase::get_reader::{self, ReaderView};
+use crate::usecase::page::PageRequest;
 use crate::usecase::register_reader::{self, RegisterReader, RegisteredReader};
 use crate::usecase::view::{HoldView, LoanView};
 use crate::usecase::{list_reader_holds, list_reader_loans};
@@ -99,6 +100,13 @@ pub struct BorrowingFilter {
     limit: Option<Limit>,
 }
 
+impl BorrowingFilter {
+    /// Open ones only, and which page.
+    pub(super) fn asked(self) -> (bool, PageRequest) {
+        (self.status == Shown::Open, page(self.cursor, self.limit))
+    }
+}
+
 /// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -118,8 +126,8 @@ pub async fn list_reader_loans(
     id: web::Path<i64>,
     filter: Parameters<BorrowingFilter>,
 ) -> Answer {
-    let BorrowingFilter { status, cursor, limit } = filter.0;
-    let (id, open, page) = (ReaderId::new(*id), status == Shown::Open, page(cursor, limit));
+    let (open, page) = filter.0.asked();
+    let id = ReaderId::new(*id);
     let loans = list_reader_loans::list_reader_loans(&app.store, &who.caller, id, open, page).await?;
     answer::ok(&PageBody::from(loans))
 }
@@ -134,8 +142,8 @@ pub async fn list_reader_holds(
     id: web::Path<i64>,
     filter: Parameters<BorrowingFilter>,
 ) -> Answer {
-    let BorrowingFilter { status, cursor, limit } = filter.0;
-    let (id, open, page) = (ReaderId::new(*id), status == Shown::Open, page(cursor, limit));
+    let (open, page) = filter.0.asked();
+    let id = ReaderId::new(*id);
     let holds = list_reader_holds::list_reader_holds(&app.store, &who.caller, id, open, page).await?;
     answer::ok(&PageBody::from(holds))
 }
