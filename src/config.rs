@@ -17,16 +17,20 @@ use serde::{Deserialize, Deserializer, de};
 
 mod circulation;
 mod delivery;
+mod jobs;
 mod layers;
 pub(crate) mod limits;
+mod privacy;
 mod protection;
 mod telemetry;
 mod transport;
 
 pub use circulation::CirculationConfig;
 pub use delivery::DeliveryConfig;
+pub use jobs::JobsConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
+pub use privacy::PrivacyConfig;
 pub use protection::RatesConfig;
 use protection::check_origins;
 pub use telemetry::{Collector, TelemetryConfig};
@@ -122,6 +126,7 @@ pub struct Config {
     pub jobs: JobsConfig,
     pub rates: RatesConfig,
     pub delivery: DeliveryConfig,
+    pub privacy: PrivacyConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -206,14 +211,6 @@ pub struct LogConfig {
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
     pub zone: Tz,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JobsConfig {
-    pub seal_interval_ms: u64,
-    pub idempotency_days: u32,
-    pub transit_missing_days: u32,
 }
 
 impl Config {
@@ -316,6 +313,7 @@ impl Config {
             jobs,
             rates,
             delivery,
+            privacy,
         } = self;
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
@@ -354,12 +352,11 @@ impl Config {
             return bad("log.filter", error);
         }
         within("log.slow_statement_ms", log.slow_statement_ms, 1..=600_000)?;
-        within("jobs.seal_interval_ms", jobs.seal_interval_ms, 50..=60_000)?;
-        within("jobs.idempotency_days", jobs.idempotency_days, 1..=90)?;
-        within("jobs.transit_missing_days", jobs.transit_missing_days, 1..=365)?;
+        jobs.check()?;
         check_origins(&http.cors_origins)?;
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
         delivery.check()?;
+        privacy.check(jobs.idempotency_days)?;
         rates.check()
     }
 }

@@ -101,6 +101,8 @@ pub enum Right {
     ReadReader,
     /// listReaderLoans, listReaderHolds, getHold: what a person reads is more private than that they are a reader.
     ReadBorrowing,
+    /// listReaderLoans, listReaderHolds, where they show what has ended; of staff for a reason only.
+    ReadHistory,
     /// searchBibs, getBib, listBibItems, getItem; of staff also listBibVersions and getBibVersion, which say who changed a record
     ReadCatalogue,
     /// createBib, updateBib, mergeBibs, addItem, updateItem, moveItem, withdrawItem, reinstateItem, itemBatch: cataloguers' work;
@@ -155,13 +157,14 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
         Self::RegisterReader,
         Self::ReadReader,
         Self::ReadBorrowing,
+        Self::ReadHistory,
         Self::ReadCatalogue,
         Self::ManageItems,
         Self::CheckOut,
@@ -203,6 +206,7 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::RegisterReader  => [Y, Y, Y, N, N, N, N, N],
         Right::ReadReader      => [Y, Y, Y, N, N, Y, N, N],
         Right::ReadBorrowing   => [Y, Y, Y, N, N, N, N, N],
+        Right::ReadHistory     => [Y, Y, N, N, N, N, N, N],
         Right::ReadCatalogue   => [Y, Y, Y, Y, Y, Y, Y, Y],
         Right::ManageItems     => [Y, Y, N, Y, N, N, N, N],
         Right::CheckOut        => [Y, Y, Y, N, N, N, N, N],
@@ -239,6 +243,7 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReadCatalogue
         | Right::ReadReader
         | Right::ReadBorrowing
+        | Right::ReadHistory
         | Right::Renew
         | Right::PlaceHold
         | Right::CancelHold
@@ -280,6 +285,7 @@ pub const fn device_may(right: Right) -> bool {
         | Right::RegisterReader
         | Right::ReadReader
         | Right::ReadBorrowing
+        | Right::ReadHistory
         | Right::ManageItems
         | Right::PlaceHold
         | Right::CancelHold
@@ -332,6 +338,7 @@ ManageStaff          x            x         -          -       -       -       -
 RegisterReader       x            x         x          -       -       -       -         - |      -      -
 ReadReader           x            x         x          -       -       x       -         - |      x      -
 ReadBorrowing        x            x         x          -       -       -       -         - |      x      -
+ReadHistory          x            x         -          -       -       -       -         - |      x      -
 ReadCatalogue        x            x         x          x       x       x       x         x |      x      x
 ManageItems          x            x         -          x       -       -       -         - |      -      -
 CheckOut             x            x         x          -       -       -       -         - |      -      x

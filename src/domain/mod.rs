@@ -18,6 +18,7 @@ pub mod crate_label;
 pub mod dated;
 pub mod delivery;
 pub mod deposit;
+pub mod erase_reader;
 pub mod event;
 #[doc(hidden)]
 pub mod example;
@@ -48,6 +49,7 @@ pub mod parcel;
 pub mod place_hold;
 pub mod policy;
 pub mod reader;
+pub mod reader_consent;
 pub mod recall;
 pub mod recall_for_holds;
 pub mod refusal;

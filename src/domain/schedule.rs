@@ -125,8 +125,16 @@ pub const OWNERSHIP_MOVES: Job = Job {
     does_en: "Carries on accepted transfers of ownership",
 };
 
+/// Unlinks what ended long ago from its readers.
+pub const UNLINKING: Job = Job {
+    name: "unlinking",
+    schedule: Schedule::Daily { minute: 220 },
+    does_zh: "解除早已结束的借阅、预约与读者的关联",
+    does_en: "Unlinks loans, holds and events that ended long ago from their readers",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 12] = [
+pub const JOBS: [Job; 13] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -139,6 +147,7 @@ pub const JOBS: [Job; 12] = [
     DEPOSIT_RETURN,
     CARRIER_OUTBOX,
     ADDRESS_ERASURE,
+    UNLINKING,
 ];
 
 /// What is known of a job's runs.

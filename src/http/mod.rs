@@ -19,6 +19,7 @@ pub mod json_fault;
 pub mod limits;
 pub mod measure;
 pub mod metrics;
+pub mod my_data_page;
 pub mod openapi;
 pub mod operations;
 pub mod precondition;

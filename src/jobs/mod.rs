@@ -14,7 +14,7 @@ use crate::auth::KeyRingError;
 use crate::delivery::http_carrier::{HttpCarrier, SharedCarrier};
 use crate::domain::schedule::{
     ADDRESS_ERASURE, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARRIER_OUTBOX, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_RECALLS,
-    HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS, TRANSIT_ALARMS,
+    HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS, TRANSIT_ALARMS, UNLINKING,
 };
 use crate::usecase::UseCaseError;
 use crate::usecase::alarm_parcels::AlarmParcels;
@@ -33,6 +33,7 @@ use crate::usecase::run_job::{Pass, Ran, run_job};
 use crate::usecase::seal_events::seal_events;
 use crate::usecase::settle_transfer::CarryOnTransfers;
 use crate::usecase::target_holds::TargetHolds;
+use crate::usecase::unlink_readers::UnlinkReaders;
 
 /// How often keys are expired: the visit keys of yesterday must not see much of today.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(15 * 60);
@@ -97,6 +98,7 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
     let node: Arc<str> = node_name().into();
     let days = app.config.jobs.transit_missing_days;
     let silent = app.config.delivery.silent_days;
+    let unlink_days = app.config.privacy.unlink_days;
     let renewals = AutoRenew {
         days: app.config.circulation.auto_renewal_days,
     };
@@ -115,6 +117,7 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
         pass(app, &node, OWNERSHIP_MOVES, CarryOnTransfers, stopped),
         pass(app, &node, DEPOSIT_RETURN, PullBackDeposits, stopped),
         pass(app, &node, ADDRESS_ERASURE, EraseAddresses, stopped),
+        pass(app, &node, UNLINKING, UnlinkReaders { days: unlink_days }, stopped),
     ];
     // Without a carrier nothing is written for one.
     if let Some(carrier) = HttpCarrier::of(&app.config.delivery) {

@@ -26,6 +26,7 @@ pub mod error;
 pub mod events;
 pub mod figures;
 pub mod file_claim;
+pub mod held;
 pub mod hold_changes;
 pub mod hold_queue;
 pub mod hold_shelf;
@@ -88,9 +89,7 @@ use self::writer::{Writer, WriterStats};
 use crate::clock::Clock;
 use crate::telemetry::traces::TransactionTrace;
 
-pub use self::error::StoreError;
-pub use self::idempotency::Once;
-pub use self::options::StoreOptions;
+pub use self::{error::StoreError, idempotency::Once, options::StoreOptions};
 
 /// A handle on the database; cheap to clone through `Arc`.
 pub struct Store {

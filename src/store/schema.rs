@@ -221,6 +221,7 @@ diesel::table! {
         pin_hash -> Nullable<Text>,
         open_holds -> Integer,
         created_at -> BigInt,
+        erased_at -> Nullable<BigInt>,
     }
 }
 
@@ -473,6 +474,7 @@ diesel::table! {
     reader_events (reader_id, seq) {
         reader_id -> BigInt,
         seq -> BigInt,
+        at -> Nullable<BigInt>,
     }
 }
 
@@ -811,7 +813,75 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    unlinking (id) {
+        id -> BigInt,
+        began_before -> Nullable<BigInt>,
+        unlinked_before -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reader_consents (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        kind -> Text,
+        text_version -> Text,
+        given_at -> BigInt,
+        withdrawn_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reader_accesses (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        staff_id -> BigInt,
+        unit_id -> BigInt,
+        what -> Text,
+        day -> Text,
+        at -> BigInt,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    staff_totp (staff_id) {
+        staff_id -> BigInt,
+        number -> Nullable<BigInt>,
+        pending -> Nullable<BigInt>,
+        last_step -> BigInt,
+    }
+}
+
+diesel::table! {
+    staff_recovery_codes (id) {
+        id -> BigInt,
+        staff_id -> BigInt,
+        code_hash -> Binary,
+        used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reset_codes (id) {
+        id -> BigInt,
+        audience -> Text,
+        subject_id -> BigInt,
+        made_at -> BigInt,
+        expires_at -> BigInt,
+        attempts -> Integer,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    staff_totp,
+    staff_recovery_codes,
+    reset_codes,
+    unlinking,
+    reader_consents,
+    reader_accesses,
     deposits,
     deposit_items,
     mobile_stops,

@@ -168,6 +168,11 @@ impl<'a> ReadTx<'a> {
         self.shared.clock.now()
     }
 
+    /// The network's zone.
+    pub fn zone(&self) -> chrono_tz::Tz {
+        self.shared.zone
+    }
+
     /// Today in the network's zone.
     pub fn day_of(&self, at: DateTime<Utc>) -> NaiveDate {
         at.with_timezone(&self.shared.zone).date_naive()

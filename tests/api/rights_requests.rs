@@ -50,6 +50,7 @@ const GROUPS: &[Group] = &[
     accounts,
     rules,
     crate::rights_mine::portal,
+    crate::rights_mine::accounts,
 ];
 
 /// The path's parts, the query and the body that ask for an operation on some things.

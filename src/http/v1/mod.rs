@@ -23,6 +23,7 @@ pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
 pub mod me;
+pub mod my_sessions;
 pub mod openings;
 pub mod ownership;
 pub mod parcels;
@@ -219,6 +220,7 @@ fn catalogue_routes(config: &mut ServiceConfig) {
 
 fn network_routes(config: &mut ServiceConfig) {
     let log_ins = resource("/sessions")
+        .route(get().to(my_sessions::list_sessions))
         .route(post().to(sessions::log_in))
         .route(delete().to(sessions::log_out_everywhere));
     let units = resource("/units")
@@ -240,7 +242,13 @@ fn network_routes(config: &mut ServiceConfig) {
         .service(staff)
         .service(log_ins)
         .service(resource("/sessions/refresh").route(post().to(sessions::refresh_token)))
-        .service(resource("/sessions/current").route(delete().to(sessions::log_out)));
+        .service(resource("/sessions/current").route(delete().to(sessions::log_out)))
+        .service(resource("/sessions/resets").route(post().to(my_sessions::request_reset)))
+        .service(resource("/sessions/resets/redemption").route(post().to(my_sessions::redeem_reset)))
+        .service(resource("/sessions/{id}").route(delete().to(my_sessions::end_session)))
+        .service(resource("/totp").route(post().to(my_sessions::enrol_totp)))
+        .service(resource("/totp/confirmation").route(post().to(my_sessions::confirm_totp)))
+        .service(resource("/staff/{id}/totp").route(delete().to(my_sessions::disable_totp)));
 }
 
 fn calendar_routes(config: &mut ServiceConfig) {
@@ -344,6 +352,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
 fn configuring() -> Vec<utoipa::openapi::OpenApi> {
     vec![
         sessions::Document::openapi(),
+        my_sessions::Document::openapi(),
         units::Document::openapi(),
         staff::Document::openapi(),
         rules::Document::openapi(),

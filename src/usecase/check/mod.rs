@@ -3,6 +3,7 @@
 
 mod due_dates;
 mod item_states;
+mod privacy_rules;
 mod rule_sets;
 mod sql_rules;
 
@@ -78,6 +79,8 @@ pub async fn check(store: &Arc<Store>, progress: &dyn Progress) -> Result<Vec<Fi
     findings.push(audit(store, keys).await?);
     progress.begin("events, seals and statistics", None);
     findings.push(audit(store, statistics).await?);
+    progress.begin("readers who are unlinked", None);
+    findings.push(audit(store, unlinked).await?);
     progress.begin("rules", None);
     findings.push(audit(store, rule_sets::check).await?);
     Ok(findings)
@@ -171,5 +174,14 @@ fn statistics(tx: &mut ReadTx<'_>) -> Result<Finding> {
     });
     finding.add(i64::try_from(differences.len()).unwrap_or(i64::MAX), texts);
     finding.judge(tx, sql_rules::EVENTS)?;
+    Ok(finding)
+}
+
+/// Invariant 9, as far as data shows it: what was unlinked or erased names nobody.
+fn unlinked(tx: &mut ReadTx<'_>) -> Result<Finding> {
+    let mut finding = Finding::new(9, "what ended long ago, and what was erased, names no reader");
+    finding.checked = tx.audit_size("loans")?;
+    finding.judge(tx, privacy_rules::UNLINKED)?;
+    finding.judge(tx, privacy_rules::ERASED)?;
     Ok(finding)
 }

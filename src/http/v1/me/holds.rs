@@ -28,10 +28,10 @@ pub struct Document;
     security(("bearer" = [])),
     responses((status = 200, description = "A page of holds", body = PageBody<HoldView>), ListFailures))]
 pub async fn list_my_holds(app: web::Data<App>, who: Readers, filter: Parameters<BorrowingFilter>) -> Answer {
-    let (open, page) = filter.0.asked();
+    let (which, page) = filter.0.asked();
     let id = who.caller.itself()?;
     answer::ok(&PageBody::from(
-        list_reader_holds(&app.store, &who.caller, id, open, page).await?,
+        list_reader_holds(&app.store, &who.caller, id, which, page).await?,
     ))
 }
 
