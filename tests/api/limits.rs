@@ -203,6 +203,7 @@ const NO_LIMITS: &[&str] = &[
     "delivery.report_secret",
     "delivery.timeout_ms",
     "delivery.silent_days",
+    "privacy.unlink_days",
 ];
 
 /// Every key of the configuration with its default.
