@@ -14,6 +14,9 @@ pub fn portal(operation: &str, about: &About<'_>) -> Option<Asked> {
         "renewMyLoan" => about.with(about.things.loan, json!({})),
         "placeMyHold" => {
             let unit = about.unit();
+            if about.allowed {
+                cancel_own_holds(about);
+            }
             let bib = lent(about.app, about.scene.desks(unit).0, unit).bib;
             about.body(json!({"bib_id": bib, "pickup_unit_code": unit}))
         }
@@ -83,6 +86,16 @@ fn first_code(about: &About<'_>) -> String {
         ));
     }
     TotpSecret::derive(&app.app.tokens, id, 7).code_at(app.clock.now())
+}
+
+/// A reader has few holds at a time: room for another.
+fn cancel_own_holds(about: &About<'_>) {
+    let (app, token) = (about.app, &*about.scene.reader_token);
+    let holds = app.get(token, "/api/v1/me/holds").expect(200).body;
+    for hold in holds["items"].as_array().expect("holds") {
+        let path = format!("/api/v1/me/holds/{}", hold["id"]);
+        app.request("DELETE", &path).bearer(token).send().expect(200);
+    }
 }
 
 /// Of the reader who asks, made just now.

@@ -5,7 +5,7 @@
 ALTER TABLE reader_events ADD COLUMN at BIGINT;
 UPDATE reader_events SET at = (SELECT e.at FROM events e WHERE e.seq = reader_events.seq AND e.visit_id IS NOT NULL);
 
--- How far unlinking is: what ended before these moments names nobody any more, as far as the last run that came to its end
+-- How far unlinking is: what ended before these moments names no reader any more, as far as the last run that came to its end
 -- says, and as the run under way will say. NULL: there was none yet.
 CREATE TABLE unlinking (
     id BIGINT PRIMARY KEY CHECK (id = 1),
