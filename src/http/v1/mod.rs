@@ -60,6 +60,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(catalogue_routes)
         .configure(life_routes)
         .configure(network_routes)
+        .configure(session_routes)
         .configure(calendar_routes)
         .configure(administration_routes)
         .configure(rules_routes)
@@ -219,10 +220,6 @@ fn catalogue_routes(config: &mut ServiceConfig) {
 }
 
 fn network_routes(config: &mut ServiceConfig) {
-    let log_ins = resource("/sessions")
-        .route(get().to(my_sessions::list_sessions))
-        .route(post().to(sessions::log_in))
-        .route(delete().to(sessions::log_out_everywhere));
     let units = resource("/units")
         .route(get().to(units::list_units))
         .route(post().to(units::create_unit));
@@ -239,7 +236,15 @@ fn network_routes(config: &mut ServiceConfig) {
         .service(resource("/readers/{id}/holds").route(get().to(readers::list_reader_holds)))
         .service(units)
         .service(unit)
-        .service(staff)
+        .service(staff);
+}
+
+fn session_routes(config: &mut ServiceConfig) {
+    let log_ins = resource("/sessions")
+        .route(get().to(my_sessions::list_sessions))
+        .route(post().to(sessions::log_in))
+        .route(delete().to(sessions::log_out_everywhere));
+    config
         .service(log_ins)
         .service(resource("/sessions/refresh").route(post().to(sessions::refresh_token)))
         .service(resource("/sessions/current").route(delete().to(sessions::log_out)))
