@@ -24,6 +24,7 @@ mod layers;
 pub(crate) mod limits;
 mod log;
 mod notices;
+mod privacy;
 mod protection;
 mod telemetry;
 mod transport;
@@ -37,6 +38,7 @@ use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
 pub use log::{LogConfig, LogFormat};
 pub use notices::{MailConfig, MailSecurity, MessagesConfig, NoticesConfig};
+pub use privacy::PrivacyConfig;
 use protection::check_origins;
 pub use protection::{AuthConfig, RatesConfig};
 pub use telemetry::{Collector, TelemetryConfig};
@@ -137,6 +139,7 @@ pub struct Config {
     pub notices: NoticesConfig,
     pub mail: MailConfig,
     pub messages: MessagesConfig,
+    pub privacy: PrivacyConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -296,6 +299,7 @@ impl Config {
             notices,
             mail,
             messages,
+            privacy,
         } = self;
         if data.dir.as_os_str().is_empty() {
             return bad("data.dir", "a directory is needed");
@@ -343,6 +347,7 @@ impl Config {
         notices.check()?;
         mail.check()?;
         messages.check()?;
+        privacy.check(jobs.idempotency_days)?;
         rates.check()
     }
 }

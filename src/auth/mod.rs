@@ -1,7 +1,7 @@
 //! Who is calling and what they may do: used by every adapter, so that HTTP, SIP2 and devices cannot differ.
 //!
 //! [`tokens`] signs and checks access tokens and makes refresh tokens; [`passwords`] hashes secrets people
-//! choose; [`rights`] is the one table of role × right; [`key_ring`] keeps the keys of this node, [`card_keys`] those of electronic
+//! choose; [`one_time`] knows codes that count once; [`rights`] is the one table of role × right; [`key_ring`] keeps the keys of this node, [`card_keys`] those of electronic
 //! cards, whose tokens [`card_token`] makes and opens; [`identity`] seals what identifies a reader, under keys of its own.
 //!
 //! Not here: sessions and grants themselves (rows of the store), and the unit tree that decides how far a grant
@@ -15,6 +15,7 @@ pub mod identity;
 pub mod identity_ring;
 mod key_file;
 pub mod key_ring;
+pub mod one_time;
 pub mod passwords;
 pub mod rights;
 pub mod signing_key;

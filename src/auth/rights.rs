@@ -108,6 +108,8 @@ pub enum Right {
     ReadReader,
     /// listReaderLoans, listReaderHolds, getHold: what a person reads is more private than that they are a reader.
     ReadBorrowing,
+    /// listReaderLoans, listReaderHolds, where they show what has ended; of staff for a reason only.
+    ReadHistory,
     /// searchBibs, getBib, listBibItems, getItem; of staff also listBibVersions and getBibVersion, which say who changed a record
     ReadCatalogue,
     /// createBib, updateBib, mergeBibs, addItem, updateItem, moveItem, withdrawItem, reinstateItem, itemBatch: cataloguers' work;
@@ -169,7 +171,7 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -179,6 +181,7 @@ impl Right {
         Self::MergeReaders,
         Self::ReadReader,
         Self::ReadBorrowing,
+        Self::ReadHistory,
         Self::ReadCatalogue,
         Self::ManageItems,
         Self::CheckOut,
@@ -226,6 +229,7 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::MergeReaders    => [Y, Y, N, N, N, N, N, N],
         Right::ReadReader      => [Y, Y, Y, N, N, Y, N, N],
         Right::ReadBorrowing   => [Y, Y, Y, N, N, N, N, N],
+        Right::ReadHistory     => [Y, Y, N, N, N, N, N, N],
         Right::ReadCatalogue   => [Y, Y, Y, Y, Y, Y, Y, Y],
         Right::ManageItems     => [Y, Y, N, Y, N, N, N, N],
         Right::CheckOut        => [Y, Y, Y, N, N, N, N, N],
@@ -265,6 +269,7 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::ReadCatalogue
         | Right::ReadReader
         | Right::ReadBorrowing
+        | Right::ReadHistory
         | Right::Renew
         | Right::PlaceHold
         | Right::CancelHold
@@ -315,6 +320,7 @@ pub const fn device_may(right: Right) -> bool {
         | Right::MergeReaders
         | Right::ReadReader
         | Right::ReadBorrowing
+        | Right::ReadHistory
         | Right::ManageItems
         | Right::PlaceHold
         | Right::CancelHold
@@ -373,6 +379,7 @@ ReportCardLost       x            x         x          -       -       -       -
 MergeReaders         x            x         -          -       -       -       -         - |      -      -
 ReadReader           x            x         x          -       -       x       -         - |      x      -
 ReadBorrowing        x            x         x          -       -       -       -         - |      x      -
+ReadHistory          x            x         -          -       -       -       -         - |      x      -
 ReadCatalogue        x            x         x          x       x       x       x         x |      x      x
 ManageItems          x            x         -          x       -       -       -         - |      -      -
 CheckOut             x            x         x          -       -       -       -         - |      -      x

@@ -143,6 +143,8 @@ coded! {
     ReaderChanged = "reader_changed",
     /// Two rows turned out to be one person.
     ReaderMerged = "reader_merged",
+    /// At their own wish: nothing personal is left.
+    ReaderErased = "reader_erased",
     CardIssued = "card_issued",
     CardLost = "card_lost",
     CardFound = "card_found",
@@ -172,6 +174,10 @@ coded! {
     AdmissionRefused = "admission_refused",
     /// A reader takes it back.
     AdmissionEnded = "admission_ended",
+    /// A member of staff looked at what a reader has borrowed before.
+    HistoryRead = "history_read",
+    ConsentGiven = "consent_given",
+    ConsentWithdrawn = "consent_withdrawn",
     StaffCreated = "staff_created",
     StaffChanged = "staff_changed",
     DeviceRegistered = "device_registered",
@@ -199,6 +205,25 @@ coded! {
     From60 = "60_plus",
     /// No birth date, or one in the future: institutions, old records.
     Unknown = "unknown",
+}
+
+impl EventKind {
+    /// Whether it tells what a reader did at a unit: such an event has a visit number, and is unlinked from its reader after
+    /// some time. What is not of a visit belongs to the register of readers and accounts.
+    pub const fn is_of_visit(self) -> bool {
+        !matches!(
+            self,
+            Self::ReaderRegistered
+                | Self::ReaderChanged
+                | Self::ReaderErased
+                | Self::CardIssued
+                | Self::LoggedIn
+                | Self::LogInFailed
+                | Self::HistoryRead
+                | Self::ConsentGiven
+                | Self::ConsentWithdrawn
+        )
+    }
 }
 
 impl AgeBand {

@@ -26,6 +26,7 @@ pub mod dated;
 pub mod delivery;
 pub mod deposit;
 pub mod entry_gate;
+pub mod erase_reader;
 pub mod event;
 #[doc(hidden)]
 pub mod example;
@@ -64,6 +65,7 @@ pub mod place_hold;
 pub mod policy;
 pub mod post_credit;
 pub mod reader;
+pub mod reader_consent;
 pub mod recall;
 pub mod recall_for_holds;
 pub mod refusal;

@@ -261,8 +261,16 @@ pub const NOTICE_ERASURE: Job = Job {
     does_en: "Erases old notices and what webhooks were told",
 };
 
+/// Unlinks what ended long ago from its readers.
+pub const UNLINKING: Job = Job {
+    name: "unlinking",
+    schedule: Schedule::Daily { minute: 220 },
+    does_zh: "解除早已结束的借阅、预约与读者的关联",
+    does_en: "Unlinks loans, holds and events that ended long ago from their readers",
+};
+
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 29] = [
+pub const JOBS: [Job; 30] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -292,6 +300,7 @@ pub const JOBS: [Job; 29] = [
     WECHAT_OUTBOX,
     WEBHOOK_OUTBOX,
     NOTICE_ERASURE,
+    UNLINKING,
 ];
 
 /// What is known of a job's runs.

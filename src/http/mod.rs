@@ -20,6 +20,7 @@ pub mod jwks;
 pub mod limits;
 pub mod measure;
 pub mod metrics;
+pub mod my_data_page;
 pub mod openapi;
 pub mod operations;
 pub mod precondition;

@@ -45,6 +45,7 @@ use crate::usecase::view::RefusalView;
         (name = "deliveries", description = "Internet borrowing (互联网借阅): online requests, and what readers send back"),
         (name = "parcels", description = "Packing, dispatch, the carrier's reports, receipt"),
         (name = "credit", description = "Credit (信用): ledgers, freezes, appeals, reports of other systems"),
+        (name = "me", description = "What readers do alone: everything is about the reader who asks"),
         (name = "rules", description = "Which rule, and why"),
         (name = "health", description = "Of this node"),
     )

@@ -320,6 +320,7 @@ impl From<UseCaseError> for Problem {
             UseCaseError::Ambiguous { field, choices } => Self::of_owners(field, choices),
             UseCaseError::Forbidden => Self::of(Code::Forbidden),
             UseCaseError::Unauthenticated => Self::of(Code::Unauthenticated),
+            UseCaseError::SecondFactorNeeded => Self::of(Code::SecondFactorNeeded),
             UseCaseError::TooManyLogIns { wait_s } => Self::of(Code::TooManyLogIns).retry_after(wait_s),
             UseCaseError::State(state) => Self::of(Code::WrongState).detail(state),
             UseCaseError::Merged { into, .. } => {

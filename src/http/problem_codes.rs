@@ -38,6 +38,7 @@ macro_rules! codes {
 codes! {
     MalformedRequest = "malformed_request" 400, "The request cannot be read", "请求格式有误";
     Unauthenticated = "unauthenticated" 401, "Not authenticated", "未通过身份验证";
+    SecondFactorNeeded = "second_factor_needed" 401, "A one-time password is needed, too", "还须输入动态验证码";
     Forbidden = "forbidden" 403, "Not allowed here", "无此权限";
     NotFound = "not_found" 404, "No such thing", "未找到";
     NoSuchRoute = "no_such_route" 404, "No such address", "无此地址";

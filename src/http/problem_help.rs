@@ -22,6 +22,11 @@ static ROWS: &[(Code, &str, &str)] = &[
         "Refresh the session, or log in again.",
     ),
     (
+        Code::SecondFactorNeeded,
+        "The password is right, and the account has one-time passwords.",
+        "Log in again with `code`: what the authenticator shows, or a recovery code.",
+    ),
+    (
         Code::Forbidden,
         "The caller is known, and its rights do not cover this here.",
         "Log in at a unit in the subtree of a role that may, or ask somebody whose role may.",

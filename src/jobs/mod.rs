@@ -18,7 +18,7 @@ use crate::delivery::http_provider::HttpProvider;
 use crate::domain::schedule::{
     ADDRESS_ERASURE, ADMISSION_OUTBOX, AUTOMATIC_RENEWAL, CALENDAR_WALKS, CARD_EXPIRY, CARRIER_OUTBOX,
     CATEGORY_CHANGES, CREDIT_LAPSES, CREDIT_NIGHT, CREDIT_POSTING, DEPOSIT_RETURN, HOLD_EXPIRY, HOLD_RECALLS,
-    HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS, RESEAL_IDENTITIES, TRANSIT_ALARMS,
+    HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, PARCEL_ALARMS, RESEAL_IDENTITIES, TRANSIT_ALARMS, UNLINKING,
 };
 use crate::usecase::UseCaseError;
 use crate::usecase::alarm_parcels::AlarmParcels;
@@ -43,6 +43,7 @@ use crate::usecase::run_job::{Pass, Ran, run_job};
 use crate::usecase::seal_events::seal_events;
 use crate::usecase::settle_transfer::CarryOnTransfers;
 use crate::usecase::target_holds::TargetHolds;
+use crate::usecase::unlink_readers::UnlinkReaders;
 
 /// How often keys are expired: the visit keys of yesterday must not see much of today.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(15 * 60);
@@ -107,6 +108,7 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
     let node: Arc<str> = node_name().into();
     let days = app.config.jobs.transit_missing_days;
     let silent = app.config.delivery.silent_days;
+    let unlink_days = app.config.privacy.unlink_days;
     let renewals = AutoRenew {
         days: app.config.circulation.auto_renewal_days,
     };
@@ -131,6 +133,7 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
         pass(app, &node, CREDIT_POSTING, FollowCredit, stopped),
         pass(app, &node, CREDIT_NIGHT, NightlyCredit, stopped),
         pass(app, &node, CREDIT_LAPSES, LapseCredit, stopped),
+        pass(app, &node, UNLINKING, UnlinkReaders { days: unlink_days }, stopped),
     ];
     // Without a carrier nothing is written for one.
     if let Some(carrier) = HttpCarrier::of(&app.config.delivery) {

@@ -134,7 +134,7 @@ impl ReadTx<'_> {
         self.number(&format!("SELECT count(*) AS n FROM {table}"))
     }
 
-    fn number(&mut self, sql: &str) -> Result<i64, StoreError> {
+    pub(super) fn number(&mut self, sql: &str) -> Result<i64, StoreError> {
         let row: Number = diesel::sql_query(sql).get_result(self.conn)?;
         Ok(row.n)
     }

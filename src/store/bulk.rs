@@ -204,6 +204,7 @@ impl WriteTx<'_> {
             let day = day_text(self.day_of(event.at));
             let visit = event
                 .reader
+                .filter(|_| event.kind.is_of_visit())
                 .map(|reader| visits.number(reader, event.unit, &day))
                 .transpose()?;
             let side = SideRow::of(seq, event)?;

@@ -264,8 +264,8 @@ impl WriteTx<'_> {
         let seq = self.next_event_seq(id)?;
         let day = self.day_of(event.at);
         let visit_id = match event.reader {
-            Some(reader) => Some(self.visit_of(reader, event.unit, day)?),
-            None => None,
+            Some(reader) if event.kind.is_of_visit() => Some(self.visit_of(reader, event.unit, day)?),
+            _ => None,
         };
         let side = SideRow::of(seq, event)?;
         let row = EventRow::of(seq, event, super::readers::day_text(day), visit_id, side.as_ref());

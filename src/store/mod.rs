@@ -29,6 +29,7 @@ pub mod error;
 pub mod events;
 pub mod figures;
 pub mod file_claim;
+pub mod held;
 pub mod hold_changes;
 pub mod hold_queue;
 pub mod hold_shelf;

@@ -225,6 +225,7 @@ diesel::table! {
         credit_balance -> BigInt,
         credit_entries -> BigInt,
         admitted_by -> Nullable<Text>,
+        erased_at -> Nullable<BigInt>,
     }
 }
 
@@ -556,6 +557,7 @@ diesel::table! {
     reader_events (reader_id, seq) {
         reader_id -> BigInt,
         seq -> BigInt,
+        at -> Nullable<BigInt>,
     }
 }
 
@@ -1135,6 +1137,68 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    unlinking (id) {
+        id -> BigInt,
+        began_before -> Nullable<BigInt>,
+        unlinked_before -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reader_consents (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        kind -> Text,
+        text_version -> Text,
+        given_at -> BigInt,
+        withdrawn_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reader_accesses (id) {
+        id -> BigInt,
+        reader_id -> BigInt,
+        staff_id -> BigInt,
+        unit_id -> BigInt,
+        what -> Text,
+        day -> Text,
+        at -> BigInt,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    staff_totp (staff_id) {
+        staff_id -> BigInt,
+        number -> Nullable<BigInt>,
+        pending -> Nullable<BigInt>,
+        last_step -> BigInt,
+    }
+}
+
+diesel::table! {
+    staff_recovery_codes (id) {
+        id -> BigInt,
+        staff_id -> BigInt,
+        code_hash -> Binary,
+        used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reset_codes (id) {
+        id -> BigInt,
+        audience -> Text,
+        subject_id -> BigInt,
+        made_at -> BigInt,
+        expires_at -> BigInt,
+        attempts -> Integer,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     credit_entries,
     credit_reasons,
@@ -1155,6 +1219,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     notice_templates,
     webhooks,
     webhook_deliveries,
+    staff_totp,
+    staff_recovery_codes,
+    reset_codes,
+    unlinking,
+    reader_consents,
+    reader_accesses,
     deposits,
     deposit_items,
     mobile_stops,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -11,7 +11,7 @@ use super::connection::AnyConnection;
 use super::error::StoreError;
 use super::events::{EVENT_COLUMNS, EventRow};
 use super::hot::{AddToCount, on_engine};
-use super::schema::{event_personal, event_seals, events, reader_events};
+use super::schema::{event_personal, event_seals, events, reader_events, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::event::EventKind;
 use crate::domain::ids::ReaderId;
@@ -120,8 +120,8 @@ pub struct CountKey {
 #[derive(Debug, Clone)]
 pub struct NextSeal {
     pub seal: Seal,
-    /// Reader and event, sorted: neighbours go to the same page.
-    readers: Vec<(i64, i64)>,
+    /// Reader, event, and when it happened if it is unlinked some day; sorted: neighbours go to the same page.
+    readers: Vec<(i64, i64, Option<i64>)>,
     counts: BTreeMap<CountKey, i64>,
 }
 
@@ -177,7 +177,14 @@ impl ReadTx<'_> {
             )
             .select((event_personal::reader_id.assume_not_null(), event_personal::seq))
             .order((event_personal::reader_id, event_personal::seq));
-        let readers: Vec<(i64, i64)> = on_engine!(self.conn, conn => query.load(conn))?;
+        let named: Vec<(i64, i64)> = on_engine!(self.conn, conn => query.load(conn))?;
+        let unlinked: BTreeMap<i64, i64> = settled
+            .iter()
+            .filter(|(_, event)| event.visit_id.is_some())
+            .map(|(_, event)| (event.seq, event.at))
+            .collect();
+        let at = |(reader, seq)| (reader, seq, unlinked.get(&seq).copied());
+        let readers = named.into_iter().map(at).collect();
         let seal = Seal {
             position: last.position + 1,
             last_txid: *last_txid,
@@ -213,9 +220,19 @@ impl WriteTx<'_> {
         Ok(true)
     }
 
-    fn note_readers(&mut self, readers: &[(i64, i64)]) -> Result<(), StoreError> {
-        let row = |(reader, seq): &(i64, i64)| (reader_events::reader_id.eq(*reader), reader_events::seq.eq(*seq));
-        let rows = readers.iter().map(row);
+    fn note_readers(&mut self, named: &[(i64, i64, Option<i64>)]) -> Result<(), StoreError> {
+        let row = |(reader, seq, at): &(i64, i64, Option<i64>)| {
+            (
+                reader_events::reader_id.eq(*reader),
+                reader_events::seq.eq(*seq),
+                reader_events::at.eq(*at),
+            )
+        };
+        // Who was erased between the reading of a batch and its seal.
+        let since = (self.now() - TimeDelta::hours(1)).timestamp_millis();
+        let query = readers::table.filter(readers::erased_at.ge(since)).select(readers::id);
+        let erased: Vec<i64> = on_engine!(self.conn, conn => query.load(conn))?;
+        let rows = named.iter().filter(|(reader, ..)| !erased.contains(reader)).map(row);
         match &mut *self.conn {
             AnyConnection::Sqlite(conn) => {
                 for row in rows {

@@ -1,10 +1,14 @@
 //! Refresh tokens: they rotate, only their hash is kept, and one seen twice ends its family.
 
+pub mod reset_codes;
+pub mod totp;
+
 use diesel::prelude::*;
 
 use super::error::StoreError;
+use super::hot::on_engine;
 use super::schema::refresh_tokens;
-use super::tx::WriteTx;
+use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::UnitId;
 
 /// A refresh token's row.
@@ -30,7 +34,80 @@ impl RefreshRow {
     }
 }
 
+/// A session that can still be refreshed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSession {
+    pub family: i64,
+    pub unit: Option<UnitId>,
+    pub began_at: i64,
+    pub refreshed_at: i64,
+    pub expires_at: i64,
+}
+
+impl ReadTx<'_> {
+    /// The sessions of somebody that can still be refreshed, the latest log-in first.
+    pub fn live_sessions(
+        &mut self,
+        audience: &str,
+        subject: i64,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<LiveSession>, StoreError> {
+        let now = self.now().timestamp_millis();
+        let live = refresh_tokens::table
+            .filter(
+                refresh_tokens::subject_id
+                    .eq(subject)
+                    .and(refresh_tokens::audience.eq(audience)),
+            )
+            .filter(
+                refresh_tokens::used_at
+                    .is_null()
+                    .and(refresh_tokens::revoked_at.is_null()),
+            )
+            .filter(
+                refresh_tokens::expires_at
+                    .gt(now)
+                    .and(refresh_tokens::family.lt(before)),
+            )
+            .order(refresh_tokens::family.desc())
+            .limit(limit);
+        let rows: Vec<RefreshRow> = on_engine!(self.conn, conn => live.load(conn))?;
+        let families: Vec<i64> = rows.iter().map(|row| row.family).collect();
+        let first = refresh_tokens::table
+            .filter(refresh_tokens::family.eq_any(&families))
+            .select((refresh_tokens::family, refresh_tokens::issued_at));
+        let issued: Vec<(i64, i64)> = on_engine!(self.conn, conn => first.load(conn))?;
+        let began = |row: &RefreshRow| {
+            let own = issued.iter().filter(|(family, _)| *family == row.family);
+            own.map(|(_, at)| *at).min().unwrap_or(row.issued_at)
+        };
+        let each = rows.iter().map(|row| LiveSession {
+            family: row.family,
+            unit: row.unit(),
+            began_at: began(row),
+            refreshed_at: row.issued_at,
+            expires_at: row.expires_at,
+        });
+        Ok(each.collect())
+    }
+}
+
 impl WriteTx<'_> {
+    /// Whether a session is somebody's, ended or not.
+    pub fn is_session_of(&mut self, family: i64, audience: &str, subject: i64) -> Result<bool, StoreError> {
+        let own = refresh_tokens::table
+            .filter(refresh_tokens::family.eq(family))
+            .filter(
+                refresh_tokens::subject_id
+                    .eq(subject)
+                    .and(refresh_tokens::audience.eq(audience)),
+            )
+            .count();
+        let n: i64 = on_engine!(self.conn, conn => own.get_result(conn))?;
+        Ok(n > 0)
+    }
+
     /// Keeps a new token.
     pub fn insert_refresh_token(&mut self, row: &RefreshRow) -> Result<(), StoreError> {
         diesel::insert_into(refresh_tokens::table)

@@ -126,6 +126,14 @@ impl Caller {
         }
     }
 
+    /// The reader who asks about itself.
+    ///
+    /// # Errors
+    /// `Forbidden` for everybody else.
+    pub fn itself(&self) -> super::Result<ReaderId> {
+        self.reader().ok_or(UseCaseError::Forbidden)
+    }
+
     /// The channel this caller acts through.
     pub fn channel(&self) -> Channel {
         match &self.who {

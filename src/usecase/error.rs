@@ -65,6 +65,9 @@ pub enum UseCaseError {
     /// The log-in, token or secret is not good. Never says why.
     #[error("not authenticated")]
     Unauthenticated,
+    /// The password is right, and the account has one-time passwords: the log-in lacks its code.
+    #[error("a one-time password is needed, too")]
+    SecondFactorNeeded,
     /// Log-ins failed too often: the next may be tried after so many seconds.
     #[error("too many log-ins failed; try again in {wait_s} s")]
     TooManyLogIns { wait_s: u32 },

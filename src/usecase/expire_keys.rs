@@ -20,6 +20,9 @@ const CARD_SESSION_KEPT: TimeDelta = TimeDelta::hours(1);
 /// How long a revocation of electronic cards is listed: longer than any token counts, whatever clock a device has.
 const REVOCATION_KEPT: TimeDelta = TimeDelta::days(1);
 
+/// How long a code is remembered after it expired: who asks too often is known by then.
+const RESET_DAYS: i64 = 1;
+
 /// What one run forgot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Expired {
@@ -63,6 +66,7 @@ pub async fn expire_keys(store: &Arc<Store>, idempotency_days: u32) -> Result<Ex
         .write(move |tx| -> Result<_> {
             let tokens = tx.expire_refresh_tokens(now.timestamp_millis())?;
             let tallies = tx.forget_log_in_tallies(now.timestamp_millis())?;
+            tx.forget_resets((now - TimeDelta::days(RESET_DAYS)).timestamp_millis())?;
             let today = tx.day_of(now);
             Ok((tokens, tallies, tx.forget_visit_keys(today)?))
         })

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::card_view::CardView;
+use super::look_at_reader::{self, Look};
 use super::view::unit_code;
 use super::{Caller, Result, UseCaseError};
 use crate::auth::Right;
@@ -53,7 +54,7 @@ pub struct ReaderView {
     pub merged_into: Option<i64>,
 }
 
-/// Finds a reader.
+/// Finds a reader. Looks of the staff are noted.
 ///
 /// # Errors
 /// `NotFound`, also for a reader who asks for somebody else; `Forbidden`; a failure of the store.
@@ -61,7 +62,7 @@ pub async fn get_reader(store: &Arc<Store>, caller: &Caller, id: ReaderId) -> Re
     caller.require_somewhere(Right::ReadReader)?;
     only_itself(caller, id)?;
     let for_staff = caller.reader().is_none();
-    store
+    let view = store
         .read(move |tx| {
             let network = tx.network()?;
             let (reader, cards) = tx.reader_view(id)?.ok_or(UseCaseError::NotFound("reader"))?;
@@ -69,9 +70,11 @@ pub async fn get_reader(store: &Arc<Store>, caller: &Caller, id: ReaderId) -> Re
             let tail = tx.identity_tail(id)?;
             let mut view = view(reader, cards, open_loans, tail, &network);
             view.note = view.note.filter(|_| for_staff);
-            Ok(view)
+            Ok::<_, UseCaseError>(view)
         })
-        .await
+        .await?;
+    look_at_reader::note(store, caller, id, Look::Record).await;
+    Ok(view)
 }
 
 /// For a reader nobody else exists.

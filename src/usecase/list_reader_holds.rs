@@ -3,28 +3,32 @@
 use std::sync::Arc;
 
 use super::get_reader::only_itself;
+use super::look_at_reader::{self, Look, Which};
 use super::page::{Page, PageRequest};
 use super::view::HoldView;
 use super::{Caller, Result, UseCaseError};
-use crate::auth::Right;
 use crate::domain::hold::HoldStatus;
 use crate::domain::ids::ReaderId;
 use crate::store::Store;
 
-/// Lists the open holds, or all that are still linked to the reader.
+/// Lists the open holds, or, for a reason, all that are still linked to the reader. Looks of the staff are noted.
 ///
 /// # Errors
-/// `NotFound`, also for a reader who asks for somebody else; `Forbidden`; a failure of the store.
+/// `NotFound`, also for a reader who asks for somebody else; `Forbidden`; `Invalid` naming `reason`; a failure of the store.
 pub async fn list_reader_holds(
     store: &Arc<Store>,
     caller: &Caller,
     id: ReaderId,
-    open_only: bool,
+    which: Which,
     page: PageRequest,
 ) -> Result<Page<HoldView>> {
-    caller.require_somewhere(Right::ReadBorrowing)?;
+    let open_only = which.open_only;
+    look_at_reader::require(caller, open_only, which.reason.as_deref())?;
     only_itself(caller, id)?;
-    store
+    if !open_only {
+        look_at_reader::note_history(store, caller, id, Look::Holds, which.reason).await?;
+    }
+    let listed = store
         .read(move |tx| {
             let network = tx.network()?;
             tx.reader_view(id)?.ok_or(UseCaseError::NotFound("reader"))?;
@@ -38,7 +42,11 @@ pub async fn list_reader_holds(
                 let position = if waits { Some(tx.queue_position(&row)?) } else { None };
                 items.push(HoldView::of(row, position, &network));
             }
-            Ok(Page { items, next: rows.next })
+            Ok::<_, UseCaseError>(Page { items, next: rows.next })
         })
-        .await
+        .await?;
+    if open_only {
+        look_at_reader::note(store, caller, id, Look::Holds).await;
+    }
+    Ok(listed)
 }

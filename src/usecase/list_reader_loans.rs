@@ -3,32 +3,41 @@
 use std::sync::Arc;
 
 use super::get_reader::only_itself;
+use super::look_at_reader::{self, Look, Which};
 use super::page::{Page, PageRequest};
 use super::view::LoanView;
 use super::{Caller, Result, UseCaseError};
-use crate::auth::Right;
 use crate::domain::ids::ReaderId;
 use crate::store::Store;
 
-/// Lists the open loans, or all that are still linked to the reader.
+/// Lists the open loans, or, for a reason, all that are still linked to the reader. Looks of the staff are noted.
 ///
 /// # Errors
-/// `NotFound`, also for a reader who asks for somebody else; `Forbidden`; a failure of the store.
+/// `NotFound`, also for a reader who asks for somebody else; `Forbidden`; `Invalid` naming `reason`; a failure of the store.
 pub async fn list_reader_loans(
     store: &Arc<Store>,
     caller: &Caller,
     id: ReaderId,
-    open_only: bool,
+    which: Which,
     page: PageRequest,
 ) -> Result<Page<LoanView>> {
-    caller.require_somewhere(Right::ReadBorrowing)?;
+    let open_only = which.open_only;
+    look_at_reader::require(caller, open_only, which.reason.as_deref())?;
     only_itself(caller, id)?;
-    store
+    if !open_only {
+        look_at_reader::note_history(store, caller, id, Look::Loans, which.reason).await?;
+    }
+    let listed = store
         .read(move |tx| {
             let network = tx.network()?;
             tx.reader_view(id)?.ok_or(UseCaseError::NotFound("reader"))?;
             let rows = tx.loans_of_reader(id, open_only, page.before_id(), page.fetch())?;
-            Ok(page.cut(rows, |row| row.id).map(|row| LoanView::of(row, &network)))
+            let page = page.cut(rows, |row| row.id);
+            Ok::<_, UseCaseError>(page.map(|row| LoanView::of(row, &network)))
         })
-        .await
+        .await?;
+    if open_only {
+        look_at_reader::note(store, caller, id, Look::Loans).await;
+    }
+    Ok(listed)
 }

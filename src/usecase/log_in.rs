@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::log_in_attempt::Attempt;
 use super::session::{Opened, SessionTools, SessionView, grants_at};
 use super::{Result, UseCaseError};
+use crate::auth::one_time::{TotpSecret, recovery_hash};
 use crate::auth::tokens::{hash_refresh, new_refresh, secret_matches};
 use crate::auth::{Audience, Identity};
 use crate::domain::barcode::CardNumber;
@@ -36,6 +37,8 @@ pub enum LogIn {
         username: String,
         password: SecretString,
         unit_code: Option<String>,
+        /// A one-time password or a recovery code, where the account has them.
+        code: Option<String>,
     },
     Reader {
         card_number: CardNumber,
@@ -95,9 +98,16 @@ pub async fn log_in(
 
 /// What the secret was held against.
 enum Held {
-    Staff(String, StaffRecord),
+    Staff(String, StaffRecord, Option<Factor>),
     Reader(CardNumber, PinRecord),
     Device(String, DeviceRecord),
+}
+
+/// The second factor that was held against what is kept; it is used up with the log-in.
+#[derive(Debug, Clone, Copy)]
+enum Factor {
+    Step(i64),
+    Recovery([u8; 32]),
 }
 
 impl Held {
@@ -105,9 +115,9 @@ impl Held {
     /// one must not come after.
     fn require_unchanged(&self, tx: &mut WriteTx<'_>) -> Result<()> {
         let unchanged = match self {
-            Self::Staff(username, seen) => {
+            Self::Staff(username, seen, factor) => {
                 tx.lock_staff(seen.id)?;
-                tx.staff_by_username(username)?.as_ref() == Some(seen)
+                tx.staff_by_username(username)?.as_ref() == Some(seen) && uses_up(tx, seen.id, *factor)?
             }
             Self::Reader(card, seen) => {
                 tx.lock_readers(&[seen.reader])?;
@@ -129,7 +139,8 @@ async fn open(store: &Arc<Store>, tools: SessionTools<'_>, family: i64, command:
             username,
             password,
             unit_code,
-        } => staff(store, tools, family, (username, password), unit_code).await,
+            code,
+        } => staff(store, tools, family, (username, password, code), unit_code).await,
         LogIn::Reader { card_number, pin } => reader(store, tools, family, card_number, pin).await,
         LogIn::Device { code, secret } => device(store, family, code, &secret).await,
     }
@@ -144,7 +155,7 @@ async fn staff(
     store: &Arc<Store>,
     tools: SessionTools<'_>,
     family: i64,
-    (username, password): (String, SecretString),
+    (username, password, code): (String, SecretString, Option<String>),
     unit_code: Option<String>,
 ) -> Result<(Opened, Held)> {
     let asked = username.clone();
@@ -156,6 +167,7 @@ async fn staff(
     let record = record
         .filter(|record| genuine && record.active)
         .ok_or(UseCaseError::Unauthenticated)?;
+    let factor = second_factor(store, tools, record.id, code).await?;
     let unit = desk(&record, unit_code.as_deref(), &network)?;
     let grants = grants_at(&record.roles, unit, &network);
     let opened = Opened {
@@ -170,7 +182,44 @@ async fn staff(
         unit_code: network.unit(unit).map(|unit| unit.code.clone()),
         at: store.clock().now(),
     };
-    Ok((opened, Held::Staff(username, record)))
+    Ok((opened, Held::Staff(username, record, factor)))
+}
+
+/// Holds the code against what is kept of the account: an authenticator's of about now that was not used yet, or a recovery
+/// code. An account without one-time passwords needs none.
+async fn second_factor(
+    store: &Arc<Store>,
+    tools: SessionTools<'_>,
+    id: StaffId,
+    code: Option<String>,
+) -> Result<Option<Factor>> {
+    let row = store.read(move |tx| tx.totp_of(id).map_err(UseCaseError::from)).await?;
+    let Some((number, last_step)) = row.and_then(|row| Some((row.number?, row.last_step))) else {
+        return Ok(None);
+    };
+    let code = code.ok_or(UseCaseError::SecondFactorNeeded)?;
+    let secret = TotpSecret::derive(tools.tokens, id.get(), number);
+    if let Some(step) = secret.step_of(code.trim(), store.clock().now(), last_step) {
+        return Ok(Some(Factor::Step(step)));
+    }
+    let hash = recovery_hash(&code);
+    let known = store
+        .read(move |tx| tx.has_recovery_code(id, &hash).map_err(UseCaseError::from))
+        .await?;
+    match known {
+        true => Ok(Some(Factor::Recovery(hash))),
+        false => Err(UseCaseError::Unauthenticated),
+    }
+}
+
+/// Uses the factor up; false when somebody was first, or when the account has one-time passwords since the secret was looked at.
+fn uses_up(tx: &mut WriteTx<'_>, id: StaffId, factor: Option<Factor>) -> Result<bool> {
+    let now = tx.now().timestamp_millis();
+    Ok(match factor {
+        Some(Factor::Step(step)) => tx.use_totp_step(id, step)?,
+        Some(Factor::Recovery(hash)) => tx.use_recovery_code(id, &hash, now)?,
+        None => tx.totp_of(id)?.is_none_or(|row| row.number.is_none()),
+    })
 }
 
 /// The unit a member of staff works at.

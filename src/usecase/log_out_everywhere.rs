@@ -80,7 +80,8 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, whose: Whose, id: i64) -> Result
     Ok(EndedSessions { sessions })
 }
 
-fn own(caller: &Caller) -> Result<(Audience, i64)> {
+/// Whose sessions the caller's own are.
+pub(super) fn own(caller: &Caller) -> Result<(Audience, i64)> {
     match &caller.who {
         Who::Staff { id, .. } => Ok((Audience::Staff, id.get())),
         Who::Reader { id } => Ok((Audience::Reader, id.get())),

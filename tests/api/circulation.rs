@@ -59,7 +59,10 @@ fn an_item_goes_out_is_renewed_and_comes_back(app: &TestApp) {
         .expect(200);
     assert_eq!(back.body["next_step"]["kind"], "shelf_here");
     let all = app
-        .get(&desk, &format!("/api/v1/readers/{id}/loans?status=all"))
+        .get(
+            &app.root_token(),
+            &format!("/api/v1/readers/{id}/loans?status=all&reason=asked"),
+        )
         .expect(200)
         .body;
     assert_eq!(all["items"][0]["status"], "returned");

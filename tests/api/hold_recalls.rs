@@ -67,7 +67,7 @@ fn waits(app: &TestApp, bib: i64) -> String {
 
 /// The day a loan is due, and whether it was called back.
 fn told(app: &TestApp, lent: &Lent) -> (String, bool) {
-    let path = format!("/api/v1/readers/{}/loans?status=all", lent.reader);
+    let path = format!("/api/v1/readers/{}/loans?status=all&reason=asked", lent.reader);
     let loan = app.get(&app.reader_token(&lent.card), &path).expect(200).body["items"][0].clone();
     let due = loan["due_at"]
         .as_str()

@@ -90,13 +90,13 @@ impl World {
     }
 
     fn loan(&self, app: &TestApp) -> Value {
-        let path = format!("/api/v1/readers/{}/loans?status=all", self.reader);
-        app.get(&self.desk, &path).expect(200).body["items"][0].clone()
+        let path = format!("/api/v1/readers/{}/loans?status=all&reason=asked", self.reader);
+        app.get(&app.root_token(), &path).expect(200).body["items"][0].clone()
     }
 
     fn hold_status(&self, app: &TestApp, reader: i64) -> Value {
-        let path = format!("/api/v1/readers/{reader}/holds?status=all");
-        app.get(&self.desk, &path).expect(200).body["items"][0]["status"].clone()
+        let path = format!("/api/v1/readers/{reader}/holds?status=all&reason=asked");
+        app.get(&app.root_token(), &path).expect(200).body["items"][0]["status"].clone()
     }
 }
 

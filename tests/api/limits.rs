@@ -235,6 +235,7 @@ const NO_LIMITS: &[&str] = &[
     "messages.wechat_url",
     "messages.secret",
     "messages.timeout_ms",
+    "privacy.unlink_days",
 ];
 
 /// Every key of the configuration with its default.

@@ -37,6 +37,7 @@ fn from(app: &TestApp, address: IpAddr, username: &str, password: &str) -> Resul
 
 fn from_node(node: &App, app: &TestApp, address: IpAddr, username: &str, password: &str) -> Result<(), UseCaseError> {
     let command = LogIn::Staff {
+        code: None,
         username: username.to_owned(),
         password: password.into(),
         unit_code: None,

@@ -40,7 +40,7 @@ fn items_and_open_loans_go_to_the_survivor_and_history_stays(app: &TestApp) {
     );
     let items = |bib: i64| scene.ids(&format!("/api/v1/bibs/{bib}/items"));
     assert_eq!((items(survivor), items(duplicate)), (vec![own, lent, shelf], vec![]));
-    let loans = scene.get(&format!("/api/v1/readers/{reader}/loans?status=all"));
+    let loans = scene.get(&format!("/api/v1/readers/{reader}/loans?status=all&reason=asked"));
     let told = |n: usize| {
         let loan = &loans["items"][n];
         (loan["id"].clone(), loan["bib_id"].clone(), loan["title"].clone())

@@ -71,7 +71,7 @@ fn who_waited_twice_keeps_the_better_place(app: &TestApp) {
             shown(kept, survivor, "waiting", Some(1))
         ]
     );
-    let told = scene.get(&format!("/api/v1/readers/{early}/holds?status=all"));
+    let told = scene.get(&format!("/api/v1/readers/{early}/holds?status=all&reason=asked"));
     assert_eq!(told["items"][0]["replaced_by"], kept);
     for reader in [early, late] {
         assert_eq!(scene.get(&format!("/api/v1/readers/{reader}"))["open_holds"], 1);

@@ -117,7 +117,7 @@ impl<'a> Scene<'a> {
 
     /// A reader's holds, the newest first.
     pub fn holds(&self, reader: i64) -> Vec<Shown> {
-        let page = self.get(&format!("/api/v1/readers/{reader}/holds?status=all"));
+        let page = self.get(&format!("/api/v1/readers/{reader}/holds?status=all&reason=asked"));
         let shown = |hold: &Value| {
             let number = |name: &str| hold[name].as_i64();
             let status = hold["status"].as_str().expect("a status").to_owned();

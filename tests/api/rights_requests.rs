@@ -54,6 +54,8 @@ const GROUPS: &[Group] = &[
     notices,
     rules,
     credit,
+    crate::rights_mine::portal,
+    crate::rights_mine::accounts,
 ];
 
 /// The path's parts, the query and the body that ask for an operation on some things.
@@ -70,7 +72,7 @@ impl About<'_> {
     }
 
     /// The unit of the things; an id if the path has one.
-    fn id(&self, id: i64) -> Asked {
+    pub fn id(&self, id: i64) -> Asked {
         Asked {
             id,
             version: 1,
@@ -89,15 +91,15 @@ impl About<'_> {
         made.expect("made").token
     }
 
-    fn query(&self, query: String) -> Asked {
+    pub fn query(&self, query: String) -> Asked {
         Asked { query, ..self.id(0) }
     }
 
-    fn body(&self, body: Value) -> Asked {
+    pub fn body(&self, body: Value) -> Asked {
         self.with(0, body)
     }
 
-    fn with(&self, id: i64, body: Value) -> Asked {
+    pub fn with(&self, id: i64, body: Value) -> Asked {
         Asked {
             body: Some(body),
             ..self.id(id)
@@ -155,7 +157,7 @@ impl About<'_> {
     }
 
     /// On a bib whose only copy is out. A reader has few, so its own stands until it is cancelled.
-    fn hold(&self) -> i64 {
+    pub fn hold(&self) -> i64 {
         if !self.allowed {
             return self.things.hold;
         }

@@ -67,8 +67,8 @@ fn void(app: &TestApp, filled: &Filled) {
 
 /// The reader's holds as (id, status, position), the newest first.
 fn holds(app: &TestApp, filled: &Filled) -> Vec<(i64, String, Value)> {
-    let path = format!("/api/v1/readers/{}/holds?status=all", filled.reader);
-    let listed = app.get(&filled.desk, &path).expect(200).body;
+    let path = format!("/api/v1/readers/{}/holds?status=all&reason=asked", filled.reader);
+    let listed = app.get(&app.root_token(), &path).expect(200).body;
     let shown = |hold: &Value| {
         let status = hold["status"].as_str().expect("a status").to_owned();
         (hold["id"].as_i64().expect("an id"), status, hold["position"].clone())

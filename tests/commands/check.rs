@@ -72,6 +72,16 @@ const DAMAGE: &[(&str, &str, &str)] = &[
         "UPDATE readers SET merged_into = (SELECT min(id) FROM readers) WHERE id = (SELECT max(id) FROM readers)",
         "merged, and yet with a card",
     ),
+    (
+        "invariant 9",
+        "UPDATE loans SET reader_id = NULL WHERE id = (SELECT min(id) FROM loans WHERE closed_at IS NOT NULL AND card_id IS NOT NULL)",
+        "names no reader, but a card",
+    ),
+    (
+        "invariant 9",
+        "UPDATE readers SET erased_at = 1 WHERE id = (SELECT min(id) FROM readers WHERE open_holds = 0)",
+        "something personal is left",
+    ),
 ];
 
 #[test]

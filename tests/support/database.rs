@@ -145,6 +145,12 @@ struct Number {
 }
 
 #[derive(QueryableByName)]
+struct Word {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    w: String,
+}
+
+#[derive(QueryableByName)]
 struct Triple {
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     a: i64,
@@ -172,6 +178,12 @@ impl Outside {
     pub fn text(&mut self, sql: &str) -> String {
         let row: Text = diesel::sql_query(sql).get_result(&mut self.0).expect("a text");
         row.t
+    }
+
+    /// The words that a statement answers as `w`.
+    pub fn words(&mut self, sql: &str) -> Vec<String> {
+        let rows: Vec<Word> = diesel::sql_query(sql).get_results(&mut self.0).expect("words");
+        rows.into_iter().map(|row| row.w).collect()
     }
 
     /// The rows of numbers that a statement answers as `a`, `b` and `c`.

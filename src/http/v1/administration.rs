@@ -4,7 +4,7 @@ use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource};
 use utoipa::OpenApi;
 
 use super::{
-    accounts, calendars, closings, jobs, notice_templates, openings, rule_drafts, rule_previews, rule_sets, rules,
+    accounts, calendars, closings, jobs, my_sessions, notice_templates, openings, rule_drafts, rule_previews, rule_sets, rules,
     sessions, settings, staff, unit_changes, units, webhooks,
 };
 
@@ -110,6 +110,7 @@ fn notice_routes(config: &mut ServiceConfig) {
 pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
     vec![
         sessions::Document::openapi(),
+        my_sessions::Document::openapi(),
         units::Document::openapi(),
         staff::Document::openapi(),
         rules::Document::openapi(),

@@ -23,6 +23,9 @@ pub struct StaffLogIn {
     /// The unit to work at: it must lie in the subtree of a role. By default the unit of the highest role.
     #[schema(max_length = 32)]
     unit_code: Option<String>,
+    /// Where the account has one-time passwords: what the authenticator shows, or a recovery code.
+    #[schema(max_length = 32, example = "287082")]
+    code: Option<String>,
 }
 
 /// A reader.

@@ -31,6 +31,7 @@ pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
 pub mod me;
+pub mod my_sessions;
 pub mod notice_templates;
 pub mod openings;
 pub mod ownership;
@@ -71,6 +72,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(catalogue_routes)
         .configure(life_routes)
         .configure(network_routes)
+        .configure(session_routes)
         .configure(people::routes)
         .configure(administration::routes);
     config.service(resource("/openapi.json").route(get().to(openapi::serve)));
@@ -228,9 +230,6 @@ fn catalogue_routes(config: &mut ServiceConfig) {
 }
 
 fn network_routes(config: &mut ServiceConfig) {
-    let log_ins = resource("/sessions")
-        .route(post().to(sessions::log_in))
-        .route(delete().to(sessions::log_out_everywhere));
     let units = resource("/units")
         .route(get().to(units::list_units))
         .route(post().to(units::create_unit));
@@ -247,10 +246,24 @@ fn network_routes(config: &mut ServiceConfig) {
         .service(resource("/readers/{id}/holds").route(get().to(readers::list_reader_holds)))
         .service(units)
         .service(unit)
-        .service(staff)
+        .service(staff);
+}
+
+fn session_routes(config: &mut ServiceConfig) {
+    let log_ins = resource("/sessions")
+        .route(get().to(my_sessions::list_sessions))
+        .route(post().to(sessions::log_in))
+        .route(delete().to(sessions::log_out_everywhere));
+    config
         .service(log_ins)
         .service(resource("/sessions/refresh").route(post().to(sessions::refresh_token)))
-        .service(resource("/sessions/current").route(delete().to(sessions::log_out)));
+        .service(resource("/sessions/current").route(delete().to(sessions::log_out)))
+        .service(resource("/sessions/resets").route(post().to(my_sessions::request_reset)))
+        .service(resource("/sessions/resets/redemption").route(post().to(my_sessions::redeem_reset)))
+        .service(resource("/sessions/{id}").route(delete().to(my_sessions::end_session)))
+        .service(resource("/totp").route(post().to(my_sessions::enrol_totp)))
+        .service(resource("/totp/confirmation").route(post().to(my_sessions::confirm_totp)))
+        .service(resource("/staff/{id}/totp").route(delete().to(my_sessions::disable_totp)));
 }
 
 /// What each resource says of itself.

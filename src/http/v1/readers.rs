@@ -13,6 +13,8 @@ use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Remark, Secret,
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader, LookFailures};
 use crate::http::query::Parameters;
 use crate::usecase::get_reader::{self, ReaderView};
+use crate::usecase::look_at_reader::Which;
+use crate::usecase::page::PageRequest;
 use crate::usecase::register_reader::{self, RegisterReader, RegisteredReader};
 use crate::usecase::view::{HoldView, LoanView};
 use crate::usecase::{list_reader_holds, list_reader_loans};
@@ -93,7 +95,7 @@ pub async fn get_reader(app: web::Data<App>, who: People, id: web::Path<i64>) ->
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BorrowingFilter {
-    /// `open` (by default) or `all` that are still linked to the reader.
+    /// `open` (by default) or `all` that are still linked to the reader: staff see those for a `reason` only.
     #[serde(default)]
     #[param(inline)]
     status: Shown,
@@ -103,6 +105,20 @@ pub struct BorrowingFilter {
     /// Rows of a page; 50 by default.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 200)]
     limit: Option<Limit>,
+    /// Why staff ask for `all`: needed then, and shown to the reader (`listMyAccesses`). Readers leave it out.
+    #[param(value_type = Option<String>, min_length = 1, max_length = 200, example = "读者咨询逾期记录")]
+    reason: Option<Text<200>>,
+}
+
+impl BorrowingFilter {
+    /// Which ones, and which page.
+    pub(super) fn asked(self) -> (Which, PageRequest) {
+        let which = Which {
+            open_only: self.status == Shown::Open,
+            reason: text(self.reason),
+        };
+        (which, page(self.cursor, self.limit))
+    }
 }
 
 /// Which of them.
@@ -124,9 +140,9 @@ pub async fn list_reader_loans(
     id: web::Path<i64>,
     filter: Parameters<BorrowingFilter>,
 ) -> Answer {
-    let BorrowingFilter { status, cursor, limit } = filter.0;
-    let (id, open, page) = (ReaderId::new(*id), status == Shown::Open, page(cursor, limit));
-    let loans = list_reader_loans::list_reader_loans(&app.store, &who.caller, id, open, page).await?;
+    let (which, page) = filter.0.asked();
+    let id = ReaderId::new(*id);
+    let loans = list_reader_loans::list_reader_loans(&app.store, &who.caller, id, which, page).await?;
     answer::ok(&PageBody::from(loans))
 }
 
@@ -140,8 +156,8 @@ pub async fn list_reader_holds(
     id: web::Path<i64>,
     filter: Parameters<BorrowingFilter>,
 ) -> Answer {
-    let BorrowingFilter { status, cursor, limit } = filter.0;
-    let (id, open, page) = (ReaderId::new(*id), status == Shown::Open, page(cursor, limit));
-    let holds = list_reader_holds::list_reader_holds(&app.store, &who.caller, id, open, page).await?;
+    let (which, page) = filter.0.asked();
+    let id = ReaderId::new(*id);
+    let holds = list_reader_holds::list_reader_holds(&app.store, &who.caller, id, which, page).await?;
     answer::ok(&PageBody::from(holds))
 }

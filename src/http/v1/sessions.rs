@@ -35,6 +35,7 @@ pub struct LogInRequest {
     username: Option<Text<64>>,
     password: Option<Secret>,
     unit_code: Option<CodeText>,
+    code: Option<CodeText>,
     card_number: Option<CardNumber>,
     pin: Option<Secret>,
     device_code: Option<Text<64>>,
@@ -73,6 +74,7 @@ impl LogInRequest {
             username: needed("username", self.username)?.into(),
             password: needed("password", self.password)?.0,
             unit_code: text(self.unit_code),
+            code: text(self.code),
         })
     }
 
@@ -81,6 +83,7 @@ impl LogInRequest {
             ("password", self.password.is_some()),
             ("secret", self.secret.is_some()),
             ("unit_code", self.unit_code.is_some()),
+            ("code", self.code.is_some()),
         ])?;
         Ok(LogIn::Reader {
             card_number: needed("card_number", self.card_number)?,
@@ -93,6 +96,7 @@ impl LogInRequest {
             ("password", self.password.is_some()),
             ("pin", self.pin.is_some()),
             ("unit_code", self.unit_code.is_some()),
+            ("code", self.code.is_some()),
         ])?;
         Ok(LogIn::Device {
             code: needed("device_code", self.device_code)?.into(),

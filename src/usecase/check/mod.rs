@@ -5,6 +5,7 @@ mod credit;
 mod due_dates;
 mod item_states;
 mod people;
+mod privacy_rules;
 mod rule_sets;
 mod sql_rules;
 
@@ -84,6 +85,8 @@ pub async fn check(store: &Arc<Store>, progress: &dyn Progress) -> Result<Vec<Fi
     findings.push(audit(store, statistics).await?);
     progress.begin("readers", None);
     findings.push(audit(store, people::check).await?);
+    progress.begin("readers who are unlinked", None);
+    findings.push(audit(store, unlinked).await?);
     progress.begin("rules", None);
     findings.push(audit(store, rule_sets::check).await?);
     Ok(findings)
@@ -177,5 +180,14 @@ fn statistics(tx: &mut ReadTx<'_>) -> Result<Finding> {
     });
     finding.add(i64::try_from(differences.len()).unwrap_or(i64::MAX), texts);
     finding.judge(tx, sql_rules::EVENTS)?;
+    Ok(finding)
+}
+
+/// Invariant 9, as far as data shows it: what was unlinked or erased names nobody.
+fn unlinked(tx: &mut ReadTx<'_>) -> Result<Finding> {
+    let mut finding = Finding::new(9, "what ended long ago, and what was erased, names no reader");
+    finding.checked = tx.audit_size("loans")?;
+    finding.judge(tx, privacy_rules::UNLINKED)?;
+    finding.judge(tx, privacy_rules::ERASED)?;
     Ok(finding)
 }

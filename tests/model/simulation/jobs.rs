@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tongjie::domain::schedule::{
     ADDRESS_ERASURE, CALENDAR_WALKS, CARRIER_OUTBOX, CREDIT_LAPSES, CREDIT_NIGHT, CREDIT_POSTING, DEPOSIT_RETURN,
-    HOLD_EXPIRY, HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, TRANSIT_ALARMS,
+    HOLD_EXPIRY, HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, TRANSIT_ALARMS, UNLINKING,
 };
 use tongjie::usecase::book_carrier::{BookCarrier, Booked, Booking, Carrier};
 use tongjie::usecase::calendar_walk::CalendarWalks;
@@ -22,6 +22,7 @@ use tongjie::usecase::recall_deposit::PullBackDeposits;
 use tongjie::usecase::run_job::{Pass, Ran, run_job};
 use tongjie::usecase::settle_transfer::CarryOnTransfers;
 use tongjie::usecase::target_holds::TargetHolds;
+use tongjie::usecase::unlink_readers::UnlinkReaders;
 
 use super::run::Simulation;
 
@@ -59,6 +60,8 @@ impl Simulation {
         self.pass(CREDIT_POSTING, FollowCredit).await;
         self.pass(CREDIT_NIGHT, NightlyCredit).await;
         self.pass(CREDIT_LAPSES, LapseCredit).await;
+        // Early, so that a week sees it.
+        self.pass(UNLINKING, UnlinkReaders { days: 2 }).await;
         self.pass(CARRIER_OUTBOX, DeliverOutbox(BookCarrier(Courier::default())))
             .await;
     }

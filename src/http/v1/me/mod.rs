@@ -3,10 +3,14 @@
 pub mod account;
 pub mod admission;
 pub mod card;
+pub mod consents;
 pub mod credit;
+pub mod data;
+pub mod holds;
+pub mod loans;
 pub mod notices;
 
-use actix_web::web::{ServiceConfig, get, patch, post, resource};
+use actix_web::web::{ServiceConfig, delete, get, patch, post, resource};
 use utoipa::OpenApi;
 
 /// Routes below `/api/v1/me`.
@@ -14,6 +18,12 @@ pub fn routes(config: &mut ServiceConfig) {
     let preferences = resource("/me/preferences")
         .route(get().to(notices::get_my_preferences))
         .route(patch().to(notices::update_my_preferences));
+    let holds = resource("/me/holds")
+        .route(get().to(holds::list_my_holds))
+        .route(post().to(holds::place_my_hold));
+    let consents = resource("/me/consents")
+        .route(get().to(consents::list_my_consents))
+        .route(post().to(consents::give_my_consent));
     config
         .service(resource("/me").route(get().to(account::get_me)))
         .service(resource("/me/wards").route(get().to(account::list_my_wards)))
@@ -23,7 +33,16 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/me/credit/entries/{id}/appeals").route(post().to(credit::appeal_my_credit_entry)))
         .service(resource("/me/notices").route(get().to(notices::list_my_notices)))
         .service(resource("/me/contacts/{channel}/confirmation").route(post().to(notices::confirm_my_contact)))
-        .service(preferences);
+        .service(preferences)
+        .service(consents)
+        .service(resource("/me/consents/{consent}").route(delete().to(consents::withdraw_my_consent)))
+        .service(resource("/me/accesses").route(get().to(consents::list_my_accesses)))
+        .service(resource("/me/data").route(get().to(data::export_my_data)))
+        .service(resource("/me/erasure").route(post().to(data::erase_me)))
+        .service(resource("/me/loans").route(get().to(loans::list_my_loans)))
+        .service(resource("/me/loans/{id}/renewals").route(post().to(loans::renew_my_loan)))
+        .service(holds)
+        .service(resource("/me/holds/{id}").route(delete().to(holds::cancel_my_hold)));
 }
 
 /// What each resource says of itself.
@@ -32,7 +51,11 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         account::Document::openapi(),
         admission::Document::openapi(),
         card::Document::openapi(),
+        consents::Document::openapi(),
         credit::Document::openapi(),
+        data::Document::openapi(),
+        holds::Document::openapi(),
+        loans::Document::openapi(),
         notices::Document::openapi(),
     ]
 }
