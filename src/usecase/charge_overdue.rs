@@ -38,10 +38,14 @@ impl Books<'_, '_> {
         (opened, spent): (Option<NaiveDate>, Option<Vec<(NaiveDate, i64)>>),
     ) -> Result<bool> {
         let days = self.days_to_charge(loan, until, opened);
+        let regime = self.rules.regime(self.network.units(), loan.owner).kind;
         if days.is_empty() {
+            // The calendar has changed: nothing is left to charge.
+            if loan.rest_until.is_some() {
+                self.tx.set_overdue_credit(loan.loan, loan.so_far, regime, None)?;
+            }
             return Ok(false);
         }
-        let regime = self.rules.regime(self.network.units(), loan.owner).kind;
         let spent = match spent {
             Some(spent) => spent,
             None => self.spent(account, &days)?,
