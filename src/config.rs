@@ -347,7 +347,7 @@ impl Config {
         notices.check()?;
         mail.check()?;
         messages.check()?;
-        privacy.check(jobs.idempotency_days)?;
+        privacy.check(jobs.idempotency_days, notices.keep_days)?;
         rates.check()
     }
 }

@@ -17,12 +17,18 @@ pub struct PrivacyConfig {
 impl PrivacyConfig {
     /// # Errors
     /// The first value out of its range, or one that a stored answer would outlive.
-    pub(super) fn check(&self, idempotency_days: u32) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, idempotency_days: u32, keep_days: u32) -> Result<(), ConfigError> {
         within("privacy.unlink_days", self.unlink_days, UNLINK_DAYS)?;
         if self.unlink_days < idempotency_days {
             return bad(
                 "privacy.unlink_days",
                 format!("less than jobs.idempotency_days ({idempotency_days}): stored answers name readers that long"),
+            );
+        }
+        if self.unlink_days < keep_days {
+            return bad(
+                "privacy.unlink_days",
+                format!("less than notices.keep_days ({keep_days}): notices name readers and loans that long"),
             );
         }
         Ok(())

@@ -72,8 +72,6 @@ audiences! {
     LostCardsSet ReportsLostCards = Staff, Reader with ReportCardLost;
     /// Staff who make one reader of two.
     MergingSet MergesReaders = Staff with MergeReaders;
-    /// Readers only: their portal.
-    PortalSet Readers = Reader;
     /// Desks and machines that lend.
     LendingSet Lends = Staff, Device with CheckOut;
     /// Desks and machines that take back.

@@ -352,4 +352,12 @@ impl WriteTx<'_> {
             .execute(self.conn)?;
         Ok(())
     }
+
+    /// A hold is not linked to its reader any more.
+    pub fn unlink_credit_of_hold(&mut self, hold: i64) -> Result<(), StoreError> {
+        diesel::update(credit_reasons::table.filter(credit_reasons::hold_id.eq(hold)))
+            .set(credit_reasons::hold_id.eq(None::<i64>))
+            .execute(self.conn)?;
+        Ok(())
+    }
 }

@@ -248,15 +248,27 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Erases the side rows of a reader. The chain keeps verifying: it covers the commitment, not the row.
+    /// Erases the side rows of a reader, and of those merged into it. The chain keeps verifying: it covers the commitment, not the row.
     pub fn erase_events_of(&mut self, reader: ReaderId) -> Result<usize, StoreError> {
+        let merged = readers::table
+            .filter(readers::merged_into.eq(reader.get()))
+            .select(readers::id);
+        let mut erased = self.erase_events_of_row(reader.get())?;
+        let merged: Vec<i64> = on_engine!(self.conn, conn => merged.load(conn))?;
+        for one in merged {
+            erased += self.erase_events_of_row(one)?;
+        }
+        Ok(erased)
+    }
+
+    fn erase_events_of_row(&mut self, reader: i64) -> Result<usize, StoreError> {
         let last = self.last_seal()?;
-        let noted = reader_events::table.filter(reader_events::reader_id.eq(reader.get()));
+        let noted = reader_events::table.filter(reader_events::reader_id.eq(reader));
         let sealed = event_personal::table.filter(event_personal::seq.eq_any(noted.select(reader_events::seq)));
         let mut erased = on_engine!(self.conn, conn => diesel::delete(sealed).execute(conn))?;
         diesel::delete(noted).execute(self.conn)?;
         // What is not sealed yet is a second's worth: looked through one by one.
-        let fresh = event_personal::table.filter(event_personal::reader_id.eq(reader.get()));
+        let fresh = event_personal::table.filter(event_personal::reader_id.eq(reader));
         erased += match &mut *self.conn {
             AnyConnection::Sqlite(conn) => {
                 diesel::delete(fresh.filter(event_personal::seq.gt(last.last_seq))).execute(conn)?

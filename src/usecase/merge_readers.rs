@@ -189,6 +189,11 @@ fn check(tx: &mut WriteTx<'_>, command: &MergeReaders, locked: &Locked) -> Resul
             )));
         }
     }
+    for id in [survivor, duplicate] {
+        if tx.is_erased(id)? {
+            return Err(UseCaseError::State(format!("reader {id} was erased: nobody can tell who it was")));
+        }
+    }
     let numbers = (tx.identity_in_clear(survivor)?, tx.identity_in_clear(duplicate)?);
     if let (Some(one), Some(other)) = &numbers
         && one != other
@@ -243,6 +248,7 @@ fn carry_out(
     let moved = tx.move_reader(from, to)?;
     tx.move_identity(from, to)?;
     tx.move_notices(from, to, now)?;
+    tx.move_privacy(from, to, now)?;
     tx.move_note(from, to)?;
     let ended = i32::try_from(plan.cancelled.len()).unwrap_or(i32::MAX);
     let holds = locked.survivor.open_holds + locked.duplicate.open_holds - ended;

@@ -36,9 +36,9 @@ const CODE_ATTEMPTS: i32 = 5;
 /// Codes for one reader within an hour.
 const CODES_AN_HOUR: i64 = 5;
 /// What a code for an address is for.
-const CONFIRM: &str = "confirm_contact";
+pub(super) const CONFIRM: &str = "confirm_contact";
 /// Ids that a code needs: its own, the notice's, the sending's.
-const CODE_IDS: i64 = 3;
+pub(super) const CODE_IDS: i64 = 3;
 const WECHAT_CHARS: usize = 64;
 
 /// What is asked for.

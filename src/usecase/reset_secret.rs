@@ -1,7 +1,8 @@
 //! Setting a forgotten password or PIN by a code that was sent. Whoever asks is answered the same whether or not there is such an
 //! account, and a code counts for minutes and a few attempts.
 //!
-//! Not here: sending it. A row of the outbox says that there is a code; whoever tells it derives it from its number.
+//! A reader's code is a one-time code like those that prove addresses, and leaves as a notice to an address that is proved. Of
+//! staff no address is known: a row of the outbox says that there is a code, and whoever tells it derives it from its number.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,17 +12,20 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::log_in_attempt::Attempt;
+use super::reader_contacts::{CODE_IDS, send_code, take_code};
 use super::session::{SessionTools, audience_code};
 use super::{Result, UseCaseError};
 use crate::auth::passwords::{check_pin, check_staff_password};
-use crate::auth::{Audience, TokenService, one_time};
+use crate::auth::{Audience, DerivedSecrets, TokenService, one_time};
 use crate::domain::barcode::CardNumber;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{CategoryId, ReaderId, StaffId, UnitId};
+use crate::domain::notice::SendChannel;
 use crate::domain::reader::Channel;
 use crate::store::Store;
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
+use crate::store::notices::contacts::ContactRow;
 use crate::store::sessions::reset_codes::ResetRow;
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -31,7 +35,9 @@ const LIFE: TimeDelta = TimeDelta::minutes(15);
 const ATTEMPTS: i32 = 5;
 /// Codes for one account within an hour.
 const PER_HOUR: i64 = 3;
-/// Who tells a code.
+/// What a reader's code is for.
+const RESET: &str = "reset_pin";
+/// Who tells a code of staff.
 pub const CONSUMER: &str = "code";
 
 /// Whose secret.
@@ -83,7 +89,7 @@ pub async fn request_reset(
     address: IpAddr,
 ) -> Result<()> {
     Attempt::begin(store, tools, (account.audience(), &account.name()), address).await?;
-    let ids = store.take_ids::<UseCaseError>(2).await?;
+    let ids = store.take_ids::<UseCaseError>(CODE_IDS).await?;
     store.write(move |tx| make(tx, &account, ids.clone())).await
 }
 
@@ -91,6 +97,9 @@ fn make(tx: &mut WriteTx<'_>, account: &Account, mut ids: IdRun) -> Result<()> {
     let Some(subject) = account.find(tx)? else {
         return Ok(());
     };
+    if account.audience() == Audience::Reader {
+        return send(tx, ReaderId::new(subject), ids);
+    }
     let (now, audience) = (tx.now(), audience_code(account.audience()));
     let since = (now - TimeDelta::hours(1)).timestamp_millis();
     if tx.resets_since(audience, subject, since)? >= PER_HOUR {
@@ -109,6 +118,20 @@ fn make(tx: &mut WriteTx<'_>, account: &Account, mut ids: IdRun) -> Result<()> {
     Ok(tx.insert_outbox(ids.next(), CONSUMER, row.id, &format!("code-{}", row.id))?)
 }
 
+/// To the first address that is proved, mail before SMS; to one without any, nothing is sent.
+fn send(tx: &mut WriteTx<'_>, reader: ReaderId, mut ids: IdRun) -> Result<()> {
+    tx.lock_readers(&[reader])?;
+    let good = tx.contacts_of(reader)?.into_iter().find(ContactRow::is_good);
+    let Some(channel) = good.and_then(|row| SendChannel::from_code(&row.channel)) else {
+        return Ok(());
+    };
+    match send_code(tx, &mut ids, reader, RESET, channel) {
+        // Too many within the hour: whoever asks learns nothing of it.
+        Err(UseCaseError::State(_)) => Ok(()),
+        sent => sent,
+    }
+}
+
 /// Sets another secret with a code, and ends every session of the account.
 ///
 /// # Errors
@@ -116,7 +139,7 @@ fn make(tx: &mut WriteTx<'_>, account: &Account, mut ids: IdRun) -> Result<()> {
 /// `TooManyLogIns`; `Busy`; a failure of the store.
 pub async fn redeem_reset(
     store: &Arc<Store>,
-    tools: SessionTools<'_>,
+    (tools, derived): (SessionTools<'_>, DerivedSecrets),
     account: Account,
     code: String,
     secret: SecretString,
@@ -130,9 +153,16 @@ pub async fn redeem_reset(
     let attempt = Attempt::begin(store, tools, (account.audience(), &account.name()), address).await?;
     // The same work, whether or not anything fits.
     let hash = tools.passwords.hash(secret).await?;
+    let wrong = || UseCaseError::field("code", "is not right, has expired, or was tried too often");
+    if account.audience() == Audience::Reader {
+        let ids = store.take_ids::<UseCaseError>(1).await?;
+        let done = store
+            .write(move |tx| redeem(tx, (&account, &code, &hash), &derived, &attempt, ids.clone()))
+            .await?;
+        return if done { Ok(()) } else { Err(wrong()) };
+    }
     let asked = account.clone();
     let row = store.write(move |tx| tried(tx, &asked)).await?;
-    let wrong = || UseCaseError::field("code", "is not right, has expired, or was tried too often");
     let row = row.ok_or_else(wrong)?;
     if !is_right(tools.tokens, &row, &code) {
         return Err(wrong());
@@ -152,7 +182,31 @@ pub async fn redeem_reset(
     if done { Ok(()) } else { Err(wrong()) }
 }
 
-/// The code that may be tried; the attempt is counted for good, whatever comes of it.
+/// A reader's code. False: a wrong one, whose attempt counts all the same.
+fn redeem(
+    tx: &mut WriteTx<'_>,
+    (account, code, hash): (&Account, &str, &str),
+    derived: &DerivedSecrets,
+    attempt: &Attempt,
+    ids: IdRun,
+) -> Result<bool> {
+    let Some(subject) = account.find(tx)? else {
+        return Ok(false);
+    };
+    let reader = ReaderId::new(subject);
+    tx.lock_readers(&[reader])?;
+    let mut right = false;
+    for channel in SendChannel::ALL {
+        right |= take_code(tx, reader, RESET, *channel, code, derived)?;
+    }
+    if right {
+        attempt.succeeded(tx)?;
+        set(tx, account, subject, hash, ids)?;
+    }
+    Ok(right)
+}
+
+/// The code of staff that may be tried; the attempt is counted for good, whatever comes of it.
 fn tried(tx: &mut WriteTx<'_>, account: &Account) -> Result<Option<ResetRow>> {
     let Some(subject) = account.find(tx)? else {
         return Ok(None);

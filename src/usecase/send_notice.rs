@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::Result;
 use super::deliver_outbox::{Consumer, Fault};
 use super::notice_facts::{Facts, facts};
+use super::reader_contacts::CONFIRM;
 use crate::auth::DerivedSecrets;
 use crate::domain::mail_address::MailAddress;
-use crate::domain::notice::{NoticeKind, SendChannel};
+use crate::domain::notice::SendChannel;
 use crate::letter::{Letter, builtin, render};
 use crate::store::notices::contacts::ContactRow;
 use crate::store::outbox::OutboxRow;
@@ -104,21 +105,27 @@ fn to_send(tx: &mut ReadTx<'_>, row: &OutboxRow, channel: SendChannel) -> Result
     let Some(notice) = tx.notice(row.subject_id)? else {
         return Ok(None);
     };
+    let Some(facts) = facts(tx, &notice)? else {
+        return Ok(None);
+    };
     let contact = tx.contact(notice.reader, channel)?;
-    // A code is what confirms an address, and goes to the one that waits for it.
-    let is_code = notice.kind == NoticeKind::VerificationCode;
-    let contact = if is_code { contact.map(ContactRow::with_next) } else { contact };
-    let Some(contact) = contact.filter(|contact| is_code || contact.failing_since.is_none()) else {
+    // The code that proves an address goes to the one that waits for it; any other code only to one that is proved.
+    let code = match facts.code {
+        Some(id) => tx.one_time_code(id)?,
+        None => None,
+    };
+    let proves = code.is_some_and(|code| code.purpose == CONFIRM);
+    let contact = if proves { contact.map(ContactRow::with_next) } else { contact };
+    let Some(contact) = contact.filter(|contact| proves || contact.failing_since.is_none()) else {
         return Ok(None);
     };
     // All else waits until the address is confirmed.
-    let address = if is_code || contact.is_good() {
+    let address = if proves || contact.is_good() {
         tx.open_contact(&contact).map_err(|error| error.to_string())
     } else {
         Err("the address is not confirmed yet".to_owned())
     };
-    let facts = facts(tx, &notice)?;
-    Ok(facts.map(|facts| ToSend {
+    Ok(Some(ToSend {
         sending: row.id,
         facts,
         address,

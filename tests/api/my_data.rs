@@ -104,8 +104,85 @@ fn reader(app: &TestApp) -> Reader {
     sql(&format!(
         "INSERT INTO reset_codes (id, audience, subject_id, made_at, expires_at, attempts) VALUES (1, 'reader', {id}, 0, 1, 0)"
     ));
+    of_other_parts(app, id);
     seal(app);
     reader
+}
+
+/// Rows of cards, guardians, notices, credit and admission.
+fn of_other_parts(app: &TestApp, id: i64) {
+    let (other, _) = app.reader("adult", "B1");
+    let card = format!("(SELECT min(c.id) FROM cards c WHERE c.reader_id = {id})");
+    let unit = "(SELECT min(u.id) FROM units u)";
+    let binary = match app.database.engine {
+        Engine::Sqlite => "x'00'",
+        Engine::Postgres => "'\\x00'::bytea",
+    };
+    for sql in [
+        format!(
+            "INSERT INTO reader_identities (id, reader_id, kind, key_id, look_up, sealed, tail, created_at) \
+             VALUES (1, {id}, 'resident_id', 'k', 'l', {binary}, '002X', 0)"
+        ),
+        format!(
+            "INSERT INTO guardianships (id, guardian_reader_id, ward_reader_id, relation, may_act, consent_form, consented_on, started_at) \
+             VALUES (1, {id}, {other}, 'parent', TRUE, 'F-1', '2026-01-01', 0)"
+        ),
+        format!(
+            "INSERT INTO reader_merges (id, survivor_id, duplicate_id, reason, unit_id, merged_at, open_loans, closed_loans, holds, \
+             holds_cancelled, cards, debt_fen) VALUES (1, {id}, {other}, '一人两证', {unit}, 0, 0, 0, 0, 0, 0, 0)"
+        ),
+        format!("INSERT INTO card_sessions (nonce, card_id, client, opened_at, used_at) VALUES ('n', {card}, 'device:1', 0, 0)"),
+        "UPDATE card_revocation_numbers SET last_seq = 1".to_owned(),
+        format!("UPDATE cards SET tokens_void_until = 1 WHERE id = {card}"),
+        format!("INSERT INTO card_revocations (seq, card_id, void_until, made_at) VALUES (1, {card}, 1, 0)"),
+        format!(
+            "INSERT INTO reader_contacts (reader_id, channel, key_id, sealed, shown, soft_bounces, changed_at) \
+             VALUES ({id}, 'sms', 'k', {binary}, '***8000', 0, 0)"
+        ),
+        format!(
+            "INSERT INTO notice_preferences (reader_id, language, quiet_from, quiet_until, gathers, channels, version) \
+             VALUES ({id}, 'en', 0, 0, TRUE, '[]', 1)"
+        ),
+        format!(
+            "INSERT INTO notices (id, reader_id, kind, unit_id, made_at, send_at, gathering) \
+             VALUES (1, {id}, 'due_soon', {unit}, 0, 0, FALSE)"
+        ),
+        "INSERT INTO notice_lines (kind, subject_id, occasion, notice_id) VALUES ('due_soon', 1, 0, 1)".to_owned(),
+        "INSERT INTO notice_sendings (id, notice_id, channel, sent_at) VALUES (1, 1, 'mail', 0)".to_owned(),
+        format!(
+            "INSERT INTO one_time_codes (id, reader_id, purpose, channel, made_at, expires_at, ended_at) \
+             VALUES (1, {id}, 'reset_pin', 'mail', 0, 1, 1)"
+        ),
+        format!(
+            "INSERT INTO credit_entries (id, reader_id, number, posted_at, day, kind, points, asked, balance, rules_version, cause) \
+             VALUES (1, {id}, 1, 0, '2026-01-01', 'opening', 10, 10, 10, 1, 'job')"
+        ),
+        format!("UPDATE readers SET credit_balance = 10, credit_entries = 1 WHERE id = {id}"),
+        "INSERT INTO credit_reasons (entry_id, note) VALUES (1, '核对')".to_owned(),
+        format!(
+            "INSERT INTO credit_appeals (id, entry_id, reader_id, reason, made_at, status) VALUES (1, 1, {id}, '不对', 0, 'open')"
+        ),
+        format!(
+            "INSERT INTO credit_reports (source, report_id, fingerprint, outcome, entry_id, reported_at) \
+             VALUES ('volunteers', 'r-1', {binary}, 'posted', 1, 0)"
+        ),
+        format!(
+            "INSERT INTO credit_overdue (loan_id, days, points, regime) \
+             SELECT min(l.id), 0, 0, 'points' FROM loans l WHERE l.reader_id = {id}"
+        ),
+        format!(
+            "INSERT INTO credit_freezes (id, reader_id, cause, started_at, ended_at, ended_by) VALUES (1, {id}, 'staff', 0, 1, 'staff')"
+        ),
+        format!(
+            "INSERT INTO admission_requests (id, reader_id, provider, state, order_key, asked_at, decided_at) \
+             VALUES (1, {id}, 'sesame', 'refused', 'o-1', 0, 1)"
+        ),
+        "INSERT INTO admission_reports (provider, report_id, request_id, decision, reported_at, applied) \
+         VALUES ('sesame', 'p-1', 1, 'refused', 1, TRUE)"
+            .to_owned(),
+    ] {
+        app.database.outside().run(&sql);
+    }
 }
 
 /// Answers the barcode.
@@ -295,7 +372,10 @@ fn of_an_erased_reader_nothing_is_left(app: &TestApp) {
     assert_eq!(once().expect(200).header("idempotency-replayed"), Some("true"));
     // Numbers of rows that stay without anything personal.
     let kept: Vec<(&str, i64)> = held(app, reader.id).into_iter().filter(|(_, n)| *n > 0).collect();
-    assert_eq!(kept, [("import_rows", 1), ("cards", 1), ("readers", 1)]);
+    let stays = [("guardianships", 1), ("reader_merges", 1), ("cards", 1), ("readers", 1)];
+    assert_eq!(kept, [&[("import_rows", 1)], &stays[..]].concat());
+    let words = "SELECT count(*) AS n FROM guardianships g, reader_merges m WHERE g.consent_form IS NOT NULL OR m.reason <> ''";
+    assert_eq!(app.database.outside().number(words), 0);
     let sides = format!(
         "SELECT count(*) AS n FROM event_personal WHERE reader_id = {}",
         reader.id

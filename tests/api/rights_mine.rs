@@ -1,7 +1,7 @@
 //! How the rights matrix asks for what readers do alone, and for what protects readers and accounts.
 
 use serde_json::json;
-use tongjie::auth::one_time::{TotpSecret, sent_code};
+use tongjie::auth::one_time::TotpSecret;
 
 use crate::app::{PASSWORD, PIN};
 use crate::rights_requests::{About, Asked};
@@ -52,11 +52,11 @@ pub fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
             let (reader, card) = about.app.reader("adult", about.unit());
             let (id, now) = (about.app.next(), about.app.clock.now().timestamp_millis());
             about.app.database.outside().run(&format!(
-                "INSERT INTO reset_codes (id, audience, subject_id, made_at, expires_at, attempts) \
-                 VALUES ({id}, 'reader', {reader}, {now}, {}, 0)",
+                "INSERT INTO one_time_codes (id, reader_id, purpose, channel, made_at, expires_at) \
+                 VALUES ({id}, {reader}, 'reset_pin', 'mail', {now}, {})",
                 now + 1
             ));
-            let code = sent_code(&about.app.app.tokens, id.into());
+            let code = about.app.app.derived().code(id.into());
             about.body(json!({"card_number": card, "code": code, "new_pin": "581093"}))
         }
         _ => return None,

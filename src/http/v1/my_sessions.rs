@@ -129,7 +129,7 @@ pub struct ResetRequest {
     card_number: Option<CardNumber>,
 }
 
-/// Has a code sent to whoever has forgotten a password or PIN. The answer is the same whether or not there is such an account.
+/// Has a code sent to whoever has forgotten a password or PIN; a reader's goes to an address that is proved. The answer is the same whether or not there is such an account.
 #[utoipa::path(post, path = "/api/v1/sessions/resets", operation_id = "requestReset", tag = "sessions",
     request_body = ResetRequest,
     responses((status = 204, description = "If there is such an account, a code is on its way"), SessionFailures))]
@@ -149,8 +149,8 @@ pub struct Redemption {
     /// Of a reader.
     #[schema(value_type = Option<String>, max_length = 64, example = "JC00012345")]
     card_number: Option<CardNumber>,
-    /// Eight digits.
-    #[schema(value_type = String, max_length = 32, example = "20451837")]
+    /// The digits that were sent.
+    #[schema(value_type = String, max_length = 32, example = "204518")]
     code: CodeText,
     /// Of a member of staff.
     #[schema(value_type = Option<String>, format = Password, max_length = 128, example = "correct horse battery")]
@@ -160,8 +160,8 @@ pub struct Redemption {
     new_pin: Option<Secret>,
 }
 
-/// Sets another password or PIN with the code that was sent, and ends all sessions of the account. A code counts for a quarter
-/// of an hour, five attempts, and once.
+/// Sets another password or PIN with the code that was sent, and ends all sessions of the account. A reader's code counts for ten
+/// minutes, one of staff for a quarter of an hour; five attempts, and once.
 #[utoipa::path(post, path = "/api/v1/sessions/resets/redemption", operation_id = "redeemReset", tag = "sessions",
     request_body = Redemption,
     responses((status = 204, description = "It is set: log in with it"), SessionFailures))]
@@ -176,7 +176,7 @@ pub async fn redeem_reset(app: web::Data<App>, from: HttpRequest, request: Chang
         return Err(Problem::malformed(other.0, "does not belong to this kind of account"));
     }
     let secret = given.ok_or_else(|| Problem::malformed(name, "is needed for this kind of account"))?;
-    let (tools, code) = (app.session_tools(), said.code.into());
+    let (tools, code) = ((app.session_tools(), app.derived()), said.code.into());
     reset_secret::redeem_reset(&app.store, tools, account, code, secret.0, client_network(&from)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

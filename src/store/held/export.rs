@@ -60,7 +60,12 @@ impl ReadTx<'_> {
     }
 }
 
-/// The condition on a reader's rows.
+/// The condition on a reader's rows, and on those of readers who were merged into this one.
 pub(super) fn of_reader(held: &Held, reader: ReaderId) -> String {
-    held.whose.replace("{reader}", &reader.get().to_string())
+    let id = reader.get().to_string();
+    if held.table == "readers" {
+        return held.whose.replace("{reader}", &id);
+    }
+    let person = format!("IN (SELECT p.id FROM readers p WHERE p.id = {id} OR p.merged_into = {id})");
+    held.whose.replace("= {reader}", &person)
 }

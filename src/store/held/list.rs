@@ -1,9 +1,9 @@
 //! The list itself: data. It is erased in this order.
 
 use super::MemberKind::{Category, Moment, Plain, Unit as UnitKind, YesNo};
-use super::{Erase, Held, Member, MemberKind, Shown, Unlink};
+use super::{Erase, Held, Member, MemberKind, Shown, Unlink, credit_rows, people_rows};
 
-const fn member(name: &'static str, sql: &'static str, kind: MemberKind, zh: &'static str) -> Member {
+pub(super) const fn member(name: &'static str, sql: &'static str, kind: MemberKind, zh: &'static str) -> Member {
     Member { name, sql, kind, zh }
 }
 
@@ -19,6 +19,20 @@ const REQUEST_ENDED: &str = "asked_at < {before} \
 
 /// Everything that is held on a reader.
 pub const HELD: &[Held] = &[
+    credit_rows::REASONS,
+    credit_rows::APPEALS,
+    credit_rows::REPORTS,
+    credit_rows::OVERDUE,
+    credit_rows::FREEZES,
+    credit_rows::ENTRIES,
+    credit_rows::ADMISSION_REPORTS,
+    credit_rows::ADMISSION_REQUESTS,
+    people_rows::NOTICE_LINES,
+    people_rows::SENDINGS,
+    people_rows::NOTICES,
+    people_rows::CODES,
+    people_rows::CONTACTS,
+    people_rows::PREFERENCES,
     Held {
         table: "loans",
         names: &["reader_id", "card_id"],
@@ -271,6 +285,11 @@ pub const HELD: &[Held] = &[
         unlink: Unlink::Not,
         erase: Erase::Never,
     },
+    people_rows::IDENTITIES,
+    people_rows::GUARDIANSHIPS,
+    people_rows::MERGES,
+    people_rows::CARD_SESSIONS,
+    people_rows::CARD_REVOCATIONS,
     Held {
         table: "cards",
         names: &["reader_id"],
@@ -280,18 +299,25 @@ pub const HELD: &[Held] = &[
         shown: Shown::Rows {
             joins: "",
             members: &[
-                member("number", "cards.number", Plain, "证号"),
+                member("number", "coalesce(cards.shown, cards.number)", Plain, "证号"),
                 member("kind", "cards.kind", Plain, "种类"),
                 member("status", "cards.status", Plain, "状态"),
                 member("expires_on", "cards.expires_on", Plain, "有效期至"),
+                member("issuer", "cards.issuer", Plain, "发证机构"),
+                member("holder_name", "cards.holder_name", Plain, "使用人"),
+                member("issued_at", "cards.issued_at", Moment, "发证时间"),
+                member("ended_at", "cards.ended_at", Moment, "结束时间"),
             ],
         },
         unlink: Unlink::Not,
-        erase: Erase::Set("number = 'erased ' || id, status = 'cancelled', expires_on = NULL"),
+        erase: Erase::Set(
+            "number = 'erased ' || id, shown = NULL, key_id = NULL, status = 'cancelled', expires_on = NULL, replaced_by = NULL, \
+             holder_name = NULL",
+        ),
     },
     Held {
         table: "readers",
-        names: &[],
+        names: &["merged_into"],
         zh: "读者档案",
         en: "The record",
         whose: "readers.id = {reader}",
@@ -310,6 +336,8 @@ pub const HELD: &[Held] = &[
                 member("note", "readers.note", Plain, "馆员备注"),
                 member("has_pin", "readers.pin_hash IS NOT NULL", YesNo, "已设密码"),
                 member("credit_band", "readers.credit_band", Plain, "信用等级"),
+                member("credit_balance", "readers.credit_balance", Plain, "信用分"),
+                member("admitted_by", "readers.admitted_by", Plain, "免押金依据"),
                 member("debt_fen", "readers.debt_fen", Plain, "欠款(分)"),
                 member("registered_at", "readers.created_at", Moment, "注册时间"),
             ],
@@ -317,7 +345,7 @@ pub const HELD: &[Held] = &[
         unlink: Unlink::Not,
         erase: Erase::Set(
             "name = '', birth_date = NULL, status = 'inactive', barred = FALSE, block_reason = NULL, block_until = NULL, \
-             note = NULL, pin_hash = NULL, open_holds = 0, erased_at = {now}",
+             note = NULL, pin_hash = NULL, open_holds = 0, credit_balance = 0, credit_entries = 0, admitted_by = NULL, erased_at = {now}",
         ),
     },
 ];

@@ -5,10 +5,12 @@
 
 pub mod accesses;
 pub mod consents;
+mod credit_rows;
 mod erase;
 mod export;
 mod list;
 mod obstacles;
+mod people_rows;
 mod unlink;
 
 pub use list::HELD;
@@ -69,6 +71,8 @@ pub enum Unlink {
     Forget { set: &'static str, when: &'static str },
     /// The erasable sides of events go, but for those of what is linked still.
     Events,
+    /// What it says of a loan or hold goes in the write that unlinks that.
+    WithLoansAndHolds,
     /// Nothing, because it says nothing of what was borrowed, or ends by itself before.
     Not,
 }

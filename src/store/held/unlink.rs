@@ -58,7 +58,7 @@ impl ReadTx<'_> {
             let condition = match held.unlink {
                 Unlink::Forget { when, .. } => before_text(when, before),
                 Unlink::Events if held.table == "reader_events" => before_text("at < {before}", before),
-                Unlink::Events | Unlink::Not => continue,
+                Unlink::Events | Unlink::WithLoansAndHolds | Unlink::Not => continue,
             };
             let table = held.table;
             let sql = format!(
@@ -97,6 +97,7 @@ impl WriteTx<'_> {
         for held in HELD {
             if let Unlink::Forget { set, when } = held.unlink {
                 let (table, whose, when) = (held.table, of_reader(held, reader), before_text(when, before));
+                self.unlink_credit(table, &format!("{whose} AND {when}"))?;
                 let sql = format!("UPDATE {table} SET {set} WHERE {whose} AND {when}");
                 done.rows += diesel::sql_query(sql).execute(self.conn)?;
             }
@@ -114,6 +115,22 @@ impl WriteTx<'_> {
         let next = old.last().filter(|_| full).map(|(seq, _)| *seq);
         done.events = self.drop_sides(reader, &old)?;
         Ok((done, next))
+    }
+
+    /// Lines of credit do not say any more what of these rows they were about.
+    fn unlink_credit(&mut self, table: &str, going: &str) -> Result<(), StoreError> {
+        if table != "loans" && table != "holds" {
+            return Ok(());
+        }
+        let ids: Vec<Id> = diesel::sql_query(format!("SELECT id FROM {table} WHERE {going}")).load(self.conn)?;
+        for row in ids {
+            if table == "loans" {
+                self.unlink_credit_of_loan(row.id)?;
+            } else {
+                self.unlink_credit_of_hold(row.id)?;
+            }
+        }
+        Ok(())
     }
 
     fn drop_sides(&mut self, reader: ReaderId, old: &[(i64, String)]) -> Result<usize, StoreError> {
@@ -140,7 +157,8 @@ impl WriteTx<'_> {
                 .collect()
         };
         let (of_loans, of_holds, of_requests) = (all(|of| &of.loans), all(|of| &of.holds), all(|of| &of.requests));
-        let id = reader.get();
+        // Whoever was merged has left everything to the other.
+        let id = self.stands_for(reader)?.get();
         let open_loans = loans::table
             .filter(loans::id.eq_any(&of_loans).and(loans::reader_id.eq(id)))
             .select(loans::id);

@@ -14,7 +14,7 @@ use crate::store::hot::on_engine;
 use crate::store::notices::contacts::ContactRow;
 use crate::store::schema::{
     admission_requests, credit_appeals, credit_entries, credit_freezes, notice_preferences, notices, one_time_codes,
-    reader_contacts, readers,
+    reader_accesses, reader_consents, reader_contacts, readers,
 };
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -191,6 +191,33 @@ impl WriteTx<'_> {
         let not_yet = readers::table.filter(readers::id.eq(to.get()).and(readers::admitted_by.is_null()));
         diesel::update(not_yet)
             .set(readers::admitted_by.eq(admitted))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Gives what one reader agreed to, and who looked at the record, to another. Of two consents of one kind the other's stays in force.
+    pub fn move_privacy(&mut self, from: ReaderId, to: ReaderId, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let (from, to) = (from.get(), to.get());
+        let in_force = reader_consents::table
+            .filter(reader_consents::reader_id.eq(to).and(reader_consents::withdrawn_at.is_null()))
+            .select(reader_consents::kind);
+        let in_force: Vec<String> = in_force.load(self.conn)?;
+        let theirs = || reader_consents::table.filter(reader_consents::reader_id.eq(from));
+        let twice = theirs().filter(reader_consents::withdrawn_at.is_null().and(reader_consents::kind.eq_any(in_force)));
+        let ended = reader_consents::withdrawn_at.eq(now.timestamp_millis());
+        on_engine!(self.conn, conn => diesel::update(twice).set(ended).execute(conn))?;
+        diesel::update(theirs())
+            .set(reader_consents::reader_id.eq(to))
+            .execute(self.conn)?;
+        // A look of the same day at both is one.
+        diesel::sql_query(format!(
+            "DELETE FROM reader_accesses WHERE reader_id = {from} AND reason IS NULL AND EXISTS (SELECT 1 FROM reader_accesses o \
+             WHERE o.reader_id = {to} AND o.reason IS NULL AND o.staff_id = reader_accesses.staff_id \
+             AND o.unit_id = reader_accesses.unit_id AND o.what = reader_accesses.what AND o.day = reader_accesses.day)"
+        ))
+        .execute(self.conn)?;
+        diesel::update(reader_accesses::table.filter(reader_accesses::reader_id.eq(from)))
+            .set(reader_accesses::reader_id.eq(to))
             .execute(self.conn)?;
         Ok(())
     }

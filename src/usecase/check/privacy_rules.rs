@@ -19,11 +19,20 @@ pub(super) const UNLINKED: &[SqlRule] = &[
         breaks: "SELECT h.id FROM holds h JOIN unlinking u ON h.closed_at < u.unlinked_before WHERE h.reader_id IS NOT NULL",
     },
     SqlRule {
+        fault: "of a loan that names no reader, and a line of credit says whose: loan",
+        breaks: "SELECT l.id FROM credit_reasons c JOIN loans l ON l.id = c.loan_id WHERE l.reader_id IS NULL",
+    },
+    SqlRule {
+        fault: "of a hold that names no reader, and a line of credit says whose: hold",
+        breaks: "SELECT h.id FROM credit_reasons c JOIN holds h ON h.id = c.hold_id WHERE h.reader_id IS NULL",
+    },
+    SqlRule {
         fault: "long ago, of nothing that is still linked, and names its reader: event",
         breaks: "SELECT r.seq AS id FROM reader_events r JOIN unlinking u ON r.at < u.unlinked_before \
-                 WHERE NOT EXISTS (SELECT 1 FROM loans l WHERE l.reader_id = r.reader_id) \
-                 AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.reader_id = r.reader_id) \
-                 AND NOT EXISTS (SELECT 1 FROM delivery_requests d WHERE d.reader_id = r.reader_id)",
+                 JOIN readers p ON p.id = r.reader_id \
+                 WHERE NOT EXISTS (SELECT 1 FROM loans l WHERE l.reader_id = coalesce(p.merged_into, p.id)) \
+                 AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.reader_id = coalesce(p.merged_into, p.id)) \
+                 AND NOT EXISTS (SELECT 1 FROM delivery_requests d WHERE d.reader_id = coalesce(p.merged_into, p.id))",
     },
 ];
 
@@ -41,6 +50,10 @@ pub(super) const ERASED: &[SqlRule] = &[
                  OR EXISTS (SELECT 1 FROM holds h WHERE h.reader_id = r.id) \
                  OR EXISTS (SELECT 1 FROM delivery_requests d WHERE d.reader_id = r.id) \
                  OR EXISTS (SELECT 1 FROM reader_events e WHERE e.reader_id = r.id) \
+                 OR EXISTS (SELECT 1 FROM reader_identities i WHERE i.reader_id = r.id) \
+                 OR EXISTS (SELECT 1 FROM reader_contacts c WHERE c.reader_id = r.id) \
+                 OR EXISTS (SELECT 1 FROM notices n WHERE n.reader_id = r.id) \
+                 OR EXISTS (SELECT 1 FROM credit_entries e WHERE e.reader_id = r.id) \
                  OR EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.audience = 'reader' AND t.subject_id = r.id))",
     },
 ];
