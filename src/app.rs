@@ -20,6 +20,7 @@ use crate::store::file_claim::FileClaim;
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::telemetry::traces::Traces;
 use crate::usecase::item_batch::Batches;
+use crate::usecase::reseal_identities::keys_in_use;
 use crate::usecase::session::SessionTools;
 use crate::usecase::{UseCaseError, bootstrap};
 
@@ -66,6 +67,8 @@ pub enum AppError {
     Mail(#[from] SmtpError),
     #[error("another server has {} open; a SQLite file has one server at a time", path.display())]
     Served { path: std::path::PathBuf },
+    #[error("the keys that rows are sealed under could not be read")]
+    KeysInUse(#[source] UseCaseError),
     #[error("the empty database could not be set up")]
     Bootstrap(#[source] UseCaseError),
 }
@@ -82,7 +85,8 @@ impl App {
             source,
         })?;
         let ring = KeyRing::load(&config)?;
-        let identities = Identities::of(identity_ring::load(&config)?);
+        let found = identity_ring::found(&config)?;
+        let identities = Identities::of(found.clone().unwrap_or_default());
         let tokens = Arc::new(TokenService::with_ring(&ring, config.auth.access_ttl()));
         let cards = Arc::new(CardTokens::new(CardKeyRing::load(&config)?));
         let passwords = PasswordService::new(&config.auth)?;
@@ -91,6 +95,8 @@ impl App {
             identities: identities.clone(),
             ..store_options(&config, clock)
         })?;
+        let in_use = keys_in_use(&store).await.map_err(AppError::KeysInUse)?;
+        identities.replace(identity_ring::at_start(&config, found, &in_use)?);
         bootstrap::bootstrap(&store).await.map_err(AppError::Bootstrap)?;
         let limits = RateLimits::new(&config.rates);
         let traces = Traces::start(&config.telemetry).map_err(AppError::Traces)?;
@@ -147,22 +153,27 @@ impl App {
         DerivedSecrets::new(Arc::clone(&self.tokens))
     }
 
-    /// Takes the keys that seal ID numbers, sign access tokens or electronic cards over if they were rotated meanwhile; answers whether any
-    /// were. Nobody is logged out.
+    /// Takes the keys that seal ID numbers, sign access tokens or electronic cards over if they were rotated meanwhile; answers whether
+    /// any were that sign. Nobody is logged out. Each kind by itself: one that cannot be read keeps none of the others waiting.
     ///
     /// # Errors
-    /// As [`KeyRing::load`]; the present keys stay then.
+    /// The first of `identity_ring::again`, [`CardKeyRing::again`] and [`KeyRing::again`]; the present keys stay then.
     pub fn reload_keys(&self) -> Result<bool, KeyRingError> {
-        self.identities.replace(identity_ring::load(&self.config)?);
-        let cards_changed = self.cards.replace_keys(CardKeyRing::load(&self.config)?);
-        let ring = KeyRing::load(&self.config)?;
+        let sealing = identity_ring::again(&self.config).map(|keys| self.identities.replace(keys));
+        let of_cards = CardKeyRing::again(&self.config).map(|ring| self.cards.replace_keys(ring));
+        let signing = KeyRing::again(&self.config).map(|ring| self.sign_with(ring));
+        sealing?;
+        Ok(of_cards? | signing?)
+    }
+
+    fn sign_with(&self, ring: KeyRing) -> bool {
         let mut known = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known == ring {
-            return Ok(cards_changed);
+        let changed = *known != ring;
+        if changed {
+            self.tokens.replace_keys(&ring);
+            *known = ring;
         }
-        self.tokens.replace_keys(&ring);
-        *known = ring;
-        Ok(true)
+        changed
     }
 
     /// From now on `/health/ready` says no; what was accepted is still finished.

@@ -74,13 +74,10 @@ impl CardKeyRing {
     /// # Errors
     /// When the file cannot be read or written, is open to other users, or holds something else.
     pub fn load(config: &Config) -> Result<Self> {
-        let path = config.data.dir.join(FILE_NAME);
-        if let Some(listed) = &config.auth.card_keys {
-            return Self::parse(listed.expose_secret().split(',')).ok_or(KeyRingError::Damaged { path });
-        }
-        if let Some(ring) = read(&path)? {
+        if let Some(ring) = Self::found(config)? {
             return Ok(ring);
         }
+        let path = config.data.dir.join(FILE_NAME);
         let failed = |source| KeyRingError::File {
             path: path.clone(),
             source,
@@ -90,7 +87,25 @@ impl CardKeyRing {
         };
         key_file::create(&config.data.dir, &path, &first.text()).map_err(failed)?;
         // Read back: when two processes start at once, both must use the key that won.
-        read(&path)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+        Self::again(config)
+    }
+
+    /// The same while a server runs: makes no key.
+    ///
+    /// # Errors
+    /// `Vanished` when the file is gone; else as `load`.
+    pub fn again(config: &Config) -> Result<Self> {
+        let path = config.data.dir.join(FILE_NAME);
+        Self::found(config)?.ok_or(KeyRingError::Vanished { path })
+    }
+
+    fn found(config: &Config) -> Result<Option<Self>> {
+        let path = config.data.dir.join(FILE_NAME);
+        let Some(listed) = &config.auth.card_keys else {
+            return read(&path);
+        };
+        let ring = Self::parse(listed.expose_secret().split(','));
+        ring.map(Some).ok_or(KeyRingError::Damaged { path })
     }
 
     /// Makes a new key in the data directory, published at once, that signs from `lead` later on; or, where the present one
@@ -109,13 +124,13 @@ impl CardKeyRing {
             source,
         };
         let seed = random().map_err(failed)?;
-        let keys = match lead {
-            None => vec![CardKey::new(seed, now)],
-            Some(lead) => {
-                if let Some(next) = keys.first().filter(|next| next.since > now) {
-                    return Err(KeyRingError::RotatesAlready { from: next.since });
-                }
-                keys.insert(0, CardKey::new(seed, now + lead));
+        let keys = match (lead, keys.first().map(|latest| latest.since)) {
+            (None, _) => vec![CardKey::new(seed, now)],
+            (Some(_), Some(from)) if from > now => return Err(KeyRingError::RotatesAlready { from }),
+            (Some(lead), latest) => {
+                // A line says whole seconds, and each line another one.
+                let after = latest.unwrap_or(DateTime::UNIX_EPOCH) + TimeDelta::seconds(1);
+                keys.insert(0, CardKey::new(seed, (now + lead).max(after)));
                 keys
             }
         };
@@ -250,6 +265,20 @@ mod tests {
         let third = CardKeyRing::rotate(&config, at(20_000), Some(TimeDelta::zero())).expect("rotated");
         assert_eq!(ids(&third, 20_000).len(), 2, "what was over is out of the file");
         assert_eq!(CardKeyRing::load(&config).expect("read"), third);
+        let fourth = CardKeyRing::rotate(&config, at(20_000), Some(TimeDelta::zero())).expect("within the same second");
+        assert_eq!(fourth.latest().expect("one").since, at(20_001));
+        assert_eq!(CardKeyRing::load(&config).expect("read"), fourth);
+    }
+
+    #[test]
+    fn a_running_server_makes_no_key() {
+        let (dir, config) = Dir::new("again");
+        let ring = CardKeyRing::load(&config).expect("made");
+        assert_eq!(CardKeyRing::again(&config).expect("found"), ring);
+        fs::remove_file(dir.file()).expect("removed");
+        let gone = CardKeyRing::again(&config);
+        assert!(matches!(gone, Err(KeyRingError::Vanished { .. })));
+        assert!(!dir.file().exists());
     }
 
     #[test]

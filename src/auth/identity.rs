@@ -121,10 +121,7 @@ impl Identities {
     /// # Errors
     /// `NoKey`.
     pub fn current(&self, now: DateTime<Utc>) -> Result<IdentityKey, IdentityError> {
-        self.with(|keys| {
-            let in_force = keys.iter().rev().find(|key| key.since <= now);
-            in_force.or(keys.first()).cloned().ok_or(IdentityError::NoKey)
-        })
+        self.with(|keys| in_force(keys, now).cloned().ok_or(IdentityError::NoKey))
     }
 
     /// What a text of this kind is found under, by each key.
@@ -180,6 +177,11 @@ impl Identities {
         let opened = opened.map_err(|_| IdentityError::Changed)?;
         String::from_utf8(opened.to_vec()).map_err(|_| IdentityError::Changed)
     }
+}
+
+/// The last key whose time has come; before all of them, the first.
+pub(super) fn in_force(keys: &[IdentityKey], now: DateTime<Utc>) -> Option<&IdentityKey> {
+    keys.iter().rev().find(|key| key.since <= now).or(keys.first())
 }
 
 fn look_up(key: &IdentityKey, kind: &str, text: &str) -> LookUp {

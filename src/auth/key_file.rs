@@ -61,8 +61,11 @@ pub(super) fn replace(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// Under a name that nobody had before: in a container every process may have the same id, and a power cut leaves a draft behind.
 fn draft(path: &Path, text: &str) -> io::Result<PathBuf> {
-    let draft = path.with_extension(format!("key.{}", std::process::id()));
+    let random = random()?;
+    let suffix: String = random.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let draft = path.with_extension(format!("key.{suffix}"));
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

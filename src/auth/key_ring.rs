@@ -52,16 +52,35 @@ impl Eq for SigningKey {}
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyRingError {
-    #[error("cannot keep the signing key in {}", path.display())]
+    #[error("cannot keep keys in {}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{} may be read by other users (mode {mode:o}); make it 0600", path.display())]
     Exposed { path: PathBuf, mode: u32 },
     #[error("{} does not hold a signing key; restore it, or delete it to have a new one made", path.display())]
     Damaged { path: PathBuf },
     #[error(
+        "{} does not hold the keys of what identifies readers; restore it from its copy, and do not delete it: without \
+         them no ID number or address is found or read again",
+        path.display()
+    )]
+    IdentityDamaged { path: PathBuf },
+    #[error(
+        "what identifies readers is sealed under keys that are not here ({keys}); restore identity.key from its copy, or \
+         give every node the same auth.identity_key and auth.old_identity_keys. What stands under a key that is lost for good is \
+         lost, too: name such keys in auth.lost_identity_keys"
+    )]
+    IdentityMissing { keys: String },
+    #[error("{} is gone; restore it. The keys that were read before stay in use until the server stops", path.display())]
+    Vanished { path: PathBuf },
+    #[error(
         "the signing key stands in the configuration: put a new one there, and the old one into auth.old_signing_keys"
     )]
     Configured,
+    #[error(
+        "the keys of what identifies readers stand in the configuration: put a new one into auth.identity_key, and the old \
+         one into auth.old_identity_keys"
+    )]
+    IdentityConfigured,
     #[error("the keys of the electronic card stand in the configuration: put a new line in front of auth.card_keys")]
     CardKeysConfigured,
     #[error("a key that was made before signs from {from} on; wait until then, or say that the present one has leaked")]
@@ -86,13 +105,10 @@ impl KeyRing {
     /// # Errors
     /// When the file cannot be read or written, is open to other users, or holds something else.
     pub fn load(config: &Config) -> Result<Self> {
-        if let Some(ring) = Self::configured(config) {
+        if let Some(ring) = Self::found(config)? {
             return Ok(ring);
         }
         let path = config.data.dir.join(FILE_NAME);
-        if let Some(ring) = read(&path)? {
-            return Ok(ring);
-        }
         let failed = |source| KeyRingError::File {
             path: path.clone(),
             source,
@@ -100,7 +116,23 @@ impl KeyRing {
         let first = format!("{}\n", URL_SAFE_NO_PAD.encode(random().map_err(failed)?));
         key_file::create(&config.data.dir, &path, &first).map_err(failed)?;
         // Read back: when two processes start at once, both must use the key that won.
-        read(&path)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+        Self::again(config)
+    }
+
+    /// The same while a server runs: makes no key.
+    ///
+    /// # Errors
+    /// `Vanished` when the file is gone; else as `load`.
+    pub fn again(config: &Config) -> Result<Self> {
+        let path = config.data.dir.join(FILE_NAME);
+        Self::found(config)?.ok_or(KeyRingError::Vanished { path })
+    }
+
+    fn found(config: &Config) -> Result<Option<Self>> {
+        match Self::configured(config) {
+            Some(ring) => Ok(Some(ring)),
+            None => read(&config.data.dir.join(FILE_NAME)),
+        }
     }
 
     /// Makes a new key in the data directory; the present one is believed as long as its tokens may live. A running server

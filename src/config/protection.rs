@@ -75,6 +75,8 @@ pub struct AuthConfig {
     pub old_identity_keys: Option<SecretString>,
     #[serde(deserialize_with = "empty_is_none")]
     pub card_keys: Option<SecretString>,
+    /// Ids of keys, separated by commas.
+    pub lost_identity_keys: String,
     pub argon2_memory_kib: u32,
     pub argon2_iterations: u32,
     pub argon2_parallelism: u32,
@@ -101,6 +103,14 @@ impl AuthConfig {
     /// The other keys of the configuration for what identifies readers.
     pub(crate) fn other_identity_keys(&self) -> impl Iterator<Item = &str> {
         listed(self.old_identity_keys.as_ref())
+    }
+
+    /// Ids of keys for what identifies readers that are lost for good.
+    pub(crate) fn lost_identity_keys(&self) -> impl Iterator<Item = &str> {
+        self.lost_identity_keys
+            .split(',')
+            .map(str::trim)
+            .filter(|id| !id.is_empty())
     }
 
     pub(super) fn check_keys(&self) -> Result<(), ConfigError> {

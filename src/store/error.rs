@@ -42,9 +42,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What is sealed cannot be read because its key is not there: an operator has to see to it.
+    pub const KEY_MISSING: &'static str = "a key is missing";
+
     /// It is about the record at hand: others may still be dealt with.
-    pub const fn is_of_record(&self) -> bool {
+    pub fn is_of_record(&self) -> bool {
         match self {
+            Self::Unavailable { reason, .. } => *reason == Self::KEY_MISSING,
             Self::Conflict(_) | Self::Corrupt(_) | Self::Panicked | Self::Poisoned => true,
             Self::Database(DieselError::DatabaseError(kind, _)) => matches!(
                 kind,

@@ -57,6 +57,7 @@ mod parcel_races;
 mod parcel_scene;
 mod parcels;
 mod protection;
+mod reader_keys;
 mod readers;
 mod real_records;
 mod return_policies;

@@ -79,6 +79,31 @@ fn a_running_server_takes_the_new_key_over_and_believes_the_old_one() {
 }
 
 #[test]
+fn what_is_sealed_under_a_key_that_is_gone_stops_the_start() {
+    for engine in Engine::all() {
+        let tongjie = Tongjie::with_demo(engine);
+        let file = tongjie.file("identity.key");
+        std::fs::remove_file(&file).expect("one was made");
+        tongjie.succeeds(&["migrate"]);
+        assert!(file.exists(), "{engine:?}: nothing stands under it: another is made");
+        tongjie.sql("UPDATE cards SET key_id = 'gone', shown = '****1234' WHERE id = (SELECT min(id) FROM cards)");
+        std::fs::remove_file(&file).expect("there");
+        let said = tongjie.fails(&["migrate"], 3);
+        assert!(said.contains("(gone)") && said.contains("identity.key"), "{said}");
+        assert!(!file.exists(), "{engine:?}: none is made in its place");
+        let output = tongjie
+            .command(&["migrate"])
+            .env("TONGJIE__AUTH__LOST_IDENTITY_KEYS", "gone")
+            .output()
+            .expect("starts");
+        assert!(output.status.success(), "{engine:?}: {}", told(&output));
+        std::fs::write(&file, "nothing\n").expect("written");
+        let said = tongjie.fails(&["migrate"], 3);
+        assert!(said.contains("do not delete it"), "{said}");
+    }
+}
+
+#[test]
 fn a_configured_key_is_rotated_in_the_configuration() {
     let tongjie = Tongjie::new(Engine::Sqlite);
     let output = tongjie
