@@ -12,6 +12,11 @@ const CHECKS: [u8; 11] = *b"10X98765432";
 /// Digits of a number of before 1999: two of the year instead of four, and no check character.
 const OLD_LENGTH: usize = 15;
 const LENGTH: usize = 18;
+/// The first two digits there are (GB/T 2260).
+const PROVINCES: [u32; 35] = [
+    11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46, 50, 51, 52, 53, 54, 61, 62, 63,
+    64, 65, 71, 81, 82, 83,
+];
 /// Characters that are shown.
 const TAIL: usize = 4;
 
@@ -120,21 +125,57 @@ fn check_of(number: &str) -> Option<u8> {
     CHECKS.get(usize::try_from(weighted % 11).ok()?).copied()
 }
 
-/// Whether a text is a resident identity number: 17 digits and the check character that fits them.
+/// Whether a text is a resident identity number: 17 digits and the check character that fits them, or 15 digits as of before 1999 that
+/// begin with a province and name a day.
 ///
 /// ```
 /// use tongjie::domain::resident_id::is_one;
 /// assert!(is_one("11010519491231002X"));
 /// assert!(!is_one("110105194912310021"));
+/// assert!(is_one("110105491231002"));
+/// assert!(!is_one("110105491331002"));
 /// assert!(!is_one("JC00012345"));
 /// ```
 #[must_use]
 pub fn is_one(text: &str) -> bool {
-    let number = text.trim().to_ascii_uppercase();
-    let bytes = number.as_bytes();
-    bytes.len() == LENGTH
-        && bytes[..WEIGHTS.len()].iter().all(u8::is_ascii_digit)
-        && check_of(&number) == bytes.last().copied()
+    as_one(text).is_some()
+}
+
+/// The 18 characters of a text that is a resident identity number, as [`is_one`] tells.
+pub fn as_one(text: &str) -> Option<String> {
+    let text = text.trim();
+    let number = whole(text).ok()?;
+    if text.len() == LENGTH {
+        return (check_of(&number) == number.as_bytes().last().copied()).then_some(number);
+    }
+    let province: u32 = number[..2].parse().ok()?;
+    (PROVINCES.contains(&province) && birth(&number).is_some()).then_some(number)
+}
+
+/// Whether a resident identity number stands anywhere in a text, also with spaces or hyphens between its digits.
+///
+/// ```
+/// use tongjie::domain::resident_id::stands_in;
+/// assert!(stands_in("身份证11010519491231002x，已核对"));
+/// assert!(stands_in("110105 19491231 002X"));
+/// assert!(!stands_in("ISBN 9787020002207, Tel. 13800138000"));
+/// ```
+#[must_use]
+pub fn stands_in(text: &str) -> bool {
+    let mut runs = vec![String::new()];
+    for character in text.chars() {
+        match (character, runs.last_mut()) {
+            ('0'..='9' | 'X' | 'x', Some(run)) => run.push(character),
+            (' ' | '-', Some(run)) if !run.is_empty() => run.push(' '),
+            _ => runs.push(String::new()),
+        }
+    }
+    runs.iter().any(|run| {
+        let groups: Vec<&str> = run.split_whitespace().collect();
+        // No number is written in more than 18 groups.
+        let upto = |from: usize| groups.len().min(from + LENGTH);
+        (0..groups.len()).any(|from| (from..upto(from)).any(|to| is_one(&groups[from..=to].concat())))
+    })
 }
 
 #[cfg(test)]
@@ -157,6 +198,29 @@ mod tests {
             assert!(read(text).is_ok(), "{text}");
             assert!(is_one(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_is_recognised_in_any_text_and_others_are_left_alone() {
+        for text in [
+            "110105491231002",
+            "x 11010519491231002X",
+            "2026-03-04 110105-19491231-002X",
+            "号码：110105491231002。",
+        ] {
+            assert!(stands_in(text), "{text}");
+        }
+        for text in [
+            "",
+            "911010519491231002X",
+            "990105491231002",
+            "110105490229002",
+            "9787020002207 13800138000",
+            "条码 01010000012345",
+        ] {
+            assert!(!stands_in(text), "{text}");
+        }
+        assert_eq!(as_one(" 110105491231002 ").as_deref(), Some("11010519491231002X"));
     }
 
     #[test]

@@ -88,11 +88,7 @@ pub static TERMS: &[Term] = &[
         "Number of a card in the database; not the one printed on it",
         "1052",
     ),
-    term_of(
-        "card_kind",
-        "`physical`, `e_card`, `id_card` or `social_security`",
-        r#""physical""#,
-    ),
+    term_of("card_kind", "`physical` or `e_card`", r#""physical""#),
     term_of(
         "card_number",
         "Number of a reader's card: visible ASCII",

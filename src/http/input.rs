@@ -7,6 +7,8 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::domain::barcode::CardNumber;
+use crate::domain::resident_id;
 use crate::usecase::page::{Page, PageRequest};
 
 const SECRET_MAX_BYTES: usize = 1024;
@@ -55,9 +57,45 @@ impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
 /// A code of a unit or of the rules.
 pub type CodeText = Text<32>;
 
+/// A text about a person: as [`Text`], and no resident identity number stands in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark<const MAX: usize>(Text<MAX>);
+
+impl<const MAX: usize> From<Remark<MAX>> for String {
+    fn from(remark: Remark<MAX>) -> Self {
+        remark.0.into()
+    }
+}
+
+impl<'de, const MAX: usize> Deserialize<'de> for Remark<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Text::deserialize(deserializer)?;
+        if resident_id::stands_in(&text.0) {
+            let reason = "has a resident identity number in it, which is never stored in clear";
+            return Err(de::Error::custom(reason));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// A card's number in an address, which proxies write down: an ID card is not looked for there.
+#[derive(Debug, Clone)]
+pub struct CardInAddress(pub CardNumber);
+
+impl<'de> Deserialize<'de> for CardInAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = CardNumber::deserialize(deserializer)?;
+        if resident_id::is_one(number.as_str()) {
+            let reason = "is a resident identity number, which does not belong into an address: name another card";
+            return Err(de::Error::custom(reason));
+        }
+        Ok(Self(number))
+    }
+}
+
 /// The texts behind optional members.
-pub fn text<const MAX: usize>(text: Option<Text<MAX>>) -> Option<String> {
-    text.map(String::from)
+pub fn text(text: Option<impl Into<String>>) -> Option<String> {
+    text.map(Into::into)
 }
 
 /// A list of `MIN` to `MAX` elements.

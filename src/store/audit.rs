@@ -96,6 +96,16 @@ const COMBINATIONS: &str = "\
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4";
 
 impl ReadTx<'_> {
+    /// The numbers of the next cards after an id, as they stand there.
+    pub fn card_numbers(&mut self, after: i64, limit: i64) -> Result<Vec<(i64, String)>, StoreError> {
+        Ok(cards::table
+            .filter(cards::id.gt(after))
+            .order(cards::id)
+            .limit(limit)
+            .select((cards::id, cards::number))
+            .load(self.conn)?)
+    }
+
     /// Lets this transaction take its time. Only for audits.
     pub fn lift_time_limit(&mut self) -> Result<(), StoreError> {
         Ok(super::dialect::lift_time_limit(self.conn)?)

@@ -16,7 +16,7 @@ use crate::domain::barcode::CardNumber;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{CategoryId, ReaderId, UnitId};
 use crate::domain::network::Network;
-use crate::domain::reader::{CardKind, CardStatus};
+use crate::domain::reader::{CardKind, CardStatus, ReaderStatus};
 use crate::domain::resident_id;
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
@@ -62,6 +62,9 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &IssueCard, mut ids: Id
     }
     tx.lock_readers(&[command.reader])?;
     let reader = open_reader(tx, command.reader)?;
+    if reader.status == ReaderStatus::Inactive.code() {
+        return Err(UseCaseError::State("the reader's account is closed".to_owned()));
+    }
     let kind = check(command, &network, &reader, network.local_day(tx.now()))?;
     if tx.cards_of(command.reader)?.len() >= MOST_CARDS {
         return Err(UseCaseError::State(format!(
@@ -95,7 +98,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &IssueCard, mut ids: Id
     })
 }
 
-/// A reader who is there and stands for itself, under its lock.
+/// A reader who is there and stands for itself, under its lock; also one whose account is closed.
 pub(super) fn open_reader(tx: &mut WriteTx<'_>, id: ReaderId) -> Result<ReaderView> {
     let (reader, _) = tx.reader_view(id)?.ok_or(UseCaseError::NotFound("reader"))?;
     match reader.merged_into {
@@ -119,7 +122,7 @@ fn check(command: &IssueCard, network: &Network, reader: &ReaderView, today: Nai
             let reason = "is left out: the card is found by the reader's ID number, which is never a card's number";
             wrong.say("number", reason);
         }
-        Some(number) if resident_id::is_one(number.as_str()) => {
+        Some(number) if resident_id::stands_in(number.as_str()) => {
             wrong.say(
                 "number",
                 "is a resident identity number, which is never a card's number",

@@ -92,7 +92,7 @@ fn check(command: &ReplaceCard, of_person: bool, end: Option<NaiveDate>, today: 
         Some(_) if of_person => {
             return number("is left out: the card is found by the reader's ID number, which is never a card's number");
         }
-        Some(given) if resident_id::is_one(given.as_str()) => {
+        Some(given) if resident_id::stands_in(given.as_str()) => {
             return number("is a resident identity number, which is never a card's number");
         }
         None if !of_person => return number("is needed for this kind"),

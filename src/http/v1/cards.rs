@@ -10,7 +10,7 @@ use crate::domain::card_life::CardAct;
 use crate::domain::ids::{CardId, ReaderId};
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesCards, ReportsLostCards};
-use crate::http::input::{CodeText, Day, Text, text};
+use crate::http::input::{CodeText, Day, Remark, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::card_view::CardOutcome;
 use crate::usecase::change_card::{self, ChangeCard};
@@ -43,10 +43,10 @@ pub struct NewCard {
     expires_on: Option<Day>,
     /// Who issued a card of another city; for no other kind.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "苏州图书馆")]
-    issuer: Option<Text<100>>,
+    issuer: Option<Remark<100>>,
     /// Who uses a card of an institution; for no other reader.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "王老师")]
-    holder_name: Option<Text<100>>,
+    holder_name: Option<Remark<100>>,
 }
 
 /// Gives a reader another card. An ID card or social-security card becomes one without a number: whoever shows it is found.
@@ -79,7 +79,7 @@ pub async fn issue_card(
 pub struct CardNote {
     /// Kept with the event until the reader is erased.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500, example = "地铁上遗失")]
-    reason: Option<Text<500>>,
+    reason: Option<Remark<500>>,
 }
 
 /// Until when.
@@ -166,7 +166,7 @@ pub struct Replacement {
     expires_on: Option<Day>,
     /// Kept with the event until the reader is erased.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500, example = "卡面磨损")]
-    reason: Option<Text<500>>,
+    reason: Option<Remark<500>>,
 }
 
 /// Replaces a card that is lost, worn or expired. Loans, holds, debt and credit stay with the reader.

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::ids::LoanId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ClaimsReturns, SettlesLoans};
-use crate::http::input::{Moment, Text, text};
+use crate::http::input::{Moment, Remark, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::claim_returned::{self, ClaimReturned};
 use crate::usecase::view::LoanOutcome;
@@ -26,7 +26,7 @@ pub struct ClaimRequest {
     returned_at: Option<Moment>,
     /// Where and to whom; kept with the event.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500, example = "上周六投入还书箱")]
-    note: Option<Text<500>>,
+    note: Option<Remark<500>>,
 }
 
 /// Records that an item was given back though its loan is open. The loan counts until the item is found, staff reject the
@@ -55,7 +55,7 @@ pub async fn report_claimed_returned(
 pub struct ClaimRejection {
     /// Kept with the event.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "书架已查三次,未见")]
-    reason: Text<500>,
+    reason: Remark<500>,
 }
 
 /// Takes a claim off a loan: the item is out as before.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::domain::act::Overrides;
 use crate::domain::refusal::Code;
-use crate::http::input::{Text, text};
+use crate::http::input::{Remark, Text, text};
 use crate::http::problem::Problem;
 use crate::usecase::UseCaseError;
 use crate::usecase::record::Consent;
@@ -29,7 +29,7 @@ pub struct OverridesRequest {
     codes: Vec<String>,
     /// Kept with the event.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "馆长批准")]
-    reason: Text<500>,
+    reason: Remark<500>,
 }
 
 /// The consent of a request: `overrides`, `confirm`, and the token of the answer they speak of.
@@ -65,7 +65,7 @@ pub fn consent(
 pub fn consent_of_parameters(
     app: &App,
     overrides: Option<Text<500>>,
-    reason: Option<Text<500>>,
+    reason: Option<Remark<500>>,
     confirm: Option<Text<500>>,
     token: Option<ConsentText>,
 ) -> Result<Consent, Problem> {

@@ -10,7 +10,7 @@ use crate::domain::credit::CreditEvent;
 use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesCredit, Staff};
-use crate::http::input::{Day, PageBody, Text};
+use crate::http::input::{Day, PageBody, Remark};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, LookFailures};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
@@ -71,7 +71,7 @@ pub struct CreditPosting {
     loan_id: Option<i64>,
     /// The reader reads it.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "封面撕裂")]
-    reason: Text<500>,
+    reason: Remark<500>,
 }
 
 impl CreditPosting {
@@ -121,7 +121,7 @@ pub struct FreezeRequest {
     until: Option<Day>,
     /// Kept with the event.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "多次占座")]
-    reason: Text<500>,
+    reason: Remark<500>,
 }
 
 /// Freezes a reader: no loans, renewals and holds but with a reason of staff. Open loans stay as they are.
@@ -167,7 +167,7 @@ pub struct ThawRequest {
     because: ThawKind,
     /// Kept with the event.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "已完成信用知识问答")]
-    reason: Text<500>,
+    reason: Remark<500>,
 }
 
 /// Lifts freezes of a reader. One at the floor ends with the balance the programme begins again with.

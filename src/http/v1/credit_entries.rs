@@ -12,7 +12,7 @@ use crate::domain::barcode::CardNumber;
 use crate::domain::credit::CreditEvent;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesCredit};
-use crate::http::input::{CodeText, List, Moment, PageBody, Text, text};
+use crate::http::input::{CodeText, List, Moment, PageBody, Remark, Text, text};
 use crate::http::openapi::{ChangeFailures, ChangeOneFailures, IdempotencyHeader, ListFailures};
 use crate::http::query::Parameters;
 use crate::http::signed::{Signed, SignedBody};
@@ -35,7 +35,7 @@ pub struct Document;
 pub struct CreditReversal {
     /// The reader reads it.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "系统误记,书已按时归还")]
-    reason: Text<500>,
+    reason: Remark<500>,
 }
 
 /// Undoes a line by another one; nothing is deleted. An open appeal against it is upheld by that.
@@ -74,7 +74,7 @@ pub struct AppealDecision {
     upheld: bool,
     /// The reader reads it.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "核实还书箱录像,予以撤销")]
-    answer: Text<500>,
+    answer: Remark<500>,
 }
 
 /// Decides an appeal. Upholding it undoes the line.
@@ -115,7 +115,7 @@ pub struct CreditReport {
     occurred_at: Moment,
     /// The reader reads it.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "周末整架")]
-    note: Option<Text<200>>,
+    note: Option<Remark<200>>,
 }
 
 /// What is reported.

@@ -11,7 +11,7 @@ use crate::domain::delivery::{self, Delivery, Phone, Rest};
 use crate::domain::ids::{BibId, ItemId, LoanId};
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesUnits, PlacesHolds};
-use crate::http::input::{CodeText, List, Text};
+use crate::http::input::{CodeText, List, Remark, Text};
 use crate::http::openapi::{ChangeFailures, ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::announce_return::{self, AnnounceReturn};
 use crate::usecase::delivery_view::{DeliveryOutcome, ParcelView};
@@ -39,17 +39,17 @@ impl<'de> Deserialize<'de> for PhoneText {
 pub struct AddressRequest {
     /// Of whoever takes the parcel.
     #[schema(value_type = String, min_length = 1, max_length = 50, example = "李读者")]
-    name: Text<50>,
+    name: Remark<50>,
     /// A mobile number or a landline with its area code, or an international number with `+`. Spaces and brackets are forgiven.
     #[schema(value_type = String, min_length = 1, max_length = 32, example = "13800138000",
         pattern = r"^(1[3-9][0-9]{9}|0[0-9]{2,3}-[0-9]{7,8}(-[0-9]{1,6})?|\+861[3-9][0-9]{9}|\+([1-79][0-9]{5,14}|8[0-57-9][0-9]{4,13}))$")]
     phone: PhoneText,
     /// Province, city, district.
     #[schema(value_type = String, min_length = 1, max_length = 100, example = "湖北省江城市江汉区")]
-    region: Text<100>,
+    region: Remark<100>,
     /// Street, house, door.
     #[schema(value_type = String, min_length = 1, max_length = 200, example = "江汉路 1 号 2 栋 301")]
-    street: Text<200>,
+    street: Remark<200>,
 }
 
 impl From<AddressRequest> for delivery::Address {

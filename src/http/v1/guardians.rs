@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, Nothing, RegistersReaders};
-use crate::http::input::{CodeText, Day, Text};
+use crate::http::input::{CodeText, Day, Remark};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::UseCaseError;
 use crate::usecase::add_guardian::{self, AddGuardian, GuardianshipView};
@@ -32,7 +32,7 @@ pub struct NewGuardian {
     may_act: Option<bool>,
     /// The number of the signed form; needed for a ward under 14, or of unknown age.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "2026-0304-17")]
-    consent_form: Option<Text<100>>,
+    consent_form: Option<Remark<100>>,
     /// The day on which it was signed; today at the latest.
     #[schema(value_type = Option<chrono::NaiveDate>)]
     consented_on: Option<Day>,

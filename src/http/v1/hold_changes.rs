@@ -10,7 +10,7 @@ use crate::domain::ids::{BibId, HoldId};
 use crate::domain::suspend_hold::Sleep;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesHolds, Nothing, People, PlacesHolds, Staff};
-use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Text, page};
+use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Remark, page};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, LookFailures};
 use crate::http::query::Parameters;
 use crate::usecase::change_pickup::{self, ChangePickup};
@@ -159,7 +159,7 @@ pub struct QueuePlace {
     place: u32,
     /// Kept with the event.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "课程指定参考书")]
-    reason: Text<500>,
+    reason: Remark<500>,
 }
 
 /// Gives a waiting hold another place in the queue, with the reason.

@@ -11,7 +11,7 @@ use crate::domain::ids::{BibId, HoldId, ItemId};
 use crate::domain::volume::Volume;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{CancelsHolds, Changing, Nothing, PlacesHolds};
-use crate::http::input::{CodeText, Day, Text};
+use crate::http::input::{CodeText, Day, Remark, Text};
 use crate::http::openapi::{ChangeFailures, ChangeOneFailures, IdempotencyHeader};
 use crate::http::query::Parameters;
 use crate::usecase::cancel_hold::{self, CancelHold};
@@ -81,7 +81,7 @@ pub struct CancelConsent {
     overrides: Option<Text<500>>,
     /// Why; needed with `overrides`.
     #[param(value_type = Option<String>, max_length = 500)]
-    override_reason: Option<Text<500>>,
+    override_reason: Option<Remark<500>>,
     /// Codes to confirm, separated by commas.
     #[param(value_type = Option<String>, max_length = 500)]
     confirm: Option<Text<500>>,

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::domain::ids::LoanId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, Renews, Voids};
-use crate::http::input::{Moment, Text};
+use crate::http::input::{Moment, Remark};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader};
 use crate::usecase::renew_loan::{self, RenewLoan};
 use crate::usecase::view::LoanOutcome;
@@ -64,7 +64,7 @@ pub async fn renew_loan(
 #[serde(deny_unknown_fields)]
 pub struct VoidRequest {
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "compartment door jammed")]
-    reason: Text<500>,
+    reason: Remark<500>,
     overrides: Option<OverridesRequest>,
     /// Codes of refusals with the outcome `confirm`.
     confirm: Option<Vec<String>>,

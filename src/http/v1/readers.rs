@@ -9,7 +9,7 @@ use crate::domain::barcode::CardNumber;
 use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, People, RegistersReaders};
-use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Secret, Text, page, text};
+use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Remark, Secret, page, text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader, LookFailures};
 use crate::http::query::Parameters;
 use crate::usecase::get_reader::{self, ReaderView};
@@ -27,7 +27,7 @@ pub struct Document;
 pub struct NewReader {
     /// As in the register of persons.
     #[schema(value_type = String, max_length = 100, example = "李晓明")]
-    name: Text<100>,
+    name: Remark<100>,
     /// The code of a reader category.
     #[schema(value_type = String, max_length = 32, example = "adult")]
     category: CodeText,
@@ -35,7 +35,7 @@ pub struct NewReader {
     home_unit_code: CodeText,
     #[schema(value_type = String, max_length = 64, example = "JC00012345")]
     card_number: CardNumber,
-    /// `physical` (by default), `e_card`, `id_card` or `social_security`.
+    /// `physical` (by default) or `e_card`; `issueCard` makes a credential of an ID card.
     #[schema(value_type = Option<String>, max_length = 32, example = "physical")]
     card_kind: Option<CodeText>,
     /// The last day the card is good for.
@@ -53,7 +53,7 @@ pub struct NewReader {
     pin: Option<Secret>,
     /// Shown to staff.
     #[schema(value_type = Option<String>, max_length = 500)]
-    note: Option<Text<500>>,
+    note: Option<Remark<500>>,
 }
 
 /// Registers a reader. The answer holds nothing personal: it is kept for a while under the idempotency key.

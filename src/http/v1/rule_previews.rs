@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::barcode::CardNumber;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::Staff;
-use crate::http::input::{CodeText, Cursor, Limit, Text, page, text};
+use crate::http::input::{CardInAddress, CodeText, Cursor, Limit, Text, page, text};
 use crate::http::openapi::LookWithFailures;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
@@ -29,7 +29,7 @@ const LIST: usize = 4_000;
 pub struct Selected {
     /// The open loans of this reader.
     #[param(value_type = Option<String>, max_length = 64)]
-    card_number: Option<CardNumber>,
+    card_number: Option<CardInAddress>,
     /// Open loans made in this unit or below it.
     #[param(value_type = Option<String>, max_length = 32)]
     unit_code: Option<CodeText>,
@@ -67,7 +67,11 @@ pub async fn preview_rule_draft(
 ) -> Answer {
     let asked = asked.0;
     let page = page(asked.cursor, asked.limit);
-    let selection = selection(asked.card_number, text(asked.unit_code), text(asked.loan_ids))?;
+    let selection = selection(
+        asked.card_number.map(|card| card.0),
+        text(asked.unit_code),
+        text(asked.loan_ids),
+    )?;
     let seen = preview_rules::preview_rules(&app.store, &who.caller, *id, selection, page).await?;
     answer::ok(&LoanPreviewPage {
         items: seen.page.items,

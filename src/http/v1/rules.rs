@@ -5,10 +5,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::app::App;
-use crate::domain::barcode::{Barcode, CardNumber};
+use crate::domain::barcode::Barcode;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::People;
-use crate::http::input::{CodeText, text};
+use crate::http::input::{CardInAddress, CodeText, text};
 use crate::http::openapi::ListFailures;
 use crate::http::query::Parameters;
 use crate::usecase::explain_rule::{self, ExplainRule};
@@ -24,7 +24,7 @@ pub struct Document;
 pub struct SituationQuery {
     /// The reader; or `category` and `credit_band`. A reader who asks leaves all three out.
     #[param(value_type = Option<String>, max_length = 64)]
-    card_number: Option<CardNumber>,
+    card_number: Option<CardInAddress>,
     #[param(value_type = Option<String>, max_length = 32, example = "adult")]
     category: Option<CodeText>,
     /// `a`, `b` (by default), `c` or `frozen`.
@@ -62,7 +62,7 @@ pub async fn explain_rule(app: web::Data<App>, who: People, query: Parameters<Si
         channel,
     } = query.0;
     let query = ExplainRule {
-        card_number,
+        card_number: card_number.map(|card| card.0),
         category: text(category),
         credit_band: text(credit_band),
         item_barcode,

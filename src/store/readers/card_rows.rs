@@ -146,15 +146,23 @@ impl ReadTx<'_> {
 
     /// The number under which the card stands that was shown: the number itself, unless it is a person's.
     pub(super) fn kept_number<'n>(&mut self, shown: &'n str) -> Result<Cow<'n, str>, StoreError> {
-        if !resident_id::is_one(shown) {
+        let Some(person) = resident_id::as_one(shown) else {
             return Ok(Cow::Borrowed(shown));
-        }
-        let person = shown.trim().to_ascii_uppercase();
+        };
         let kinds = CardKind::ALL.into_iter().filter(|kind| kind.is_of_person());
-        let candidates: Vec<String> = kinds.flat_map(|kind| self.numbers_of_person(kind, &person)).collect();
+        let mut candidates: Vec<String> = kinds.flat_map(|kind| self.numbers_of_person(kind, &person)).collect();
+        // Of 15 digits a card of the library may have been issued before such numbers were refused.
+        if shown.len() < person.len() {
+            candidates.push(shown.to_owned());
+        }
+        // One of them is lost: whoever shows the number may be whoever found it, whatever else it is a credential for.
         let found: Option<String> = cards::table
             .filter(cards::number.eq_any(candidates))
-            .order((cards::status.ne(CardStatus::Active.code()), cards::id.desc()))
+            .order((
+                cards::status.ne(CardStatus::Lost.code()),
+                cards::status.ne(CardStatus::Active.code()),
+                cards::id.desc(),
+            ))
             .select(cards::number)
             .first(self.conn)
             .optional()?;
@@ -194,6 +202,16 @@ impl ReadTx<'_> {
     }
 }
 
+/// What stands in the place of the number of a card that ended: nobody shows that.
+pub(super) fn retired(card: i64) -> String {
+    format!("{HASHED}{card}")
+}
+
+/// Whether a kept number is the hash of a card that was there a moment ago.
+pub(super) fn was_found(kept: &str) -> bool {
+    kept.len() > HASHED.len() && kept.starts_with(HASHED)
+}
+
 fn number_of(found: &LookUp) -> String {
     format!("{HASHED}{}", found.digest)
 }
@@ -219,7 +237,7 @@ impl WriteTx<'_> {
             .load(self.conn)?;
         for id in rows {
             diesel::update(cards::table.find(id))
-                .set(cards::number.eq(format!("{HASHED}{id}")))
+                .set(cards::number.eq(retired(id)))
                 .execute(self.conn)?;
         }
         Ok(())

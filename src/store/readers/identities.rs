@@ -7,10 +7,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
 use crate::auth::identity::IdentityError;
-use crate::domain::ids::ReaderId;
-use crate::domain::reader::CardKind;
+use crate::domain::ids::{CardId, ReaderId};
+use crate::domain::reader::{CardKind, CardStatus};
 use crate::domain::resident_id::ResidentId;
 use crate::store::error::StoreError;
+use crate::store::readers::card_rows::retired;
 use crate::store::readers::day_text;
 use crate::store::schema::{cards, reader_contacts, reader_identities, readers};
 use crate::store::tx::{ReadTx, WriteTx};
@@ -21,6 +22,7 @@ const RESIDENT_ID: &str = "resident_id";
 pub(in crate::store) fn keys(error: IdentityError) -> StoreError {
     match error {
         IdentityError::Changed => StoreError::Corrupt(error.to_string()),
+        IdentityError::UnknownKey => StoreError::unavailable(StoreError::KEY_MISSING, error),
         _ => StoreError::unavailable("keys missing", error),
     }
 }
@@ -161,6 +163,34 @@ impl WriteTx<'_> {
                 .execute(self.conn)?;
         }
         Ok(())
+    }
+
+    /// Takes a reader's number away with the credentials that are made of it, which are cancelled; answers how many those were. The
+    /// number itself is not read: its key may be gone.
+    pub fn forget_identity(&mut self, reader: ReaderId, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let of = reader_identities::table.filter(reader_identities::reader_id.eq(reader.get()));
+        diesel::delete(of).execute(self.conn)?;
+        let current = self.shared.identities.current(now).map_err(keys)?.id();
+        let kinds = CardKind::ALL.into_iter().filter(|kind| kind.is_of_person());
+        let kinds: Vec<&str> = kinds.map(CardKind::code).collect();
+        let rows: Vec<(i64, String)> = cards::table
+            .filter(cards::reader_id.eq(reader.get()).and(cards::kind.eq_any(kinds)))
+            .filter(cards::key_id.is_not_null())
+            .select((cards::id, cards::status))
+            .load(self.conn)?;
+        let ended = [CardStatus::Replaced.code(), CardStatus::Cancelled.code()];
+        let mut cancelled = 0;
+        for (id, status) in rows {
+            // Whose number it was may hold such a card, too.
+            diesel::update(cards::table.find(id))
+                .set((cards::number.eq(retired(id)), cards::key_id.eq(&current)))
+                .execute(self.conn)?;
+            if !ended.contains(&status.as_str()) {
+                self.set_card_status(CardId::new(id), CardStatus::Cancelled, now)?;
+                cancelled += 1;
+            }
+        }
+        Ok(cancelled)
     }
 
     /// The day of birth as the ID number says.

@@ -1,9 +1,13 @@
 //! Invariant 9, as far as columns show it: no plain ID number, and nothing hangs on a reader who was merged.
 
 use super::Finding;
+use crate::domain::resident_id;
 use crate::store::audit::SqlRule;
 use crate::store::tx::ReadTx;
 use crate::usecase::Result;
+
+/// Numbers looked at in one statement.
+const PAGE: i64 = 5_000;
 
 const READERS: &[SqlRule] = &[
     SqlRule {
@@ -14,8 +18,9 @@ const READERS: &[SqlRule] = &[
                  OR EXISTS (SELECT 1 FROM holds h WHERE h.reader_id = r.id AND h.closed_at IS NULL))",
     },
     SqlRule {
-        fault: "merged, and yet with an address, a notice, a line of credit or an open freeze: reader",
+        fault: "merged, and yet with a day of birth, a PIN, an address, a notice, a line of credit or a freeze: reader",
         breaks: "SELECT r.id FROM readers r WHERE r.merged_into IS NOT NULL AND (r.credit_balance <> 0 OR r.credit_entries <> 0 \
+                 OR r.birth_date IS NOT NULL OR r.pin_hash IS NOT NULL \
                  OR EXISTS (SELECT 1 FROM reader_contacts c WHERE c.reader_id = r.id) \
                  OR EXISTS (SELECT 1 FROM notice_preferences p WHERE p.reader_id = r.id) \
                  OR EXISTS (SELECT 1 FROM notices n WHERE n.reader_id = r.id) \
@@ -36,7 +41,7 @@ const READERS: &[SqlRule] = &[
     },
     SqlRule {
         fault: "an address that is shown in full: reader",
-        breaks: "SELECT reader_id AS id FROM reader_contacts WHERE shown NOT LIKE '%***%'",
+        breaks: "SELECT reader_id AS id FROM reader_contacts WHERE shown NOT LIKE '%***%' OR next_shown NOT LIKE '%***%'",
     },
     SqlRule {
         fault: "waits to be sent, and its notice is not there: sending",
@@ -66,5 +71,17 @@ pub(super) fn check(tx: &mut ReadTx<'_>) -> Result<Finding> {
     let mut finding = Finding::new(9, "no plain ID number; nothing hangs on a merged reader");
     finding.checked = tx.audit_size("readers")?;
     finding.judge(tx, READERS)?;
+    let mut after = 0;
+    loop {
+        let page = tx.card_numbers(after, PAGE)?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        let plain: Vec<i64> = page
+            .into_iter()
+            .filter_map(|(id, number)| resident_id::is_one(&number).then_some(id))
+            .collect();
+        let told = plain.iter().map(|id| format!("an ID number in clear: card {id}"));
+        finding.add(i64::try_from(plain.len()).unwrap_or(i64::MAX), told);
+    }
     Ok(finding)
 }

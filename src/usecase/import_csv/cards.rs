@@ -38,6 +38,7 @@ pub(super) fn judge(fields: &mut Fields<'_>, world: &World) -> Option<Judged> {
         kind: kind.to_owned(),
         status: status.unwrap_or(CardStatus::Active.code()).to_owned(),
         expires_on,
+        issued_at: None,
     };
     Some(Judged::New(Box::new(NewWith {
         old_id: None,

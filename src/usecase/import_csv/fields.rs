@@ -186,10 +186,13 @@ impl<'r> Fields<'r> {
         unit
     }
 
-    /// Resident identity numbers are not kept: not as a card's number and not as the other system's id.
+    /// Resident identity numbers are not kept in clear: not as a card's number, as the other system's id, or in a note.
     pub(super) fn no_resident_id(&mut self, column: &'static str) {
-        if self.cell(column).is_some_and(resident_id::is_one) {
-            self.fault(column, "is a resident identity number, which is never stored");
+        if self.cell(column).is_some_and(resident_id::stands_in) {
+            self.fault(
+                column,
+                "is or has in it a resident identity number, which is never stored in clear",
+            );
         }
     }
 }

@@ -17,8 +17,9 @@ const OLDEST_YEARS: u32 = 130;
 /// Judges a row; `None` when it has faults.
 pub(super) fn judge(fields: &mut Fields<'_>, world: &World) -> Option<Judged> {
     fields.needed("card_number");
-    fields.no_resident_id("card_number");
-    fields.no_resident_id("old_id");
+    for column in ["card_number", "old_id", "name", "note"] {
+        fields.no_resident_id(column);
+    }
     let number: Option<CardNumber> = fields.number("card_number");
     let old_id = fields.text("old_id", 64);
     fields.needed("name");
@@ -113,5 +114,6 @@ fn card(fields: &mut Fields<'_>) -> Option<NewCard> {
         kind: kind.to_owned(),
         status: CardStatus::Active.code().to_owned(),
         expires_on,
+        issued_at: None,
     })
 }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{AppealsCredit, Changing, Readers};
-use crate::http::input::{Cursor, Limit, PageBody, Text, page};
+use crate::http::input::{Cursor, Limit, PageBody, Remark, page};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::problem::{Code, Problem};
 use crate::http::query::Parameters;
@@ -68,7 +68,7 @@ pub async fn list_my_credit_entries(app: web::Data<App>, who: Readers, filter: P
 pub struct CreditAppealRequest {
     /// Staff read it.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "书已按时投入还书箱")]
-    reason: Text<500>,
+    reason: Remark<500>,
 }
 
 /// Objects to a line that took points, within 90 days, once. Staff decide.
