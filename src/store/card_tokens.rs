@@ -40,6 +40,8 @@ pub struct CardToShow {
     pub facts: CardFacts,
     /// It is an electronic one.
     pub electronic: bool,
+    /// Tokens dated until then do not count.
+    pub void_until: Option<DateTime<Utc>>,
 }
 
 /// One line of the list for devices.
@@ -110,16 +112,23 @@ impl ReadTx<'_> {
 
     /// The cards of a reader, the latest first.
     pub fn cards_to_show(&mut self, reader: ReaderId) -> Result<Vec<CardToShow>, StoreError> {
-        let rows: Vec<(i64, String, String, Option<String>)> = cards::table
+        let rows: Vec<(i64, String, String, Option<String>, Option<i64>)> = cards::table
             .filter(cards::reader_id.eq(reader.get()))
             .order(cards::id.desc())
-            .select((cards::id, cards::kind, cards::status, cards::expires_on))
+            .select((
+                cards::id,
+                cards::kind,
+                cards::status,
+                cards::expires_on,
+                cards::tokens_void_until,
+            ))
             .load(self.conn)?;
         rows.into_iter()
-            .map(|(id, kind, status, expires_on)| {
+            .map(|(id, kind, status, expires_on, void_until)| {
                 Ok(CardToShow {
                     facts: facts(CardId::new(id), &status, expires_on.as_deref())?,
                     electronic: kind == "e_card",
+                    void_until: void_until.map(from_millis),
                 })
             })
             .collect()
@@ -189,19 +198,24 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Voids every token made until now of all cards of a reader, who must be locked; answers how many cards those are.
+    /// Voids every token dated until a moment of all cards of a reader, who must be locked; answers how many cards those are.
     ///
     /// The numbers of the list are taken under a lock that is held until the commit: a device that was told one has been
     /// told all before it.
-    pub fn revoke_card_tokens(&mut self, reader: ReaderId, now: DateTime<Utc>) -> Result<usize, StoreError> {
-        let at = now.timestamp_millis();
+    pub fn revoke_card_tokens(
+        &mut self,
+        reader: ReaderId,
+        void_until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let (until, at) = (void_until.timestamp_millis(), now.timestamp_millis());
         let ids: Vec<i64> = cards::table
             .filter(cards::reader_id.eq(reader.get()))
             .order(cards::id)
             .select(cards::id)
             .load(self.conn)?;
         diesel::update(cards::table.filter(cards::reader_id.eq(reader.get())))
-            .set(cards::tokens_void_until.eq(at))
+            .set(cards::tokens_void_until.eq(until))
             .execute(self.conn)?;
         let count = i64::try_from(ids.len()).unwrap_or(i64::MAX);
         diesel::update(card_revocation_numbers::table)
@@ -213,7 +227,7 @@ impl WriteTx<'_> {
                 .values((
                     card_revocations::seq.eq(seq),
                     card_revocations::card_id.eq(card),
-                    card_revocations::void_until.eq(at),
+                    card_revocations::void_until.eq(until),
                     card_revocations::made_at.eq(at),
                 ))
                 .execute(self.conn)?;
@@ -221,15 +235,26 @@ impl WriteTx<'_> {
         Ok(ids.len())
     }
 
-    /// Deletes sessions not used since one moment and revocations made before another; answers how many rows.
+    /// Deletes some sessions not used since one moment and some revocations made before another, so many of each; answers how many rows.
     pub fn forget_card_tokens(
         &mut self,
         unused_since: DateTime<Utc>,
         revoked_before: DateTime<Utc>,
+        limit: i64,
     ) -> Result<usize, StoreError> {
-        let unused = card_sessions::table.filter(card_sessions::used_at.lt(unused_since.timestamp_millis()));
-        let old = card_revocations::table.filter(card_revocations::made_at.lt(revoked_before.timestamp_millis()));
+        let unused: Vec<String> = card_sessions::table
+            .filter(card_sessions::used_at.lt(unused_since.timestamp_millis()))
+            .limit(limit)
+            .select(card_sessions::nonce)
+            .load(self.conn)?;
+        let old: Vec<i64> = card_revocations::table
+            .filter(card_revocations::made_at.lt(revoked_before.timestamp_millis()))
+            .limit(limit)
+            .select(card_revocations::seq)
+            .load(self.conn)?;
+        let unused = card_sessions::table.filter(card_sessions::nonce.eq_any(unused));
         let sessions = diesel::delete(unused).execute(self.conn)?;
+        let old = card_revocations::table.filter(card_revocations::seq.eq_any(old));
         Ok(sessions + diesel::delete(old).execute(self.conn)?)
     }
 }

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use super::card_view::CardOutcome;
 use super::issue_card::{Told, open_reader, tell};
 use super::once::once;
+use super::session::require_standing;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::card_life::{self, CardAct, Facts};
@@ -54,6 +55,7 @@ const fn right(act: CardAct) -> Right {
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ChangeCard, mut ids: IdRun) -> Result<CardOutcome> {
+    require_standing(tx, caller)?;
     let (card, reader) = locked(tx, caller, command.card)?;
     let to = decide(tx, &card, &reader, command.act)?;
     let today = tx.network()?.local_day(tx.now());

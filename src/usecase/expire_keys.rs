@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Result, UseCaseError};
 use crate::store::Store;
@@ -58,9 +58,7 @@ pub async fn expire_keys(store: &Arc<Store>, idempotency_days: u32) -> Result<Ex
             break;
         }
     }
-    expired.card_tokens = store
-        .write(move |tx| -> Result<_> { Ok(tx.forget_card_tokens(now - CARD_SESSION_KEPT, now - REVOCATION_KEPT)?) })
-        .await?;
+    expired.card_tokens = forget_card_tokens(store, now).await?;
     (expired.refresh_tokens, expired.log_in_tallies, expired.visit_keys) = store
         .write(move |tx| -> Result<_> {
             let tokens = tx.expire_refresh_tokens(now.timestamp_millis())?;
@@ -70,4 +68,18 @@ pub async fn expire_keys(store: &Arc<Store>, idempotency_days: u32) -> Result<Ex
         })
         .await?;
     Ok(expired)
+}
+
+async fn forget_card_tokens(store: &Arc<Store>, now: DateTime<Utc>) -> Result<usize> {
+    let (unused, old) = (now - CARD_SESSION_KEPT, now - REVOCATION_KEPT);
+    let mut forgotten = 0;
+    loop {
+        let some = store
+            .write(move |tx| -> Result<_> { Ok(tx.forget_card_tokens(unused, old, KEYS_PER_WRITE)?) })
+            .await?;
+        if some == 0 {
+            return Ok(forgotten);
+        }
+        forgotten += some;
+    }
 }

@@ -54,14 +54,15 @@ pub async fn get_my_card(
 ) -> Result<MyCard> {
     let reader = caller.reader().ok_or(UseCaseError::Forbidden)?;
     let session = caller.session;
-    let (card, unit_code) = store
+    let (card, unit_code, at) = store
         .read(move |tx| -> Result<_> {
             // An access token outlives its session by minutes; a lost phone must not.
-            if !tx.session_stands(session, tx.now().timestamp_millis())? {
+            let now = tx.now();
+            if !tx.session_stands(session, now.timestamp_millis())? {
                 return Err(UseCaseError::Unauthenticated);
             }
             let unit_code = scope(tx, unit_code.as_deref())?;
-            let today = tx.day_of(tx.now());
+            let today = tx.day_of(now);
             let usable = |card: &CardToShow| {
                 card.facts.status == CardStatus::Active && card.facts.expires_on.is_none_or(|end| today <= end)
             };
@@ -69,12 +70,18 @@ pub async fn get_my_card(
             cards.retain(usable);
             // Stable: of each kind the latest.
             cards.sort_by_key(|card| !card.electronic);
-            let card = cards.first().map(|card| card.facts.id);
             let none = || UseCaseError::State("there is no active card to show: ask at a desk for one".to_owned());
-            Ok((card.ok_or_else(none)?, unit_code))
+            let card = cards.first().ok_or_else(none)?;
+            Ok((card.facts.id, unit_code, dated(card, now)))
         })
         .await?;
-    view(tokens, card, unit_code, store.clock().now())
+    view(tokens, card, unit_code, at)
+}
+
+/// The moment of the read, so that a revocation after it voids the token; right after one, what that does not void.
+fn dated(card: &CardToShow, now: DateTime<Utc>) -> DateTime<Utc> {
+    let void = card.void_until.map(|until| until + TimeDelta::seconds(1));
+    void.map_or(now, |void| now.max(void))
 }
 
 fn scope(tx: &mut ReadTx<'_>, unit_code: Option<&str>) -> Result<String> {

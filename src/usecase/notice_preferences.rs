@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::issue_card::open_reader;
 use super::named::Wrong;
 use super::once::once;
+use super::session::require_standing;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::domain::event::EventKind;
-use crate::domain::ids::ReaderId;
+use crate::domain::ids::{ReaderId, UnitId};
 use crate::domain::notice::{Language, NoticeKind, SendChannel, WishFault, Wishes};
 use crate::domain::notice_time::Quiet;
 use crate::store::events::Event;
@@ -79,7 +81,7 @@ pub async fn get_my_preferences(store: &Arc<Store>, caller: &Caller) -> Result<N
 /// Changes what the calling reader wishes.
 ///
 /// # Errors
-/// `Forbidden` for anybody but a reader; `Stale`; `Invalid` naming every wrong field; a failure of the store.
+/// `Forbidden` for anybody but a reader; `Unauthenticated` when the session was ended; `Stale`; `Invalid` naming every wrong field; a failure of the store.
 pub async fn update_my_preferences(
     store: &Arc<Store>,
     caller: &Caller,
@@ -96,15 +98,16 @@ fn apply(
     command: &ChangePreferences,
     mut ids: IdRun,
 ) -> Result<NoticePreferencesView> {
+    require_standing(tx, caller)?;
     let reader = caller.reader().ok_or(UseCaseError::Forbidden)?;
     tx.lock_readers(&[reader])?;
+    let home = UnitId::new(open_reader(tx, reader)?.home_unit_id);
     let (mut wishes, version) = tx.wishes_of(reader)?;
     if command.seen.is_some_and(|seen| seen != version) {
         return Err(UseCaseError::Stale(version));
     }
     change(&mut wishes, command)?;
     tx.set_wishes(reader, &wishes, version + 1)?;
-    let home = tx.home_of_reader(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
     let mut event = Event::new(EventKind::ReaderChanged, tx.now(), home, caller.own_channel())
         .detail(json!({"changed": "notice_preferences"}));
     event.reader = Some(reader);

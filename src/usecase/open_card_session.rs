@@ -11,9 +11,9 @@ use super::once::once;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::act::Act;
-use crate::domain::card_token::{self, AT_MOST, CardSession, Facts, Fault, IDLE};
+use crate::domain::card_token::{self, AT_MOST, Admission, CardSession, Facts, Fault, IDLE};
 use crate::domain::event::{AgeBand, EventKind};
-use crate::domain::ids::{CategoryId, UnitId};
+use crate::domain::ids::{CategoryId, ReaderId, UnitId};
 use crate::domain::refusal::Verb;
 use crate::store::events::Event;
 use crate::store::idempotency::Outcome;
@@ -79,24 +79,30 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, unit: UnitId, shown: &CardShown,
         opened_at: now,
         used_at: now,
     });
-    let (reader, _) = tx
-        .reader_view(judged.card.reader)?
-        .ok_or(UseCaseError::NotFound("reader"))?;
-    let born = reader.birth_date.as_deref().and_then(|text| text.parse().ok());
-    let event = Event::new(EventKind::CardShown, now, unit, caller.channel().code())
-        .of_reader(
-            judged.card.reader,
-            CategoryId::new(reader.category_id),
-            AgeBand::on(born, network.local_day(now)),
-        )
-        .by(caller.staff(), caller.device());
-    tx.append_event(ids.next(), &event)?;
+    // Whoever shows the same code again has not come again.
+    if admission == Admission::Opens {
+        tell(tx, caller, unit, judged.card.reader, ids.next())?;
+    }
     Ok(OpenedCard {
         card_id: judged.card.facts.id.get(),
         reader_id: judged.card.reader.get(),
         idle_until: (now + IDLE).min(session.opened_at + AT_MOST),
         ends_at: session.opened_at + AT_MOST,
     })
+}
+
+fn tell(tx: &mut WriteTx<'_>, caller: &Caller, unit: UnitId, reader: ReaderId, event_id: i64) -> Result<()> {
+    let (network, now) = (tx.network()?, tx.now());
+    let (row, _) = tx.reader_view(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
+    let born = row.birth_date.as_deref().and_then(|text| text.parse().ok());
+    let event = Event::new(EventKind::CardShown, now, unit, caller.channel().code())
+        .of_reader(
+            reader,
+            CategoryId::new(row.category_id),
+            AgeBand::on(born, network.local_day(now)),
+        )
+        .by(caller.staff(), caller.device());
+    Ok(tx.append_event(event_id, &event)?)
 }
 
 impl Outcome for OpenedCard {

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
 use super::get_reader::only_itself;
+use super::issue_card::open_reader;
 use super::once::once;
-use super::session::audience_code;
+use super::session::{audience_code, require_standing};
 use super::{Caller, IdempotencyKey, Result, UseCaseError, Who};
 use crate::auth::{Audience, Right};
+use crate::domain::card_token::LEEWAY_S;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{CategoryId, ReaderId, UnitId};
 use crate::store::events::Event;
@@ -24,7 +26,7 @@ use crate::store::{Once, Store};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CardTokensRevoked {
     pub reader_id: i64,
-    /// Tokens made until then count nowhere (UTC).
+    /// Tokens dated until then count nowhere (UTC): a few seconds from now.
     #[schema(example = "2026-03-04T04:00:00Z")]
     pub void_until: DateTime<Utc>,
     /// How many cards of the reader that is about.
@@ -35,7 +37,8 @@ pub struct CardTokensRevoked {
 /// Revokes the tokens of a reader's cards and ends the reader's sessions: all of them, or all but the one that asks.
 ///
 /// # Errors
-/// `NotFound` for a reader who is not there (for a reader: anybody else); `Forbidden`; a failure of the store.
+/// `NotFound` for a reader who is not there (for a reader: anybody else); `State` for one who was merged; `Unauthenticated` for a reader
+/// whose own session was ended; `Forbidden`; a failure of the store.
 pub async fn revoke_card_tokens(
     store: &Arc<Store>,
     caller: &Caller,
@@ -52,10 +55,13 @@ pub async fn revoke_card_tokens(
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, reader: ReaderId, mut ids: IdRun) -> Result<CardTokensRevoked> {
+    require_standing(tx, caller)?;
     let network = tx.network()?;
     tx.lock_readers(&[reader])?;
-    let (row, _) = tx.reader_view(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
+    let row = open_reader(tx, reader)?;
     let now = tx.now();
+    // What was being made while this waited for its lock, or is made by a server whose clock is ahead, is void, too.
+    let void_until = now + TimeDelta::seconds(LEEWAY_S);
     let kept = caller.reader().map(|_| caller.session);
     tx.end_sessions_of(
         audience_code(Audience::Reader),
@@ -72,13 +78,13 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, reader: ReaderId, mut ids: IdRun
             AgeBand::on(born, network.local_day(now)),
         )
         .by(caller.staff(), caller.device())
-        .detail(json!({"void_until": now.timestamp_millis()}));
+        .detail(json!({"void_until": void_until.timestamp_millis()}));
     tx.append_event(ids.next(), &event)?;
     // Last: the lock on the numbers of the list is held for the shortest time.
-    let cards = tx.revoke_card_tokens(reader, now)?;
+    let cards = tx.revoke_card_tokens(reader, void_until, now)?;
     Ok(CardTokensRevoked {
         reader_id: reader.get(),
-        void_until: now,
+        void_until,
         cards,
     })
 }

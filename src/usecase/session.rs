@@ -6,11 +6,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Result, UseCaseError};
+use super::{Caller, Result, UseCaseError};
 use crate::auth::{Audience, Grant, Identity, PasswordError, PasswordService, TokenService};
 use crate::domain::ids::UnitId;
 use crate::domain::network::Network;
 use crate::store::sessions::RefreshRow;
+use crate::store::tx::ReadTx;
 
 /// What sessions need besides the store.
 #[derive(Clone, Copy)]
@@ -98,6 +99,19 @@ pub(super) fn refresh_row(id: i64, hash: [u8; 32], opened: &Opened, life: Durati
         used_at: None,
         revoked_at: None,
     }
+}
+
+/// An access token outlives its session by minutes; a lost phone must change nothing with it. For readers: staff and devices are
+/// asked for their session where they begin.
+///
+/// # Errors
+/// `Unauthenticated` when the reader's session has been ended.
+pub(super) fn require_standing(tx: &mut ReadTx<'_>, caller: &Caller) -> Result<()> {
+    let now = tx.now().timestamp_millis();
+    if caller.reader().is_some() && !tx.session_stands(caller.session, now)? {
+        return Err(UseCaseError::Unauthenticated);
+    }
+    Ok(())
 }
 
 /// The word of an audience.

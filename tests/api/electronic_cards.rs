@@ -25,6 +25,8 @@ on_both!(
     a_token_for_another_unit_is_refused_and_one_for_a_unit_above_is_not,
     a_lost_phone_is_revoked_at_once,
     readers_revoke_their_own_and_staff_anybodys,
+    a_lost_phone_changes_nothing_any_more,
+    who_shows_a_code_again_has_not_come_again,
     devices_sync_revocations_by_cursor,
     the_latest_electronic_card_is_shown_and_no_card_that_is_not_active,
     who_has_nothing_but_an_id_card_shows_that_by_phone,
@@ -305,7 +307,10 @@ fn a_lost_phone_is_revoked_at_once(app: &TestApp) {
     app.tick();
     let path = format!("/api/v1/readers/{}/card-token-revocations", scene.reader);
     let revoked = app.post(&app.staff("librarian", "B1"), &path, &json!({})).expect(200);
-    assert_eq!(revoked.body["void_until"], "2026-03-04T04:00:01Z");
+    assert_eq!(
+        revoked.body["void_until"], "2026-03-04T04:00:06Z",
+        "with what was under way"
+    );
     expect_refusal(lend(app, &scene.kiosk, &used), "card_token_revoked");
     expect_refusal(open(app, &scene.kiosk, &unused), "card_token_revoked");
     // The phone's access token lives on for minutes; it shows no card with it.
@@ -336,6 +341,51 @@ fn readers_revoke_their_own_and_staff_anybodys(app: &TestApp) {
     open(app, &scene.kiosk, &show(app, &home, "")).expect(200);
 }
 
+fn a_lost_phone_changes_nothing_any_more(app: &TestApp) {
+    let scene = scene(app);
+    let reader = format!("/api/v1/readers/{}", scene.reader);
+    let shown = app.get(&scene.phone, &reader).expect(200).body;
+    let card = &shown["cards"][0]["id"];
+    let revoke = format!("{reader}/card-token-revocations");
+    app.post(&app.root_token(), &revoke, &json!({})).expect(200);
+    let acts = [
+        (
+            "PUT",
+            format!("{reader}/contacts/mail"),
+            json!({"address": "thief@example.org"}),
+        ),
+        (
+            "POST",
+            "/api/v1/me/contacts/mail/confirmation".to_owned(),
+            json!({"code": "123456"}),
+        ),
+        ("POST", revoke, json!({})),
+        ("POST", format!("/api/v1/cards/{card}/loss"), json!({})),
+        ("PATCH", "/api/v1/me/preferences".to_owned(), json!({"language": "en"})),
+    ];
+    for (method, path, body) in acts {
+        let request = app.request(method, &path).bearer(&scene.phone).json(&body);
+        request.send().expect_problem(401, "unauthenticated");
+    }
+    let contacts = "SELECT count(*) AS n FROM reader_contacts";
+    assert_eq!(app.database.outside().number(contacts), 0);
+}
+
+fn who_shows_a_code_again_has_not_come_again(app: &TestApp) {
+    let scene = scene(app);
+    let token = show(app, &scene.phone, "");
+    let visits = || {
+        let sql = "SELECT count(*) AS n FROM events WHERE kind = 'card_shown'";
+        app.database.outside().number(sql)
+    };
+    for _ in 0..3 {
+        open(app, &scene.kiosk, &token).expect(200);
+        assert_eq!(visits(), 1);
+    }
+    open(app, &scene.kiosk, &show(app, &scene.phone, "")).expect(200);
+    assert_eq!(visits(), 2);
+}
+
 fn devices_sync_revocations_by_cursor(app: &TestApp) {
     let scene = scene(app);
     let revoke = |reader: i64| {
@@ -354,7 +404,7 @@ fn devices_sync_revocations_by_cursor(app: &TestApp) {
     let cursor = empty["cursor"].as_str().expect("a cursor");
     let first = list(&format!("?cursor={cursor}&limit=2"));
     assert_eq!(first["items"].as_array().map(Vec::len), Some(2));
-    let entry = json!({"card_id": card, "void_until": "2026-03-04T04:00:00Z"});
+    let entry = json!({"card_id": card, "void_until": "2026-03-04T04:00:05Z"});
     assert_eq!((&first["items"][0], &first["more"]), (&entry, &json!(true)));
     let rest = list(&format!(
         "?cursor={}&limit=2",
