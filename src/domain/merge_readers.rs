@@ -1,9 +1,10 @@
 //! What becomes of holds and of a standing when two readers turn out to be one person.
 //! Not for: loans, cards and history, which follow without a choice.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
-use super::ids::{HoldId, ItemId};
+use super::guardian::MOST_GUARDIANS;
+use super::ids::{HoldId, ItemId, ReaderId};
 use super::merge_bibs::{OpenHold, Replaced};
 use super::reader::{CreditBand, ManualBlock, ReaderStatus};
 
@@ -34,13 +35,88 @@ pub fn stricter(one: &Standing, other: &Standing) -> Standing {
     Standing {
         // That an account was closed says nothing of the other.
         status: match (one.status, other.status) {
-            (ReaderStatus::Active, ReaderStatus::Suspended) => ReaderStatus::Suspended,
-            (status, _) => status,
+            (ReaderStatus::Inactive, status) | (status, ReaderStatus::Inactive) => status,
+            (ReaderStatus::Suspended, _) | (_, ReaderStatus::Suspended) => ReaderStatus::Suspended,
+            (ReaderStatus::Active, ReaderStatus::Active) => ReaderStatus::Active,
         },
         barred: one.barred || other.barred,
         block: later(one.block.as_ref(), other.block.as_ref()).cloned(),
         band: one.band.max(other.band),
         debt_fen: one.debt_fen.saturating_add(other.debt_fen),
+    }
+}
+
+/// The one that stays has another day of birth than the ID number says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the day of birth of the one that stays is another than the ID number says: they may be two persons; correct what is wrong first"
+)]
+pub struct BornOnAnotherDay;
+
+/// The day of birth of the one that stays: what the ID number says, else its own, else the other's.
+///
+/// # Errors
+/// [`BornOnAnotherDay`] where its own differs from the number.
+///
+/// ```
+/// use tongjie::domain::merge_readers::{BornOnAnotherDay, born};
+/// let day = |text: &str| text.parse().ok();
+/// assert_eq!(born(None, day("1980-01-02"), day("1980-01-01")), Ok(day("1980-01-01")));
+/// assert_eq!(born(None, day("1980-01-02"), None), Ok(day("1980-01-02")));
+/// assert_eq!(born(day("1980-01-02"), None, day("1980-01-01")), Err(BornOnAnotherDay));
+/// ```
+pub fn born(
+    survivor: Option<NaiveDate>,
+    duplicate: Option<NaiveDate>,
+    by_number: Option<NaiveDate>,
+) -> Result<Option<NaiveDate>, BornOnAnotherDay> {
+    match (survivor, by_number) {
+        (Some(own), Some(number)) if own != number => Err(BornOnAnotherDay),
+        (own, number) => Ok(number.or(own).or(duplicate)),
+    }
+}
+
+/// A guardian link that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    pub id: i64,
+    pub guardian: ReaderId,
+    pub ward: ReaderId,
+    pub consented: bool,
+}
+
+/// What becomes of the links of both: which end, and which are between others then.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Links {
+    pub ended: Vec<i64>,
+    pub kept: Vec<Link>,
+}
+
+/// Decides what becomes of guardian links once `from` is `to`. Of two between the same readers, either way round, the one with a consent
+/// stays, else the earlier; nobody is the own guardian.
+pub fn links(open: &[Link], from: ReaderId, to: ReaderId) -> Links {
+    let same = |reader: ReaderId| if reader == from { to } else { reader };
+    let mut ordered: Vec<Link> = open.to_vec();
+    ordered.sort_unstable_by_key(|link| (!link.consented, link.id));
+    let mut links = Links::default();
+    for link in ordered {
+        let (guardian, ward) = (same(link.guardian), same(link.ward));
+        let between = |other: &Link| [other.guardian, other.ward];
+        let known = |other: &Link| between(other) == [guardian, ward] || between(other) == [ward, guardian];
+        if guardian == ward || links.kept.iter().any(known) {
+            links.ended.push(link.id);
+        } else {
+            links.kept.push(Link { guardian, ward, ..link });
+        }
+    }
+    links
+}
+
+impl Links {
+    /// A ward would have more guardians than anybody may.
+    pub fn too_many(&self) -> bool {
+        let of = |ward: ReaderId| self.kept.iter().filter(|link| link.ward == ward).count();
+        self.kept.iter().any(|link| of(link.ward) > MOST_GUARDIANS)
     }
 }
 
@@ -91,7 +167,7 @@ pub fn decide(holds: &[OpenHold]) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::{BibId, ReaderId};
+    use crate::domain::ids::BibId;
 
     fn hold(id: i64, bib: i64) -> OpenHold {
         OpenHold {
@@ -141,6 +217,51 @@ mod tests {
         let plan = decide(&[of(1, 50), of(2, 51), waiting]);
         assert_eq!(plan.bound, [(HoldId::new(2), ItemId::new(51))]);
         assert_eq!(cancelled(&plan), [(3, 2)]);
+    }
+
+    #[test]
+    fn an_account_that_was_closed_says_nothing_of_the_other() {
+        use ReaderStatus::{Active, Inactive, Suspended};
+        let of = |status| Standing {
+            status,
+            barred: false,
+            block: None,
+            band: CreditBand::B,
+            debt_fen: 0,
+        };
+        let cases = [
+            (Active, Active, Active),
+            (Active, Inactive, Active),
+            (Inactive, Active, Active),
+            (Inactive, Suspended, Suspended),
+            (Suspended, Inactive, Suspended),
+            (Suspended, Active, Suspended),
+            (Active, Suspended, Suspended),
+            (Inactive, Inactive, Inactive),
+        ];
+        for (one, other, both) in cases {
+            assert_eq!(stricter(&of(one), &of(other)).status, both, "{one:?}, {other:?}");
+        }
+    }
+
+    #[test]
+    fn of_links_between_the_same_two_the_one_with_a_consent_stays() {
+        let link = |id: i64, guardian: i64, ward: i64, consented: bool| Link {
+            id,
+            guardian: ReaderId::new(guardian),
+            ward: ReaderId::new(ward),
+            consented,
+        };
+        let ids = |links: &Links| links.kept.iter().map(|link| link.id).collect::<Vec<_>>();
+        // 2 becomes 1.
+        let decide = |open: &[Link]| links(open, ReaderId::new(2), ReaderId::new(1));
+        let twice = decide(&[link(10, 1, 7, false), link(11, 2, 7, true), link(12, 2, 8, false)]);
+        assert_eq!((ids(&twice), &twice.ended), (vec![11, 12], &vec![10]));
+        assert_eq!(twice.kept[0].guardian, ReaderId::new(1));
+        let reversed = decide(&[link(10, 1, 7, false), link(11, 7, 2, false), link(12, 1, 2, true)]);
+        assert_eq!((ids(&reversed), &reversed.ended), (vec![10], &vec![12, 11]));
+        let many: Vec<Link> = (0..5).map(|n| link(20 + n, 30 + n, 1 + n % 2, true)).collect();
+        assert!(decide(&many).too_many() && !decide(&many[..4]).too_many());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use serde_json::json;
 
+use super::issue_card::open_reader;
 use super::{Caller, Result, UseCaseError};
 use crate::domain::calendar::end_of_day;
 use crate::domain::credit::{Cap, CreditEvent, CreditRule, CreditRules, EntryCause, EntryKind, Programme};
@@ -70,8 +71,11 @@ pub(super) fn programme(network: &Network) -> Result<&CreditRules> {
 impl Books<'_, '_> {
     /// Locks a reader's account; the first line is written if there is none.
     pub(super) fn open(&mut self, reader: ReaderId) -> Result<CreditAccount> {
-        let account = self.tx.lock_credit(reader)?;
-        let mut account = account.ok_or(UseCaseError::NotFound("reader"))?;
+        let Some(mut account) = self.tx.lock_credit(reader)? else {
+            // Who was merged has no account, and the answer names who has.
+            open_reader(self.tx, reader)?;
+            return Err(UseCaseError::NotFound("reader"));
+        };
         if account.entries == 0 {
             let points = post_credit::opening(self.rules, account.band);
             let posting = Posting {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -15,9 +15,11 @@ use super::session::audience_code;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::{Audience, Right};
 use crate::domain::event::{AgeBand, EventKind};
+use crate::domain::guardian::MOST_GUARDIANS;
 use crate::domain::ids::{BibId, CategoryId, ReaderId, UnitId};
 use crate::domain::merge_bibs::OpenHold;
-use crate::domain::merge_readers::{self, MOST_MOVED, Plan, Standing};
+use crate::domain::merge_readers::{self, Links, MOST_MOVED, Plan, Standing};
+use crate::domain::resident_id::ResidentId;
 use crate::store::events::Event;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
@@ -62,6 +64,9 @@ pub struct MergedReaders {
     /// How many cards.
     #[schema(example = 1)]
     pub cards_moved: usize,
+    /// Guardian links that ended because both readers had them, or would be their own guardian.
+    #[schema(example = json!([]))]
+    pub guardianships_ended: Vec<i64>,
     /// How many lines of the ledger of credit.
     #[schema(example = 7)]
     pub credit_entries_moved: i64,
@@ -80,7 +85,7 @@ impl Outcome for MergedReaders {
 ///
 /// # Errors
 /// `Invalid` for a duplicate that is the survivor itself or unknown; `State` for one that was merged already, for two with ID numbers that
-/// differ, and for more than one act moves; `NotFound`; `Forbidden`; a failure of the store.
+/// differ, for a number that does not fit the day of birth, for too many guardians, and for more than one act moves; `NotFound`; `Forbidden`; a failure of the store.
 pub async fn merge_readers(
     store: &Arc<Store>,
     caller: &Caller,
@@ -105,10 +110,14 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MergeReaders, mut ids:
     }
     wrong.check()?;
     let locked = lock(tx, command)?;
-    check(tx, command, &locked)?;
+    let person = check(tx, command, &locked)?;
     let plan = merge_readers::decide(&locked.open.holds);
     let standing = merge_readers::stricter(&locked.survivor.standing, &locked.duplicate.standing);
     let moved = carry_out(tx, command, &locked, &plan, &standing)?;
+    let (from, to) = (command.duplicate, command.survivor);
+    tx.complete_reader(from, to, person.born)?;
+    let now = tx.now();
+    tx.move_guardianships(&person.links, now)?;
     let credit = merge_ledgers(tx, caller, command, &mut ids)?;
     let home = tx
         .reader_view(command.survivor)?
@@ -117,9 +126,9 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MergeReaders, mut ids:
     let at = caller.unit.unwrap_or(UnitId::new(home.home_unit_id));
     let made = MergedReaders {
         credit_entries_moved: credit,
+        guardianships_ended: person.links.ended,
         ..outcome(ids.next(), command, moved, &plan, standing.debt_fen)
     };
-    let now = tx.now();
     tx.mark_reader_merged(&document(now, caller, command, at, &made)?)?;
     tx.end_sessions_of(
         audience_code(Audience::Reader),
@@ -165,7 +174,13 @@ fn lock(tx: &mut WriteTx<'_>, command: &MergeReaders) -> Result<Locked> {
     })
 }
 
-fn check(tx: &mut WriteTx<'_>, command: &MergeReaders, locked: &Locked) -> Result<()> {
+/// What the two are together as a person.
+struct Person {
+    born: Option<NaiveDate>,
+    links: Links,
+}
+
+fn check(tx: &mut WriteTx<'_>, command: &MergeReaders, locked: &Locked) -> Result<Person> {
     let (survivor, duplicate) = (command.survivor, command.duplicate);
     for (reader, id) in [(&locked.survivor, survivor), (&locked.duplicate, duplicate)] {
         if let Some(into) = reader.merged_into {
@@ -174,7 +189,8 @@ fn check(tx: &mut WriteTx<'_>, command: &MergeReaders, locked: &Locked) -> Resul
             )));
         }
     }
-    if let (Some(one), Some(other)) = (tx.identity_in_clear(survivor)?, tx.identity_in_clear(duplicate)?)
+    let numbers = (tx.identity_in_clear(survivor)?, tx.identity_in_clear(duplicate)?);
+    if let (Some(one), Some(other)) = &numbers
         && one != other
     {
         return Err(UseCaseError::State(
@@ -186,7 +202,26 @@ fn check(tx: &mut WriteTx<'_>, command: &MergeReaders, locked: &Locked) -> Resul
             "both have a deposit with one owner: refund one of them first".to_owned(),
         ));
     }
-    Ok(())
+    person(tx, command, locked, numbers.0.or(numbers.1))
+}
+
+fn person(tx: &mut WriteTx<'_>, command: &MergeReaders, locked: &Locked, number: Option<String>) -> Result<Person> {
+    let (survivor, duplicate) = (command.survivor, command.duplicate);
+    let links = merge_readers::links(&tx.links_of_both(duplicate, survivor)?, duplicate, survivor);
+    if links.too_many() {
+        return Err(UseCaseError::State(format!(
+            "a ward would have more than {MOST_GUARDIANS} guardians: end some of the links first"
+        )));
+    }
+    let today = tx.network()?.local_day(tx.now());
+    let by_number = number.and_then(|number| ResidentId::parse(&number, today).ok());
+    let born = merge_readers::born(
+        locked.survivor.birth_date,
+        locked.duplicate.birth_date,
+        by_number.map(|person| person.born()),
+    );
+    let born = born.map_err(|differs| UseCaseError::State(differs.to_string()))?;
+    Ok(Person { born, links })
 }
 
 fn carry_out(
@@ -207,7 +242,6 @@ fn carry_out(
     }
     let moved = tx.move_reader(from, to)?;
     tx.move_identity(from, to)?;
-    tx.move_guardianships(from, to, now)?;
     tx.move_notices(from, to, now)?;
     tx.move_note(from, to)?;
     let ended = i32::try_from(plan.cancelled.len()).unwrap_or(i32::MAX);
@@ -244,6 +278,7 @@ fn outcome(id: i64, command: &MergeReaders, moved: Moved, plan: &Plan, debt_fen:
         holds_moved: moved.holds,
         holds_cancelled: plan.cancelled.iter().map(|replaced| replaced.hold.id.get()).collect(),
         cards_moved: moved.cards,
+        guardianships_ended: Vec::new(),
         credit_entries_moved: 0,
         debt_fen,
     }
@@ -283,7 +318,7 @@ fn tell(
     event_id: i64,
 ) -> Result<()> {
     let (network, now) = (tx.network()?, tx.now());
-    let born = survivor.birth_date.as_deref().and_then(|text| text.parse().ok());
+    let born = survivor.birth_date;
     let event = Event::new(EventKind::ReaderMerged, now, at, caller.own_channel())
         .of_reader(
             command.survivor,
@@ -294,7 +329,7 @@ fn tell(
         .detail(
             json!({"loans": made.loans_moved, "closed_loans": made.closed_loans_moved, "holds": made.holds_moved,
             "holds_cancelled": made.holds_cancelled.len(), "cards": made.cards_moved,
-            "credit_entries": made.credit_entries_moved}),
+            "credit_entries": made.credit_entries_moved, "guardianships_ended": made.guardianships_ended.len()}),
         )
         .personal(
             json!({"merge_id": made.merge_id, "merged_reader_id": made.merged_reader_id, "reason": command.reason}),

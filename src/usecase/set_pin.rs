@@ -9,6 +9,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::get_reader::only_itself;
+use super::issue_card::open_reader;
 use super::old_secret::OldSecret;
 use super::session::{SessionTools, audience_code};
 use super::{Caller, IdempotencyKey, Result, UseCaseError, Who};
@@ -40,7 +41,7 @@ pub struct PinSet {
 /// Sets a reader's PIN and ends the reader's sessions: all of them, or all but the one in which the reader changes it.
 ///
 /// # Errors
-/// `NotFound` for a reader who is not there (for a reader: anybody else); `Invalid` for a PIN that is not good enough or an
+/// `NotFound` for a reader who is not there (for a reader: anybody else); `State` for one who was merged; `Invalid` for a PIN that is not good enough or an
 /// old one that is not right; `TooManyLogIns` after too many of those; `Forbidden`; `Busy`.
 pub async fn set_pin(
     store: &Arc<Store>,
@@ -95,7 +96,8 @@ pub async fn set_pin(
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, reader: ReaderId, hash: &str, mut ids: IdRun) -> Result<PinSet> {
     let network = tx.network()?;
-    let (row, _) = tx.reader_view(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
+    tx.lock_readers(&[reader])?;
+    let row = open_reader(tx, reader)?;
     let now = tx.now();
     tx.set_pin_hash(reader, hash)?;
     let kept = caller.reader().map(|_| caller.session);

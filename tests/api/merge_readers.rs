@@ -2,13 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::app::{PIN, TestApp};
+use crate::guardians::link;
 use crate::id_numbers::{id_number, person};
 
 on_both!(
     everything_goes_to_the_reader_who_stays,
     who_waited_twice_waits_once,
     addresses_notices_wishes_and_the_ledger_go_along,
+    what_is_known_of_the_person_goes_along,
+    guardian_links_are_between_the_one_who_stays_and_others,
+    who_was_merged_is_changed_no_more,
     what_cannot_be_merged_is_refused_and_nothing_changes,
     a_merge_is_answered_again_under_its_key,
 );
@@ -152,6 +156,93 @@ fn addresses_notices_wishes_and_the_ledger_go_along(app: &TestApp) {
     assert_eq!(shown, [&json!("l***@example.org"), &json!("***8000"), &Value::Null]);
     let wishes = app.get(&token, "/api/v1/me/preferences").expect(200).body;
     assert_eq!(wishes["language"], "en");
+    app.assert_sound();
+}
+
+fn what_is_known_of_the_person_goes_along(app: &TestApp) {
+    app.small_network();
+    let desk = app.staff("librarian", "B1");
+    let [stays, goes] = [1, 2].map(|n| {
+        let mut body = person(app, &id_number(2));
+        if n == 1 {
+            body["id_number"] = Value::Null;
+        } else {
+            body["pin"] = json!(PIN);
+        }
+        let card = body["card_number"].as_str().expect("a number").to_owned();
+        (app.post(&desk, "/api/v1/readers", &body).expect(201).id(), card)
+    });
+    let closed = format!("UPDATE readers SET status = 'inactive' WHERE id = {}", stays.0);
+    app.database.outside().run(&closed);
+    let other_day = format!("UPDATE readers SET birth_date = '1980-01-02' WHERE id = {}", stays.0);
+    app.database.outside().run(&other_day);
+    let refused = merge(app, stays.0, goes.0).expect_problem(409, "wrong_state").body;
+    assert!(refused.to_string().contains("day of birth"), "{refused}");
+    let unknown = format!("UPDATE readers SET birth_date = NULL WHERE id = {}", stays.0);
+    app.database.outside().run(&unknown);
+    merge(app, stays.0, goes.0).expect(200);
+    let shown = |id: i64| app.get(&desk, &format!("/api/v1/readers/{id}")).expect(200).body;
+    let (one, other) = (shown(stays.0), shown(goes.0));
+    assert_eq!(
+        (&one["birth_date"], &one["status"], &one["id_number_tail"]),
+        (&json!("1980-01-01"), &json!("active"), &json!(id_number(2)[14..]))
+    );
+    assert_eq!((&other["name"], &other["birth_date"]), (&json!(""), &Value::Null));
+    for card in [&stays.1, &goes.1] {
+        let me = app.get(&app.reader_token(card), "/api/v1/me").expect(200).body;
+        assert_eq!(me["id"], json!(stays.0), "the PIN went along");
+    }
+    app.assert_sound();
+}
+
+fn guardian_links_are_between_the_one_who_stays_and_others(app: &TestApp) {
+    app.small_network();
+    let [stays, goes, ward] = ["adult", "adult", "child"].map(|category| app.reader(category, "B1").0);
+    let first = link(app, ward, stays, &json!({})).expect(201).body["id"].clone();
+    let without = format!("UPDATE guardianships SET consent_form = NULL, consented_on = NULL WHERE id = {first}");
+    app.database.outside().run(&without);
+    let second = link(app, ward, goes, &json!({})).expect(201).body["id"].clone();
+    let merged = merge(app, stays, goes).expect(200).body;
+    assert_eq!(merged["guardianships_ended"], json!([first]), "the consent stays");
+    let open = format!(
+        "SELECT count(*) AS n FROM guardianships WHERE id = {second} AND guardian_reader_id = {stays} AND ended_at IS NULL"
+    );
+    assert_eq!(app.database.outside().number(&open), 1);
+    // Five guardians of one ward.
+    let [one, other] = ["child", "child"].map(|category| app.reader(category, "B1").0);
+    for n in 0..5 {
+        let (guardian, _) = app.reader("adult", "B1");
+        link(app, if n < 3 { one } else { other }, guardian, &json!({})).expect(201);
+    }
+    let refused = merge(app, one, other).expect_problem(409, "wrong_state").body;
+    assert!(refused.to_string().contains("guardians"), "{refused}");
+    app.assert_sound();
+}
+
+fn who_was_merged_is_changed_no_more(app: &TestApp) {
+    app.small_network();
+    let desk = app.staff("librarian", "B1");
+    let (stays, _) = app.reader("adult", "B1");
+    let (goes, card) = app.reader("adult", "B1");
+    let phone = app.reader_token(&card);
+    merge(app, stays, goes).expect(200);
+    let reader = format!("/api/v1/readers/{goes}");
+    let acts = [
+        ("POST", "card-token-revocations", json!({})),
+        ("PUT", "contacts/mail", json!({"address": "li@example.org"})),
+        ("PUT", "pin", json!({"pin": "938271"})),
+        ("POST", "credit-entries", json!({"points": -5, "reason": "核对"})),
+        ("POST", "credit-freezes", json!({"reason": "占座"})),
+        ("POST", "cards", json!({"kind": "physical", "number": "X1"})),
+    ];
+    for (method, act, body) in acts {
+        let request = app.request(method, &format!("{reader}/{act}")).bearer(&desk);
+        let refused = request.json(&body).send().expect_problem(409, "wrong_state").body;
+        assert!(refused.to_string().contains(&stays.to_string()), "{act}: {refused}");
+    }
+    let wish = app.request("PATCH", "/api/v1/me/preferences").bearer(&phone);
+    let refused = wish.json(&json!({"language": "en"})).send();
+    refused.expect_problem(401, "unauthenticated");
     app.assert_sound();
 }
 

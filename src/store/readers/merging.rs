@@ -1,17 +1,18 @@
 //! What a merge of readers reads and moves, and its document. Events stay as they were: they say what was known at their time.
 //! Not for: deciding what becomes of holds and standing (see `domain::merge_readers`).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
 use crate::clock::from_millis;
 use crate::domain::ids::{ItemId, ReaderId};
 use crate::domain::merge_bibs::OpenHold;
-use crate::domain::merge_readers::Standing;
+use crate::domain::merge_readers::{Link, Links, Standing};
 use crate::domain::reader::{ManualBlock, ReaderStatus};
 use crate::store::error::StoreError;
+use crate::store::items::parse_day;
 use crate::store::merge_bibs::{HoldRow, open_hold, open_hold_columns};
-use crate::store::readers::{band_code, band_from_code};
+use crate::store::readers::{band_code, band_from_code, day_text};
 use crate::store::schema::{
     cards, delivery_requests, guardianships, holds, legacy_deposits, loans, reader_merges, readers,
 };
@@ -31,7 +32,7 @@ pub struct Mergeable {
     pub standing: Standing,
     pub merged_into: Option<ReaderId>,
     pub category: i64,
-    pub birth_date: Option<String>,
+    pub birth_date: Option<NaiveDate>,
     pub open_holds: i32,
 }
 
@@ -113,7 +114,7 @@ impl ReadTx<'_> {
             },
             merged_into: merged_into.map(ReaderId::new),
             category,
-            birth_date,
+            birth_date: birth_date.as_deref().map(parse_day).transpose()?,
             open_holds,
         }))
     }
@@ -194,11 +195,10 @@ impl WriteTx<'_> {
         })
     }
 
-    /// Gives the guardian links of one reader to another; a link that the other has too, or that would join a reader with
-    /// itself, ends.
-    pub fn move_guardianships(&mut self, from: ReaderId, to: ReaderId, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let (from, to) = (from.get(), to.get());
-        let open: Vec<(i64, i64, i64)> = guardianships::table
+    /// The open guardian links of two readers.
+    pub fn links_of_both(&mut self, one: ReaderId, other: ReaderId) -> Result<Vec<Link>, StoreError> {
+        let (from, to) = (one.get(), other.get());
+        let open: Vec<(i64, i64, i64, Option<String>)> = guardianships::table
             .filter(guardianships::ended_at.is_null())
             .filter(
                 guardianships::ward_reader_id
@@ -210,25 +210,48 @@ impl WriteTx<'_> {
                 guardianships::id,
                 guardianships::guardian_reader_id,
                 guardianships::ward_reader_id,
+                guardianships::consent_form,
             ))
             .load(self.conn)?;
-        let same = |id: i64| if id == from { to } else { id };
-        let mut seen = std::collections::BTreeSet::new();
-        for (id, guardian, ward) in open {
-            let link = (same(guardian), same(ward));
-            if link.0 == link.1 || !seen.insert(link) {
-                diesel::update(guardianships::table.find(id))
-                    .set(guardianships::ended_at.eq(now.timestamp_millis()))
-                    .execute(self.conn)?;
-            } else if link != (guardian, ward) {
-                diesel::update(guardianships::table.find(id))
-                    .set((
-                        guardianships::guardian_reader_id.eq(link.0),
-                        guardianships::ward_reader_id.eq(link.1),
-                    ))
-                    .execute(self.conn)?;
-            }
+        let link = |(id, guardian, ward, form): (i64, i64, i64, Option<String>)| Link {
+            id,
+            guardian: ReaderId::new(guardian),
+            ward: ReaderId::new(ward),
+            consented: form.is_some(),
+        };
+        Ok(open.into_iter().map(link).collect())
+    }
+
+    /// Ends guardian links, and puts the others between the readers they are between now.
+    pub fn move_guardianships(&mut self, links: &Links, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let ended = guardianships::table.filter(guardianships::id.eq_any(&links.ended));
+        diesel::update(ended)
+            .set(guardianships::ended_at.eq(now.timestamp_millis()))
+            .execute(self.conn)?;
+        for link in &links.kept {
+            diesel::update(guardianships::table.find(link.id))
+                .set((
+                    guardianships::guardian_reader_id.eq(link.guardian.get()),
+                    guardianships::ward_reader_id.eq(link.ward.get()),
+                ))
+                .execute(self.conn)?;
         }
+        Ok(())
+    }
+
+    /// What a merged reader says of the person where the one that stays says nothing: the day of birth, and the PIN.
+    pub fn complete_reader(&mut self, from: ReaderId, to: ReaderId, born: Option<NaiveDate>) -> Result<(), StoreError> {
+        let pin: Option<String> = readers::table
+            .find(from.get())
+            .select(readers::pin_hash)
+            .first(self.conn)?;
+        let without_pin = readers::table.filter(readers::id.eq(to.get()).and(readers::pin_hash.is_null()));
+        diesel::update(without_pin)
+            .set(readers::pin_hash.eq(pin))
+            .execute(self.conn)?;
+        diesel::update(readers::table.find(to.get()))
+            .set(readers::birth_date.eq(born.map(day_text)))
+            .execute(self.conn)?;
         Ok(())
     }
 
@@ -265,6 +288,8 @@ impl WriteTx<'_> {
                 readers::block_until.eq(None::<i64>),
                 readers::debt_fen.eq(0),
                 readers::note.eq(None::<String>),
+                readers::name.eq(""),
+                readers::birth_date.eq(None::<String>),
                 readers::pin_hash.eq(None::<String>),
                 readers::open_holds.eq(0),
                 readers::merged_into.eq(into),
