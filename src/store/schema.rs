@@ -985,6 +985,9 @@ diesel::table! {
         soft_bounces -> Integer,
         failing_since -> Nullable<BigInt>,
         changed_at -> BigInt,
+        next_key_id -> Nullable<Text>,
+        next_sealed -> Nullable<Binary>,
+        next_shown -> Nullable<Text>,
     }
 }
 

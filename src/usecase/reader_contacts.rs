@@ -9,7 +9,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::get_reader::only_itself;
+use super::issue_card::open_reader;
 use super::once::once;
+use super::session::require_standing;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::{DerivedSecrets, Right};
 use crate::clock::from_millis;
@@ -60,6 +62,10 @@ pub struct ContactView {
     /// Notices go there: it was entered at a desk, or proved by a code.
     #[schema(example = true)]
     pub confirmed: bool,
+    /// The address that takes its place once the code that was sent there is given.
+    #[schema(example = "w***@example.org")]
+    #[serde(default)]
+    pub unproved: Option<String>,
     /// Since when what is sent there comes back (UTC); nothing is sent until it is changed.
     #[schema(example = "2026-03-04T08:15:00Z")]
     pub failing_since: Option<DateTime<Utc>>,
@@ -73,6 +79,7 @@ impl ContactView {
             channel: channel.code().to_owned(),
             shown: row.map(|row| row.shown.clone()),
             confirmed: row.is_some_and(|row| row.confirmed_at.is_some()),
+            unproved: row.and_then(|row| row.next_shown.clone()),
             failing_since: row.and_then(|row| row.failing_since).map(from_millis),
         }
     }
@@ -100,8 +107,8 @@ pub async fn list_reader_contacts(store: &Arc<Store>, caller: &Caller, reader: R
 /// Says where a reader is reached by a channel. What a reader says must be proved by the code that is sent there.
 ///
 /// # Errors
-/// `NotFound`, also for a reader who speaks of somebody else; `Forbidden`; `Invalid` for what is no address; `State` when too many
-/// codes were sent; a failure of the store.
+/// `NotFound`, also for a reader who speaks of somebody else; `Forbidden`; `Unauthenticated` for a reader whose session was ended;
+/// `Invalid` for what is no address; `State` when too many codes were sent, or for a reader who was merged; a failure of the store.
 pub async fn set_reader_contact(
     store: &Arc<Store>,
     caller: &Caller,
@@ -154,14 +161,16 @@ pub async fn confirm_my_contact(
 }
 
 fn attempt(tx: &mut WriteTx<'_>, caller: &Caller, command: &ConfirmContact, mut ids: IdRun) -> Result<Attempt> {
+    require_standing(tx, caller)?;
     let reader = caller.reader().ok_or(UseCaseError::Forbidden)?;
+    tx.lock_readers(&[reader])?;
+    let home = UnitId::new(open_reader(tx, reader)?.home_unit_id);
     let channel = command.channel;
     if !take_code(tx, reader, CONFIRM, channel, &command.code, &command.secrets)? {
         return Ok(Attempt { confirmed: None });
     }
     tx.confirm_contact(reader, channel)?;
     let row = tx.contact(reader, channel)?;
-    let home = tx.home_of_reader(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
     let detail = json!({"changed": "contact", "channel": channel.code(), "confirmed": true});
     append(tx, caller, reader, home, detail, ids.next())?;
     Ok(Attempt {
@@ -194,14 +203,21 @@ fn may(caller: &Caller, reader: ReaderId) -> Result<()> {
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetContact, mut ids: IdRun) -> Result<ContactView> {
     let (reader, channel) = (command.reader, command.channel);
+    require_standing(tx, caller)?;
     tx.lock_readers(&[reader])?;
-    let home = tx.home_of_reader(reader)?.ok_or(UseCaseError::NotFound("reader"))?;
+    let home = UnitId::new(open_reader(tx, reader)?.home_unit_id);
     let row = match &command.address {
         Some(text) => Some(row(tx, caller, command, text)?),
         None => None,
     };
+    let unproved = row.as_ref().is_some_and(|row| row.confirmed_at.is_none());
+    // Notices go on to where they go until the new address is proved.
+    let row = match tx.contact(reader, channel)? {
+        Some(good) if unproved && good.is_good() => Some(good.waiting_for(row)),
+        _ => row,
+    };
     tx.set_contact(reader, channel, row.as_ref())?;
-    if row.as_ref().is_some_and(|row| row.confirmed_at.is_none()) {
+    if unproved {
         send_code(tx, &mut ids, reader, CONFIRM, channel)?;
     }
     let detail = json!({"changed": "contact", "channel": channel.code(), "removed": row.is_none()});
@@ -224,6 +240,9 @@ fn row(tx: &WriteTx<'_>, caller: &Caller, command: &SetContact, text: &str) -> R
         soft_bounces: 0,
         failing_since: None,
         changed_at: now,
+        next_key_id: None,
+        next_sealed: None,
+        next_shown: None,
     })
 }
 

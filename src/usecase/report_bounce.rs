@@ -34,7 +34,7 @@ pub async fn report_bounce(store: &Arc<Store>, secrets: &DerivedSecrets, report:
             let channel = SendChannel::from_code(&found.channel).ok_or(UseCaseError::NotFound("notice"))?;
             let first = tx.note_bounced(sending, &report.status)?;
             if first && let Some(notice) = tx.notice(found.notice_id)? {
-                tx.note_contact_failed(notice.reader, channel, report.status.starts_with('5'))?;
+                tx.note_notice_failed(&notice, channel, report.status.starts_with('5'))?;
             }
             Ok(first)
         })

@@ -93,9 +93,12 @@ fn to_send(tx: &mut ReadTx<'_>, row: &OutboxRow, channel: SendChannel) -> Result
         return Ok(None);
     };
     let contact = tx.contact(notice.reader, channel)?;
-    // A code is what confirms an address; all else goes to one that is good.
-    let goes = |contact: &ContactRow| contact.is_good() || notice.kind == NoticeKind::VerificationCode;
-    let Some(contact) = contact.filter(goes) else {
+    // A code is what confirms an address, and goes to the one that waits for it; all else goes to one that is good.
+    let contact = match notice.kind {
+        NoticeKind::VerificationCode => contact.map(ContactRow::with_next),
+        _ => contact.filter(ContactRow::is_good),
+    };
+    let Some(contact) = contact else {
         return Ok(None);
     };
     let facts = facts(tx, &notice)?;
@@ -113,15 +116,15 @@ fn claimed(tx: &mut WriteTx<'_>, row: &OutboxRow) -> Result<()> {
 
 /// Keeps how it ended.
 fn settle(tx: &mut WriteTx<'_>, row: &OutboxRow, channel: SendChannel, sent: &Sent) -> Result<()> {
-    let reader = tx.notice(row.subject_id)?.map(|notice| notice.reader);
+    let notice = tx.notice(row.subject_id)?;
     match sent {
         Sent::Taken => {
             tx.note_sent(row.id)?;
         }
         Sent::NoSuchAddress(status) => {
             let first = tx.note_bounced(row.id, status)?;
-            if let Some(reader) = reader.filter(|_| first) {
-                tx.note_contact_failed(reader, channel, true)?;
+            if let Some(notice) = notice.filter(|_| first) {
+                tx.note_notice_failed(&notice, channel, true)?;
             }
         }
     }

@@ -31,6 +31,7 @@ on_both!(
     a_mail_address_with_a_line_break_is_refused,
     a_template_that_does_not_render_is_refused_and_the_old_one_stays,
     a_reader_proves_an_address_with_the_code_that_was_sent_there,
+    a_new_address_takes_the_place_of_a_good_one_when_it_is_proved,
     who_is_frozen_or_loses_points_by_staff_is_told_why,
     what_the_night_takes_is_told_once_in_the_morning,
     an_address_is_read_again_after_its_key_was_replaced,
@@ -294,6 +295,47 @@ fn a_reader_proves_an_address_with_the_code_that_was_sent_there(app: &TestApp) {
     confirm("x").expect(422);
     assert_eq!(confirm(&code).expect(200).body["confirmed"], true);
     confirm(&code).expect(422);
+}
+
+fn a_new_address_takes_the_place_of_a_good_one_when_it_is_proved(app: &TestApp) {
+    app.small_network();
+    let (reader, card) = app.reader("adult", "M1");
+    with_mail(app, reader);
+    let token = app.reader_token(&card);
+    let path = format!("/api/v1/readers/{reader}/contacts/mail");
+    let say = |address: &str| {
+        let request = app.request("PUT", &path).bearer(&token);
+        request.json(&json!({"address": address})).send().expect(200).body
+    };
+    let code = || {
+        let mails = sent(app, Letters::default());
+        assert_eq!(mails.len(), 1, "{mails:?}");
+        let digits = mails[0].letter.text.chars().filter(char::is_ascii_digit);
+        (mails[0].to.as_str().to_owned(), digits.take(6).collect::<String>())
+    };
+    let said = say("wang@example.org");
+    assert_eq!(
+        (&said["shown"], &said["confirmed"], &said["unproved"]),
+        (&json!("l***@example.org"), &json!(true), &json!("w***@example.org"))
+    );
+    let (to, _) = code();
+    assert_eq!(to, "wang@example.org");
+    // Mistyped: it is never proved, and notices go where they went.
+    let desk = app.staff("librarian", "M1");
+    let frozen = format!("/api/v1/readers/{reader}/credit-freezes");
+    app.post(&desk, &frozen, &json!({"reason": "占座"})).expect(201);
+    assert_eq!(announced(app, 2)[0].to.as_str(), "li@example.org");
+    say("wang@example.net");
+    let (to, code) = code();
+    assert_eq!(to, "wang@example.net");
+    let confirmation = json!({"code": code});
+    let proved = app.post(&token, "/api/v1/me/contacts/mail/confirmation", &confirmation);
+    let proved = proved.expect(200).body;
+    assert_eq!(
+        (&proved["shown"], &proved["confirmed"], &proved["unproved"]),
+        (&json!("w***@example.net"), &json!(true), &Value::Null)
+    );
+    app.assert_sound();
 }
 
 fn who_is_frozen_or_loses_points_by_staff_is_told_why(app: &TestApp) {

@@ -20,7 +20,11 @@ CREATE TABLE reader_contacts (
     soft_bounces INTEGER NOT NULL DEFAULT 0, -- how often mail came back for a while
     failing_since BIGINT,                    -- it bounced: nothing is sent there until it is changed
     changed_at BIGINT NOT NULL,
-    PRIMARY KEY (reader_id, channel)
+    next_key_id TEXT,                        -- an address that takes this one's place once it is proved
+    next_sealed BYTEA,
+    next_shown TEXT,
+    PRIMARY KEY (reader_id, channel),
+    CHECK ((next_key_id IS NULL) = (next_sealed IS NULL) AND (next_key_id IS NULL) = (next_shown IS NULL))
 );
 -- What a rotation of keys seals anew.
 CREATE INDEX reader_contacts_by_key ON reader_contacts (key_id, reader_id);

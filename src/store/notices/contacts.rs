@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::Notice;
 use crate::domain::ids::ReaderId;
 use crate::domain::notice::{Language, NoticeKind, SendChannel, Wishes};
 use crate::domain::notice_time::Quiet;
@@ -28,9 +29,51 @@ pub struct ContactRow {
     pub soft_bounces: i32,
     pub failing_since: Option<i64>,
     pub changed_at: i64,
+    /// An address that takes this one's place once it is proved: its key, the sealed text, and what is shown of it.
+    pub next_key_id: Option<String>,
+    pub next_sealed: Option<Vec<u8>>,
+    pub next_shown: Option<String>,
 }
 
 impl ContactRow {
+    /// The row once the next address has taken its place; as it is where there is none.
+    #[must_use]
+    pub fn with_next(self) -> Self {
+        match (self.next_key_id, self.next_sealed, self.next_shown) {
+            (Some(key_id), Some(sealed), Some(shown)) => Self {
+                key_id,
+                sealed,
+                shown,
+                soft_bounces: 0,
+                failing_since: None,
+                next_key_id: None,
+                next_sealed: None,
+                next_shown: None,
+                ..self
+            },
+            (next_key_id, next_sealed, next_shown) => Self {
+                next_key_id,
+                next_sealed,
+                next_shown,
+                ..self
+            },
+        }
+    }
+
+    /// The same with another address waiting to be proved, or none.
+    #[must_use]
+    pub fn waiting_for(self, next: Option<Self>) -> Self {
+        let (key_id, sealed, shown) = next.map_or((None, None, None), |next| {
+            (Some(next.key_id), Some(next.sealed), Some(next.shown))
+        });
+        Self {
+            next_key_id: key_id,
+            next_sealed: sealed,
+            next_shown: shown,
+            ..self
+        }
+    }
+
     /// Notices go there.
     pub const fn is_good(&self) -> bool {
         self.confirmed_at.is_some() && self.failing_since.is_none()
@@ -179,13 +222,16 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// The reader has proved that the address is theirs.
+    /// The reader has proved that the address is theirs; one that waited for that takes the place of the one before.
     pub fn confirm_contact(&mut self, reader: ReaderId, channel: SendChannel) -> Result<(), StoreError> {
-        let now = self.now().timestamp_millis();
-        diesel::update(reader_contacts::table.find((reader.get(), channel.code())))
-            .set(reader_contacts::confirmed_at.eq(now))
-            .execute(self.conn)?;
-        Ok(())
+        let Some(row) = self.contact(reader, channel)? else {
+            return Ok(());
+        };
+        let proved = ContactRow {
+            confirmed_at: Some(self.now().timestamp_millis()),
+            ..row.with_next()
+        };
+        self.set_contact(reader, channel, Some(&proved))
     }
 
     /// Seals a reader's addresses anew that stand under another key than the one in force; answers how many.
@@ -200,15 +246,41 @@ impl WriteTx<'_> {
         for row in stale {
             let address = self.open_contact(&row)?;
             let (key_id, sealed) = self.seal_contact(reader, &row.channel, &address, now)?;
+            // What waits to be proved waits for minutes: the reader says it again.
             changed += diesel::update(reader_contacts::table.find((row.reader_id, row.channel)))
-                .set((reader_contacts::key_id.eq(key_id), reader_contacts::sealed.eq(sealed)))
+                .set((
+                    reader_contacts::key_id.eq(key_id),
+                    reader_contacts::sealed.eq(sealed),
+                    reader_contacts::next_key_id.eq(None::<String>),
+                    reader_contacts::next_sealed.eq(None::<Vec<u8>>),
+                    reader_contacts::next_shown.eq(None::<String>),
+                ))
                 .execute(self.conn)?;
         }
         Ok(changed)
     }
 
+    /// A notice came back. Where it was the code for an address that waits to be proved, that address goes, and the one before stays as
+    /// good as it was.
+    pub fn note_notice_failed(
+        &mut self,
+        notice: &Notice,
+        channel: SendChannel,
+        for_good: bool,
+    ) -> Result<(), StoreError> {
+        let waits = match notice.kind {
+            NoticeKind::VerificationCode => self.contact(notice.reader, channel)?,
+            _ => None,
+        };
+        match waits.filter(|row| row.next_key_id.is_some()) {
+            Some(row) if for_good => self.set_contact(notice.reader, channel, Some(&row.waiting_for(None))),
+            Some(_) => Ok(()),
+            None => self.note_contact_failed(notice.reader, channel, for_good),
+        }
+    }
+
     /// What was sent there came back: for good, or for a while.
-    pub fn note_contact_failed(
+    fn note_contact_failed(
         &mut self,
         reader: ReaderId,
         channel: SendChannel,

@@ -97,7 +97,7 @@ impl WriteTx<'_> {
                 reader_id: to.get(),
                 key_id,
                 sealed,
-                ..row
+                ..row.waiting_for(None)
             };
             diesel::insert_into(reader_contacts::table)
                 .values(moved)
