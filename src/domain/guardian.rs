@@ -56,7 +56,9 @@ pub struct Facts {
     pub ward_born: Option<NaiveDate>,
     pub guardian_born: Option<NaiveDate>,
     pub guardian_institutional: bool,
-    /// The guardian is a ward of the ward.
+    /// The guardian's account is closed.
+    pub closed: bool,
+    /// The guardian is a ward of the ward, also through others.
     pub reversed: bool,
     pub guardians: usize,
     pub consent: Option<Consent>,
@@ -71,7 +73,9 @@ pub enum Wrong {
     GuardianTooYoung,
     #[error("an institution answers for a ward as `school`, and a person as anything else")]
     Relation,
-    #[error("the guardian is a ward of this reader")]
+    #[error("the guardian's account is closed")]
+    Closed,
+    #[error("the guardian is a ward of this reader, or of one of this reader's wards")]
     Reversed,
     #[error("the ward has {MOST_GUARDIANS} guardians already")]
     TooMany,
@@ -86,7 +90,7 @@ impl Wrong {
     pub const fn field(self) -> &'static str {
         match self {
             Self::WardOfAge | Self::TooMany => "id",
-            Self::GuardianTooYoung | Self::Reversed => "guardian_reader_id",
+            Self::GuardianTooYoung | Self::Closed | Self::Reversed => "guardian_reader_id",
             Self::Relation => "relation",
             Self::NoConsent => "consent_form",
             Self::ConsentLater => "consented_on",
@@ -101,7 +105,7 @@ impl Wrong {
 /// use tongjie::domain::guardian::{Facts, Relation, Wrong, faults};
 /// let today = NaiveDate::from_ymd_opt(2026, 3, 4).expect("a day");
 /// let facts = Facts { relation: Relation::Parent, ward_born: NaiveDate::from_ymd_opt(2018, 1, 1), guardian_born: None,
-///     guardian_institutional: false, reversed: false, guardians: 0, consent: None };
+///     guardian_institutional: false, closed: false, reversed: false, guardians: 0, consent: None };
 /// assert_eq!(faults(&facts, today), [Wrong::NoConsent]);
 /// ```
 pub fn faults(facts: &Facts, today: NaiveDate) -> Vec<Wrong> {
@@ -115,6 +119,9 @@ pub fn faults(facts: &Facts, today: NaiveDate) -> Vec<Wrong> {
     }
     if (facts.relation == Relation::School) != facts.guardian_institutional {
         wrong.push(Wrong::Relation);
+    }
+    if facts.closed {
+        wrong.push(Wrong::Closed);
     }
     if facts.reversed {
         wrong.push(Wrong::Reversed);
@@ -146,6 +153,7 @@ mod tests {
             ward_born: day("2018-01-01"),
             guardian_born: day("1990-01-01"),
             guardian_institutional: false,
+            closed: false,
             reversed: false,
             guardians: 0,
             consent: Some(Consent { on: today }),
@@ -180,6 +188,7 @@ mod tests {
                 },
                 Wrong::Relation,
             ),
+            (Facts { closed: true, ..good }, Wrong::Closed),
             (Facts { reversed: true, ..good }, Wrong::Reversed),
             (Facts { guardians: 4, ..good }, Wrong::TooMany),
             (Facts { consent: None, ..good }, Wrong::NoConsent),

@@ -100,6 +100,8 @@ pub struct NewCard {
     pub kind: String,
     pub status: String,
     pub expires_on: Option<String>,
+    /// `None`: another system did, at a time that is not known.
+    pub issued_at: Option<i64>,
 }
 
 /// A reader as people see it.
@@ -293,15 +295,18 @@ impl WriteTx<'_> {
         let number = self.kept_number(number)?;
         let query = readers::table
             .inner_join(cards::table.on(cards::reader_id.eq(readers::id)))
-            .filter(cards::number.eq(number))
+            .filter(cards::number.eq(number.as_ref()))
             .select((reader_columns!(), (cards::id, cards::status, cards::expires_on)));
         let found: Option<(ReaderRow, CardRow)> = match &mut *self.conn {
             AnyConnection::Sqlite(conn) => query.get_result(conn).optional()?,
             AnyConnection::Postgres(conn) => query.for_no_key_update().get_result(conn).optional()?,
         };
-        found
-            .map(|(row, card)| self.reader_facts(row, card, network))
-            .transpose()
+        match found {
+            Some((row, card)) => self.reader_facts(row, card, network).map(Some),
+            // The hash was exchanged for one under a newer key between the two statements.
+            None if card_rows::was_found(&number) => Err(StoreError::Retry(diesel::result::Error::NotFound)),
+            None => Ok(None),
+        }
     }
 
     /// The same by the reader's id, with the card that is best to use: an active one if there is any.

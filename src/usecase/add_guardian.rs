@@ -17,6 +17,7 @@ use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::guardian::{self, Consent, Facts, Relation};
 use crate::domain::ids::{CategoryId, ReaderId, UnitId};
 use crate::domain::network::Network;
+use crate::domain::reader::ReaderStatus;
 use crate::store::events::Event;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
@@ -24,6 +25,9 @@ use crate::store::readers::guardians::GuardianRow;
 use crate::store::readers::{ReaderView, day_text};
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
+
+/// Readers above a guardian that are looked at: more than there ever are.
+const MOST_LOOKED_AT: usize = 64;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -118,6 +122,9 @@ fn add(tx: &mut WriteTx<'_>, caller: &Caller, command: &AddGuardian, mut ids: Id
     }
     tx.lock_readers(&[command.ward, command.guardian])?;
     let ward = open_reader(tx, command.ward)?;
+    if ward.status == ReaderStatus::Inactive.code() {
+        return Err(UseCaseError::State("the ward's account is closed".to_owned()));
+    }
     let missing = || UseCaseError::field("guardian_reader_id", "there is no such reader");
     let (guardian, _) = tx.reader_view(command.guardian)?.ok_or_else(missing)?;
     if guardian.merged_into.is_some() {
@@ -174,7 +181,6 @@ fn check(
     {
         return Err(UseCaseError::State("the two are linked already".to_owned()));
     }
-    let above = tx.guardians_of(command.guardian)?;
     let born = |reader: &ReaderView| reader.birth_date.as_deref().and_then(|text| text.parse().ok());
     let category = network.category(CategoryId::new(guardian.category_id));
     let facts = Facts {
@@ -182,7 +188,8 @@ fn check(
         ward_born: born(ward),
         guardian_born: born(guardian),
         guardian_institutional: category.is_some_and(|category| category.institutional),
-        reversed: above.iter().any(|link| link.guardian_reader_id == command.ward.get()),
+        closed: guardian.status == ReaderStatus::Inactive.code(),
+        reversed: answers_for(tx, command.ward, command.guardian)?,
         guardians: present.len(),
         consent: command.consent.as_ref().map(|(_, on)| Consent { on: *on }),
     };
@@ -194,6 +201,25 @@ fn check(
         .into_iter()
         .map(|wrong| FieldError::new(wrong.field(), wrong.to_string()));
     Err(UseCaseError::Invalid(named.collect()))
+}
+
+/// Whether a reader answers for another one, also through others.
+fn answers_for(tx: &mut WriteTx<'_>, reader: ReaderId, other: ReaderId) -> Result<bool> {
+    let mut below = vec![other];
+    let mut at = 0;
+    while let Some(ward) = below.get(at).copied().filter(|_| at < MOST_LOOKED_AT) {
+        at += 1;
+        for link in tx.guardians_of(ward)? {
+            let guardian = ReaderId::new(link.guardian_reader_id);
+            if guardian == reader {
+                return Ok(true);
+            }
+            if !below.contains(&guardian) {
+                below.push(guardian);
+            }
+        }
+    }
+    Ok(false)
 }
 
 fn end(tx: &mut WriteTx<'_>, caller: &Caller, id: &i64, mut ids: IdRun) -> Result<GuardianshipView> {

@@ -26,8 +26,8 @@ use crate::store::readers::{NewCard, NewReader, band_code, day_text};
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store, StoreError};
 
-/// Kinds of a first card.
-pub const CARD_KINDS: [&str; 4] = ["physical", "e_card", "id_card", "social_security"];
+/// Kinds of a first card. What is a person's own has no number that could be typed: it is issued to a reader who is there.
+pub const CARD_KINDS: [&str; 2] = ["physical", "e_card"];
 const OLDEST_YEARS: u32 = 130;
 
 /// What is asked for.
@@ -123,7 +123,7 @@ fn apply(
         birth_date: born.map(day_text),
         ..reader_row(command, id, (category.id, home), pin_hash, now.timestamp_millis())
     };
-    tx.insert_reader(&row, &first_card(command, id, ids.next()))?;
+    tx.insert_reader(&row, &first_card(command, id, ids.next(), row.created_at))?;
     if let Some(person) = &person {
         tx.insert_identity(ids.next(), id, person, now)?;
     }
@@ -176,7 +176,7 @@ fn reader_row(
     }
 }
 
-fn first_card(command: &RegisterReader, reader: ReaderId, id: i64) -> NewCard {
+fn first_card(command: &RegisterReader, reader: ReaderId, id: i64, now_millis: i64) -> NewCard {
     NewCard {
         id,
         number: command.card_number.as_str().to_owned(),
@@ -184,6 +184,7 @@ fn first_card(command: &RegisterReader, reader: ReaderId, id: i64) -> NewCard {
         kind: command.card_kind.clone(),
         status: CardStatus::Active.code().to_owned(),
         expires_on: command.card_expires_on.map(day_text),
+        issued_at: Some(now_millis),
     }
 }
 
@@ -203,7 +204,7 @@ fn check<'n>(command: &RegisterReader, network: &'n Network, today: NaiveDate) -
     if !CARD_KINDS.contains(&command.card_kind.as_str()) {
         wrong.say("card_kind", format!("must be one of {}", CARD_KINDS.join(", ")));
     }
-    if resident_id::is_one(command.card_number.as_str()) {
+    if resident_id::stands_in(command.card_number.as_str()) {
         wrong.say("card_number", "is a resident identity number, which is never stored");
     }
     if command.card_expires_on.is_some_and(|day| day < today) {

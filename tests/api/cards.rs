@@ -12,7 +12,7 @@ on_both!(
     a_card_that_turns_up_is_good_again,
     a_reader_reports_the_own_card_lost_and_no_other,
     what_a_new_card_needs_is_said_field_by_field,
-    the_last_card_is_cancelled_only_when_nothing_is_open,
+    a_card_is_cancelled_only_when_nothing_is_open,
     a_card_expires_on_its_day_and_is_given_another_end,
     an_act_that_the_cards_life_does_not_know_is_refused,
 );
@@ -115,14 +115,28 @@ fn what_a_new_card_needs_is_said_field_by_field(app: &TestApp) {
         .expect(201);
     app.post(&desk, "/api/v1/readers/1/cards", &named)
         .expect_problem(404, "not_found");
+    let shown = app.get(&desk, &format!("/api/v1/readers/{reader}")).expect(200).body;
+    assert_eq!(
+        shown["cards"][0]["issued_at"],
+        json!("2026-03-04T04:00:00Z"),
+        "the first one, too"
+    );
+    let closed = format!("UPDATE readers SET status = 'inactive' WHERE id = {reader}");
+    app.database.outside().run(&closed);
+    post(json!({"kind": "physical", "number": "X2"})).expect_problem(409, "wrong_state");
 }
 
-fn the_last_card_is_cancelled_only_when_nothing_is_open(app: &TestApp) {
+fn a_card_is_cancelled_only_when_nothing_is_open(app: &TestApp) {
     app.small_network();
     let desk = app.staff("librarian", "B1");
     let (reader, number) = app.reader("adult", "B1");
     let lent = lend(app, &desk, &number).expect(201).body;
     let path = format!("/api/v1/cards/{}/cancellation", first_card(app, reader));
+    app.post(&desk, &path, &json!({})).expect_problem(409, "wrong_state");
+    // Another card that is good changes nothing about that.
+    let another = json!({"kind": "physical", "number": "X7"});
+    app.post(&desk, &format!("/api/v1/readers/{reader}/cards"), &another)
+        .expect(201);
     app.post(&desk, &path, &json!({})).expect_problem(409, "wrong_state");
     let back = json!({"item_barcode": lent["loan"]["item_barcode"]});
     app.post(&desk, "/api/v1/check-ins", &back).expect(200);

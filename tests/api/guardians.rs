@@ -10,7 +10,7 @@ on_both!(
     a_link_that_ended_is_no_link,
 );
 
-fn link(app: &TestApp, ward: i64, guardian: i64, extra: &Value) -> crate::client::Answer {
+pub fn link(app: &TestApp, ward: i64, guardian: i64, extra: &Value) -> crate::client::Answer {
     let mut body = json!({"guardian_reader_id": guardian, "relation": "parent", "consent_form": "2026-17",
         "consented_on": "2026-03-01"});
     for (name, value) in extra.as_object().expect("an object") {
@@ -69,6 +69,15 @@ fn a_link_needs_consent_and_two_fitting_readers(app: &TestApp) {
     link(app, ward, guardian, &json!({})).expect(201);
     link(app, ward, guardian, &json!({})).expect_problem(409, "wrong_state");
     link(app, guardian, ward, &json!({})).expect_fields(422, &["guardian_reader_id"]);
+    // Nor through somebody else.
+    let (above, _) = app.reader("adult", "B1");
+    link(app, guardian, above, &json!({})).expect(201);
+    link(app, above, ward, &json!({})).expect_fields(422, &["guardian_reader_id"]);
+    let (closed, _) = app.reader("adult", "B1");
+    let sql = format!("UPDATE readers SET status = 'inactive' WHERE id = {closed}");
+    app.database.outside().run(&sql);
+    link(app, ward, closed, &json!({})).expect_fields(422, &["guardian_reader_id"]);
+    link(app, closed, guardian, &json!({})).expect_problem(409, "wrong_state");
 }
 
 fn a_link_that_ended_is_no_link(app: &TestApp) {

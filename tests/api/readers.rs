@@ -1,12 +1,16 @@
 //! Readers: registration, and who sees whom.
 
 use serde_json::{Value, json};
+use tongjie::usecase::change_categories::ChangeCategories;
+use tongjie::usecase::run_job::Pass;
 
 use crate::app::{PIN, TestApp};
 
 on_both!(
     a_reader_is_registered_and_found_again,
     every_wrong_field_of_a_new_reader_is_named_at_once,
+    an_id_number_gets_in_by_no_other_door,
+    readers_grow_into_the_next_category_on_their_birthday,
     the_age_must_fit_the_category,
     a_card_number_is_taken_once,
     a_registration_is_answered_again_when_it_would_be_wrong_today,
@@ -81,8 +85,78 @@ fn every_wrong_field_of_a_new_reader_is_named_at_once(app: &TestApp) {
     post(json!({"birth_date": "28.2.1990"})).expect_fields(400, &["birth_date"]);
     post(json!({"name": ""})).expect_fields(400, &["name"]);
     post(json!({"id_number": "110105194912310021"})).expect_fields(422, &["id_number"]);
-    // Not as the number of a card.
-    post(json!({"card_kind": "id_card", "card_number": "11010519491231002X"})).expect_fields(422, &["card_number"]);
+}
+
+fn readers_grow_into_the_next_category_on_their_birthday(app: &TestApp) {
+    app.small_network();
+    let token = app.root_token();
+    let post = |category: &str, born: &str, card: &str| {
+        let extra = json!({"category": category, "birth_date": born, "card_number": card});
+        app.post(&token, "/api/v1/readers", &new_reader(&extra))
+            .expect(201)
+            .id()
+    };
+    let readers = [
+        (post("child", "2012-03-05", "A1"), "adult"),
+        (post("child", "2012-03-06", "A2"), "child"),
+        (post("adult", "1966-03-05", "A3"), "senior"),
+        (post("adult", "1966-03-06", "A4"), "adult"),
+        (post("senior", "1940-01-01", "A5"), "senior"),
+        (post("disabled", "1966-03-05", "A6"), "disabled"),
+    ];
+    let run = || {
+        let store = &app.app.store;
+        app.block_on(async {
+            let look = store
+                .read(ChangeCategories.look(0, app.clock.now()))
+                .await
+                .expect("reads");
+            ChangeCategories.act(store, look.work).await.expect("changes")
+        })
+    };
+    app.clock.set(TestApp::now() + chrono::TimeDelta::days(1));
+    assert_eq!(run(), 2);
+    let token = app.root_token();
+    for (reader, category) in readers {
+        let shown = app.get(&token, &format!("/api/v1/readers/{reader}")).expect(200).body;
+        assert_eq!(shown["category"], json!(category), "{shown}");
+    }
+    let told = "SELECT count(*) AS n FROM events WHERE kind = 'reader_changed' AND detail LIKE '%was_category_id%'";
+    assert_eq!(app.database.outside().number(told), 2);
+    assert_eq!(run(), 0, "once");
+    app.assert_sound();
+}
+
+fn an_id_number_gets_in_by_no_other_door(app: &TestApp) {
+    app.small_network();
+    let token = app.root_token();
+    let post = |extra: Value| app.post(&token, "/api/v1/readers", &new_reader(&extra));
+    for number in ["11010519491231002X", "110105491231002", "JC11010519491231002X"] {
+        post(json!({"card_number": number})).expect_fields(422, &["card_number"]);
+    }
+    // A person's own card has no number that could be typed, and neither note nor name has the number in it.
+    for kind in ["id_card", "social_security"] {
+        post(json!({"card_kind": kind})).expect_fields(422, &["card_kind"]);
+    }
+    for text in [
+        "身份证 11010519491231002X",
+        "110105 19491231 002x",
+        "旧号110105491231002",
+    ] {
+        for member in ["note", "name"] {
+            let refused = post(json!({member: text})).expect_fields(400, &[member]);
+            assert!(
+                !refused.body.to_string().contains("1231002"),
+                "it is not repeated: {}",
+                refused.body
+            );
+        }
+    }
+    let explain = app.get(
+        &token,
+        "/api/v1/rules/explain?card_number=11010519491231002X&unit_code=B1",
+    );
+    explain.expect_fields(400, &["card_number"]);
 }
 
 fn the_age_must_fit_the_category(app: &TestApp) {

@@ -225,6 +225,7 @@ pub fn new_reader(id: i64, card: i64, unit: UnitId, category: i64, number: &str)
         kind: "physical".into(),
         status: "active".into(),
         expires_on: None,
+        issued_at: None,
     };
     (reader, card)
 }

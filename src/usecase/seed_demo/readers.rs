@@ -189,5 +189,6 @@ fn card(reader: &Reader, index: usize) -> NewCard {
         kind: "physical".to_owned(),
         status: "active".to_owned(),
         expires_on: reader.card_end.map(day_text),
+        issued_at: None,
     }
 }

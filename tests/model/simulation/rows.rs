@@ -82,6 +82,7 @@ pub fn new_card(id: i64, reader: i64, number: usize, expires_on: Option<String>)
         kind: "physical".into(),
         status: "active".into(),
         expires_on,
+        issued_at: None,
     }
 }
 
