@@ -427,7 +427,8 @@ fn a_moment_with_more_lines_than_a_page_is_told_whole(app: &TestApp) {
          WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5002) \
          SELECT 900000000 + i, {reader}, 1 + i, {posted_at}, '2026-03-04', 'rule', 'overdue', -1, -1, 100 - i, 1, 'loan' FROM n"
     ));
-    let run = run_job(&app.app.store, "a", CREDIT_NOTICES, &Arc::new(TellCredit), || false);
+    let pass = Arc::new(TellCredit);
+    let run = run_job(&app.app.store, "a", CREDIT_NOTICES, &pass, || false);
     assert!(matches!(app.block_on(run).expect("runs"), Ran::Finished { .. }));
     let told = "SELECT count(*) AS n FROM notice_lines WHERE kind = 'credit_changed'";
     assert_eq!(app.database.outside().number(told), 5002);
