@@ -191,7 +191,9 @@ fn check(tx: &mut WriteTx<'_>, command: &MergeReaders, locked: &Locked) -> Resul
     }
     for id in [survivor, duplicate] {
         if tx.is_erased(id)? {
-            return Err(UseCaseError::State(format!("reader {id} was erased: nobody can tell who it was")));
+            return Err(UseCaseError::State(format!(
+                "reader {id} was erased: nobody can tell who it was"
+            )));
         }
     }
     let numbers = (tx.identity_in_clear(survivor)?, tx.identity_in_clear(duplicate)?);

@@ -115,7 +115,11 @@ fn to_send(tx: &mut ReadTx<'_>, row: &OutboxRow, channel: SendChannel) -> Result
         None => None,
     };
     let proves = code.is_some_and(|code| code.purpose == CONFIRM);
-    let contact = if proves { contact.map(ContactRow::with_next) } else { contact };
+    let contact = if proves {
+        contact.map(ContactRow::with_next)
+    } else {
+        contact
+    };
     let Some(contact) = contact.filter(|contact| proves || contact.failing_since.is_none()) else {
         return Ok(None);
     };

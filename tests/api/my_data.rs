@@ -131,7 +131,9 @@ fn of_other_parts(app: &TestApp, id: i64) {
             "INSERT INTO reader_merges (id, survivor_id, duplicate_id, reason, unit_id, merged_at, open_loans, closed_loans, holds, \
              holds_cancelled, cards, debt_fen) VALUES (1, {id}, {other}, '一人两证', {unit}, 0, 0, 0, 0, 0, 0, 0)"
         ),
-        format!("INSERT INTO card_sessions (nonce, card_id, client, opened_at, used_at) VALUES ('n', {card}, 'device:1', 0, 0)"),
+        format!(
+            "INSERT INTO card_sessions (nonce, card_id, client, opened_at, used_at) VALUES ('n', {card}, 'device:1', 0, 0)"
+        ),
         "UPDATE card_revocation_numbers SET last_seq = 1".to_owned(),
         format!("UPDATE cards SET tokens_void_until = 1 WHERE id = {card}"),
         format!("INSERT INTO card_revocations (seq, card_id, void_until, made_at) VALUES (1, {card}, 1, 0)"),
@@ -374,7 +376,8 @@ fn of_an_erased_reader_nothing_is_left(app: &TestApp) {
     let kept: Vec<(&str, i64)> = held(app, reader.id).into_iter().filter(|(_, n)| *n > 0).collect();
     let stays = [("guardianships", 1), ("reader_merges", 1), ("cards", 1), ("readers", 1)];
     assert_eq!(kept, [&[("import_rows", 1)], &stays[..]].concat());
-    let words = "SELECT count(*) AS n FROM guardianships g, reader_merges m WHERE g.consent_form IS NOT NULL OR m.reason <> ''";
+    let words =
+        "SELECT count(*) AS n FROM guardianships g, reader_merges m WHERE g.consent_form IS NOT NULL OR m.reason <> ''";
     assert_eq!(app.database.outside().number(words), 0);
     let sides = format!(
         "SELECT count(*) AS n FROM event_personal WHERE reader_id = {}",

@@ -294,7 +294,10 @@ fn nobody_learns_whether_there_is_such_an_account(app: &TestApp) {
     let told = |answer: Answer| (answer.status, answer.bytes);
     let of = |account: Value| told(ask(app, &account));
     assert_eq!(of(json!({"card_number": card})), of(json!({"card_number": "JC999999"})));
-    assert_eq!(of(json!({"card_number": unreachable})), of(json!({"card_number": card})));
+    assert_eq!(
+        of(json!({"card_number": unreachable})),
+        of(json!({"card_number": card}))
+    );
     assert_eq!(of(json!({"username": "root"})), of(json!({"username": "nobody"})));
     assert_eq!(app.database.outside().number(rows), 3);
     let wrong = |account: &str| json!({"card_number": account, "code": "00000000", "new_pin": "581093"});

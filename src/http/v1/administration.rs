@@ -4,8 +4,8 @@ use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource};
 use utoipa::OpenApi;
 
 use super::{
-    accounts, calendars, closings, jobs, my_sessions, notice_templates, openings, rule_drafts, rule_previews, rule_sets, rules,
-    sessions, settings, staff, unit_changes, units, webhooks,
+    accounts, calendars, closings, jobs, my_sessions, notice_templates, openings, rule_drafts, rule_previews,
+    rule_sets, rules, sessions, settings, staff, unit_changes, units, webhooks,
 };
 
 /// Routes below `/api/v1`.

@@ -32,7 +32,12 @@ pub(super) const GUARDIANSHIPS: Held = Held {
     shown: Shown::Rows {
         joins: "",
         members: &[
-            member("guardian_reader_id", "guardianships.guardian_reader_id", Plain, "监护人编号"),
+            member(
+                "guardian_reader_id",
+                "guardianships.guardian_reader_id",
+                Plain,
+                "监护人编号",
+            ),
             member("ward_reader_id", "guardianships.ward_reader_id", Plain, "被监护人编号"),
             member("relation", "guardianships.relation", Plain, "关系"),
             member("may_act", "guardianships.may_act", YesNo, "可代办"),
@@ -133,8 +138,18 @@ pub(super) const PREFERENCES: Held = Held {
         joins: "",
         members: &[
             member("language", "notice_preferences.language", Plain, "语言"),
-            member("quiet_from_minute", "notice_preferences.quiet_from", Plain, "免打扰开始(分)"),
-            member("quiet_until_minute", "notice_preferences.quiet_until", Plain, "免打扰结束(分)"),
+            member(
+                "quiet_from_minute",
+                "notice_preferences.quiet_from",
+                Plain,
+                "免打扰开始(分)",
+            ),
+            member(
+                "quiet_until_minute",
+                "notice_preferences.quiet_until",
+                Plain,
+                "免打扰结束(分)",
+            ),
             member("gathers", "notice_preferences.gathers", YesNo, "合并发送"),
             member("channels", "notice_preferences.channels", Plain, "渠道"),
         ],

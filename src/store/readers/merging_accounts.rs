@@ -199,11 +199,19 @@ impl WriteTx<'_> {
     pub fn move_privacy(&mut self, from: ReaderId, to: ReaderId, now: DateTime<Utc>) -> Result<(), StoreError> {
         let (from, to) = (from.get(), to.get());
         let in_force = reader_consents::table
-            .filter(reader_consents::reader_id.eq(to).and(reader_consents::withdrawn_at.is_null()))
+            .filter(
+                reader_consents::reader_id
+                    .eq(to)
+                    .and(reader_consents::withdrawn_at.is_null()),
+            )
             .select(reader_consents::kind);
         let in_force: Vec<String> = in_force.load(self.conn)?;
         let theirs = || reader_consents::table.filter(reader_consents::reader_id.eq(from));
-        let twice = theirs().filter(reader_consents::withdrawn_at.is_null().and(reader_consents::kind.eq_any(in_force)));
+        let twice = theirs().filter(
+            reader_consents::withdrawn_at
+                .is_null()
+                .and(reader_consents::kind.eq_any(in_force)),
+        );
         let ended = reader_consents::withdrawn_at.eq(now.timestamp_millis());
         on_engine!(self.conn, conn => diesel::update(twice).set(ended).execute(conn))?;
         diesel::update(theirs())
