@@ -1,22 +1,20 @@
 //! The life of asking a provider whether a reader may borrow without a deposit, and who lets readers in.
 //! Not for: whether a reader has to ask (see `entry_gate`).
 
-use serde::{Deserialize, Serialize};
+use super::words::words;
 
-use super::event::coded;
-
-coded! {
+words! {
     /// Who let a reader in.
-    AdmittedBy, "Every one.":
+    AdmittedBy:
     ExternalScore = "external_score",
     Deposit = "deposit",
     /// By their own decision.
-    Staff = "staff",
+    Staff = "staff";
 }
 
-coded! {
+words! {
     /// Where a request is in its life.
-    AdmissionState, "Every one.":
+    AdmissionState:
     /// The provider is to open an order.
     Asked = "asked",
     /// The reader has said that the provider may be asked.
@@ -24,25 +22,25 @@ coded! {
     Passed = "passed",
     Refused = "refused",
     /// It came to nothing: the reader may ask again at once.
-    Failed = "failed",
+    Failed = "failed";
 }
 
-coded! {
+words! {
     /// What a provider decides.
-    Decision, "Every one.":
+    Decision:
     Passed = "passed",
     Refused = "refused",
     /// The reader did not agree there in time.
-    Expired = "expired",
+    Expired = "expired";
 }
 
-coded! {
+words! {
     /// What a provider is told of a reader it let in. Nothing of what was borrowed.
-    Conduct, "Every one.":
+    Conduct:
     /// Credit here fell to the floor.
     Broken = "broken",
     /// That is over.
-    Kept = "kept",
+    Kept = "kept";
 }
 
 impl AdmissionState {

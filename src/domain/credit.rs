@@ -5,14 +5,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::entry_gate::GateRow;
-use super::event::coded;
 use super::ids::UnitId;
 use super::reader::CreditBand;
 use super::unit::UnitTree;
+use super::words::words;
 
-coded! {
+words! {
     /// What moves credit by the rules.
-    CreditEvent, "Every one.":
+    CreditEvent:
     Loan = "loan",
     Renewal = "renewal",
     /// One item on one open day.
@@ -24,7 +24,7 @@ coded! {
     ParcelRefused = "parcel_refused",
     VolunteerHour = "volunteer_hour",
     Attendance = "attendance",
-    NoShow = "no_show",
+    NoShow = "no_show";
 }
 
 impl CreditEvent {
@@ -34,9 +34,9 @@ impl CreditEvent {
     }
 }
 
-coded! {
+words! {
     /// What a line of the ledger is.
-    EntryKind, "Every one.":
+    EntryKind:
     /// The first line.
     Opening = "opening",
     Rule = "rule",
@@ -48,39 +48,39 @@ coded! {
     /// A deduction has ended by age.
     Lapse = "lapse",
     /// What another record of the same reader had.
-    Merge = "merge",
+    Merge = "merge";
 }
 
-coded! {
+words! {
     /// Who or what made a line.
-    EntryCause, "Every one.":
+    EntryCause:
     Loan = "loan",
     /// An event of circulation other than a loan.
     Event = "event",
     Staff = "staff",
     /// Another system.
     Hook = "hook",
-    Job = "job",
+    Job = "job";
 }
 
-coded! {
+words! {
     /// Why less came of a line than the rule says.
-    Cap, "Every one.":
+    Cap:
     PerDay = "per_day",
     PerMonth = "per_month",
     PerItem = "per_item",
     Floor = "floor",
-    Ceiling = "ceiling",
+    Ceiling = "ceiling";
 }
 
-coded! {
+words! {
     /// What overdue days cost.
-    RegimeKind, "Every one.":
+    RegimeKind:
     Points = "points",
     /// Points first, then money.
     Hybrid = "hybrid",
     /// Nothing, but no loans until the item is back.
-    Lock = "lock",
+    Lock = "lock";
 }
 
 /// The programme in force.

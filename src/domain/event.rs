@@ -2,39 +2,12 @@
 //! Not for: writing or sealing events. An event keeps an age band, never a birth date.
 
 use chrono::{Datelike, NaiveDate};
-use serde::{Deserialize, Serialize};
 
-macro_rules! coded {
-    ($(#[$doc:meta])* $name:ident, $all:literal: $($(#[$vdoc:meta])* $variant:ident = $code:literal),* $(,)?) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum $name {$(
-            $(#[$vdoc])*
-            #[serde(rename = $code)]
-            $variant
-        ),*}
+use super::words::words;
 
-        impl $name {
-            #[doc = $all]
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The word used in the database, the API and the docs.
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code),* }
-            }
-
-            /// Reads the word back; `None` for a word this version does not know.
-            pub fn from_code(code: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.code() == code)
-            }
-        }
-    };
-}
-pub(super) use coded;
-
-coded! {
+words! {
     /// What happened.
-    EventKind, "Every kind.":
+    EventKind:
     LoanMade = "loan_made",
     LoanReturned = "loan_returned",
     LoanRenewed = "loan_renewed",
@@ -191,12 +164,12 @@ coded! {
     UnitChanged = "unit_changed",
     RulesChanged = "rules_changed",
     LoggedIn = "logged_in",
-    LogInFailed = "log_in_failed",
+    LogInFailed = "log_in_failed";
 }
 
-coded! {
+words! {
     /// How old a reader was, coarse enough for statistics that outlive the link to the reader.
-    AgeBand, "Every band, the youngest first.":
+    AgeBand:
     Under7 = "under_7",
     From7To13 = "7_13",
     From14To17 = "14_17",
@@ -204,7 +177,7 @@ coded! {
     From35To59 = "35_59",
     From60 = "60_plus",
     /// No birth date, or one in the future: institutions, old records.
-    Unknown = "unknown",
+    Unknown = "unknown";
 }
 
 impl EventKind {

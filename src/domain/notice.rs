@@ -3,11 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{EventKind, coded};
+use super::event::EventKind;
+use super::words::words;
 
-coded! {
+words! {
     /// What a notice says.
-    NoticeKind, "Every one.":
+    NoticeKind:
     DueSoon = "due_soon",
     Overdue1 = "overdue_1",
     Overdue2 = "overdue_2",
@@ -19,22 +20,22 @@ coded! {
     Frozen = "frozen",
     Thawed = "thawed",
     CardExpiring = "card_expiring",
-    VerificationCode = "verification_code",
+    VerificationCode = "verification_code";
 }
 
-coded! {
+words! {
     /// The way to a reader.
-    SendChannel, "Every one.":
+    SendChannel:
     Mail = "mail",
     Sms = "sms",
-    Wechat = "wechat",
+    Wechat = "wechat";
 }
 
-coded! {
+words! {
     /// The language of a notice.
-    Language, "Every one.":
+    Language:
     Chinese = "zh-CN",
-    English = "en",
+    English = "en";
 }
 
 /// What the lines of a notice name.
