@@ -3,11 +3,10 @@
 pub mod ages;
 pub mod card_rows;
 pub mod guardians;
+mod hold_types;
 pub mod identities;
 pub mod merging;
 pub mod merging_accounts;
-
-use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -18,13 +17,11 @@ use super::error::StoreError;
 use super::hot::on_engine;
 use super::items::parse_day;
 use super::overdue::given_back_in_time;
-use super::schema::{cards, holds, items, loans, parcel_lines, parcels, readers};
+use super::schema::{cards, loans, parcel_lines, parcels, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
 use crate::domain::entry_gate::Entry;
 use crate::domain::ids::{BibId, CardId, CategoryId, ItemTypeId, LoanId, ReaderId, UnitId};
-use crate::domain::item::ItemStatus;
-use crate::domain::limit::LimitKind;
 use crate::domain::network::Network;
 use crate::domain::reader::{
     CardFacts, CardStatus, Channel, CreditBand, LoanOfReader, ManualBlock, ReaderFacts, ReaderStatus,
@@ -230,32 +227,6 @@ impl ReadTx<'_> {
                 },
             )
             .collect()
-    }
-
-    /// What limits on holds of some types count of a reader: of each open hold the types of the copies it may wait for. No
-    /// statement where the rules have no such limit.
-    pub fn types_of_open_holds(
-        &mut self,
-        reader: ReaderId,
-        network: &Network,
-    ) -> Result<Vec<Vec<ItemTypeId>>, StoreError> {
-        let mut limits = network.rules().limits.iter();
-        if !limits.any(|row| row.kind == LimitKind::Holds && row.names_types()) {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<(i64, i64)> = holds::table
-            .inner_join(items::table.on(items::bib_id.eq(holds::bib_id)))
-            .filter(holds::reader_id.eq(reader.get()).and(holds::closed_at.is_null()))
-            .filter(holds::item_id.is_null().or(holds::item_id.eq(items::id.nullable())))
-            .filter(items::status.ne(ItemStatus::Withdrawn.code()))
-            .select((holds::id, items::item_type_id))
-            .distinct()
-            .load(self.conn)?;
-        let mut types: BTreeMap<i64, Vec<ItemTypeId>> = BTreeMap::new();
-        for (hold, item_type) in rows {
-            types.entry(hold).or_default().push(ItemTypeId::new(item_type));
-        }
-        Ok(types.into_values().collect())
     }
 
     fn reader_facts(&mut self, row: ReaderRow, card: CardRow, network: &Network) -> Result<ReaderFacts, StoreError> {
