@@ -1,3 +1,4 @@
+DROP INDEX credit_reasons_of_hold;
 DROP TABLE reset_codes;
 DROP TABLE staff_recovery_codes;
 DROP TABLE staff_totp;

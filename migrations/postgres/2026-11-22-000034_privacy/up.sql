@@ -75,3 +75,6 @@ CREATE TABLE reset_codes (
 );
 CREATE INDEX reset_codes_of_subject ON reset_codes (audience, subject_id, id);
 CREATE INDEX reset_codes_expire ON reset_codes (expires_at);
+
+-- Unlinking a hold looks for the lines of credit that name it.
+CREATE INDEX credit_reasons_of_hold ON credit_reasons (hold_id) WHERE hold_id IS NOT NULL;
