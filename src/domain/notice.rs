@@ -1,8 +1,6 @@
 //! What readers are told of: the kinds of notices, the channels they come by, and what a reader may wish.
 //! Not for: when a notice is due (see `notice_time`), its words (see `letter`), or who has which address.
 
-use serde::{Deserialize, Serialize};
-
 use super::event::EventKind;
 use super::words::words;
 

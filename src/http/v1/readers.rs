@@ -9,7 +9,7 @@ use crate::domain::barcode::CardNumber;
 use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, People, RegistersReaders};
-use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Remark, Secret, page, text};
+use crate::http::input::{CodeText, Cursor, Day, Limit, PageBody, Remark, Secret, Text, page, text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader, LookFailures};
 use crate::http::query::Parameters;
 use crate::usecase::get_reader::{self, ReaderView};
