@@ -27,10 +27,13 @@ pub(super) const UNLINKED: &[SqlRule] = &[
         breaks: "SELECT h.id FROM credit_reasons c JOIN holds h ON h.id = c.hold_id WHERE h.reader_id IS NULL",
     },
     SqlRule {
+        // A run finds what is sealed: what was sealed only after its border is the next one's.
         fault: "long ago, of nothing that is still linked, and names its reader: event",
         breaks: "SELECT r.seq AS id FROM reader_events r JOIN unlinking u ON r.at < u.unlinked_before \
-                 JOIN readers p ON p.id = r.reader_id \
-                 WHERE NOT EXISTS (SELECT 1 FROM loans l WHERE l.reader_id = coalesce(p.merged_into, p.id)) \
+                 JOIN readers p ON p.id = r.reader_id JOIN events e ON e.seq = r.seq \
+                 WHERE EXISTS (SELECT 1 FROM event_seals s WHERE s.sealed_at < u.unlinked_before \
+                    AND (e.txid < s.last_txid OR (e.txid = s.last_txid AND e.seq <= s.last_seq))) \
+                 AND NOT EXISTS (SELECT 1 FROM loans l WHERE l.reader_id = coalesce(p.merged_into, p.id)) \
                  AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.reader_id = coalesce(p.merged_into, p.id)) \
                  AND NOT EXISTS (SELECT 1 FROM delivery_requests d WHERE d.reader_id = coalesce(p.merged_into, p.id))",
     },
