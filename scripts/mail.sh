@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Do notices arrive at a mail server that nobody here wrote? PyPI aiosmtpd takes them by STARTTLS with a log-in, and refuses, stalls
-# and drops now and then. Readers of a demo network ask for codes; each must be seen once, by its Message-ID, whatever the server did.
+# Do notices arrive at a mail server that nobody here wrote? PyPI aiosmtpd takes them by STARTTLS with a log-in, and refuses (the reader's
+# address, the relaying, the mail), stalls, drops and answers too late now and then. Readers of a demo network ask for codes; each must be seen once, by its Message-ID, whatever the server did.
 #
 #   scripts/mail.sh [READERS]
 set -euo pipefail
