@@ -266,7 +266,17 @@ fn ask(app: &TestApp, scene: &Scene, operation: &str, (method, path): &(String, 
         .replace("{delivery}", &asked.version.to_string())
         .replace("{consent}", "research");
     let mut request = app.request(method, &format!("{path}{}", asked.query));
-    if let Some(token) = cell.token {
+    // Another cell has logged the reader out, and these look at the session, not at its token alone.
+    let asks_for_session = [
+        "revokeCardTokens",
+        "reportCardLost",
+        "updateMyPreferences",
+        "confirmMyContact",
+        "setReaderContact",
+    ];
+    let of_reader = cell.token == Some(&*scene.reader_token) && asks_for_session.contains(&operation);
+    let again = of_reader.then(|| app.reader_token(&scene.own.card));
+    if let Some(token) = again.as_deref().or(cell.token) {
         request = request.bearer(token);
     }
     let versioned = [

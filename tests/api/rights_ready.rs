@@ -137,7 +137,8 @@ pub fn sent_code(about: &About<'_>) -> String {
     }
     let reader = about.scene.own.reader;
     let path = format!("/api/v1/readers/{reader}/contacts/mail");
-    let request = about.app.request("PUT", &path).bearer(&about.scene.reader_token);
+    let phone = about.app.reader_token(&about.scene.own.card);
+    let request = about.app.request("PUT", &path).bearer(&phone);
     request.json(&json!({"address": "li@example.org"})).send().expect(200);
     let sql = format!("SELECT id AS n FROM one_time_codes WHERE reader_id = {reader} AND ended_at IS NULL");
     about.app.app.derived().code(about.app.database.outside().number(&sql))

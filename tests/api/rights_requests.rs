@@ -633,7 +633,8 @@ fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
         "registerReader" => about.body(json!({"name": "李", "category": "adult", "home_unit_code": unit,
             "card_number": format!("m{new}"), "pin": PIN})),
         "issueCard" => about.with(things.reader, json!({"kind": "physical", "number": format!("m{new}")})),
-        "reportCardLost" | "cancelCard" | "renewCard" => about.with(spare_card(about), json!({})),
+        "reportCardLost" | "renewCard" => about.with(spare_card(about), json!({})),
+        "cancelCard" => about.with(card_without_loans(about), json!({})),
         "replaceCard" => about.with(spare_card(about), json!({"number": format!("n{new}")})),
         "reportCardFound" => {
             let card = spare_card(about);
@@ -678,6 +679,17 @@ fn spare_card(about: &About<'_>) -> i64 {
     let path = format!("/api/v1/readers/{}/cards", about.things.reader);
     let made = about.app.post(&about.scene.root_token, &path, &body).expect(201);
     made.body["card_id"].as_i64().expect("an id")
+}
+
+/// The card of a reader with nothing on loan; where nobody may cancel one, any card.
+fn card_without_loans(about: &About<'_>) -> i64 {
+    if !about.allowed {
+        return spare_card(about);
+    }
+    let (reader, _) = about.app.reader("adult", about.unit());
+    let path = format!("/api/v1/readers/{reader}");
+    let shown = about.app.get(&about.scene.root_token, &path).expect(200).body;
+    shown["cards"][0]["id"].as_i64().expect("an id")
 }
 
 fn notices(operation: &str, about: &About<'_>) -> Option<Asked> {

@@ -1,6 +1,6 @@
 -- Notices to readers and webhooks to other systems: both follow events, see docs/NOTICES.md.
 
--- How far a walk over the events is, in commit order. What was there before is announced to nobody.
+-- How far a walk over the events is, in commit order. What was there before is not announced.
 CREATE TABLE event_cursors (
     name TEXT NOT NULL PRIMARY KEY,
     txid BIGINT NOT NULL,
