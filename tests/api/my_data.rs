@@ -157,9 +157,12 @@ fn of_other_parts(app: &TestApp, id: i64) {
         ),
         format!(
             "INSERT INTO credit_entries (id, reader_id, number, posted_at, day, kind, points, asked, balance, rules_version, cause) \
-             VALUES (1, {id}, 1, 0, '2026-01-01', 'opening', 10, 10, 10, 1, 'job')"
+             SELECT 1, id, credit_entries + 1, 0, '2026-01-01', 'staff', 10, 10, credit_balance + 10, 1, 'staff' FROM readers \
+             WHERE id = {id}"
         ),
-        format!("UPDATE readers SET credit_balance = 10, credit_entries = 1 WHERE id = {id}"),
+        format!(
+            "UPDATE readers SET credit_balance = credit_balance + 10, credit_entries = credit_entries + 1 WHERE id = {id}"
+        ),
         "INSERT INTO credit_reasons (entry_id, note) VALUES (1, '核对')".to_owned(),
         format!(
             "INSERT INTO credit_appeals (id, entry_id, reader_id, reason, made_at, status) VALUES (1, 1, {id}, '不对', 0, 'open')"
