@@ -322,18 +322,7 @@ impl Config {
         if http.bind == sip2.bind && http.bind.port() != 0 {
             return bad("sip2.bind", "the same address as http.bind");
         }
-        within("auth.access_minutes", auth.access_minutes, 1..=1440)?;
-        within("auth.refresh_days", auth.refresh_days, 1..=365)?;
-        within("auth.argon2_parallelism", auth.argon2_parallelism, 1..=16)?;
-        within(
-            "auth.argon2_memory_kib",
-            auth.argon2_memory_kib,
-            8 * auth.argon2_parallelism..=1024 * 1024,
-        )?;
-        within("auth.argon2_iterations", auth.argon2_iterations, 1..=32)?;
-        within("auth.hash_threads", auth.hash_threads, 1..=64)?;
-        within("auth.hash_queue", auth.hash_queue, limits::HASH_QUEUE)?;
-        auth.check_keys()?;
+        auth.check()?;
         if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&log.filter) {
             return bad("log.filter", error);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::limits::BURST;
+use super::limits::{BURST, HASH_QUEUE};
 use super::{ConfigError, bad, empty_is_none, within};
 use crate::auth::CardKeyRing;
 
@@ -113,7 +113,23 @@ impl AuthConfig {
             .filter(|id| !id.is_empty())
     }
 
-    pub(super) fn check_keys(&self) -> Result<(), ConfigError> {
+    /// Ranges, and what must hold between two keys.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within("auth.access_minutes", self.access_minutes, 1..=1440)?;
+        within("auth.refresh_days", self.refresh_days, 1..=365)?;
+        within("auth.argon2_parallelism", self.argon2_parallelism, 1..=16)?;
+        within(
+            "auth.argon2_memory_kib",
+            self.argon2_memory_kib,
+            8 * self.argon2_parallelism..=1024 * 1024,
+        )?;
+        within("auth.argon2_iterations", self.argon2_iterations, 1..=32)?;
+        within("auth.hash_threads", self.hash_threads, 1..=64)?;
+        within("auth.hash_queue", self.hash_queue, HASH_QUEUE)?;
+        self.check_keys()
+    }
+
+    fn check_keys(&self) -> Result<(), ConfigError> {
         for (name, key) in [
             ("auth.signing_key", &self.signing_key),
             ("auth.digest_key", &self.digest_key),
