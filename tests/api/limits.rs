@@ -210,6 +210,7 @@ const NO_LIMITS: &[&str] = &[
     "admission.report_secret",
     "admission.timeout_ms",
     "auth.identity_key",
+    "auth.lost_identity_keys",
     "auth.old_identity_keys",
     "auth.card_keys",
     "notices.due_soon_days",
