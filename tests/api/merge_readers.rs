@@ -56,7 +56,10 @@ fn everything_goes_to_the_reader_who_stays(app: &TestApp) {
         (&json!(stays), &json!("inactive"))
     );
     let all = app
-        .get(&desk, &format!("/api/v1/readers/{stays}/loans?status=all"))
+        .get(
+            &app.root_token(),
+            &format!("/api/v1/readers/{stays}/loans?status=all&reason=asked"),
+        )
         .expect(200)
         .body;
     assert_eq!(all["items"].as_array().map(Vec::len), Some(3), "the history stays");
