@@ -13,7 +13,6 @@ use crate::domain::ids::{BibId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::target_hold::{Load, Pull, Waiting, choose};
 use crate::store::Store;
-use crate::store::error::StoreError;
 use crate::store::ids::IdRun;
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -80,12 +79,14 @@ impl Pass for TargetHolds {
         move |tx| {
             let (bibs, last) = bibs_after(tx, after)?;
             let looked_at = i64::try_from(bibs.len()).unwrap_or(i64::MAX);
-            let step = match last {
-                Some(_) => Step::Serve(bibs),
-                None => Step::Forget,
+            let work = match last {
+                None => vec![Step::Forget],
+                // A stretch with nothing to do costs no more than the look.
+                Some(_) if bibs.is_empty() => Vec::new(),
+                Some(_) => vec![Step::Serve(bibs)],
             };
             Ok(Look {
-                work: vec![step],
+                work,
                 looked_at,
                 after: last.map(BibId::get),
             })
@@ -123,11 +124,8 @@ struct Pace {
 
 impl Pace {
     async fn begin(store: &Arc<Store>) -> Result<Self> {
-        let look = |tx: &mut ReadTx<'_>| Ok((tx.open_pulls(None)?, tx.planned_pulls()?));
-        let (open, planned) = store
-            .read(look)
-            .await
-            .map_err(|error: StoreError| UseCaseError::from(error))?;
+        let look = |tx: &mut ReadTx<'_>| -> Result<_> { Ok((tx.open_pulls(None)?, tx.planned_pulls()?)) };
+        let (open, planned) = store.read(look).await?;
         let pulls = open.values().map(|n| i64::from(*n)).sum();
         let load = Load {
             open,

@@ -12,6 +12,10 @@ diesel::define_sql_function! {
     fn pg_advisory_xact_lock(number: diesel::sql_types::BigInt) -> diesel::sql_types::Bool;
 }
 
+// Any numbers will do that nothing else uses.
+const MATCHING: i64 = 8_390_880_625_402_109_441;
+const DAILY_CAPS: i64 = 8_390_880_625_402_109_442;
+
 /// Locks readers in one statement, ascending. Only after bibs and items.
 pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {
@@ -120,10 +124,10 @@ pub fn has_older_writers(conn: &mut AnyConnection, than: i64) -> QueryResult<boo
     }
 }
 
-/// Lets one transaction at a time match records with the catalogue, until its end. Any number will do that nothing else uses.
+/// Lets one transaction at a time match records with the catalogue, until its end.
 pub fn lock_matching(conn: &mut AnyConnection) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {
-        diesel::sql_query("SELECT pg_advisory_xact_lock(8390880625402109441)").execute(conn)?;
+        diesel::select(pg_advisory_xact_lock(MATCHING)).execute(conn)?;
     }
     Ok(())
 }
@@ -222,11 +226,10 @@ pub fn lock_hold_shelf(conn: &mut AnyConnection, unit: i64) -> QueryResult<()> {
     Ok(())
 }
 
-/// Lets one transaction at a time ask units with a daily cap for copies, until its end. Taken after all row locks. Any number
-/// will do that nothing else uses.
+/// Lets one transaction at a time ask units with a daily cap for copies, until its end. Taken after all row locks.
 pub fn lock_daily_caps(conn: &mut AnyConnection) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {
-        diesel::sql_query("SELECT pg_advisory_xact_lock(8390880625402109442)").execute(conn)?;
+        diesel::select(pg_advisory_xact_lock(DAILY_CAPS)).execute(conn)?;
     }
     Ok(())
 }
