@@ -201,6 +201,7 @@ diesel::table! {
         deposit_unit_id -> Nullable<BigInt>,
         lending -> Text,
         bound_into_item_id -> Nullable<BigInt>,
+        size -> Nullable<Text>,
     }
 }
 
@@ -347,6 +348,14 @@ diesel::table! {
         kind -> Text,
         secret_hash -> Text,
         active -> Bool,
+        name -> Text,
+        capabilities -> Text,
+        registered_at -> Nullable<BigInt>,
+        approved_at -> Nullable<BigInt>,
+        retired_at -> Nullable<BigInt>,
+        old_secret_hash -> Nullable<Text>,
+        old_secret_until -> Nullable<BigInt>,
+        configuration_version -> BigInt,
     }
 }
 
@@ -1199,7 +1208,314 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    device_keys (id) {
+        id -> BigInt,
+        device_id -> BigInt,
+        key_id -> Text,
+        public_key -> Binary,
+        journal -> BigInt,
+        first_sequence -> BigInt,
+        given_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    device_configurations (device_id, version) {
+        device_id -> BigInt,
+        version -> BigInt,
+        driver -> Text,
+        settings -> Text,
+        made_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    device_status (device_id) {
+        device_id -> BigInt,
+        last_seen_at -> BigInt,
+        started_at -> BigInt,
+        beat -> BigInt,
+        clock_offset_ms -> BigInt,
+        clock -> Text,
+        firmware -> Text,
+        configuration_version -> BigInt,
+        faults -> Text,
+        stock -> Text,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    device_alarms (id) {
+        id -> BigInt,
+        device_id -> BigInt,
+        kind -> Text,
+        subject -> Text,
+        raised_at -> BigInt,
+        last_at -> BigInt,
+        times -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        ended_how -> Nullable<Text>,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    device_commands (id) {
+        id -> BigInt,
+        device_id -> BigInt,
+        kind -> Text,
+        body -> Text,
+        receipt -> Binary,
+        status -> Text,
+        queued_at -> BigInt,
+        expires_at -> BigInt,
+        delivered_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        result -> Nullable<Text>,
+        late_result -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    gate_hours (device_id, hour_start) {
+        device_id -> BigInt,
+        hour_start -> BigInt,
+        unit_id -> BigInt,
+        went_in -> BigInt,
+        went_out -> BigInt,
+    }
+}
+
+diesel::table! {
+    gate_batches (device_id, batch) {
+        device_id -> BigInt,
+        batch -> Text,
+        received_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    gate_checks (id) {
+        id -> BigInt,
+        device_id -> BigInt,
+        unit_id -> BigInt,
+        at -> BigInt,
+        decision -> Text,
+        reason -> Text,
+        decided -> Text,
+        tag -> Nullable<Text>,
+        item_id -> Nullable<BigInt>,
+        times -> BigInt,
+        last_at -> BigInt,
+        outcome -> Nullable<Text>,
+        settled_at -> Nullable<BigInt>,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    compartments (id) {
+        id -> BigInt,
+        device_id -> BigInt,
+        number -> Integer,
+        size -> Text,
+        purpose -> Text,
+        state -> Text,
+        item_id -> Nullable<BigInt>,
+        awaited_item_id -> Nullable<BigInt>,
+        turn -> BigInt,
+        deadline_at -> Nullable<BigInt>,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    locker_sessions (id) {
+        id -> BigInt,
+        device_id -> BigInt,
+        screen -> Integer,
+        reader_id -> Nullable<BigInt>,
+        opened_at -> BigInt,
+        last_act_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        ended_how -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    locker_returns (id) {
+        id -> BigInt,
+        device_id -> BigInt,
+        compartment_id -> BigInt,
+        turn -> BigInt,
+        asked_at -> BigInt,
+        reported_at -> Nullable<BigInt>,
+        state -> Text,
+        item_id -> Nullable<BigInt>,
+        tags -> Text,
+        settled_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    loan_confirmations (loan_id) {
+        loan_id -> BigInt,
+        device_id -> BigInt,
+        compartment_id -> Nullable<BigInt>,
+        turn -> BigInt,
+        session_id -> Nullable<BigInt>,
+        state -> Text,
+        reserved_at -> BigInt,
+        deadline_at -> BigInt,
+        decided_at -> Nullable<BigInt>,
+        decided_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    loading_rounds (id) {
+        id -> BigInt,
+        device_id -> BigInt,
+        started_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    loading_round_lines (round_id, item_id) {
+        round_id -> BigInt,
+        item_id -> BigInt,
+        way -> Text,
+        compartment_id -> Nullable<BigInt>,
+        state -> Text,
+        done_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    journal_cursors (device_id, journal) {
+        device_id -> BigInt,
+        journal -> BigInt,
+        next_sequence -> BigInt,
+        last_at -> Nullable<BigInt>,
+        gap_since -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    journal_entries (id) {
+        id -> BigInt,
+        device_id -> BigInt,
+        journal -> BigInt,
+        sequence -> BigInt,
+        body_hash -> Binary,
+        body -> Nullable<Text>,
+        happened_at -> BigInt,
+        received_at -> BigInt,
+        verdict -> Text,
+        codes -> Text,
+        judged_at -> Nullable<BigInt>,
+        item_id -> Nullable<BigInt>,
+        loan_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    journal_quarantine (id) {
+        id -> BigInt,
+        device_id -> BigInt,
+        journal -> BigInt,
+        sequence -> BigInt,
+        to_sequence -> BigInt,
+        reason -> Text,
+        key_id -> Nullable<Text>,
+        signature -> Nullable<Text>,
+        body -> Nullable<Text>,
+        body_hash -> Nullable<Binary>,
+        claimed_at -> Nullable<BigInt>,
+        shifted_at -> Nullable<BigInt>,
+        received_at -> BigInt,
+        settled_at -> Nullable<BigInt>,
+        settled_how -> Nullable<Text>,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    journal_conflicts (id) {
+        id -> BigInt,
+        device_id -> BigInt,
+        unit_id -> BigInt,
+        entry_id -> Nullable<BigInt>,
+        reason -> Text,
+        happened_at -> BigInt,
+        item_id -> Nullable<BigInt>,
+        reader_id -> Nullable<BigInt>,
+        loan_id -> Nullable<BigInt>,
+        body -> Nullable<Text>,
+        raised_at -> BigInt,
+        resolved_at -> Nullable<BigInt>,
+        resolution -> Nullable<Text>,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    offline_blocks (seq) {
+        seq -> BigInt,
+        card_hash -> Binary,
+        blocked -> Bool,
+        made_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    offline_block_numbers (id) {
+        id -> BigInt,
+        last_seq -> BigInt,
+        first_seq -> BigInt,
+        salt -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    sorter_bins (id) {
+        id -> BigInt,
+        unit_id -> BigInt,
+        bin -> Integer,
+        takes -> Text,
+        collection_id -> Nullable<BigInt>,
+        to_unit_id -> Nullable<BigInt>,
+        and_below -> Bool,
+        route_id -> Nullable<BigInt>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    device_keys,
+    device_configurations,
+    device_status,
+    device_alarms,
+    device_commands,
+    gate_hours,
+    gate_batches,
+    gate_checks,
+    compartments,
+    locker_sessions,
+    locker_returns,
+    loan_confirmations,
+    loading_rounds,
+    loading_round_lines,
+    journal_cursors,
+    journal_entries,
+    journal_quarantine,
+    journal_conflicts,
+    offline_blocks,
+    offline_block_numbers,
+    sorter_bins,
     credit_entries,
     credit_reasons,
     credit_overdue,

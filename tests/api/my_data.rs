@@ -182,6 +182,17 @@ fn of_other_parts(app: &TestApp, id: i64) {
             "INSERT INTO admission_requests (id, reader_id, provider, state, order_key, asked_at, decided_at) \
              VALUES (1, {id}, 'sesame', 'refused', 'o-1', 0, 1)"
         ),
+        format!(
+            "INSERT INTO devices (id, code, unit_id, kind, secret_hash, active) VALUES (1, 'JC-L1', {unit}, 'locker', 'h', TRUE)"
+        ),
+        format!(
+            "INSERT INTO locker_sessions (id, device_id, screen, reader_id, opened_at, last_act_at, ended_at, ended_how) \
+             VALUES (1, 1, 1, {id}, 0, 0, 1, 'idle')"
+        ),
+        format!(
+            "INSERT INTO journal_conflicts (id, device_id, unit_id, reason, happened_at, reader_id, body, raised_at) \
+             VALUES (1, 1, {unit}, 'moved_on', 0, {id}, '{{}}', 0)"
+        ),
         "INSERT INTO admission_reports (provider, report_id, request_id, decision, reported_at, applied) \
          VALUES ('sesame', 'p-1', 1, 'refused', 1, TRUE)"
             .to_owned(),

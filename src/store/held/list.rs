@@ -1,7 +1,7 @@
 //! The list itself: data. It is erased in this order.
 
 use super::MemberKind::{Category, Moment, Plain, Unit as UnitKind, YesNo};
-use super::{Erase, Held, Member, MemberKind, Shown, Unlink, credit_rows, people_rows};
+use super::{Erase, Held, Member, MemberKind, Shown, Unlink, credit_rows, machine_rows, people_rows};
 
 pub(super) const fn member(name: &'static str, sql: &'static str, kind: MemberKind, zh: &'static str) -> Member {
     Member { name, sql, kind, zh }
@@ -33,6 +33,8 @@ pub const HELD: &[Held] = &[
     people_rows::CODES,
     people_rows::CONTACTS,
     people_rows::PREFERENCES,
+    machine_rows::CONFLICTS,
+    machine_rows::LOCKER_SESSIONS,
     Held {
         table: "loans",
         names: &["reader_id", "card_id"],

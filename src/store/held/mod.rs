@@ -9,6 +9,7 @@ mod credit_rows;
 mod erase;
 mod export;
 mod list;
+mod machine_rows;
 mod obstacles;
 mod people_rows;
 mod unlink;

@@ -1,0 +1,14 @@
+DROP TABLE device_commands;
+DROP TABLE device_alarms;
+DROP TABLE device_status;
+DROP TABLE device_configurations;
+DROP TABLE device_keys;
+DROP INDEX devices_by_unit;
+ALTER TABLE devices DROP COLUMN configuration_version;
+ALTER TABLE devices DROP COLUMN old_secret_until;
+ALTER TABLE devices DROP COLUMN old_secret_hash;
+ALTER TABLE devices DROP COLUMN retired_at;
+ALTER TABLE devices DROP COLUMN approved_at;
+ALTER TABLE devices DROP COLUMN registered_at;
+ALTER TABLE devices DROP COLUMN capabilities;
+ALTER TABLE devices DROP COLUMN name;
