@@ -52,6 +52,14 @@ ids! {
     StaffId,
     /// Registered hardware.
     DeviceId,
+    /// One order to a device.
+    CommandId,
+    /// One door of a locker.
+    CompartmentId,
+    /// A reader at a machine.
+    LockerSessionId,
+    /// One act of an offline journal.
+    JournalEntryId,
     /// A named part of a unit's stock.
     CollectionId,
     /// What kind of thing an item is for the rules.
