@@ -103,7 +103,7 @@ pub struct Facts {
     pub found: Found,
     pub bit: TagBit,
     /// A device of this unit that lends offline is silent, or has acts that are not uploaded.
-    pub offline_here in any::<bool>(),
+    pub offline_here: bool,
 }
 
 /// Decides an exit. An open loan lets pass whatever else is said: it was committed before anybody was told of it.
