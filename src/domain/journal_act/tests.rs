@@ -54,104 +54,73 @@ fn done(kind: ActKind, item: Option<ItemNow>, reader: Option<ReaderId>, refused:
 /// The line of the page, what is found, and what is to come of it.
 type Line = (&'static str, Classified, Verdict, Effect, bool);
 
-fn check_outs() -> Vec<Line> {
-    use Effect::{Lend, LendAndClose, Nothing, ReturnAndLend};
-    use Verdict::{Accepted, AcceptedDespite, Conflict};
-    let out = |item, reader, refused| done(ActKind::CheckOut, item, reader, refused);
-    let returned = |item: ItemNow, second| ItemNow {
-        returned_after: Some(at(second)),
-        last_event_at: at(second.max(101)),
-        ..item
-    };
-    let withdrawn = ItemNow {
-        withdrawn: true,
-        ..item()
-    };
-    let moved = ItemNow {
+fn out(item: Option<ItemNow>, reader: Option<ReaderId>, refused: &[Code]) -> Classified {
+    done(ActKind::CheckOut, item, reader, refused)
+}
+
+/// Something happened to it after the act.
+fn moved() -> ItemNow {
+    ItemNow {
         last_event_at: at(101),
         ..item()
+    }
+}
+
+fn contradictions() -> Vec<Line> {
+    let (a, seen, before, later) = (Some(A), Some(moved()), Some(lent(B, 50)), Some(lent(B, 160)));
+    let withdrawn = Some(ItemNow {
+        withdrawn: true,
+        ..item()
+    });
+    let line = |line, found, reason, needs_attention| {
+        let verdict = Verdict::Conflict(reason);
+        (line, found, verdict, Effect::Nothing, needs_attention)
     };
-    let close = LendAndClose { returned_at: at(150) };
-    let again = ReturnAndLend { loan: LoanId::new(9) };
-    let unknown = Conflict(ConflictReason::ItemUnknown);
-    let nobody = Conflict(ConflictReason::ReaderUnknown);
-    let other = Conflict(ConflictReason::OnLoanToOther);
+    let unknown = ConflictReason::ItemUnknown;
+    let nobody = ConflictReason::ReaderUnknown;
+    let other = ConflictReason::OnLoanToOther;
     vec![
-        ("no item has", out(None, Some(A), &[]), unknown, Nothing, false),
-        ("nobody has", out(Some(item()), None, &[]), nobody, Nothing, true),
-        ("nobody has", out(Some(moved), None, &[]), nobody, Nothing, false),
-        (
-            "withdrawn",
-            out(Some(withdrawn), Some(A), &[]),
-            Conflict(ConflictReason::Withdrawn),
-            Nothing,
-            true,
-        ),
-        (
-            "returned somewhere",
-            out(Some(returned(item(), 150)), Some(A), &[]),
-            Accepted,
-            close,
-            false,
-        ),
-        (
-            "returned somewhere",
-            out(Some(returned(lent(B, 160), 150)), Some(A), LIMIT),
-            AcceptedDespite,
-            close,
-            false,
-        ),
-        (
-            "on loan to this reader since before",
-            out(Some(lent(A, 50)), Some(A), &[]),
-            Accepted,
-            again,
-            false,
-        ),
-        (
-            "on loan to this reader since then",
-            out(Some(lent(A, 100)), Some(A), LIMIT),
-            Accepted,
-            Nothing,
-            false,
-        ),
-        (
-            "on loan to this reader since then",
-            out(Some(lent(A, 160)), Some(A), &[]),
-            Accepted,
-            Nothing,
-            false,
-        ),
-        (
-            "on loan to somebody else",
-            out(Some(lent(B, 50)), Some(A), &[]),
-            other,
-            Nothing,
-            true,
-        ),
-        (
-            "on loan to somebody else",
-            out(Some(lent(B, 160)), Some(A), LIMIT),
-            other,
-            Nothing,
-            false,
-        ),
-        (
-            "something else happened",
-            out(Some(moved), Some(A), &[]),
-            Conflict(ConflictReason::MovedOn),
-            Nothing,
-            false,
-        ),
-        (
-            "rules would refuse",
-            out(Some(item()), Some(A), LIMIT),
-            AcceptedDespite,
-            Lend,
-            false,
-        ),
-        ("otherwise", out(Some(item()), Some(A), &[]), Accepted, Lend, false),
+        line("no item has", out(None, a, &[]), unknown, false),
+        line("nobody has", out(Some(item()), None, &[]), nobody, true),
+        line("nobody has", out(seen, None, &[]), nobody, false),
+        line("withdrawn", out(withdrawn, a, &[]), ConflictReason::Withdrawn, true),
+        line("on loan to somebody else", out(before, a, &[]), other, true),
+        line("on loan to somebody else", out(later, a, LIMIT), other, false),
+        line("something else", out(seen, a, &[]), ConflictReason::MovedOn, false),
     ]
+}
+
+fn recorded_check_outs() -> Vec<Line> {
+    use Verdict::{Accepted, AcceptedDespite};
+    let (a, free) = (Some(A), Some(item()));
+    let returned = |item: ItemNow| ItemNow {
+        returned_after: Some(at(150)),
+        last_event_at: at(160),
+        ..item
+    };
+    let (back, again) = (Some(returned(item())), Some(returned(lent(B, 160))));
+    let close = Effect::LendAndClose { returned_at: at(150) };
+    let anew = Effect::ReturnAndLend { loan: LoanId::new(9) };
+    let line = |line, found, verdict, effect| (line, found, verdict, effect, false);
+    let since_then = "on loan to this reader since then";
+    vec![
+        line("returned somewhere", out(back, a, &[]), Accepted, close),
+        line("returned somewhere", out(again, a, LIMIT), AcceptedDespite, close),
+        line(
+            "on loan to this reader since before",
+            out(Some(lent(A, 50)), a, &[]),
+            Accepted,
+            anew,
+        ),
+        line(since_then, out(Some(lent(A, 100)), a, LIMIT), Accepted, Effect::Nothing),
+        line(since_then, out(Some(lent(A, 160)), a, &[]), Accepted, Effect::Nothing),
+        line("rules would refuse", out(free, a, LIMIT), AcceptedDespite, Effect::Lend),
+        line("otherwise", out(free, a, &[]), Accepted, Effect::Lend),
+    ]
+}
+
+fn check_outs() -> Vec<Line> {
+    [contradictions(), recorded_check_outs()].concat()
 }
 
 fn other_acts() -> Vec<Line> {
@@ -159,10 +128,6 @@ fn other_acts() -> Vec<Line> {
     use Verdict::{Accepted, AcceptedDespite, Conflict};
     let back = |item| done(ActKind::CheckIn, item, None, LIMIT);
     let renew = |item, refused| done(ActKind::Renewal, item, Some(A), refused);
-    let moved = ItemNow {
-        last_event_at: at(101),
-        ..item()
-    };
     let unknown = Conflict(ConflictReason::ItemUnknown);
     let renewed = Renew { loan: LoanId::new(9) };
     let theirs = Conflict(ConflictReason::NotTheirLoan);
@@ -176,7 +141,7 @@ fn other_acts() -> Vec<Line> {
             Nothing,
             false,
         ),
-        ("something happened", back(Some(moved)), Accepted, Nothing, false),
+        ("something happened", back(Some(moved())), Accepted, Nothing, false),
         ("otherwise", back(Some(item())), Accepted, Return, false),
         (
             "not on loan to this reader",
