@@ -121,7 +121,7 @@ pub enum Right {
     CheckIn,
     /// renewLoan
     Renew,
-    /// voidLoan
+    /// voidLoan, confirmLoan, listUnconfirmedLoans
     VoidLoan,
     /// placeHold, requestDelivery, announceReturn
     PlaceHold,
@@ -132,7 +132,7 @@ pub enum Right {
     /// listTransits, listIncoming, listShipments, getShipment, getShipmentLabel, getShipmentSlip, listRoutes, reportFlows, listTransfers,
     /// getTransfer, listDeposits, getDeposit, listDepositCopies
     ReadTransits,
-    /// receiveTransit, receiveShipment
+    /// receiveTransit, receiveShipment, openCompartment, loadCompartment, unloadCompartment, startLoadingRound
     ReceiveTransit,
     /// Going on in spite of a refusal that staff may override, with a written reason.
     OverrideRefusal,
@@ -168,10 +168,20 @@ pub enum Right {
     ManageCredit,
     /// appealMyCreditEntry, askMyAdmission, agreeMyAdmission, endMyAdmission
     AppealCredit,
+    /// registerDevice
+    RegisterDevices,
+    /// approveDevice, configureDevice, suspendDevice, retireDevice, rotateDeviceSecret, sendCommand, setCompartments, setBins
+    ManageDevices,
+    /// listDevices, getDevice, listCommands, listDeviceAlarms, listCompartments, getBins; of devices their own
+    ReadDevices,
+    /// What devices do for themselves: heartbeat, pullCommands, checkGateExit, startLockerSession, uploadJournal and the like
+    OperateDevice,
+    /// settleCompartment, settleDeviceAlarm, listGateAlarms, listConflicts, resolveConflict, listQuarantine, settleQuarantine
+    SettleMachines,
 }
 
 impl Right {
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 42] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -209,6 +219,11 @@ impl Right {
         Self::ReadCredit,
         Self::ManageCredit,
         Self::AppealCredit,
+        Self::RegisterDevices,
+        Self::ManageDevices,
+        Self::ReadDevices,
+        Self::OperateDevice,
+        Self::SettleMachines,
     ];
 }
 
@@ -257,6 +272,11 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::ReadCredit      => [Y, Y, Y, N, N, N, N, N],
         Right::ManageCredit    => [Y, Y, Y, N, N, N, N, N],
         Right::AppealCredit    => [N, N, N, N, N, N, N, N],
+        Right::RegisterDevices => [Y, Y, Y, N, N, N, N, N],
+        Right::ManageDevices   => [Y, Y, N, N, N, N, N, N],
+        Right::ReadDevices     => [Y, Y, Y, N, Y, N, Y, N],
+        Right::OperateDevice   => [N, N, N, N, N, N, N, N],
+        Right::SettleMachines  => [Y, Y, Y, N, N, N, N, N],
     };
     row[role as usize]
 }
@@ -301,7 +321,12 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::MindItems
         | Right::SettleLoan
         | Right::HandleParcels
-        | Right::ManageCredit => false,
+        | Right::ManageCredit
+        | Right::RegisterDevices
+        | Right::ManageDevices
+        | Right::ReadDevices
+        | Right::OperateDevice
+        | Right::SettleMachines => false,
     }
 }
 
@@ -309,9 +334,14 @@ pub const fn reader_may(right: Right) -> bool {
 #[must_use]
 pub const fn device_may(right: Right) -> bool {
     match right {
-        Right::ReadUnits | Right::ReadCatalogue | Right::CheckOut | Right::CheckIn | Right::Renew | Right::VoidLoan => {
-            true
-        }
+        Right::ReadUnits
+        | Right::ReadCatalogue
+        | Right::CheckOut
+        | Right::CheckIn
+        | Right::Renew
+        | Right::VoidLoan
+        | Right::ReadDevices
+        | Right::OperateDevice => true,
         Right::ManageUnits
         | Right::ManageStaff
         | Right::RegisterReader
@@ -342,7 +372,10 @@ pub const fn device_may(right: Right) -> bool {
         | Right::HandleParcels
         | Right::ReadCredit
         | Right::ManageCredit
-        | Right::AppealCredit => false,
+        | Right::AppealCredit
+        | Right::RegisterDevices
+        | Right::ManageDevices
+        | Right::SettleMachines => false,
     }
 }
 
@@ -407,6 +440,11 @@ HandleParcels        x            x         x          -       -       -       -
 ReadCredit           x            x         x          -       -       -       -         - |      x      -
 ManageCredit         x            x         x          -       -       -       -         - |      -      -
 AppealCredit         -            -         -          -       -       -       -         - |      x      -
+RegisterDevices      x            x         x          -       -       -       -         - |      -      -
+ManageDevices        x            x         -          -       -       -       -         - |      -      -
+ReadDevices          x            x         x          -       x       -       x         - |      -      x
+OperateDevice        -            -         -          -       -       -       -         - |      -      x
+SettleMachines       x            x         x          -       -       -       -         - |      -      -
 ";
 
     #[test]

@@ -154,6 +154,37 @@ words! {
     StaffCreated = "staff_created",
     StaffChanged = "staff_changed",
     DeviceRegistered = "device_registered",
+    DeviceApproved = "device_approved",
+    /// Another configuration, another set of compartments or bins.
+    DeviceConfigured = "device_configured",
+    DeviceSuspended = "device_suspended",
+    DeviceResumed = "device_resumed",
+    DeviceRetired = "device_retired",
+    /// Another secret to log in with.
+    DeviceSecretChanged = "device_secret_changed",
+    /// A key of its journal was given or revoked.
+    DeviceKeyChanged = "device_key_changed",
+    /// A person ordered something of it.
+    DeviceOrdered = "device_ordered",
+    /// A person dealt with an alarm of a device or a gate.
+    AlarmSettled = "alarm_settled",
+    /// A book was put into a compartment.
+    CompartmentLoaded = "compartment_loaded",
+    /// A book was taken out of it, not by a reader who borrows.
+    CompartmentUnloaded = "compartment_unloaded",
+    /// Something in a compartment waits for staff.
+    CompartmentHeld = "compartment_held",
+    /// Staff said what is in it.
+    CompartmentSettled = "compartment_settled",
+    /// The machine has not said whether the book was taken.
+    LoanUnconfirmed = "loan_unconfirmed",
+    LoanConfirmed = "loan_confirmed",
+    /// An act without the network contradicts the records.
+    ConflictRaised = "conflict_raised",
+    ConflictResolved = "conflict_resolved",
+    /// Entries of a journal are not believed, or are missing.
+    JournalQuarantined = "journal_quarantined",
+    QuarantineSettled = "quarantine_settled",
     /// By `tongjie admin rotate-key`.
     SigningKeyRotated = "signing_key_rotated",
     /// By `tongjie admin rotate-identity-key`.
