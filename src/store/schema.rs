@@ -1301,6 +1301,7 @@ diesel::table! {
     gate_checks (id) {
         id -> BigInt,
         device_id -> BigInt,
+        check_id -> Text,
         unit_id -> BigInt,
         at -> BigInt,
         decision -> Text,
@@ -1308,8 +1309,6 @@ diesel::table! {
         decided -> Text,
         tag -> Nullable<Text>,
         item_id -> Nullable<BigInt>,
-        times -> BigInt,
-        last_at -> BigInt,
         outcome -> Nullable<Text>,
         settled_at -> Nullable<BigInt>,
         note -> Nullable<Text>,

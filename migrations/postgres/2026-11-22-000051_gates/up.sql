@@ -27,6 +27,7 @@ CREATE INDEX gate_batches_by_age ON gate_batches (received_at);
 CREATE TABLE gate_checks (
     id BIGINT PRIMARY KEY,
     device_id BIGINT NOT NULL REFERENCES devices (id),
+    check_id TEXT NOT NULL,                  -- the gate's own number for the passage: told at once and again with the batch
     unit_id BIGINT NOT NULL,
     at BIGINT NOT NULL,
     decision TEXT NOT NULL CHECK (decision IN ('allow', 'alarm')),
@@ -34,11 +35,10 @@ CREATE TABLE gate_checks (
     decided TEXT NOT NULL CHECK (decided IN ('asked', 'locally')),
     tag TEXT,
     item_id BIGINT,
-    times BIGINT NOT NULL CHECK (times >= 1),   -- of the same tag within seconds
-    last_at BIGINT NOT NULL,
     outcome TEXT CHECK (outcome IN ('stopped', 'mistaken', 'let_go', 'nobody_seen')),
     settled_at BIGINT,
     note TEXT,
+    UNIQUE (device_id, check_id),
     CHECK ((outcome IS NULL) = (settled_at IS NULL))
 );
 CREATE INDEX gate_checks_open ON gate_checks (unit_id, id) WHERE settled_at IS NULL;
