@@ -282,6 +282,25 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_the_kinds_of_the_code() {
+        let page = include_str!("../../docs/DEVICES.md");
+        for kind in DeviceKind::ALL {
+            let line = page
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{kind}`")))
+                .expect("a line");
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let capabilities = Capability::ALL.iter().filter(|one| kind.may_have(**one));
+            let capabilities: Vec<String> = capabilities.map(|one| format!("`{one}`")).collect();
+            assert_eq!(
+                (cells[2], cells[3]),
+                (kind.channel().code(), capabilities.join(", ").as_str()),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
     fn every_capability_belongs_to_some_kind() {
         for capability in Capability::ALL {
             assert!(
