@@ -2,7 +2,8 @@
 //!
 //! [`tokens`] signs and checks access tokens and makes refresh tokens; [`passwords`] hashes secrets people
 //! choose; [`one_time`] knows codes that count once; [`rights`] is the one table of role × right; [`key_ring`] keeps the keys of this node, [`card_keys`] those of electronic
-//! cards, whose tokens [`card_token`] makes and opens; [`identity`] seals what identifies a reader, under keys of its own.
+//! cards, whose tokens [`card_token`] makes and opens; [`identity`] seals what identifies a reader, under keys of its own;
+//! [`journal_signature`] believes what devices did alone.
 //!
 //! Not here: sessions and grants themselves (rows of the store), and the unit tree that decides how far a grant
 //! reaches: it is asked for as a closure.
@@ -13,6 +14,7 @@ pub mod consent;
 pub mod derived_secrets;
 pub mod identity;
 pub mod identity_ring;
+pub mod journal_signature;
 mod key_file;
 pub mod key_ring;
 pub mod one_time;
