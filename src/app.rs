@@ -19,6 +19,7 @@ use crate::store::connection::{PAGE_BYTES, Target};
 use crate::store::file_claim::FileClaim;
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::telemetry::traces::Traces;
+use crate::usecase::device_board::DeviceBoard;
 use crate::usecase::item_batch::Batches;
 use crate::usecase::reseal_identities::keys_in_use;
 use crate::usecase::session::SessionTools;
@@ -40,6 +41,7 @@ pub struct App {
     /// `None` where no collector is configured.
     pub traces: Option<Traces>,
     pub batches: Arc<Batches>,
+    pub board: Arc<DeviceBoard>,
     /// `None` where no mail server is configured.
     pub mailer: Option<Arc<SmtpMailer>>,
     /// As it was last read.
@@ -106,6 +108,7 @@ impl App {
             store,
             limits,
             batches,
+            board: Arc::default(),
             traces,
             config,
             consents: Arc::new(ConsentSeal::new(Arc::clone(&tokens), consent_life)),
@@ -179,6 +182,7 @@ impl App {
     /// From now on `/health/ready` says no; what was accepted is still finished.
     pub fn begin_stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        self.board.stop();
     }
 
     /// `begin_stop` was called.

@@ -112,6 +112,16 @@ audiences! {
     DraftingSet DraftsRules = Staff with DraftRules;
     /// Staff who put rules into force.
     PublishingSet PublishesRules = Staff with PublishRules;
+    /// Staff who register devices.
+    RegisteringSet RegistersDevices = Staff with RegisterDevices;
+    /// Staff who see to devices.
+    DevicesSet ManagesDevices = Staff with ManageDevices;
+    /// Staff who look at devices, and devices at themselves.
+    DeviceViewSet ReadsDevices = Staff, Device with ReadDevices;
+    /// Devices, for themselves.
+    OperatingSet Operates = Device with OperateDevice;
+    /// Staff who settle what went wrong with machines.
+    MachinesSet SettlesMachines = Staff with SettleMachines;
 }
 
 #[doc(hidden)]

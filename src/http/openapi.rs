@@ -47,6 +47,7 @@ use crate::usecase::view::RefusalView;
         (name = "credit", description = "Credit (信用): ledgers, freezes, appeals, reports of other systems"),
         (name = "me", description = "What readers do alone: everything is about the reader who asks"),
         (name = "rules", description = "Which rule, and why"),
+        (name = "devices", description = "Machines: their registry, heartbeats, commands and alarms"),
         (name = "health", description = "Of this node"),
     )
 )]

@@ -321,6 +321,10 @@ impl From<UseCaseError> for Problem {
             UseCaseError::Forbidden => Self::of(Code::Forbidden),
             UseCaseError::Unauthenticated => Self::of(Code::Unauthenticated),
             UseCaseError::SecondFactorNeeded => Self::of(Code::SecondFactorNeeded),
+            UseCaseError::DeviceNotApproved => Self::of(Code::DeviceNotApproved),
+            UseCaseError::DeviceSuspended => Self::of(Code::DeviceSuspended),
+            UseCaseError::AcknowledgementForged => Self::of(Code::AcknowledgementForged),
+            UseCaseError::SaidOtherwise(first) => Self::of(Code::Conflict).detail(first),
             UseCaseError::TooManyLogIns { wait_s } => Self::of(Code::TooManyLogIns).retry_after(wait_s),
             UseCaseError::State(state) => Self::of(Code::WrongState).detail(state),
             UseCaseError::Merged { into, .. } => {

@@ -40,6 +40,8 @@ codes! {
     Unauthenticated = "unauthenticated" 401, "Not authenticated", "未通过身份验证";
     SecondFactorNeeded = "second_factor_needed" 401, "A one-time password is needed, too", "还须输入动态验证码";
     Forbidden = "forbidden" 403, "Not allowed here", "无此权限";
+    DeviceNotApproved = "device_not_approved" 403, "The device is not approved yet", "设备尚未批准启用";
+    DeviceSuspended = "device_suspended" 403, "The device is suspended", "设备已暂停使用";
     NotFound = "not_found" 404, "No such thing", "未找到";
     NoSuchRoute = "no_such_route" 404, "No such address", "无此地址";
     MethodNotAllowed = "method_not_allowed" 405, "This address does not know that method", "此地址不支持该方法";
@@ -53,6 +55,7 @@ codes! {
     BibMerged = "bib_merged" 409, "The bib was merged into another one", "书目已合并";
     DuplicateReader = "duplicate_reader" 409, "This person is registered already", "该读者已登记";
     Conflict = "conflict" 409, "Somebody else was first", "与其他操作冲突";
+    AcknowledgementForged = "acknowledgement_forged" 409, "Not the receipt of this command", "回执与指令不符";
     PreconditionFailed = "precondition_failed" 412, "It was changed meanwhile", "内容已被他人修改";
     BodyTooLarge = "body_too_large" 413, "The request body is too large", "请求内容过大";
     HeadersTooLarge = "headers_too_large" 431, "The request line and headers are too large", "请求头过大";

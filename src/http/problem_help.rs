@@ -32,6 +32,16 @@ static ROWS: &[(Code, &str, &str)] = &[
         "Log in at a unit in the subtree of a role that may, or ask somebody whose role may.",
     ),
     (
+        Code::DeviceNotApproved,
+        "The secret is right, and nobody with rights over the device's unit has approved it yet.",
+        "Have it approved (`approveDevice`), and log in again; ask no more than once a minute.",
+    ),
+    (
+        Code::DeviceSuspended,
+        "The secret is right, and staff have suspended the device.",
+        "Wait until it is resumed (`resumeDevice`); ask no more than once a minute.",
+    ),
+    (
         Code::NotFound,
         "There is no such thing, or not for this caller.",
         "Look the number up again; do not retry.",
@@ -91,6 +101,11 @@ static ROWS: &[(Code, &str, &str)] = &[
         Code::Conflict,
         "Somebody did the same at the same time, or gave this code or number away before.",
         "Read again; then decide whether there is still something to do.",
+    ),
+    (
+        Code::AcknowledgementForged,
+        "The receipt is not that of this command's delivery. Nothing was changed, and staff are told.",
+        "Acknowledge with the receipt that came with the command; never with one that was kept of another.",
     ),
     (
         Code::BodyTooLarge,

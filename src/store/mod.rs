@@ -23,6 +23,7 @@ pub mod credit;
 pub mod deliveries;
 pub mod deposit_rows;
 pub mod deposits;
+pub mod devices;
 pub mod dialect;
 pub mod due_moves;
 pub mod error;

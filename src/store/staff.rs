@@ -1,11 +1,11 @@
-//! Staff and devices: who may log in, and with which grants.
+//! Staff: who may log in, and with which grants.
 
 use diesel::prelude::*;
 
 use super::error::StoreError;
-use super::schema::{devices, network_state, staff, staff_roles};
+use super::schema::{network_state, staff, staff_roles};
 use super::tx::{ReadTx, WriteTx};
-use crate::domain::ids::{DeviceId, StaffId, UnitId};
+use crate::domain::ids::{StaffId, UnitId};
 
 /// What a staff log-in compares and grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,16 +15,6 @@ pub struct StaffRecord {
     pub active: bool,
     /// Role codes with the unit whose subtree they are valid in.
     pub roles: Vec<(String, UnitId)>,
-}
-
-/// What a device log-in compares.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeviceRecord {
-    pub id: DeviceId,
-    pub unit: UnitId,
-    pub kind: String,
-    pub secret_hash: String,
-    pub active: bool,
 }
 
 /// A new member of staff.
@@ -38,18 +28,6 @@ pub struct NewStaff {
     pub active: bool,
     pub demo: bool,
     pub created_at: i64,
-}
-
-/// A new device.
-#[derive(Debug, Clone, Insertable)]
-#[diesel(table_name = devices)]
-pub struct NewDevice {
-    pub id: i64,
-    pub code: String,
-    pub unit_id: i64,
-    pub kind: String,
-    pub secret_hash: String,
-    pub active: bool,
 }
 
 impl ReadTx<'_> {
@@ -106,38 +84,6 @@ impl ReadTx<'_> {
         Ok(rows.into_iter().map(|(role, unit)| (role, UnitId::new(unit))).collect())
     }
 
-    /// A device by its code.
-    pub fn device_by_code(&mut self, code: &str) -> Result<Option<DeviceRecord>, StoreError> {
-        let row: Option<(i64, i64, String, String, bool)> = devices::table
-            .filter(devices::code.eq(code))
-            .select((
-                devices::id,
-                devices::unit_id,
-                devices::kind,
-                devices::secret_hash,
-                devices::active,
-            ))
-            .first(self.conn)
-            .optional()?;
-        Ok(row.map(|(id, unit, kind, secret_hash, active)| DeviceRecord {
-            id: DeviceId::new(id),
-            unit: UnitId::new(unit),
-            kind,
-            secret_hash,
-            active,
-        }))
-    }
-
-    /// A device by its id, for a refreshed session: unit, kind and whether it is active.
-    pub fn device_state(&mut self, id: DeviceId) -> Result<Option<(UnitId, String, bool)>, StoreError> {
-        let row: Option<(i64, String, bool)> = devices::table
-            .find(id.get())
-            .select((devices::unit_id, devices::kind, devices::active))
-            .first(self.conn)
-            .optional()?;
-        Ok(row.map(|(unit, kind, active)| (UnitId::new(unit), kind, active)))
-    }
-
     /// Demo log-ins exist in this database.
     pub fn is_demo(&mut self) -> Result<bool, StoreError> {
         Ok(network_state::table.select(network_state::demo).first(self.conn)?)
@@ -185,14 +131,6 @@ impl WriteTx<'_> {
             .set(staff::password_hash.eq(hash))
             .execute(self.conn)?;
         Ok(n == 1)
-    }
-
-    /// Adds a device.
-    pub fn insert_device(&mut self, device: &NewDevice) -> Result<(), StoreError> {
-        diesel::insert_into(devices::table)
-            .values(device.clone())
-            .execute(self.conn)?;
-        Ok(())
     }
 
     /// Marks the database as one with demo log-ins.

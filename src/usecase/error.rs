@@ -68,6 +68,18 @@ pub enum UseCaseError {
     /// The password is right, and the account has one-time passwords: the log-in lacks its code.
     #[error("a one-time password is needed, too")]
     SecondFactorNeeded,
+    /// The secret is right, and nobody has approved the device.
+    #[error("the device is not approved yet")]
+    DeviceNotApproved,
+    /// The secret is right, and the device is suspended.
+    #[error("the device is suspended")]
+    DeviceSuspended,
+    /// An acknowledgement without the receipt of what was delivered.
+    #[error("the acknowledgement has not the receipt of this command")]
+    AcknowledgementForged,
+    /// Something else was said before, and stands.
+    #[error("{0}")]
+    SaidOtherwise(String),
     /// Log-ins failed too often: the next may be tried after so many seconds.
     #[error("too many log-ins failed; try again in {wait_s} s")]
     TooManyLogIns { wait_s: u32 },

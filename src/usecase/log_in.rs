@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::log_in_attempt::Attempt;
@@ -15,15 +16,17 @@ use crate::auth::one_time::{TotpSecret, recovery_hash};
 use crate::auth::tokens::{hash_refresh, new_refresh, secret_matches};
 use crate::auth::{Audience, Identity};
 use crate::domain::barcode::CardNumber;
+use crate::domain::device::{DeviceState, old_secret_counts};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{DeviceId, StaffId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::reader::Channel;
 use crate::store::Store;
+use crate::store::devices::Device;
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
 use crate::store::readers::PinRecord;
-use crate::store::staff::{DeviceRecord, StaffRecord};
+use crate::store::staff::StaffRecord;
 use crate::store::tx::WriteTx;
 
 /// Ids of a log-in: the family, the refresh token, the event.
@@ -64,7 +67,7 @@ impl LogIn {
 /// Opens a session for a client at an address.
 ///
 /// # Errors
-/// `Unauthenticated`, whatever was wrong with name and secret; `TooManyLogIns` after too many of those; `Invalid` naming
+/// `Unauthenticated`, whatever was wrong with name and secret; `DeviceNotApproved`, `DeviceSuspended`; `TooManyLogIns` after too many of those; `Invalid` naming
 /// `unit_code`; `Busy`.
 pub async fn log_in(
     store: &Arc<Store>,
@@ -100,7 +103,8 @@ pub async fn log_in(
 enum Held {
     Staff(String, StaffRecord, Option<Factor>),
     Reader(CardNumber, PinRecord),
-    Device(String, DeviceRecord),
+    /// With the newer of its secrets, or the one before.
+    Device(Box<Device>, Secret),
 }
 
 /// The second factor that was held against what is kept; it is used up with the log-in.
@@ -123,7 +127,14 @@ impl Held {
                 tx.lock_readers(&[seen.reader])?;
                 tx.pin_of_card(card.as_str())?.as_ref() == Some(seen)
             }
-            Self::Device(code, seen) => tx.device_by_code(code)?.as_ref() == Some(seen),
+            Self::Device(seen, secret) => {
+                let same = tx.lock_device(seen.id)?.as_ref() == Some(&**seen);
+                // The device has its new secret: the one before is not needed any more.
+                if same && *secret == Secret::Newest && seen.old_secret.is_some() {
+                    tx.end_old_secret(seen.id)?;
+                }
+                same
+            }
         };
         if unchanged {
             Ok(())
@@ -272,31 +283,52 @@ async fn reader(
 }
 
 async fn device(store: &Arc<Store>, family: i64, code: String, secret: &SecretString) -> Result<(Opened, Held)> {
-    let asked = code.clone();
     let (record, network) = store
-        .read(move |tx| Ok::<_, UseCaseError>((tx.device_by_code(&asked)?, tx.network()?)))
+        .read(move |tx| Ok::<_, UseCaseError>((tx.device_by_code(&code)?, tx.network()?)))
         .await?;
-    let record = record
-        .filter(|record| is_genuine(record, secret))
+    let now = store.clock().now();
+    let (which, record) = record
+        .and_then(|record| Some((secret_shown(&record, secret, now)?, record)))
         .ok_or(UseCaseError::Unauthenticated)?;
+    match record.state() {
+        DeviceState::Active => {}
+        DeviceState::Pending => return Err(UseCaseError::DeviceNotApproved),
+        DeviceState::Suspended => return Err(UseCaseError::DeviceSuspended),
+        DeviceState::Retired => return Err(UseCaseError::Unauthenticated),
+    }
     let opened = Opened {
         identity: Identity {
             sub: record.id.get(),
             aud: Audience::Device,
             sid: family,
             unit: Some(record.unit.get()),
-            device_kind: Some(record.kind.clone()),
+            device_kind: Some(record.kind.code().to_owned()),
             grants: Vec::new(),
         },
         unit_code: network.unit(record.unit).map(|unit| unit.code.clone()),
-        at: store.clock().now(),
+        at: now,
     };
-    Ok((opened, Held::Device(code, record)))
+    Ok((opened, Held::Device(Box::new(record), which)))
 }
 
-fn is_genuine(record: &DeviceRecord, secret: &SecretString) -> bool {
-    let kept = URL_SAFE_NO_PAD.decode(&record.secret_hash).unwrap_or_default();
-    record.active && secret_matches(secret.expose_secret(), &kept)
+/// Which of a device's secrets was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secret {
+    Newest,
+    /// It still counts, for the new one may be lost on its way.
+    Before,
+}
+
+fn secret_shown(device: &Device, secret: &SecretString, now: DateTime<Utc>) -> Option<Secret> {
+    let is = |kept: &str| {
+        let kept = URL_SAFE_NO_PAD.decode(kept).unwrap_or_default();
+        secret_matches(secret.expose_secret(), &kept)
+    };
+    if is(&device.secret_hash) {
+        return Some(Secret::Newest);
+    }
+    let (hash, until) = device.old_secret.as_ref()?;
+    (old_secret_counts(Some(*until), now) && is(hash)).then_some(Secret::Before)
 }
 
 /// Readers are not named: a log-in is no visit, and nothing later needs to know whose it was.

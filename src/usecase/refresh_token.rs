@@ -8,6 +8,7 @@ use super::session::{Opened, SessionTools, SessionView, audience_of, grants_at, 
 use super::{Result, UseCaseError};
 use crate::auth::tokens::{hash_refresh, new_refresh};
 use crate::auth::{Audience, Identity};
+use crate::domain::device::DeviceState;
 use crate::domain::ids::{DeviceId, ReaderId, StaffId};
 use crate::domain::reader::ReaderStatus;
 use crate::store::Store;
@@ -73,9 +74,9 @@ fn still_valid(tx: &mut WriteTx<'_>, row: &RefreshRow) -> Result<Option<Opened>>
             found.is_some_and(|(reader, _)| reader.status != ReaderStatus::Inactive.code())
         }
         (Audience::Device, at) => {
-            let state = tx.device_state(DeviceId::new(row.subject_id))?;
-            let state = state.filter(|(unit, _, active)| *active && at == Some(*unit));
-            device_kind = state.map(|(_, kind, _)| kind);
+            let device = tx.device(DeviceId::new(row.subject_id))?;
+            let device = device.filter(|device| device.state() == DeviceState::Active && at == Some(device.unit));
+            device_kind = device.map(|device| device.kind.code().to_owned());
             device_kind.is_some()
         }
     };

@@ -14,7 +14,8 @@ use tongjie::clock::Clock;
 use tongjie::config::Config;
 use tongjie::domain::ids::UnitId;
 use tongjie::store::bibs::NewBib;
-use tongjie::store::staff::{NewDevice, NewStaff};
+use tongjie::store::devices::NewDevice;
+use tongjie::store::staff::NewStaff;
 use tongjie::usecase::UseCaseError;
 use tongjie::usecase::check::check;
 use tongjie::usecase::log_in::device_secret_hash;
@@ -279,7 +280,7 @@ impl TestApp {
         (id, barcode)
     }
 
-    /// A device, straight into the store: the API registers none yet.
+    /// A kiosk at work, straight into the store.
     pub fn device(&self, code: &str, unit: i64, secret: &str) {
         let row = NewDevice {
             id: self.take_id(),
@@ -288,6 +289,10 @@ impl TestApp {
             kind: "kiosk".to_owned(),
             secret_hash: device_secret_hash(secret),
             active: true,
+            name: String::new(),
+            capabilities: String::new(),
+            registered_at: Some(0),
+            approved_at: Some(0),
         };
         let work = move |tx: &mut tongjie::store::tx::WriteTx<'_>| tx.insert_device(&row).map_err(UseCaseError::from);
         self.block_on(self.app.store.write(work)).expect("a device");

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::card_tokens::NewCardSession;
 use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
-use super::schema::{card_sessions, items, jobs, log_in_tallies, network_state, readers, staff, visit_keys};
+use super::schema::{card_sessions, device_commands, devices, items, jobs, log_in_tallies, network_state, readers, staff, visit_keys};
 
 diesel::define_sql_function! {
     /// Waits until no other transaction holds the number, and holds it until this one ends. (It answers nothing.)
@@ -35,6 +35,30 @@ pub fn lock_staff(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
         staff::table
             .filter(staff::id.eq(id))
             .select(staff::id)
+            .for_no_key_update()
+            .load::<i64>(conn)?;
+    }
+    Ok(())
+}
+
+/// Locks a device.
+pub fn lock_device(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        devices::table
+            .filter(devices::id.eq(id))
+            .select(devices::id)
+            .for_no_key_update()
+            .load::<i64>(conn)?;
+    }
+    Ok(())
+}
+
+/// Locks a command of a device.
+pub fn lock_command(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        device_commands::table
+            .filter(device_commands::id.eq(id))
+            .select(device_commands::id)
             .for_no_key_update()
             .load::<i64>(conn)?;
     }

@@ -14,7 +14,8 @@ use crate::domain::ids::{ReaderId, StaffId, UnitId};
 use crate::store::Store;
 use crate::store::events::{Event, SYSTEM_CHANNEL};
 use crate::store::ids::IdRun;
-use crate::store::staff::{NewDevice, NewStaff};
+use crate::store::devices::NewDevice;
+use crate::store::staff::NewStaff;
 use crate::store::tx::WriteTx;
 
 /// The demo's accounts, as scripts read them.
@@ -194,6 +195,10 @@ fn apply(tx: &mut WriteTx<'_>, step: &LastStep, mut ids: IdRun) -> Result<()> {
             kind,
             secret_hash,
             active: true,
+            name: String::new(),
+            capabilities: String::new(),
+            registered_at: Some(now.timestamp_millis()),
+            approved_at: Some(now.timestamp_millis()),
         })?;
         tx.append_event(
             ids.next(),

@@ -12,9 +12,10 @@ use tongjie::domain::item::ReturnPolicy;
 use tongjie::domain::network::Collection;
 use tongjie::domain::reader::Channel;
 use tongjie::domain::unit::{Unit, UnitKind};
+use tongjie::store::devices::NewDevice;
 use tongjie::store::ids::IdRun;
 use tongjie::store::readers::NewReader;
-use tongjie::store::staff::{NewDevice, NewStaff};
+use tongjie::store::staff::NewStaff;
 use tongjie::store::tx::WriteTx;
 use tongjie::store::{Store, StoreError};
 use tongjie::usecase::{Caller, Who, bootstrap};
@@ -305,6 +306,10 @@ impl Builder<'_, '_> {
             kind: "kiosk".to_owned(),
             secret_hash: "none".to_owned(),
             active: true,
+            name: String::new(),
+            capabilities: String::new(),
+            registered_at: Some(0),
+            approved_at: Some(0),
         })?;
         Ok(DeviceId::new(id))
     }
