@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::domain::device_heartbeat::Known;
 use crate::domain::ids::{DeviceId, UnitId};
@@ -94,21 +95,13 @@ impl DeviceBoard {
         self.stopped.load(Ordering::SeqCst)
     }
 
-    /// What wakes the long poll of a device. Listen first, look then, wait last: what comes between is not missed.
-    pub(super) fn listener(&self, device: DeviceId) -> Arc<Notify> {
-        Arc::clone(self.inside().listeners.entry(device).or_default())
-    }
-
-    /// A long poll has ended; the last one of a device leaves nothing behind.
-    pub(super) fn leave(&self, device: DeviceId, listener: Arc<Notify>) {
-        let mut inside = self.inside();
-        drop(listener);
-        let alone = inside
-            .listeners
-            .get(&device)
-            .is_some_and(|kept| Arc::strong_count(kept) == 1);
-        if alone {
-            inside.listeners.remove(&device);
+    /// What wakes the long poll of a device, until it is dropped.
+    pub(super) fn listen(&self, device: DeviceId) -> Listening<'_> {
+        let notify = Arc::clone(self.inside().listeners.entry(device).or_default());
+        Listening {
+            board: self,
+            device,
+            notify,
         }
     }
 
@@ -174,6 +167,30 @@ impl DeviceBoard {
     }
 }
 
+/// A long poll of a device. The last one of a device leaves nothing behind.
+pub(super) struct Listening<'b> {
+    board: &'b DeviceBoard,
+    device: DeviceId,
+    notify: Arc<Notify>,
+}
+
+impl Listening<'_> {
+    /// Ends when the device is woken; what wakes it before this is enabled is missed.
+    pub(super) fn notified(&self) -> Notified<'_> {
+        self.notify.notified()
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        let mut inside = self.board.inside();
+        // Ours and that of the board.
+        if Arc::strong_count(&self.notify) == 2 {
+            inside.listeners.remove(&self.device);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -229,23 +246,21 @@ mod tests {
     #[tokio::test]
     async fn a_wake_between_listening_and_waiting_is_not_missed() {
         let board = DeviceBoard::default();
-        let listener = board.listener(ONE);
-        let mut woken = std::pin::pin!(listener.notified());
+        let listening = board.listen(ONE);
+        let mut woken = std::pin::pin!(listening.notified());
         woken.as_mut().enable();
         board.wake(ONE);
         woken.await;
         assert!(board.has_queued(ONE));
-        board.leave(ONE, Arc::clone(&listener));
-        drop(listener);
     }
 
     #[test]
     fn the_last_poll_leaves_nothing_behind() {
         let board = DeviceBoard::default();
-        let (first, second) = (board.listener(ONE), board.listener(ONE));
-        board.leave(ONE, first);
+        let (first, second) = (board.listen(ONE), board.listen(ONE));
+        drop(first);
         assert_eq!(board.inside().listeners.len(), 1);
-        board.leave(ONE, second);
+        drop(second);
         assert_eq!(board.inside().listeners.len(), 0);
     }
 }
