@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -21,6 +21,8 @@ pub(super) struct Beaten {
     pub unit: UnitId,
     /// The newest configuration made for it.
     pub newest_configuration: i64,
+    /// Between two of its heartbeats.
+    pub interval: TimeDelta,
     /// Below how many of a thing in stock staff are told.
     pub low_stock: Vec<(String, i64)>,
     /// The entry of its journal that is expected next.
@@ -216,6 +218,7 @@ mod tests {
             },
             unit: UnitId::new(1),
             newest_configuration: 0,
+            interval: TimeDelta::seconds(60),
             low_stock: Vec::new(),
             journal_next: None,
         }

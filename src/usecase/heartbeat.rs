@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -59,7 +59,7 @@ pub async fn heartbeat(
     let now = store.clock().now();
     let known = board.beaten(device).filter(|beaten| caller.unit == Some(beaten.unit));
     if let Some(beaten) = known {
-        let silent = is_silent(beaten.known.last_seen_at, SHORTEST, now);
+        let silent = is_silent(beaten.known.last_seen_at, beaten.interval, now);
         let judged = judge(&beat, Some(&beaten.known), &beaten.low_stock, now);
         // One after a silence ends an alarm that another node may have raised.
         if !judged.writes && !silent {
@@ -81,15 +81,12 @@ pub async fn heartbeat(
     Ok(answer)
 }
 
-/// Nobody is called silent before three of these.
-const SHORTEST: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
-
 fn take(tx: &mut WriteTx<'_>, caller: &Caller, beat: &Beat, mut ids: IdRun) -> Result<(Beaten, Judged)> {
     let acting = acting_device(tx, caller, None)?;
     let device = tx.lock_device(acting.id)?.ok_or(UseCaseError::Forbidden)?;
     let now = tx.now();
     let settings = settings_of(tx, acting.id, device.configuration_version)?;
-    let low_stock: Vec<(String, i64)> = settings.low_stock.into_iter().collect();
+    let low_stock: Vec<(String, i64)> = settings.low_stock.clone().into_iter().collect();
     let silent = tx.has_alarm(acting.id, AlarmKind::Silent, "")?;
     let status = tx.statuses(&[acting.id.get()])?.pop();
     let known = status.as_ref().map(|status| known_of(status, silent));
@@ -107,6 +104,7 @@ fn take(tx: &mut WriteTx<'_>, caller: &Caller, beat: &Beat, mut ids: IdRun) -> R
         known: known.unwrap_or_else(|| first(beat, now)),
         unit: acting.unit,
         newest_configuration: device.configuration_version,
+        interval: TimeDelta::seconds(i64::from(settings.heartbeat_seconds)),
         low_stock,
         journal_next: tx.next_of_journal(acting.id)?,
     };
