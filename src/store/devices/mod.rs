@@ -168,6 +168,15 @@ impl ReadTx<'_> {
             .first(self.conn)
             .optional()?)
     }
+
+    /// Which entry of one of its journals is expected next; `None` before the first.
+    pub fn next_in_journal(&mut self, id: DeviceId, journal: i64) -> Result<Option<i64>, StoreError> {
+        Ok(journal_cursors::table
+            .find((id.get(), journal))
+            .select(journal_cursors::next_sequence)
+            .first(self.conn)
+            .optional()?)
+    }
 }
 
 impl WriteTx<'_> {
