@@ -19,6 +19,7 @@ mod admission;
 mod circulation;
 mod credit;
 pub(crate) mod delivery;
+mod devices;
 mod jobs;
 mod layers;
 pub(crate) mod limits;
@@ -33,6 +34,7 @@ pub use admission::AdmissionConfig;
 pub use circulation::CirculationConfig;
 pub use credit::CreditConfig;
 pub use delivery::DeliveryConfig;
+pub use devices::DevicesConfig;
 pub use jobs::JobsConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};
@@ -134,6 +136,7 @@ pub struct Config {
     pub jobs: JobsConfig,
     pub rates: RatesConfig,
     pub delivery: DeliveryConfig,
+    pub devices: DevicesConfig,
     pub credit: CreditConfig,
     pub admission: AdmissionConfig,
     pub notices: NoticesConfig,
@@ -294,6 +297,7 @@ impl Config {
             jobs,
             rates,
             delivery,
+            devices,
             credit,
             admission,
             notices,
@@ -331,6 +335,7 @@ impl Config {
         check_origins(&http.cors_origins)?;
         within("http.hsts_seconds", http.hsts_seconds, 0..=63_072_000)?;
         delivery.check()?;
+        devices.check()?;
         credit.check()?;
         admission.check()?;
         notices.check()?;

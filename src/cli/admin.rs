@@ -14,14 +14,14 @@ use crate::usecase::administer::{
     add_staff, add_system, note_card_key, note_rotated_identity_key, note_rotated_key, set_password,
 };
 use crate::usecase::create_staff::CreateStaff;
-use crate::usecase::register_device::register_device;
+use crate::usecase::register_device::{RegisterDevice, install_device};
 use crate::usecase::reseal_identities::keys_in_use;
 
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
     #[command(flatten)]
     Staff(StaffCommand),
-    /// Register a gate, locker, kiosk, desk reader or sorter and print its secret, once
+    /// Register and approve a gate, locker, kiosk, desk reader or sorter and print its secret, once
     CreateDevice {
         /// What the device logs in as
         #[arg(long)]
@@ -32,6 +32,12 @@ pub enum AdminCommand {
         /// Code of the unit where it stands
         #[arg(long, value_name = "CODE")]
         unit: String,
+        /// What people call it
+        #[arg(long, default_value = "")]
+        name: String,
+        /// What it can do, such as door_bank or tag_reader; once for each
+        #[arg(long, value_name = "WORD")]
+        capability: Vec<String>,
     },
     /// Replace the key in the data directory that signs access tokens; nobody is logged out, and a running server takes the
     /// new key over within seconds
@@ -94,7 +100,22 @@ pub struct Who {
 pub(super) async fn run(config: Config, what: AdminCommand) -> Result<(), CliError> {
     match what {
         AdminCommand::Staff(what) => for_staff(config, what).await,
-        AdminCommand::CreateDevice { code, kind, unit } => create_device(config, code, unit, kind).await,
+        AdminCommand::CreateDevice {
+            code,
+            kind,
+            unit,
+            name,
+            capability,
+        } => {
+            let device = RegisterDevice {
+                code,
+                unit_code: unit,
+                kind,
+                name,
+                capabilities: capability,
+            };
+            create_device(config, device).await
+        }
         AdminCommand::RotateKey => rotate_key(config).await,
         AdminCommand::RotateIdentityKey => rotate_identity_key(config).await,
         AdminCommand::RotateCardKey(args) => rotate_card_key(config, args).await,
@@ -169,9 +190,10 @@ async fn for_staff(config: Config, what: StaffCommand) -> Result<(), CliError> {
     Ok(())
 }
 
-async fn create_device(config: Config, code: String, unit: String, kind: String) -> Result<(), CliError> {
+async fn create_device(config: Config, device: RegisterDevice) -> Result<(), CliError> {
     let app = open(config).await?;
-    let made = register_device(&app.store, code.clone(), unit, kind).await;
+    let code = device.code.clone();
+    let made = install_device(&app.store, device).await;
     close(&app).await;
     println!("created the device {code}\nsecret: {}", made?);
     Ok(())

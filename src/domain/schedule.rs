@@ -4,6 +4,8 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
+use super::machine_jobs::{COMMAND_EXPIRY, SILENCE_ALARMS};
+
 /// How long a failed run rests before it is tried again.
 pub const REST_SECONDS: i64 = 60;
 
@@ -270,7 +272,7 @@ pub const UNLINKING: Job = Job {
 };
 
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 30] = [
+pub const JOBS: [Job; 32] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -301,6 +303,8 @@ pub const JOBS: [Job; 30] = [
     WEBHOOK_OUTBOX,
     NOTICE_ERASURE,
     UNLINKING,
+    SILENCE_ALARMS,
+    COMMAND_EXPIRY,
 ];
 
 /// What is known of a job's runs.

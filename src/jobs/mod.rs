@@ -2,6 +2,7 @@
 //! each run is idempotent. The jobs of the list (`domain::schedule`) are run by one node at a time, and listed by the API.
 //! Not here: what a run does. A job only decides when to call its use case.
 
+mod devices;
 mod notices;
 
 use std::future::Future;
@@ -88,6 +89,7 @@ impl Jobs {
             async move { reload_keys(&app) }
         });
         let mut tasks = vec![sealer, expiry, keys];
+        tasks.extend(devices::own(app, &reload_stopped));
         tasks.extend(passes(app, &reload_stopped));
         Self { stop, tasks }
     }
@@ -147,6 +149,7 @@ fn passes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>
         tasks.push(pass(app, &node, ADMISSION_OUTBOX, asked, stopped));
     }
     tasks.extend(notices::passes(app, &node, stopped));
+    tasks.extend(devices::passes(app, &node, stopped));
     tasks
 }
 

@@ -236,6 +236,7 @@ const NO_LIMITS: &[&str] = &[
     "messages.wechat_url",
     "messages.secret",
     "messages.timeout_ms",
+    "devices.flush_seconds",
     "privacy.unlink_days",
 ];
 

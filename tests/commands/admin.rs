@@ -104,7 +104,7 @@ fn a_device_gets_a_secret_that_is_told_once() {
         assert!(
             tongjie
                 .fails(&make("G2", "gate", "nowhere"), 2)
-                .contains("unit: no unit")
+                .contains("unit_code: no unit")
         );
         tongjie.succeeds(&["check"]);
     }

@@ -1,0 +1,23 @@
+//! What a node keeps of devices in memory.
+
+use std::ops::RangeInclusive;
+
+use serde::Deserialize;
+
+use super::{ConfigError, within};
+
+const FLUSH_SECONDS: RangeInclusive<u32> = 5..=60;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DevicesConfig {
+    pub flush_seconds: u32,
+}
+
+impl DevicesConfig {
+    /// # Errors
+    /// The first value out of its range.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within("devices.flush_seconds", self.flush_seconds, FLUSH_SECONDS)
+    }
+}
