@@ -25,6 +25,8 @@ mod credit;
 mod credit_freezes;
 mod database_trouble;
 mod distribution;
+mod device_commands;
+mod devices;
 mod documents;
 mod electronic_cards;
 mod guardians;
