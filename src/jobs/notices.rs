@@ -28,7 +28,7 @@ pub(super) fn passes(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<
         days: app.config.notices.keep_days,
     };
     let told = DeliverOutbox(TellWebhooks {
-        hooks: HttpWebhooks::new(app.store.clock()),
+        hooks: HttpWebhooks::new(&app.config.webhooks, app.store.clock()),
         secrets: app.derived(),
     });
     let mut tasks = vec![

@@ -91,6 +91,8 @@ impl TestApp {
         config.http.workers = 1;
         config.delivery.report_secret = Some(REPORT_SECRET.into());
         config.credit.report_secret = Some(REPORT_SECRET.into());
+        // Tests listen to what webhooks are told.
+        config.webhooks.allow_private = "127.0.0.1".parse().expect("an address");
         change(&mut config);
         let clock = Clock::fixed(Self::now());
         let app = runtime
