@@ -36,6 +36,7 @@ pub enum Look {
     Record,
     Loans,
     Holds,
+    Credit,
 }
 
 impl Look {
@@ -44,6 +45,7 @@ impl Look {
             Self::Record => "record",
             Self::Loans => "loans",
             Self::Holds => "holds",
+            Self::Credit => "credit",
         }
     }
 }
@@ -55,7 +57,7 @@ pub struct AccessView {
     /// The first of the day; of looks at the history each one.
     #[schema(example = "2026-03-04T04:00:00Z")]
     pub looked_at: DateTime<Utc>,
-    /// `record`, `loans` (open ones), `holds` (open ones) or `history` (what was borrowed or held before).
+    /// `record`, `loans` (open ones), `holds` (open ones) or `history` (what was borrowed or held before, also as lines of credit tell of it).
     #[schema(example = "history")]
     pub what: String,
     /// Where they worked.

@@ -244,6 +244,7 @@ impl IdempotencyKey {
             client: caller.client(),
             key: self.key,
             request_hash: self.request_hash,
+            reader_id: caller.reader().map(crate::domain::ids::ReaderId::get),
         }
     }
 }

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use crate::domain::ids::ReaderId;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
 use crate::store::job::FromStore;
@@ -32,6 +36,39 @@ where
     store
         .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
         .await
+}
+
+/// An answer that does not say whom it is about, kept with the reader it is about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct About<T> {
+    /// Absent in what was kept before this was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    about_reader: Option<i64>,
+    #[serde(flatten)]
+    value: T,
+}
+
+impl<T> About<T> {
+    pub(super) const fn reader(reader: ReaderId, value: T) -> Self {
+        Self {
+            about_reader: Some(reader.get()),
+            value,
+        }
+    }
+
+    /// The answer alone.
+    pub(super) fn alone(once: Once<Self>) -> Once<T> {
+        Once {
+            value: once.value.value,
+            replayed: once.replayed,
+        }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Outcome for About<T> {
+    fn reader_id(&self) -> Option<i64> {
+        self.about_reader
+    }
 }
 
 /// Runs the very same code as the act itself and rolls it back.

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::get_reader::only_itself;
 use super::issue_card::open_reader;
-use super::once::once;
+use super::once::{About, once};
 use super::session::require_standing;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::{DerivedSecrets, Right};
@@ -71,8 +71,6 @@ pub struct ContactView {
     pub failing_since: Option<DateTime<Utc>>,
 }
 
-impl Outcome for ContactView {}
-
 impl ContactView {
     fn of(channel: SendChannel, row: Option<&ContactRow>) -> Self {
         Self {
@@ -116,7 +114,12 @@ pub async fn set_reader_contact(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<ContactView>> {
     may(caller, command.reader)?;
-    once(store, caller, key, 1 + CODE_IDS, command, apply).await
+    let reader = command.reader;
+    let work = move |tx: &mut WriteTx<'_>, who: &Caller, command: &SetContact, ids| {
+        apply(tx, who, command, ids).map(|view| About::reader(reader, view))
+    };
+    let said = once(store, caller, key, 1 + CODE_IDS, command, work).await?;
+    Ok(About::alone(said))
 }
 
 /// What is asked for.
