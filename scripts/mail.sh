@@ -24,8 +24,10 @@ READERS=${1:-200}
 
 work=
 server=
+taker=
 clean_up() {
     [[ -z $server ]] || kill -KILL "$server" 2>/dev/null || true
+    [[ -z $taker ]] || kill -KILL "$taker" 2>/dev/null || true
     postgres_stop
     [[ -z $work ]] || rm -rf "$work"
 }
@@ -78,9 +80,19 @@ load_on() {
     "${step[@]}" addresses
     stop
     "${step[@]}" due
+    # The mail server first: a program that finds none rests for a while.
+    "${step[@]}" take >"$work/told" &
+    taker=$!
+    until [[ -e $work/taking ]]; do
+        kill -0 "$taker" || return 1
+        sleep 0.1
+    done
     start serve
-    "${step[@]}" take | sed "s/^mail_load/& engine=$1 build=$profile/" | tee -a "$work/results"
+    wait "$taker"
+    taker=
+    rm "$work/taking"
     stop
+    sed "s/^mail_load/& engine=$1 build=$profile/" "$work/told" | tee -a "$work/results"
     [[ -z $POSTGRES_DIR ]] || postgres_stop
 }
 
@@ -109,8 +121,9 @@ export TONGJIE__MAIL__BOUNCE_DOMAIN=bounces.example.org
 
 if [[ -n $load ]]; then
     # A desk enters the addresses as fast as it can, and nothing but what is due soon is told of.
-    export TONGJIE__RATES__STAFF_PER_SECOND=0 TONGJIE__LOG__FILTER=warn
+    export TONGJIE__RATES__STAFF_PER_SECOND=0 TONGJIE__LOG__FILTER=error
     export TONGJIE__NOTICES__OVERDUE_1_DAYS=0 TONGJIE__NOTICES__OVERDUE_2_DAYS=0 TONGJIE__NOTICES__OVERDUE_3_DAYS=0
+    export TONGJIE__NOTICES__CARD_EXPIRING_DAYS=0 TONGJIE__NOTICES__HOLD_EXPIRING_DAYS=0
     for engine in ${MAIL_ENGINES:-sqlite postgres}; do
         load_on "$engine"
     done

@@ -9,6 +9,7 @@ import concurrent.futures
 import datetime
 import http.client
 import json
+import logging
 import os
 import sqlite3
 import ssl
@@ -24,6 +25,8 @@ PATIENCE_SECONDS = 600
 server, port, accounts, work, count, step = (
     sys.argv[1], int(sys.argv[2]), json.load(open(sys.argv[3])), sys.argv[4], int(sys.argv[5]), sys.argv[6]
 )
+# It says of every log-in what will change in its next version.
+logging.getLogger("mail.log").setLevel(logging.ERROR)
 host = server.removeprefix("http://")
 chosen = f"{work}/readers.json"
 
@@ -94,6 +97,11 @@ def make_due():
     far = due + 30 * 86_400_000
     statements = [
         f"UPDATE loans SET due_at = {far} WHERE closed_at IS NULL",
+        # What the first start has told of already.
+        "DELETE FROM notice_lines",
+        "DELETE FROM notice_sendings",
+        "DELETE FROM notices",
+        "DELETE FROM outbox WHERE consumer = 'mail'",
         "DELETE FROM notice_preferences",
         "DELETE FROM jobs WHERE name = 'loan_reminders'",
     ]
@@ -101,7 +109,7 @@ def make_due():
         statements.append(f"UPDATE loans SET reader_id = {reader}, due_at = {due} WHERE id = {loan}")
         statements.append(
             "INSERT INTO notice_preferences (reader_id, language, quiet_from, quiet_until, gathers, channels, version) "
-            f"VALUES ({reader}, 'zh-CN', 0, 0, FALSE, '{{}}', 1)"
+            f"VALUES ({reader}, 'zh-CN', 0, 0, FALSE, '[]', 1)"
         )
     run(statements)
 
@@ -136,6 +144,7 @@ def take():
         handler, hostname="127.0.0.1", port=port, tls_context=context, require_starttls=True, authenticator=log_in, auth_required=True
     )
     controller.start()
+    open(f"{work}/taking", "w").close()
     assert handler.done.wait(PATIENCE_SECONDS), (len(handler.taken), len(handler.wanted))
     # The server stays until what was taken last is noted, so that nothing is sent again.
     time.sleep(2)
