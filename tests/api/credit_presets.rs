@@ -122,10 +122,11 @@ fn gz_900_pays_overdue_days_with_points_and_leaves_the_rest_for_money(app: &Test
     assert_eq!(town.credit(app).0, 901);
     assert_eq!(reported(app, &town, "1", "attendance", 50), "posted");
     assert_eq!(town.credit(app).0, 931, "thirty a day");
-    // Due on 3 April; 120 days are over when the night of 2 August begins. A night charges forty of them at most.
-    app.clock.set(at("2026-08-01T17:00:00Z"));
-    for _ in 0..4 {
+    // Due on 3 April: forty days are over each time.
+    for (over, balance) in [("2026-05-13", 891), ("2026-06-22", 851), ("2026-08-01", 831)] {
+        app.clock.set(at(&format!("{over}T17:00:00Z")));
         night(app);
+        assert_eq!(town.credit(app).0, balance, "{over}");
     }
     assert_eq!(
         points(app, &town, "overdue").iter().sum::<i64>(),

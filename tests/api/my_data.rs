@@ -417,7 +417,7 @@ fn stored_answers_about_a_reader_go_with_the_reader(app: &TestApp) {
         let said = app
             .request("PUT", &path)
             .bearer(token)
-            .key(&format!("{channel} {reader}"));
+            .key(&format!("{channel}-{reader}"));
         said.json(&json!({"address": address})).send().expect(200)
     };
     say(&desk, id, "mail", "li@example.org");
