@@ -86,7 +86,9 @@ fn waiting(app: &TestApp, token: &str) -> Vec<Value> {
 }
 
 fn count(app: &TestApp, what: &str) -> i64 {
-    app.database.outside().number(&format!("SELECT count(*) AS n FROM {what}"))
+    app.database
+        .outside()
+        .number(&format!("SELECT count(*) AS n FROM {what}"))
 }
 
 fn an_applicant_is_a_reader_at_once_where_the_unit_admits_it(app: &TestApp) {
@@ -120,7 +122,10 @@ fn an_applicant_is_a_reader_at_once_where_the_unit_admits_it(app: &TestApp) {
         (&me["name"], &me["category"], &me["home_unit_code"]),
         (&json!("张申请"), &json!("adult"), &json!("B1"))
     );
-    assert_eq!((&me["birth_date"], &me["cards"][0]["kind"]), (&json!("1980-01-01"), &json!("e_card")));
+    assert_eq!(
+        (&me["birth_date"], &me["cards"][0]["kind"]),
+        (&json!("1980-01-01"), &json!("e_card"))
+    );
     let path = format!("/api/v1/readers/{}/contacts", me["id"]);
     let contacts = app.get(&token, &path).expect(200).body;
     assert_eq!(contacts["items"][0]["confirmed"], true);
@@ -131,7 +136,10 @@ fn an_applicant_is_a_reader_at_once_where_the_unit_admits_it(app: &TestApp) {
     let kept = "card_applications WHERE name IS NOT NULL OR id_sealed IS NOT NULL OR address_sealed IS NOT NULL \
         OR pin_hash IS NOT NULL OR id_tail IS NOT NULL OR birth_date IS NOT NULL";
     assert_eq!(count(app, kept), 0);
-    assert_eq!(count(app, "events WHERE kind = 'reader_registered' AND channel = 'portal'"), 1);
+    assert_eq!(
+        count(app, "events WHERE kind = 'reader_registered' AND channel = 'portal'"),
+        1
+    );
     app.assert_sound();
 }
 
@@ -160,9 +168,18 @@ fn an_application_waits_for_a_desk_of_its_unit(app: &TestApp) {
         .expect_fields(422, &["category"]);
     app.post(&here, "/api/v1/applications/1/approval", &json!({}))
         .expect_problem(404, "not_found");
-    let approve = |key: &str| app.request("POST", &path).bearer(&here).key(key).json(&json!({})).send();
+    let approve = |key: &str| {
+        app.request("POST", &path)
+            .bearer(&here)
+            .key(key)
+            .json(&json!({}))
+            .send()
+    };
     let made = approve("k").expect(201);
-    assert_eq!(made.header("location"), Some(&*format!("/api/v1/readers/{}", made.id())));
+    assert_eq!(
+        made.header("location"),
+        Some(&*format!("/api/v1/readers/{}", made.id()))
+    );
     assert_eq!(approve("k").expect(201).body, made.body);
     approve("another").expect_problem(409, "wrong_state");
     let refusal = format!("/api/v1/applications/{}/refusal", seen[0]["id"]);
@@ -187,10 +204,17 @@ fn a_desk_refuses_with_a_reason_and_nothing_personal_is_left(app: &TestApp) {
         .expect_problem(403, "forbidden");
     app.post(&desk, &path, &json!({"reason": "姓名与证件不符"})).expect(200);
     let told = standing(app, &mine).expect(200).body;
-    assert_eq!((&told["state"], &told["refusal"]), (&json!("refused"), &json!("姓名与证件不符")));
+    assert_eq!(
+        (&told["state"], &told["refusal"]),
+        (&json!("refused"), &json!("姓名与证件不符"))
+    );
     let approval = format!("/api/v1/applications/{id}/approval");
-    app.post(&desk, &approval, &json!({})).expect_problem(409, "wrong_state");
-    assert_eq!(count(app, "card_applications WHERE name IS NOT NULL OR key_id IS NOT NULL"), 0);
+    app.post(&desk, &approval, &json!({}))
+        .expect_problem(409, "wrong_state");
+    assert_eq!(
+        count(app, "card_applications WHERE name IS NOT NULL OR key_id IS NOT NULL"),
+        0
+    );
     assert_eq!(count(app, "events WHERE kind = 'application_refused'"), 1);
     assert_eq!(count(app, "readers"), 0);
     app.assert_sound();
@@ -207,7 +231,10 @@ fn nobody_learns_by_applying_who_is_registered(app: &TestApp) {
         (answer.status, length, answer.body["code_minutes"].clone())
     };
     let of_known = shape(apply(app, &application(app, &known, "B1")));
-    assert_eq!(of_known, shape(apply(app, &application(app, &id_number(app.next()), "B1"))));
+    assert_eq!(
+        of_known,
+        shape(apply(app, &application(app, &id_number(app.next()), "B1")))
+    );
     // Whoever has the number and proves some address is told no more than that a desk looks at it.
     let (_, state) = proved(app, &known, "B1");
     assert_eq!(state, json!({"state": "waiting", "card_number": null, "refusal": null}));
@@ -218,8 +245,15 @@ fn nobody_learns_by_applying_who_is_registered(app: &TestApp) {
         (&json!(["registered_already"]), &json!(reader))
     );
     let path = format!("/api/v1/applications/{}/approval", seen[0]["id"]);
-    let refused = app.post(&desk, &path, &json!({})).expect_problem(409, "duplicate_reader");
-    assert!(refused.body["detail"].as_str().expect("a detail").contains(&reader.to_string()));
+    let refused = app
+        .post(&desk, &path, &json!({}))
+        .expect_problem(409, "duplicate_reader");
+    assert!(
+        refused.body["detail"]
+            .as_str()
+            .expect("a detail")
+            .contains(&reader.to_string())
+    );
     assert_eq!((count(app, "readers"), waiting(app, &desk).len()), (1, 1));
 }
 
@@ -241,7 +275,10 @@ fn of_two_at_once_with_one_number_one_is_a_reader(app: &TestApp) {
             scope.spawn(move || request.send().expect(200).body["state"].to_string())
         });
         let confirming: Vec<_> = confirming.collect();
-        confirming.into_iter().map(|one| one.join().expect("answered")).collect()
+        confirming
+            .into_iter()
+            .map(|one| one.join().expect("answered"))
+            .collect()
     });
     states.sort();
     assert_eq!(states, ["\"registered\"", "\"waiting\""]);
@@ -277,7 +314,12 @@ fn children_and_namesakes_wait_for_a_desk(app: &TestApp) {
 fn a_code_counts_ten_minutes_and_five_attempts(app: &TestApp) {
     app.small_network();
     takes_in(app, "C1", "at_once");
-    let made = || apply(app, &application(app, &id_number(app.next()), "B1")).expect(201).body["application"].clone();
+    let made = || {
+        apply(app, &application(app, &id_number(app.next()), "B1"))
+            .expect(201)
+            .body["application"]
+            .clone()
+    };
     let (guessed, right) = (made(), code(app));
     let wrong = if right == "000000" { "000001" } else { "000000" };
     let mut answers = Vec::new();
@@ -286,7 +328,12 @@ fn a_code_counts_ten_minutes_and_five_attempts(app: &TestApp) {
     }
     answers.push(confirm(app, &guessed, &right).expect_fields(422, &["code"]).body["errors"].clone());
     // One that never was is answered the same.
-    answers.push(confirm(app, &json!("nobody"), &right).expect_fields(422, &["code"]).body["errors"].clone());
+    answers.push(
+        confirm(app, &json!("nobody"), &right)
+            .expect_fields(422, &["code"])
+            .body["errors"]
+            .clone(),
+    );
     assert!(answers.iter().all(|one| *one == answers[0]), "{answers:?}");
     standing(app, &json!("nobody")).expect_problem(404, "not_found");
     let (late, right) = (made(), code(app));
@@ -403,10 +450,16 @@ fn a_unit_says_how_it_takes_readers_in_for_what_is_below_it(app: &TestApp) {
     let path = |unit: &str| format!("/api/v1/units/{unit}/self-registration");
     let manager = app.staff("unit_manager", "M1");
     let view = |unit: &str| app.get(&manager, &path(unit)).expect(200).body;
-    assert_eq!(view("B1"), json!({"unit_code": "B1", "how": "desk", "said_by_unit_code": null}));
+    assert_eq!(
+        view("B1"),
+        json!({"unit_code": "B1", "how": "desk", "said_by_unit_code": null})
+    );
     let set = |unit: &str, body: Value| app.request("PUT", &path(unit)).bearer(&manager).json(&body).send();
     set("M1", json!({"how": "at_once"})).expect(200);
-    assert_eq!(view("B1"), json!({"unit_code": "B1", "how": "at_once", "said_by_unit_code": "M1"}));
+    assert_eq!(
+        view("B1"),
+        json!({"unit_code": "B1", "how": "at_once", "said_by_unit_code": "M1"})
+    );
     set("B1", json!({"how": "closed"})).expect(200);
     assert_eq!(view("B1")["how"], "closed");
     set("B1", json!({})).expect(200);

@@ -254,10 +254,7 @@ fn noticed(app: &TestApp) -> String {
 
 /// What the last code would tell a member of staff.
 fn sent(app: &TestApp) -> String {
-    let last = app
-        .database
-        .outside()
-        .number("SELECT max(id) AS n FROM reset_codes");
+    let last = app.database.outside().number("SELECT max(id) AS n FROM reset_codes");
     app.app.derived().code(last)
 }
 
@@ -305,7 +302,11 @@ fn nobody_learns_whether_there_is_such_an_account(app: &TestApp) {
         of(json!({"card_number": card}))
     );
     assert_eq!(of(json!({"username": "root"})), of(json!({"username": "nobody"})));
-    assert_eq!(app.database.outside().number(rows), 2, "of the staff nobody has an address");
+    assert_eq!(
+        app.database.outside().number(rows),
+        2,
+        "of the staff nobody has an address"
+    );
     let wrong = |account: &str| json!({"card_number": account, "code": "00000000", "new_pin": "581093"});
     let detail = |body: Value| redeem(app, &body).expect_fields(422, &["code"]).body["errors"].clone();
     assert_eq!(detail(wrong(&card)), detail(wrong("JC999999")));

@@ -59,9 +59,7 @@ pub fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
         "refuseApplication" => about.with(waiting_application(about), json!({"reason": "姓名与证件不符"})),
         "setSelfRegistration" => about.body(json!({})),
         "setStaffContact" => about.with(about.things.member, json!({"mail": "wang@example.org"})),
-        "setStaffContact:own" => {
-            about.with(about.account, json!({"mail": "wang@example.org", "password": PASSWORD}))
-        }
+        "setStaffContact:own" => about.with(about.account, json!({"mail": "wang@example.org", "password": PASSWORD})),
         "requestReset" => about.body(json!({"card_number": format!("JC9{}", about.app.next())})),
         "redeemReset" => {
             let (reader, card) = about.app.reader("adult", about.unit());

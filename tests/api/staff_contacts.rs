@@ -20,7 +20,10 @@ fn member(app: &TestApp) -> (i64, String) {
     let username = format!("desk.{}", app.next());
     let body = json!({"username": username, "name": "王老师", "password": PASSWORD,
         "roles": [{"role": "librarian", "unit_code": "B1"}]});
-    (app.post(&app.root_token(), "/api/v1/staff", &body).expect(201).id(), username)
+    (
+        app.post(&app.root_token(), "/api/v1/staff", &body).expect(201).id(),
+        username,
+    )
 }
 
 fn set(app: &TestApp, token: &str, id: i64, body: &Value) -> Answer {
@@ -54,7 +57,9 @@ fn a_forgotten_password_is_set_by_the_code_that_was_mailed(app: &TestApp) {
     app.small_network();
     let (id, username) = member(app);
     let address = json!({"mail": "wang@example.org"});
-    let told = set(app, &app.staff("unit_manager", "M1"), id, &address).expect(200).body;
+    let told = set(app, &app.staff("unit_manager", "M1"), id, &address)
+        .expect(200)
+        .body;
     assert_eq!(told["mail"], "w***@example.org");
     let before = log_in(app, &username, PASSWORD).expect(201);
     ask(app, &username).expect(204);
@@ -86,7 +91,10 @@ fn an_account_without_an_address_is_sent_nothing(app: &TestApp) {
     assert_eq!(answers[0].status, 204);
     assert_eq!(answers[0].bytes, answers[1].bytes);
     assert_eq!(answers[1].status, 204);
-    assert_eq!(app.database.outside().number("SELECT count(*) AS n FROM reset_codes"), 0);
+    assert_eq!(
+        app.database.outside().number("SELECT count(*) AS n FROM reset_codes"),
+        0
+    );
     assert_eq!(app.database.outside().number("SELECT count(*) AS n FROM outbox"), 0);
     redeem(app, &username, "000000").expect_fields(422, &["code"]);
 }
@@ -104,12 +112,26 @@ fn the_own_address_takes_the_password_and_that_of_others_a_right(app: &TestApp) 
     set(app, &own, other, &json!({"mail": "wang@example.org"})).expect_problem(403, "forbidden");
     let manager = app.staff("unit_manager", "M1");
     set(app, &manager, other, &right).expect_fields(422, &["password"]);
-    set(app, &manager, other, &json!({"mail": "wang@example.org\r\nBcc: a@example.org"})).expect_fields(400, &["mail"]);
+    set(
+        app,
+        &manager,
+        other,
+        &json!({"mail": "wang@example.org\r\nBcc: a@example.org"}),
+    )
+    .expect_fields(400, &["mail"]);
     set(app, &manager, other, &json!({"mail": "nobody"})).expect_fields(422, &["mail"]);
-    set(app, &app.staff("unit_manager", "M2"), other, &json!({"mail": "a@example.org"}))
-        .expect_problem(403, "forbidden");
+    set(
+        app,
+        &app.staff("unit_manager", "M2"),
+        other,
+        &json!({"mail": "a@example.org"}),
+    )
+    .expect_problem(403, "forbidden");
     // Of the system user the manager sets nothing.
-    let root = app.database.outside().number("SELECT id AS n FROM staff WHERE username = 'root'");
+    let root = app
+        .database
+        .outside()
+        .number("SELECT id AS n FROM staff WHERE username = 'root'");
     set(app, &manager, root, &json!({"mail": "a@example.org"})).expect_problem(403, "forbidden");
     let listed = app.get(&manager, "/api/v1/staff").expect(200).body;
     let members = listed["items"].as_array().expect("items");
@@ -124,7 +146,11 @@ fn a_code_counts_five_attempts_and_not_after_another_address(app: &TestApp) {
     set(app, &root, id, &json!({"mail": "wang@example.org"})).expect(200);
     ask(app, &username).expect(204);
     set(app, &root, id, &json!({"mail": "li@example.org"})).expect(200);
-    assert_eq!(sent(app, Letters::default()), [], "it would go to another address than it was made for");
+    assert_eq!(
+        sent(app, Letters::default()),
+        [],
+        "it would go to another address than it was made for"
+    );
     redeem(app, &username, &code(app)).expect_fields(422, &["code"]);
     ask(app, &username).expect(204);
     let right = code(app);
