@@ -50,8 +50,10 @@ pub struct ApplicationView {
     #[schema(example = json!(["namesake"]))]
     pub reasons: Vec<String>,
     /// The reader who has this ID number.
+    #[schema(example = 4711)]
     pub registered_reader_id: Option<i64>,
     /// Readers of the same name and day of birth.
+    #[schema(example = json!([4712]))]
     pub namesake_ids: Vec<i64>,
     pub made_at: DateTime<Utc>,
 }
