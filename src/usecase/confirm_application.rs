@@ -126,8 +126,7 @@ fn decide(tx: &mut WriteTx<'_>, row: &ApplicationRow, number: i64, ids: IdRun) -
                 unit: None,
                 session: 0,
             };
-            let category = category.clone();
-            register(tx, &itself, row, &applicant, &category, (number, ids))?;
+            register(tx, &itself, row, &applicant, category, (number, ids))?;
             Ok(())
         }
         _ => Ok(tx.application_waits(row.id, &reasons)?),

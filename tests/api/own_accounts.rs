@@ -254,7 +254,10 @@ fn noticed(app: &TestApp) -> String {
 
 /// What the last code would tell a member of staff.
 fn sent(app: &TestApp) -> String {
-    let last = app.database.outside().number("SELECT max(id) AS n FROM reset_codes");
+    let last = app
+        .database
+        .outside()
+        .number("SELECT id AS n FROM reset_codes ORDER BY made_at DESC LIMIT 1");
     app.app.derived().code(last)
 }
 

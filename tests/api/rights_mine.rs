@@ -87,7 +87,8 @@ fn new_application(about: &About<'_>) -> Value {
 fn applied(about: &About<'_>) -> (Value, String) {
     let request = about.app.request("POST", "/api/v1/applications");
     let made = request.json(&new_application(about)).send().expect(201);
-    (made.body["application"].clone(), crate::applications::code(about.app))
+    let code = crate::applications::code(about.app, &made.body["application"]);
+    (made.body["application"].clone(), code)
 }
 
 /// One that waits at the unit of the things; nobody decides it who may not.

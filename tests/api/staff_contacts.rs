@@ -45,7 +45,10 @@ fn redeem(app: &TestApp, username: &str, code: &str) -> Answer {
 
 /// The code that was made last.
 fn code(app: &TestApp) -> String {
-    let last = app.database.outside().number("SELECT max(id) AS n FROM reset_codes");
+    let last = app
+        .database
+        .outside()
+        .number("SELECT id AS n FROM reset_codes ORDER BY made_at DESC LIMIT 1");
     app.app.derived().code(last)
 }
 
