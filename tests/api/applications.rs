@@ -428,10 +428,11 @@ fn what_nobody_confirms_or_decides_is_erased(app: &TestApp) {
     app.small_network();
     let (mine, _) = proved(app, &id_number(1), "B1");
     let unproved = apply(app, &application(app, &id_number(2), "B1")).expect(201).body;
-    app.clock.set(TestApp::now() + TimeDelta::hours(23));
+    // The job runs each night.
+    app.clock.set(TestApp::now() + TimeDelta::hours(20));
     erase(app);
     assert_eq!(count(app, "card_applications"), 2);
-    app.clock.set(TestApp::now() + TimeDelta::hours(25));
+    app.clock.set(TestApp::now() + TimeDelta::hours(45));
     erase(app);
     standing(app, &unproved["application"]).expect_problem(404, "not_found");
     assert_eq!(standing(app, &mine).expect(200).body["state"], "waiting");
