@@ -79,6 +79,7 @@ pub mod rules_layer;
 pub mod rules_layers;
 pub mod rules_toml;
 pub mod schedule;
+pub mod self_registration;
 pub mod sending;
 pub mod stops;
 pub mod suspend_hold;

@@ -1199,7 +1199,52 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    unit_self_registration (unit_id) {
+        unit_id -> BigInt,
+        how -> Text,
+    }
+}
+
+diesel::table! {
+    card_applications (id) {
+        id -> BigInt,
+        token_hash -> Binary,
+        state -> Text,
+        unit_id -> BigInt,
+        channel -> Text,
+        made_at -> BigInt,
+        code_expires_at -> BigInt,
+        attempts -> Integer,
+        name -> Nullable<Text>,
+        birth_date -> Nullable<Text>,
+        id_tail -> Nullable<Text>,
+        key_id -> Nullable<Text>,
+        id_sealed -> Nullable<Binary>,
+        address_sealed -> Nullable<Binary>,
+        address_shown -> Nullable<Text>,
+        pin_hash -> Nullable<Text>,
+        reasons -> Text,
+        reader_id -> Nullable<BigInt>,
+        refusal -> Nullable<Text>,
+        decided_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    staff_contacts (staff_id) {
+        staff_id -> BigInt,
+        key_id -> Text,
+        sealed -> Binary,
+        shown -> Text,
+        changed_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    unit_self_registration,
+    card_applications,
+    staff_contacts,
     credit_entries,
     credit_reasons,
     credit_overdue,

@@ -28,7 +28,7 @@ use crate::store::{Once, Store, StoreError};
 
 /// Kinds of a first card. What is a person's own has no number that could be typed: it is issued to a reader who is there.
 pub const CARD_KINDS: [&str; 2] = ["physical", "e_card"];
-const OLDEST_YEARS: u32 = 130;
+pub(super) const OLDEST_YEARS: u32 = 130;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -95,7 +95,11 @@ fn refuse(tx: &mut WriteTx<'_>, command: &RegisterReader) -> Result<RegisteredRe
     Err(StoreError::Busy.into())
 }
 
-fn apply(
+/// Registers a reader in a transaction, with `pin_hash` of a PIN that was looked at before.
+///
+/// # Errors
+/// As [`register_reader`], but for the right.
+pub(super) fn apply(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
     command: &RegisterReader,

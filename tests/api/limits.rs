@@ -238,6 +238,7 @@ const NO_LIMITS: &[&str] = &[
     "messages.secret",
     "messages.timeout_ms",
     "privacy.unlink_days",
+    "privacy.application_days",
 ];
 
 /// Every key of the configuration with its default.

@@ -8,6 +8,7 @@ mod database;
 
 mod administration;
 mod admission;
+mod applications;
 mod auto_renewal;
 mod bad_input;
 mod batches;
@@ -81,6 +82,7 @@ mod rules;
 mod sessions;
 mod special_terms;
 mod staff;
+mod staff_contacts;
 mod stock;
 mod stops;
 mod traces;

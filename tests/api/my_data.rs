@@ -183,6 +183,10 @@ fn of_other_parts(app: &TestApp, id: i64) {
             "INSERT INTO admission_requests (id, reader_id, provider, state, order_key, asked_at, decided_at) \
              VALUES (1, {id}, 'sesame', 'refused', 'o-1', 0, 1)"
         ),
+        format!(
+            "INSERT INTO card_applications (id, token_hash, state, unit_id, channel, made_at, code_expires_at, reader_id, decided_at) \
+             VALUES (1, {binary}, 'registered', {unit}, 'mail', 0, 1, {id}, 1)"
+        ),
         "INSERT INTO admission_reports (provider, report_id, request_id, decision, reported_at, applied) \
          VALUES ('sesame', 'p-1', 1, 'refused', 1, TRUE)"
             .to_owned(),

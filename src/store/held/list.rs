@@ -33,6 +33,7 @@ pub const HELD: &[Held] = &[
     people_rows::CODES,
     people_rows::CONTACTS,
     people_rows::PREFERENCES,
+    people_rows::APPLICATIONS,
     Held {
         table: "loans",
         names: &["reader_id", "card_id"],
