@@ -109,13 +109,13 @@ fn check(command: &ApplyForCard, network: &Network, today: NaiveDate) -> Result<
     }
     let person = ResidentId::parse(command.id_number.expose_secret(), today);
     let person = person.map_err(|error| wrong.say("id_number", error.to_string())).ok();
-    if let Some(person) = &person {
-        if age_years(person.born(), today).is_none_or(|age| age > OLDEST_YEARS) {
-            wrong.say(
-                "id_number",
-                format!("names a day of birth more than {OLDEST_YEARS} years ago"),
-            );
-        }
+    if let Some(person) = &person
+        && age_years(person.born(), today).is_none_or(|age| age > OLDEST_YEARS)
+    {
+        wrong.say(
+            "id_number",
+            format!("names a day of birth more than {OLDEST_YEARS} years ago"),
+        );
     }
     if !command.name.chars().all(is_of_a_name) {
         wrong.say(
