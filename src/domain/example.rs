@@ -242,6 +242,7 @@ impl World {
             },
             loans: Vec::new(),
             open_holds: 0,
+            consented: false,
         }
     }
 

@@ -187,6 +187,8 @@ pub struct ReaderFacts {
     pub loans: Vec<LoanOfReader>,
     /// Open holds of this reader, whatever the target.
     pub open_holds: u32,
+    /// A guardian's consent is on record, in a link that is open.
+    pub consented: bool,
 }
 
 /// The card the act is done with.

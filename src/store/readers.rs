@@ -17,7 +17,7 @@ use super::error::StoreError;
 use super::hot::on_engine;
 use super::items::parse_day;
 use super::overdue::given_back_in_time;
-use super::schema::{cards, loans, parcel_lines, parcels, readers};
+use super::schema::{cards, guardianships, loans, parcel_lines, parcels, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
 use crate::domain::entry_gate::Entry;
@@ -43,6 +43,7 @@ struct ReaderRow {
     open_holds: i32,
     admitted_by: Option<String>,
     created_at: i64,
+    consented: bool,
 }
 
 #[derive(Debug, Queryable)]
@@ -69,6 +70,12 @@ macro_rules! reader_columns {
             readers::open_holds,
             readers::admitted_by,
             readers::created_at,
+            diesel::dsl::exists(
+                guardianships::table
+                    .filter(guardianships::ward_reader_id.eq(readers::id))
+                    .filter(guardianships::ended_at.is_null())
+                    .filter(guardianships::consent_form.is_not_null()),
+            ),
         )
     };
 }
@@ -262,6 +269,7 @@ impl ReadTx<'_> {
             },
             loans: self.open_loans_of(ReaderId::new(row.id))?,
             open_holds: u32::try_from(row.open_holds).unwrap_or(0),
+            consented: row.consented,
         })
     }
 }
@@ -289,13 +297,12 @@ impl WriteTx<'_> {
     /// The same by the reader's id, with the card that is best to use: an active one if there is any.
     pub fn lock_reader(&mut self, id: ReaderId, network: &Network) -> Result<Option<ReaderFacts>, StoreError> {
         super::dialect::lock_readers(self.conn, &[id.get()])?;
-        let found: Option<(ReaderRow, CardRow)> = readers::table
+        let query = readers::table
             .inner_join(cards::table.on(cards::reader_id.eq(readers::id)))
             .filter(readers::id.eq(id.get()))
             .order((cards::status.ne(CardStatus::Active.code()), cards::id.desc()))
-            .select((reader_columns!(), (cards::id, cards::status, cards::expires_on)))
-            .first(self.conn)
-            .optional()?;
+            .select((reader_columns!(), (cards::id, cards::status, cards::expires_on)));
+        let found: Option<(ReaderRow, CardRow)> = on_engine!(self.conn, conn => query.first(conn)).optional()?;
         found
             .map(|(row, card)| self.reader_facts(row, card, network))
             .transpose()

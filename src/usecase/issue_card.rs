@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde_json::json;
 
+use super::add_guardian::lacks_consent;
 use super::card_view::CardOutcome;
 use super::error::FieldError;
 use super::named::Wrong;
@@ -43,7 +44,8 @@ pub struct IssueCard {
 /// Issues a card.
 ///
 /// # Errors
-/// `Invalid` naming every wrong field; `State` for a reader who is closed or was merged, or has no ID number to be shown; `NotFound`;
+/// `Invalid` naming every wrong field; `State` for a reader who is closed or was merged, or has no ID number to be shown, and for a
+/// child without a guardian's consent; `NotFound`;
 /// `Forbidden`; a failure of the store.
 pub async fn issue_card(
     store: &Arc<Store>,
@@ -66,6 +68,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &IssueCard, mut ids: Id
         return Err(UseCaseError::State("the reader's account is closed".to_owned()));
     }
     let kind = check(command, &network, &reader, network.local_day(tx.now()))?;
+    if lacks_consent(tx, &reader, &network)? {
+        return Err(UseCaseError::State(
+            "no guardian's consent is on record for this child: link a guardian with the signed form first (addGuardian)".to_owned(),
+        ));
+    }
     if tx.cards_of(command.reader)?.len() >= MOST_CARDS {
         return Err(UseCaseError::State(format!(
             "the reader has {MOST_CARDS} cards already"

@@ -1,6 +1,7 @@
 //! Use cases: one file per verb. Each loads facts inside one transaction, lets the domain decide, applies the plan and
 //! appends the events. Adapters (HTTP, SIP2, devices, commands) call these and nothing below them.
 
+mod act_for;
 pub mod calendar_walk;
 pub mod caller;
 pub mod card_session;
@@ -18,6 +19,7 @@ mod end_hold;
 pub mod error;
 pub mod explain_view;
 pub mod figures;
+mod lend_to;
 mod log_in_attempt;
 mod named;
 pub mod notice_facts;

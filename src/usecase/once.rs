@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use super::{Caller, IdempotencyKey, Result, UseCaseError, act_for};
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
 use crate::store::job::FromStore;
@@ -12,7 +12,7 @@ use crate::store::{Once, Store, StoreError};
 /// Runs `apply` for `caller` with `ids` fresh ids. It may be run more than once and then gets the same ids.
 ///
 /// # Errors
-/// What `apply` answered; `KeyReused` when the key was used with another request; a failure of the store.
+/// What `apply` answered; what keeps a guardian from acting for the ward; `KeyReused` when the key was used with another request; a failure of the store.
 pub(super) async fn once<C, T, F>(
     store: &Arc<Store>,
     caller: &Caller,
@@ -30,7 +30,10 @@ where
     let who = caller.clone();
     let claim = key.map(|key| key.claim(caller));
     store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
+        .write_once(claim, move |tx| {
+            let who = act_for::resolved(tx, &who)?;
+            apply(tx, &who, &command, ids.clone())
+        })
         .await
 }
 

@@ -209,6 +209,10 @@ pub struct CheckOutOutcome {
     pub overridden: Vec<String>,
     /// Nothing was changed: the answer says what would happen.
     pub dry_run: bool,
+    /// The link by which the guardian who showed the card acted: the loan is the ward's.
+    #[serde(default)]
+    #[schema(example = json!(null))]
+    pub guardianship_id: Option<i64>,
 }
 
 /// The one thing to do with a returned item.

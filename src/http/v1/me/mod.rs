@@ -11,7 +11,60 @@ pub mod loans;
 pub mod notices;
 
 use actix_web::web::{ServiceConfig, delete, get, patch, post, resource};
-use utoipa::OpenApi;
+use serde::Deserialize;
+use utoipa::{IntoParams, OpenApi};
+
+use super::readers::Shown;
+use crate::domain::ids::ReaderId;
+use crate::http::input::{Cursor, Limit, page};
+use crate::usecase::look_at_reader::Which;
+use crate::usecase::page::PageRequest;
+
+/// For whom the reader who asks acts.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WardParameter {
+    /// The number of a ward for whom the reader who asks may act (`listMyWards`); without it the reader acts for itself.
+    #[param(example = 1051)]
+    ward: Option<i64>,
+}
+
+impl WardParameter {
+    fn named(&self) -> Option<ReaderId> {
+        self.ward.map(ReaderId::new)
+    }
+}
+
+/// Whose loans or holds, which ones and which page.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MyBorrowingFilter {
+    /// The number of a ward for whom the reader who asks may act (`listMyWards`); without it the reader's own are shown.
+    #[param(example = 1051)]
+    ward: Option<i64>,
+    /// `open` (by default) or `all` that are still linked to the reader; of a ward only those that are open.
+    #[serde(default)]
+    #[param(inline)]
+    status: Shown,
+    /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
+    /// Rows of a page; 50 by default.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200)]
+    limit: Option<Limit>,
+}
+
+impl MyBorrowingFilter {
+    fn asked(self) -> (Option<ReaderId>, Which, PageRequest) {
+        let which = Which {
+            open_only: self.status == Shown::Open,
+            reason: None,
+        };
+        (self.ward.map(ReaderId::new), which, page(self.cursor, self.limit))
+    }
+}
 
 /// Routes below `/api/v1/me`.
 pub fn routes(config: &mut ServiceConfig) {
