@@ -2,6 +2,7 @@
 
 pub mod ages;
 pub mod card_rows;
+pub mod guardian_acts;
 pub mod guardians;
 mod hold_types;
 pub mod identities;

@@ -114,6 +114,7 @@ pub mod list_hold_shelf;
 pub mod list_imports;
 pub mod list_incoming;
 pub mod list_jobs;
+pub mod list_my_guardian_acts;
 pub mod list_my_notices;
 pub mod list_my_wards;
 pub mod list_packing;

@@ -101,6 +101,7 @@ const OPERATIONS: &[&str] = &[
     "listMyAccesses",
     "listMyConsents",
     "listMyCreditEntries",
+    "listMyGuardianActs",
     "listMyHolds",
     "listMyLoans",
     "listMyNotices",

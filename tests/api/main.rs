@@ -87,5 +87,6 @@ mod unit_moves;
 mod units;
 mod unlinking;
 mod voids;
+mod wards;
 mod webhooks;
 mod withdrawals;

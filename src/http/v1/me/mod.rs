@@ -80,6 +80,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/me").route(get().to(account::get_me)))
         .service(resource("/me/wards").route(get().to(account::list_my_wards)))
+        .service(resource("/me/guardian-acts").route(get().to(account::list_my_guardian_acts)))
         .service(resource("/me/card").route(get().to(card::get_my_card)))
         .service(resource("/me/credit").route(get().to(credit::get_my_credit)))
         .service(resource("/me/credit/entries").route(get().to(credit::list_my_credit_entries)))
