@@ -198,6 +198,8 @@ pub struct CardFacts {
     pub status: CardStatus,
     /// Last day the card is good for, in the network's zone.
     pub expires_on: Option<NaiveDate>,
+    /// Who uses a card of an institution.
+    pub holder_name: Option<String>,
 }
 
 /// One open loan of the reader: what limits and blocks count.

@@ -63,13 +63,14 @@ type ShownRow = (
     Option<i64>,
 );
 
-/// A card as decisions look at it.
+/// A card as decisions look at it; who uses it decides nothing.
 pub(super) fn card_facts(id: CardId, status: &str, expires_on: Option<&str>) -> Result<CardFacts, StoreError> {
     let unknown = || StoreError::Corrupt(format!("card {id} has the unknown status {status}"));
     Ok(CardFacts {
         id,
         status: CardStatus::from_code(status).ok_or_else(unknown)?,
         expires_on: expires_on.map(parse_day).transpose()?,
+        holder_name: None,
     })
 }
 

@@ -52,6 +52,7 @@ struct CardRow {
     id: i64,
     status: String,
     expires_on: Option<String>,
+    holder_name: Option<String>,
 }
 
 macro_rules! reader_columns {
@@ -78,6 +79,12 @@ macro_rules! reader_columns {
                     .filter(guardianships::consent_form.is_not_null()),
             ),
         )
+    };
+}
+
+macro_rules! card_columns {
+    () => {
+        (cards::id, cards::status, cards::expires_on, cards::holder_name)
     };
 }
 
@@ -267,6 +274,7 @@ impl ReadTx<'_> {
                     StoreError::Corrupt(format!("card {} has the unknown status {}", card.id, card.status))
                 })?,
                 expires_on: card.expires_on.as_deref().map(parse_day).transpose()?,
+                holder_name: card.holder_name,
             },
             loans: self.open_loans_of(ReaderId::new(row.id))?,
             open_holds: u32::try_from(row.open_holds).unwrap_or(0),
@@ -282,7 +290,7 @@ impl WriteTx<'_> {
         let query = readers::table
             .inner_join(cards::table.on(cards::reader_id.eq(readers::id)))
             .filter(cards::number.eq(number.as_ref()))
-            .select((reader_columns!(), (cards::id, cards::status, cards::expires_on)));
+            .select((reader_columns!(), card_columns!()));
         let found: Option<(ReaderRow, CardRow)> = match &mut *self.conn {
             AnyConnection::Sqlite(conn) => query.get_result(conn).optional()?,
             AnyConnection::Postgres(conn) => query.for_no_key_update().get_result(conn).optional()?,
@@ -302,7 +310,7 @@ impl WriteTx<'_> {
             .inner_join(cards::table.on(cards::reader_id.eq(readers::id)))
             .filter(readers::id.eq(id.get()))
             .order((cards::status.ne(CardStatus::Active.code()), cards::id.desc()))
-            .select((reader_columns!(), (cards::id, cards::status, cards::expires_on)));
+            .select((reader_columns!(), card_columns!()));
         let found: Option<(ReaderRow, CardRow)> = on_engine!(self.conn, conn => query.first(conn)).optional()?;
         found
             .map(|(row, card)| self.reader_facts(row, card, network))

@@ -363,5 +363,6 @@ fn view(lending: &Lending<'_>, item: &LoadedItem, act: &Act, now: DateTime<Utc>)
         reading_room: lending.reading_room,
         auto_renewals: 0,
         auto_renewal_refusals: Vec::new(),
+        borrower: lending.reader.card.holder_name.clone(),
     }
 }

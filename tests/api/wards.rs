@@ -20,6 +20,7 @@ on_both!(
     a_child_borrows_with_a_guardians_consent,
     a_child_is_registered_with_a_guardian,
     a_link_ends_on_the_eighteenth_birthday,
+    an_institutions_loan_names_who_borrowed_it,
 );
 
 /// A guardian and a ward of B1, who are linked.
@@ -503,4 +504,30 @@ fn a_link_ends_on_the_eighteenth_birthday(app: &TestApp) {
     let told = "SELECT count(*) AS n FROM events WHERE kind = 'reader_changed' AND detail LIKE '%of_age%'";
     assert_eq!(app.database.outside().number(told), 2);
     app.assert_sound();
+}
+
+fn an_institutions_loan_names_who_borrowed_it(app: &TestApp) {
+    app.small_network();
+    let desk = app.staff("librarian", "B1");
+    let (school, own) = app.reader("institution_200", "B1");
+    let card = json!({"kind": "physical", "number": "JC-CLASS", "holder_name": "王老师"});
+    app.post(&desk, &format!("/api/v1/readers/{school}/cards"), &card)
+        .expect(201);
+    let borrowed = |card: &str| {
+        let (_, barcode) = book(app);
+        lend(app, &desk, &barcode, card).expect(201).body["loan"].clone()
+    };
+    assert_eq!(borrowed("JC-CLASS")["borrower"], "王老师");
+    assert_eq!(borrowed(&own)["borrower"], Value::Null);
+    let loans = app
+        .get(&desk, &format!("/api/v1/readers/{school}/loans"))
+        .expect(200)
+        .body;
+    let names: Vec<&Value> = loans["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|loan| &loan["borrower"])
+        .collect();
+    assert_eq!(names, [&Value::Null, &json!("王老师")]);
 }
