@@ -100,7 +100,7 @@ impl Desk {
     /// What an order comes to, once its reader has agreed.
     fn decision(&self, order: &Order) -> &'static str {
         let every = self.behaviour.refuse_every;
-        match every > 0 && order.number % every == 0 {
+        match every > 0 && order.number.is_multiple_of(every) {
             true => "refused",
             false => "passed",
         }
@@ -147,7 +147,7 @@ impl MessageBody for Dropped {
 
 /// The n-th of so many.
 fn is_turn(count: u32, every: u32) -> bool {
-    every > 0 && count % every == 0
+    every > 0 && count.is_multiple_of(every)
 }
 
 /// Any signed call.

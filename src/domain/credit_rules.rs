@@ -101,7 +101,7 @@ impl CreditDocument {
     }
 
     /// The same with ids; `id` is asked with a code and its place (table, row, field), and tells of codes it does not know.
-    pub fn resolve(&self, mut id: impl FnMut((&str, usize, &str), &String) -> i64) -> CreditRules {
+    pub fn resolve(&self, mut id: impl FnMut((&'static str, usize, &'static str), &String) -> i64) -> CreditRules {
         let mut bands = self.bands.clone();
         bands.sort_by_key(|row| std::cmp::Reverse(row.from));
         let regimes = self.regimes.iter().zip(1..).map(|(row, number)| Regime {

@@ -98,11 +98,7 @@ pub fn row_of<'r>(rows: &'r [GateRow], units: &UnitTree, home: UnitId, category:
 }
 
 /// The gate that a reader has still to pass; `None`: they may go on.
-pub fn still_closed<'n>(
-    network: &'n Network,
-    (home, category): (UnitId, CategoryId),
-    entry: Entry,
-) -> Option<&'n Gate> {
+pub fn still_closed(network: &Network, (home, category): (UnitId, CategoryId), entry: Entry) -> Option<&Gate> {
     let rows = network.rules().credit.as_ref()?.gates.as_slice();
     if entry.admitted || rows.is_empty() {
         return None;

@@ -114,7 +114,8 @@ impl ReadTx<'_> {
 
     /// The cards of a reader, the latest first.
     pub fn cards_to_show(&mut self, reader: ReaderId) -> Result<Vec<CardToShow>, StoreError> {
-        let rows: Vec<(i64, String, String, Option<String>, Option<i64>)> = cards::table
+        type Row = (i64, String, String, Option<String>, Option<i64>);
+        let rows = cards::table
             .filter(cards::reader_id.eq(reader.get()))
             .order(cards::id.desc())
             .select((
@@ -124,7 +125,7 @@ impl ReadTx<'_> {
                 cards::expires_on,
                 cards::tokens_void_until,
             ))
-            .load(self.conn)?;
+            .load::<Row>(self.conn)?;
         rows.into_iter()
             .map(|(id, kind, status, expires_on, void_until)| {
                 Ok(CardToShow {

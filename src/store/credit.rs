@@ -13,7 +13,7 @@ use super::error::StoreError;
 use super::hot::on_engine;
 use super::items::parse_day;
 use super::readers::{band_from_code, day_text};
-use super::schema::{credit_entries, credit_reasons, loans, readers};
+use super::schema::{credit_entries, credit_reasons, holds, loans, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::credit::{CreditEvent, EntryCause, EntryKind};
 use crate::domain::ids::{CategoryId, ReaderId, UnitId};
@@ -301,7 +301,8 @@ impl WriteTx<'_> {
         self.credit_account(reader)
     }
 
-    /// Appends a line and its reason; the account follows in the same write.
+    /// Appends a line and its reason; the account follows in the same write. Of a loan or hold that was unlinked from its reader
+    /// meanwhile the reason does not say whose it was.
     pub fn append_credit(
         &mut self,
         entry: &NewCreditEntry,
@@ -312,11 +313,19 @@ impl WriteTx<'_> {
             .values(entry.clone())
             .execute(self.conn)?;
         if !reason.is_empty() {
+            let linked_loan = loans::table
+                .filter(loans::id.nullable().eq(reason.loan_id))
+                .filter(loans::reader_id.is_not_null())
+                .select(loans::id);
+            let linked_hold = holds::table
+                .filter(holds::id.nullable().eq(reason.hold_id))
+                .filter(holds::reader_id.is_not_null())
+                .select(holds::id);
             diesel::insert_into(credit_reasons::table)
                 .values((
                     credit_reasons::entry_id.eq(entry.id),
-                    credit_reasons::loan_id.eq(reason.loan_id),
-                    credit_reasons::hold_id.eq(reason.hold_id),
+                    credit_reasons::loan_id.eq(linked_loan.single_value()),
+                    credit_reasons::hold_id.eq(linked_hold.single_value()),
                     credit_reasons::staff_id.eq(reason.staff_id),
                     credit_reasons::note.eq(&reason.note),
                 ))

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tongjie::clock::Clock;
 use tongjie::config::Config;
 use tongjie::delivery::http_provider::{HttpProvider, SharedProvider, signed_text};
 use tongjie::delivery::provider_simulator::{self, Behaviour};
@@ -609,7 +610,7 @@ fn the_simulator_knows_its_caller_and_takes_no_nonce_twice(app: &TestApp) {
 
 fn a_simulator_in_a_process_of_its_own_lets_a_reader_in_by_its_report(app: &TestApp) {
     // The other process has a real clock.
-    app.clock.set(chrono::Utc::now());
+    app.clock.set(Clock::System.now());
     let town = town(app, SCORED);
     let mut child = Command::new(env!("CARGO_BIN_EXE_tongjie"))
         .args([

@@ -79,14 +79,14 @@ fn a_check_out_pays_nothing_for_a_cap(app: &TestApp) {
         let count = &app.app.store.stats().last_job_statements;
         count.load(std::sync::atomic::Ordering::Relaxed)
     };
+    // Now and then a check-out also draws a block of numbers.
+    let cheapest = || (0..6).map(|_| lend()).min();
     let float = json!({"return_policy": "float"});
     set(app, "M2", &float).send().expect(200);
-    lend();
-    let free = lend();
+    let free = cheapest();
     let capped = json!({"return_policy": "float_with_cap", "float_cap": 9});
     set(app, "M2", &capped).send().expect(200);
-    lend();
-    assert_eq!(lend(), free);
+    assert_eq!(cheapest(), free);
 }
 
 fn two_returns_at_once_share_the_last_place_under_a_cap(app: &TestApp) {

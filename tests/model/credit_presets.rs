@@ -7,11 +7,14 @@ use tongjie::domain::overdue_credit::{SoFar, charge};
 use tongjie::domain::post_credit::{Account, Posting, Used, by_hand, by_rule, thaw};
 use tongjie::domain::reader::CreditBand;
 
+/// What happened, when, with which item, and the points it moved.
+type Line = (CreditEvent, NaiveDate, Option<u32>, i64);
+
 /// A ledger in memory, as the store keeps one.
 struct Ledger {
     rules: CreditRules,
     account: Account,
-    lines: Vec<(CreditEvent, NaiveDate, Option<u32>, i64)>,
+    lines: Vec<Line>,
 }
 
 impl Ledger {
@@ -37,8 +40,8 @@ impl Ledger {
 
     fn happens(&mut self, event: CreditEvent, day: NaiveDate, item: Option<u32>, quantity: u32) -> Posting {
         let rule = self.rules.rule(event).expect("a rule").clone();
-        let of_rule = |line: &&(CreditEvent, NaiveDate, Option<u32>, i64)| rule.events.contains(&line.0);
-        let sum = |fits: &dyn Fn(&(CreditEvent, NaiveDate, Option<u32>, i64)) -> bool| -> i64 {
+        let of_rule = |line: &&Line| rule.events.contains(&line.0);
+        let sum = |fits: &dyn Fn(&Line) -> bool| -> i64 {
             self.lines
                 .iter()
                 .filter(of_rule)

@@ -1678,6 +1678,11 @@ const OPEN_CARD: &[Case] = &[
         &[CardReplaced],
     ),
     (
+        "card not issued",
+        |s| s.reader.card.status = CardStatus::Applied,
+        &[CardNotIssued],
+    ),
+    (
         "card cancelled",
         |s| s.reader.card.status = CardStatus::Cancelled,
         &[CardCancelled],

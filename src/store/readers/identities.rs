@@ -240,7 +240,7 @@ impl WriteTx<'_> {
             let old = self.numbers_of_person(kind, person);
             let (number, key) = self.number_of_person_now(kind, person, now)?;
             let of_reader = cards::table.filter(cards::reader_id.eq(reader.get()).and(cards::kind.eq(kind.code())));
-            diesel::update(of_reader.clone().filter(cards::number.eq_any(old)))
+            diesel::update(of_reader.filter(cards::number.eq_any(old)))
                 .set(cards::number.eq(number))
                 .execute(self.conn)?;
             diesel::update(of_reader.filter(cards::key_id.is_not_null()))
