@@ -387,7 +387,7 @@ fn an_erased_guardian_is_nobody_in_what_the_ward_is_shown(app: &TestApp) {
 fn a_child_borrows_with_a_guardians_consent(app: &TestApp) {
     let family = family(app);
     let ended = format!(
-        "UPDATE guardianships SET ended_at = 1 WHERE ward_reader_id = {}",
+        "UPDATE guardianships SET ended_at = started_at WHERE ward_reader_id = {}",
         family.ward
     );
     app.database.outside().run(&ended);

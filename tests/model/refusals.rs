@@ -256,7 +256,7 @@ const CHECK_OUT: &[Case] = &[
     (
         "not yet fourteen",
         |s| s.reader.birth_date = day("2012-03-05"),
-        &[CategoryOutgrown, GuardianConsentMissing],
+        &[GuardianConsentMissing],
     ),
     ("a guardian collects it", guardian, &[]),
     (
@@ -1115,14 +1115,6 @@ const RENEW: &[Case] = &[
 ];
 
 const PLACE_HOLD: &[Case] = &[
-    (
-        "no guardian has consented",
-        |s| {
-            child(s);
-            s.reader.consented = false;
-        },
-        &[GuardianConsentMissing],
-    ),
     ("fourteen today", |s| s.reader.birth_date = day("2012-03-04"), &[]),
     (
         "not yet fourteen",
