@@ -291,7 +291,7 @@ fn check_guardian(
     wrong: &mut Wrong,
 ) {
     let child = category.is_some_and(|category| category.child);
-    let minor = born.map_or(child, |_| !is_of_age(born, today));
+    let minor = born.map_or(child, |day| day <= today && !is_of_age(born, today));
     match &command.guardian {
         None if minor => wrong.say(
             "guardian",
