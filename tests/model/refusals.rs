@@ -530,7 +530,10 @@ const CHECK_OUT: &[Case] = &[
     ),
     (
         "too young for the category",
-        |s| s.reader.birth_date = day("2016-01-01"),
+        |s| {
+            s.reader.birth_date = day("2016-01-01");
+            s.reader.consented = true;
+        },
         &[CategoryOutgrown],
     ),
     ("the tenth item", |s| s.with_loans(9), &[]),

@@ -79,8 +79,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route(post().to(consents::give_my_consent));
     config
         .service(resource("/me").route(get().to(account::get_me)))
-        .service(resource("/me/wards").route(get().to(account::list_my_wards)))
-        .service(resource("/me/guardian-acts").route(get().to(account::list_my_guardian_acts)))
+        .configure(guardian_routes)
         .service(resource("/me/card").route(get().to(card::get_my_card)))
         .service(resource("/me/credit").route(get().to(credit::get_my_credit)))
         .service(resource("/me/credit/entries").route(get().to(credit::list_my_credit_entries)))
@@ -97,6 +96,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/me/loans/{id}/renewals").route(post().to(loans::renew_my_loan)))
         .service(holds)
         .service(resource("/me/holds/{id}").route(delete().to(holds::cancel_my_hold)));
+}
+
+fn guardian_routes(config: &mut ServiceConfig) {
+    config
+        .service(resource("/me/wards").route(get().to(account::list_my_wards)))
+        .service(resource("/me/guardian-acts").route(get().to(account::list_my_guardian_acts)));
 }
 
 /// What each resource says of itself.
