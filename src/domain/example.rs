@@ -241,9 +241,11 @@ impl World {
                 id: CardId::new(1),
                 status: CardStatus::Active,
                 expires_on: None,
+                holder_name: None,
             },
             loans: Vec::new(),
             open_holds: 0,
+            consented: false,
         }
     }
 

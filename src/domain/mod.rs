@@ -64,6 +64,7 @@ pub mod parcel;
 pub mod place_hold;
 pub mod policy;
 pub mod post_credit;
+pub mod proxy;
 pub mod reader;
 pub mod reader_consent;
 pub mod recall;

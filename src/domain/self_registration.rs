@@ -3,13 +3,11 @@
 
 use std::collections::HashMap;
 
+use super::guardian::OF_AGE_YEARS;
 use super::ids::UnitId;
 use super::network::Category;
 use super::unit::UnitTree;
 use super::words::words;
-
-/// Who is younger is registered at a desk, where a guardian consents.
-pub const OWN_AGE_YEARS: u32 = 14;
 
 words! {
     /// How a unit takes in readers who register by themselves.
@@ -24,6 +22,7 @@ words! {
     WaitReason:
     /// The unit looks at every application.
     UnitDecides = "unit_decides",
+    /// Who is not of age is registered at a desk, where a guardian consents.
     UnderAge = "under_age",
     /// The ID number is a reader's.
     RegisteredAlready = "registered_already",
@@ -66,7 +65,7 @@ pub struct Facts {
 /// use tongjie::domain::self_registration::{Facts, SelfRegistration, WaitReason, waits_for};
 /// let facts = Facts { how: SelfRegistration::AtOnce, age_years: 30, is_registered: false, has_namesake: false, has_category: true };
 /// assert_eq!(waits_for(&facts), []);
-/// assert_eq!(waits_for(&Facts { age_years: 13, ..facts }), [WaitReason::UnderAge]);
+/// assert_eq!(waits_for(&Facts { age_years: 17, ..facts }), [WaitReason::UnderAge]);
 /// // Who has the number is no namesake.
 /// let known = Facts { is_registered: true, has_namesake: true, ..facts };
 /// assert_eq!(waits_for(&known), [WaitReason::RegisteredAlready]);
@@ -74,7 +73,7 @@ pub struct Facts {
 pub fn waits_for(facts: &Facts) -> Vec<WaitReason> {
     let all = [
         (facts.how != SelfRegistration::AtOnce, WaitReason::UnitDecides),
-        (facts.age_years < OWN_AGE_YEARS, WaitReason::UnderAge),
+        (facts.age_years < OF_AGE_YEARS, WaitReason::UnderAge),
         (facts.is_registered, WaitReason::RegisteredAlready),
         (facts.has_namesake && !facts.is_registered, WaitReason::Namesake),
         (!facts.has_category, WaitReason::NoCategory),

@@ -7,13 +7,14 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::add_guardian::{AddGuardian, IDS_PER_LINK};
+use super::card_numbers;
 use super::credit_ledger::IDS_PER_POSTING;
 use super::reader_contacts::proved_row;
 use super::register_reader::{self, RegisterReader};
 use super::{Caller, Result, UseCaseError, Who};
 use crate::auth::tokens::hash_refresh;
 use crate::auth::{DerivedSecrets, one_time};
-use crate::domain::barcode::CardNumber;
 use crate::domain::event::age_years;
 use crate::domain::ids::{ReaderId, UnitId};
 use crate::domain::network::Network;
@@ -28,12 +29,8 @@ use crate::store::tx::{ReadTx, WriteTx};
 
 /// How often a code may be tried.
 const ATTEMPTS: i32 = 5;
-/// Ids of a registration: reader, card, ID number, event, and what the ledger needs.
-pub(super) const REGISTRATION_IDS: i64 = 4 + IDS_PER_POSTING;
-/// Electronic cards made by the program: a letter and so many digits.
-const NUMBER_DIGITS: i64 = 100_000_000_000;
-/// Numbers that are tried before it is given up; each is as good as free.
-const NUMBER_TRIES: i64 = 8;
+/// Ids of a registration: reader, card, ID number, event, a guardian's link, and what the ledger needs.
+pub(super) const REGISTRATION_IDS: i64 = 4 + IDS_PER_LINK + IDS_PER_POSTING;
 
 /// How an application stands, for whoever made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -126,7 +123,7 @@ fn decide(tx: &mut WriteTx<'_>, row: &ApplicationRow, number: i64, ids: IdRun) -
                 unit: None,
                 session: 0,
             };
-            register(tx, &itself, row, &applicant, category, (number, ids))?;
+            register(tx, &itself, row, &applicant, (category, None), (number, ids))?;
             Ok(())
         }
         _ => Ok(tx.application_waits(row.id, &reasons)?),
@@ -170,7 +167,7 @@ pub(super) fn register(
     caller: &Caller,
     row: &ApplicationRow,
     applicant: &Applicant,
-    category: &str,
+    (category, guardian): (&str, Option<&AddGuardian>),
     (number, ids): (i64, IdRun),
 ) -> Result<register_reader::RegisteredReader> {
     let network = tx.network()?;
@@ -179,13 +176,14 @@ pub(super) fn register(
         name: applicant.name.clone(),
         category: category.to_owned(),
         home_unit_code: home.map(|unit| unit.code.clone()).unwrap_or_default(),
-        card_number: free_number(tx, number)?,
+        card_number: card_numbers::draw(tx, number)?,
         card_kind: CardKind::ECard.code().to_owned(),
         card_expires_on: None,
         id_number: Some(applicant.person.expose().to_owned().into()),
         birth_date: None,
         pin: None,
         note: None,
+        guardian: guardian.cloned(),
     };
     let made = register_reader::apply(tx, caller, &command, row.pin_hash.clone(), ids)?;
     let reader = ReaderId::new(made.id);
@@ -194,17 +192,6 @@ pub(super) fn register(
     tx.set_contact(reader, channel, Some(&contact))?;
     tx.end_application(row.id, &Decided::Registered(reader))?;
     Ok(made)
-}
-
-/// A number that no card has, near a random one.
-fn free_number(tx: &mut WriteTx<'_>, number: i64) -> Result<CardNumber> {
-    for n in 0..NUMBER_TRIES {
-        let text = format!("E{:011}", number.wrapping_add(n).rem_euclid(NUMBER_DIGITS));
-        if !tx.card_exists(&text)? {
-            return CardNumber::parse(&text).map_err(|error| UseCaseError::Internal(error.to_string()));
-        }
-    }
-    Err(UseCaseError::Busy)
 }
 
 fn state(tx: &mut ReadTx<'_>, row: &ApplicationRow) -> Result<ApplicationState> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::add_guardian::AddGuardian;
 use super::confirm_application::{Applicant, REGISTRATION_IDS, register};
 use super::once::once;
 use super::page::{Page, PageRequest};
@@ -64,6 +65,8 @@ pub struct ApproveApplication {
     pub id: i64,
     /// `None`: the category of the applicant's age.
     pub category: Option<String>,
+    /// Who answers for an applicant who is not of age; the ward is the reader who is made.
+    pub guardian: Option<AddGuardian>,
 }
 
 /// What is asked for.
@@ -142,7 +145,7 @@ fn view(tx: &mut ReadTx<'_>, row: ApplicationRow, network: &Network) -> Result<A
 ///
 /// # Errors
 /// `NotFound`; `Forbidden` for an application to a unit outside the caller's subtree; `State` for one that does not wait;
-/// `DuplicateReader` where the ID number is a reader's; `Invalid` naming `category`; a failure of the store.
+/// `DuplicateReader` where the ID number is a reader's; `Invalid` naming `category` or `guardian`; a failure of the store.
 pub async fn approve_application(
     store: &Arc<Store>,
     caller: &Caller,
@@ -172,7 +175,14 @@ fn approve(
     let applicant = Applicant::of(tx, &row, &network, network.local_day(tx.now()))?;
     let category = command.category.as_ref().or(applicant.category.as_ref());
     let category = category.ok_or_else(|| UseCaseError::field("category", "is needed: none is for this age"))?;
-    register(tx, caller, &row, &applicant, category, numbers)
+    register(
+        tx,
+        caller,
+        &row,
+        &applicant,
+        (category, command.guardian.as_ref()),
+        numbers,
+    )
 }
 
 /// Refuses an application, for a reason that the applicant is shown.

@@ -1,8 +1,10 @@
 //! Use cases: one file per verb. Each loads facts inside one transaction, lets the domain decide, applies the plan and
 //! appends the events. Adapters (HTTP, SIP2, devices, commands) call these and nothing below them.
 
+mod act_for;
 pub mod calendar_walk;
 pub mod caller;
+mod card_numbers;
 pub mod card_session;
 pub mod card_view;
 mod charge_overdue;
@@ -19,6 +21,7 @@ mod end_hold;
 pub mod error;
 pub mod explain_view;
 pub mod figures;
+mod lend_to;
 mod log_in_attempt;
 mod named;
 pub mod notice_facts;
@@ -115,6 +118,7 @@ pub mod list_hold_shelf;
 pub mod list_imports;
 pub mod list_incoming;
 pub mod list_jobs;
+pub mod list_my_guardian_acts;
 pub mod list_my_notices;
 pub mod list_my_wards;
 pub mod list_packing;

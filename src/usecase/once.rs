@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use super::{Caller, IdempotencyKey, Result, UseCaseError, act_for};
 use crate::domain::ids::ReaderId;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
@@ -16,7 +16,7 @@ use crate::store::{Once, Store, StoreError};
 /// Runs `apply` for `caller` with `ids` fresh ids. It may be run more than once and then gets the same ids.
 ///
 /// # Errors
-/// What `apply` answered; `KeyReused` when the key was used with another request; a failure of the store.
+/// What `apply` answered; what keeps a guardian from acting for the ward; `KeyReused` when the key was used with another request; a failure of the store.
 pub(super) async fn once<C, T, F>(
     store: &Arc<Store>,
     caller: &Caller,
@@ -34,7 +34,10 @@ where
     let who = caller.clone();
     let claim = key.map(|key| key.claim(caller));
     store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
+        .write_once(claim, move |tx| {
+            let who = act_for::resolved(tx, &who)?;
+            apply(tx, &who, &command, ids.clone())
+        })
         .await
 }
 

@@ -313,9 +313,12 @@ fn children_and_namesakes_wait_for_a_desk(app: &TestApp) {
         (&json!(["namesake"]), &json!([namesake]))
     );
     // The desk knows better.
-    for (one, category) in seen.iter().zip(["child", "adult"]) {
+    let path = format!("/api/v1/applications/{}/approval", seen[0]["id"]);
+    app.post(&desk, &path, &json!({})).expect_fields(422, &["guardian"]);
+    let consented = json!({"guardian": app.consent()});
+    for (one, category, body) in [(&seen[0], "child", consented), (&seen[1], "adult", json!({}))] {
         let path = format!("/api/v1/applications/{}/approval", one["id"]);
-        let made = app.post(&desk, &path, &json!({})).expect(201).body;
+        let made = app.post(&desk, &path, &body).expect(201).body;
         assert_eq!(made["category"], category);
     }
     app.assert_sound();

@@ -107,6 +107,7 @@ const OPERATIONS: &[&str] = &[
     "listMyAccesses",
     "listMyConsents",
     "listMyCreditEntries",
+    "listMyGuardianActs",
     "listMyHolds",
     "listMyLoans",
     "listMyNotices",

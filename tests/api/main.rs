@@ -91,5 +91,6 @@ mod unit_moves;
 mod units;
 mod unlinking;
 mod voids;
+mod wards;
 mod webhooks;
 mod withdrawals;

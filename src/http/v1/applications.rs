@@ -5,7 +5,9 @@ use actix_web::web::{self, ServiceConfig, get, post, put, resource};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::guardians::NewGuardian;
 use crate::app::App;
+use crate::domain::ids::ReaderId;
 use crate::domain::notice::SendChannel;
 use crate::domain::self_registration::SelfRegistration;
 use crate::http::answer::{self, Answer};
@@ -189,6 +191,8 @@ pub struct ApprovalOfApplication {
     /// The code of a reader category; absent: that of the applicant's age.
     #[schema(value_type = Option<String>, max_length = 32, example = "child")]
     category: Option<CodeText>,
+    /// Who answers for an applicant under 18, with the number and the day of the signed consent.
+    guardian: Option<NewGuardian>,
 }
 
 /// Registers the applicant, with an electronic card. Somebody whose ID number is a reader's is refused: that reader gets another card.
@@ -203,9 +207,11 @@ pub async fn approve_application(
     id: web::Path<i64>,
     request: Changing<ApprovalOfApplication>,
 ) -> Answer {
+    let guardian = request.body.guardian.map(|guardian| guardian.link(ReaderId::new(0)));
     let command = ApproveApplication {
         id: *id,
         category: text(request.body.category),
+        guardian: guardian.transpose().map_err(|error| error.below("guardian"))?,
     };
     let made = decide_application::approve_application(&app.store, &who.caller, command, request.key).await?;
     let location = format!("/api/v1/readers/{}", made.value.id);
