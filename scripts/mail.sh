@@ -107,6 +107,13 @@ tongjie=$PWD/${CARGO_TARGET_DIR:-target}/$profile/tongjie
 work=$(mktemp -d /var/tmp/tongjie-mail.XXXXXX)
 port=$(free_port)
 smtp=$(free_port)
+if ! command -v openssl >/dev/null; then
+    sudo=()
+    ((EUID == 0)) || sudo=(sudo)
+    echo "The openssl program is missing: installing it through apt." >&2
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q >&2
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends openssl >&2
+fi
 # A server certificate of an authority of its own.
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
     -addext basicConstraints=critical,CA:FALSE \
