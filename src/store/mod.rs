@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod administration;
 pub mod admissions;
+pub mod applications;
 pub mod audit;
 pub mod audit_events;
 pub mod backup;
@@ -69,6 +70,7 @@ pub mod seals;
 pub mod sending;
 pub mod sessions;
 pub mod staff;
+mod staff_contacts;
 pub mod stops;
 pub mod transits;
 mod trouble;

@@ -86,7 +86,10 @@ fn take(tx: &mut WriteTx<'_>, caller: &Caller, asked: &AcknowledgeCommand, mut i
         Acknowledged::Late => late(tx, &command, &result)?,
         Acknowledged::Again => {}
         Acknowledged::Contradicts => {
-            let first = format!("the device said {} before, with another result: that stands", command.status);
+            let first = format!(
+                "the device said {} before, with another result: that stands",
+                command.status
+            );
             return Err(UseCaseError::SaidOtherwise(first));
         }
         Acknowledged::Forged => {
@@ -114,7 +117,10 @@ fn result_text(result: &Value) -> Result<String> {
         return Err(UseCaseError::field("result", "must be an object"));
     }
     if text.len() > MAX_RESULT {
-        return Err(UseCaseError::field("result", format!("is longer than {MAX_RESULT} bytes")));
+        return Err(UseCaseError::field(
+            "result",
+            format!("is longer than {MAX_RESULT} bytes"),
+        ));
     }
     Ok(text)
 }

@@ -39,11 +39,7 @@ impl ActingDevice {
 ///
 /// # Errors
 /// `Forbidden` for whoever is no device, and for one that is suspended, retired, moved, or without it.
-pub(super) fn acting_device(
-    tx: &mut ReadTx<'_>,
-    caller: &Caller,
-    needs: Option<Capability>,
-) -> Result<ActingDevice> {
+pub(super) fn acting_device(tx: &mut ReadTx<'_>, caller: &Caller, needs: Option<Capability>) -> Result<ActingDevice> {
     let id = caller.device().ok_or(UseCaseError::Forbidden)?;
     let device = tx.device(id)?.ok_or(UseCaseError::Forbidden)?;
     let fits = device.state() == DeviceState::Active

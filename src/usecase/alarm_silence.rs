@@ -69,7 +69,13 @@ impl Pass for AlarmSilence {
     }
 }
 
-fn silent(tx: &mut ReadTx<'_>, device: DeviceId, seen: DateTime<Utc>, version: i64, now: DateTime<Utc>) -> Result<bool> {
+fn silent(
+    tx: &mut ReadTx<'_>,
+    device: DeviceId,
+    seen: DateTime<Utc>,
+    version: i64,
+    now: DateTime<Utc>,
+) -> Result<bool> {
     let seconds = settings_of(tx, device, version)?.heartbeat_seconds;
     Ok(is_silent(seen, TimeDelta::seconds(i64::from(seconds)), now))
 }

@@ -142,7 +142,12 @@ fn newest(tx: &mut ReadTx<'_>, id: DeviceId) -> Result<ConfigurationView> {
     }
 }
 
-fn configure(tx: &mut WriteTx<'_>, caller: &Caller, command: &ConfigureDevice, mut ids: IdRun) -> Result<ConfigurationView> {
+fn configure(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    command: &ConfigureDevice,
+    mut ids: IdRun,
+) -> Result<ConfigurationView> {
     let device = tx.lock_device(command.device)?;
     let device = within_reach(tx, caller, device, Right::ManageDevices)?;
     if device.state() == DeviceState::Retired {

@@ -69,10 +69,7 @@ impl DeviceBoard {
     /// When a device was last heard of by this node.
     pub fn last_seen(&self, device: DeviceId) -> Option<DateTime<Utc>> {
         let inside = self.inside();
-        inside
-            .places
-            .get(&device)
-            .map(|place| place.beaten.known.last_seen_at)
+        inside.places.get(&device).map(|place| place.beaten.known.last_seen_at)
     }
 
     /// A device was suspended, retired or changed: the next heartbeat asks the store, and a long poll that waits looks again.

@@ -35,14 +35,18 @@ pub async fn flush_heartbeats(store: &Arc<Store>, board: &DeviceBoard) -> Result
                 let ids: Vec<i64> = rows.iter().map(|(device, ..)| device.get()).collect();
                 let devices = tx.devices_with_ids(&ids)?;
                 let state = |device: &crate::store::devices::Device| device.state() == DeviceState::Active;
-                let now = devices.iter().map(|one| (one.id, state(one), one.configuration_version));
+                let now = devices
+                    .iter()
+                    .map(|one| (one.id, state(one), one.configuration_version));
                 Ok(now.collect())
             })
             .await;
         match flushed {
             Ok(devices) => {
                 for (device, active, version) in devices {
-                    let same = board.beaten(device).is_none_or(|beaten| beaten.newest_configuration == version);
+                    let same = board
+                        .beaten(device)
+                        .is_none_or(|beaten| beaten.newest_configuration == version);
                     if !(active && same) {
                         board.forget(device);
                     }

@@ -73,9 +73,7 @@ pub async fn heartbeat(
     let alarms = i64::try_from(beat.faults.len() + beat.stock.len() + 1).unwrap_or(i64::MAX);
     let ids = store.take_ids::<UseCaseError>(alarms).await?;
     let who = caller.clone();
-    let (beaten, judged) = store
-        .write(move |tx| take(tx, &who, &beat, ids.clone()))
-        .await?;
+    let (beaten, judged) = store.write(move |tx| take(tx, &who, &beat, ids.clone())).await?;
     let answer = answer(board, device, &beaten, &judged, now);
     board.put(device, beaten, judged.writes);
     Ok(answer)

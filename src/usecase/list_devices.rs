@@ -100,7 +100,9 @@ pub async fn get_device(
 pub(super) fn units_in_reach(caller: &Caller, unit_code: Option<&str>, network: &Network) -> Result<Vec<i64>> {
     let units = network.units();
     let Some(code) = unit_code else {
-        let reach = units.iter().filter(|unit| caller.may(Right::ReadDevices, unit.id, network));
+        let reach = units
+            .iter()
+            .filter(|unit| caller.may(Right::ReadDevices, unit.id, network));
         return Ok(reach.map(|unit| unit.id.get()).collect());
     };
     let unit = units

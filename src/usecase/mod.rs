@@ -1,13 +1,16 @@
 //! Use cases: one file per verb. Each loads facts inside one transaction, lets the domain decide, applies the plan and
 //! appends the events. Adapters (HTTP, SIP2, devices, commands) call these and nothing below them.
 
+mod act_for;
 mod acting_device;
 mod alarm;
 pub mod calendar_walk;
 pub mod caller;
+mod card_numbers;
 pub mod card_session;
 pub mod card_view;
 mod charge_overdue;
+pub mod confirm_application;
 pub mod consent;
 pub mod crate_view;
 mod credit_ledger;
@@ -22,6 +25,7 @@ mod end_hold;
 pub mod error;
 pub mod explain_view;
 pub mod figures;
+mod lend_to;
 mod log_in_attempt;
 mod named;
 pub mod notice_facts;
@@ -53,6 +57,7 @@ pub mod alarm_parcels;
 pub mod alarm_silence;
 pub mod announce_events;
 pub mod announce_return;
+pub mod apply_for_card;
 pub mod approve_device;
 pub mod ask_admission;
 pub mod ask_provider;
@@ -79,6 +84,7 @@ pub mod create_deposit;
 pub mod create_rule_draft;
 pub mod create_staff;
 pub mod create_unit;
+pub mod decide_application;
 pub mod declare_lost;
 pub mod deliver_outbox;
 pub mod dispatch_parcel;
@@ -128,6 +134,7 @@ pub mod list_hold_shelf;
 pub mod list_imports;
 pub mod list_incoming;
 pub mod list_jobs;
+pub mod list_my_guardian_acts;
 pub mod list_my_notices;
 pub mod list_my_wards;
 pub mod list_packing;
@@ -203,6 +210,7 @@ pub mod run_job;
 pub mod seal_events;
 pub mod search_bibs;
 pub mod seed_demo;
+mod send_code;
 pub mod send_command;
 pub mod send_crate;
 pub mod send_notice;
@@ -216,7 +224,9 @@ pub mod set_pin;
 pub mod set_reader_category;
 pub mod set_return_policy;
 pub mod set_route;
+pub mod set_self_registration;
 pub mod set_sending;
+pub mod set_staff_contact;
 pub mod set_staff_password;
 pub mod set_stops;
 pub mod set_unit_hours;
@@ -267,6 +277,7 @@ impl IdempotencyKey {
             client: caller.client(),
             key: self.key,
             request_hash: self.request_hash,
+            reader_id: caller.reader().map(crate::domain::ids::ReaderId::get),
         }
     }
 }

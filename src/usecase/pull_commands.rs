@@ -86,7 +86,11 @@ async fn hand_out(
         })
         .await?;
     let queued = open.iter().any(|command| command.status == CommandStatus::Queued);
-    let open = if queued { deliver(store, caller, device).await? } else { open };
+    let open = if queued {
+        deliver(store, caller, device).await?
+    } else {
+        open
+    };
     if open.len() < usize::try_from(AT_ONCE).unwrap_or(usize::MAX) {
         board.told(device);
     }
@@ -105,7 +109,10 @@ async fn deliver(store: &Arc<Store>, caller: &Caller, device: DeviceId) -> Resul
             tx.deliver_commands(device, &ids, now)?;
             // What was cancelled meanwhile is not told.
             let told = tx.open_commands(device, AT_ONCE)?;
-            Ok(told.into_iter().filter(|command| ids.contains(&command.id.get())).collect())
+            Ok(told
+                .into_iter()
+                .filter(|command| ids.contains(&command.id.get()))
+                .collect())
         })
         .await
 }

@@ -125,7 +125,10 @@ fn judge(
     if code.is_empty() || code.len() > MAX_CODE || !code.bytes().all(|byte| byte.is_ascii_graphic()) {
         wrong.say("code", format!("must be 1 to {MAX_CODE} visible ASCII characters"));
     } else if tx.device_by_code(code)?.is_some() {
-        wrong.say("code", "another device has this code, or had it: a code is never given twice");
+        wrong.say(
+            "code",
+            "another device has this code, or had it: a code is never given twice",
+        );
     }
     let unit = wrong.unit(network, "unit_code", &asked.unit_code).map(|unit| unit.id);
     let kind = DeviceKind::from_code(&asked.kind);

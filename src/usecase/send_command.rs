@@ -99,11 +99,17 @@ fn judge(device: &Device, asked: &SendCommand) -> Result<CommandKind> {
             wrong.say("kind", format!("must be one of {}", known.join(", ")));
         }
         Some(CommandKind::OpenCompartment) => {
-            wrong.say("kind", "a compartment is opened with openCompartment, which knows whose turn it is");
+            wrong.say(
+                "kind",
+                "a compartment is opened with openCompartment, which knows whose turn it is",
+            );
         }
         Some(kind) => {
             if let Some(capability) = needs(kind).filter(|capability| !device.capabilities.has(*capability)) {
-                wrong.say("kind", format!("needs the capability {capability}, which the device does not have"));
+                wrong.say(
+                    "kind",
+                    format!("needs the capability {capability}, which the device does not have"),
+                );
             }
         }
     }

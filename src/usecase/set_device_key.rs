@@ -109,13 +109,15 @@ fn give(tx: &mut WriteTx<'_>, caller: &Caller, asked: &SetDeviceKey, mut ids: Id
     let device = acting_device(tx, caller, None)?;
     tx.lock_device(device.id)?;
     let public = JournalKey::read(&asked.public_key).ok_or_else(|| {
-        UseCaseError::field("public_key", "must be an Ed25519 public key: 32 bytes in base64url without padding")
+        UseCaseError::field(
+            "public_key",
+            "must be an Ed25519 public key: 32 bytes in base64url without padding",
+        )
     })?;
     let keys = tx.device_keys(device.id)?;
     let (journal, first) = (asked.journal.cast_signed(), asked.first_sequence.cast_signed());
-    let same = |row: &&KeyRow| {
-        (row.journal, row.first_sequence) == (journal, first) && row.public_key == public.bytes()
-    };
+    let same =
+        |row: &&KeyRow| (row.journal, row.first_sequence) == (journal, first) && row.public_key == public.bytes();
     if let Some(row) = keys.iter().find(same) {
         return Ok(view(row.clone()));
     }
@@ -144,7 +146,9 @@ fn judge(
     taken_in: Option<i64>,
 ) -> Result<()> {
     if keys.len() >= MAX_KEYS {
-        return Err(UseCaseError::State(format!("the device has had {MAX_KEYS} keys: register another one")));
+        return Err(UseCaseError::State(format!(
+            "the device has had {MAX_KEYS} keys: register another one"
+        )));
     }
     let mut wrong = Wrong::default();
     let (journal, first) = (asked.journal.cast_signed(), asked.first_sequence.cast_signed());
@@ -157,7 +161,10 @@ fn judge(
     if keys.iter().any(|row| row.public_key == public.bytes()) {
         wrong.say("public_key", "was given before: a key is not given again");
     }
-    if let Some(last) = keys.last().filter(|last| (last.journal, last.first_sequence) >= (journal, first)) {
+    if let Some(last) = keys
+        .last()
+        .filter(|last| (last.journal, last.first_sequence) >= (journal, first))
+    {
         let reason = format!(
             "must come after journal {}, sequence {}, where the key before begins",
             last.journal, last.first_sequence
@@ -165,7 +172,10 @@ fn judge(
         wrong.say("first_sequence", reason);
     }
     if let Some(next) = taken_in.filter(|next| first < *next) {
-        wrong.say("first_sequence", format!("must be {next} or more: what comes before was taken in"));
+        wrong.say(
+            "first_sequence",
+            format!("must be {next} or more: what comes before was taken in"),
+        );
     }
     // Staff revoked it: what it signs proves nothing, and the secret was changed meanwhile.
     let before = keys.iter().rev().find(|row| row.revoked_at.is_none());
@@ -177,15 +187,24 @@ fn judge(
             key: public,
         };
         let known = JournalKey::of(&before.public_key);
-        let proven = known.is_some_and(|known| asked.proof.as_deref().is_some_and(|proof| known.announces(&new, proof)));
+        let proven =
+            known.is_some_and(|known| asked.proof.as_deref().is_some_and(|proof| known.announces(&new, proof)));
         if !proven {
-            wrong.say("proof", format!("must be the signature of this change by the key {}", before.key_id));
+            wrong.say(
+                "proof",
+                format!("must be the signature of this change by the key {}", before.key_id),
+            );
         }
     }
     wrong.check()
 }
 
-fn revoke(tx: &mut WriteTx<'_>, caller: &Caller, (id, key_id): &(DeviceId, String), mut ids: IdRun) -> Result<DeviceKeyView> {
+fn revoke(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    (id, key_id): &(DeviceId, String),
+    mut ids: IdRun,
+) -> Result<DeviceKeyView> {
     tx.lock_device(*id)?;
     let device = device_of(tx, caller, *id, Right::ManageDevices)?;
     let keys = tx.device_keys(*id)?;

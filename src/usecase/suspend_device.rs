@@ -61,12 +61,19 @@ pub(super) async fn step(
     Ok(done)
 }
 
-fn take(tx: &mut WriteTx<'_>, caller: &Caller, (id, step): &(DeviceId, DeviceStep), mut ids: IdRun) -> Result<DeviceView> {
+fn take(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    (id, step): &(DeviceId, DeviceStep),
+    mut ids: IdRun,
+) -> Result<DeviceView> {
     let device = tx.lock_device(*id)?;
     let mut device = within_reach(tx, caller, device, Right::ManageDevices)?;
     let state = device.state();
     if next(state, *step).is_none() {
-        return Err(UseCaseError::State(format!("{step} cannot follow: the device is {state}")));
+        return Err(UseCaseError::State(format!(
+            "{step} cannot follow: the device is {state}"
+        )));
     }
     if *step == DeviceStep::Retire {
         nothing_left(tx, &device)?;

@@ -64,13 +64,19 @@ fn a_command_is_told_until_it_is_acknowledged_with_the_same_receipt(app: &TestAp
     assert_eq!(again[0]["receipt"], first[0]["receipt"]);
     assert_eq!(again[0]["expires_in_ms"], 119_000);
     let done = acknowledge(app, &token, &first[0], true).expect(200).body;
-    assert_eq!((&done["status"], &done["result"]), (&json!("done"), &json!({"shown": true})));
+    assert_eq!(
+        (&done["status"], &done["result"]),
+        (&json!("done"), &json!({"shown": true}))
+    );
     assert_eq!(pull(app, &token), Vec::<Value>::new());
 }
 
 /// A poll from another thread, once it waits.
 fn waiting(app: &TestApp, token: &str) -> std::thread::JoinHandle<(Answer, Duration)> {
-    let request = app.request("POST", PULL).bearer(token).json(&json!({"wait_seconds": 10}));
+    let request = app
+        .request("POST", PULL)
+        .bearer(token)
+        .json(&json!({"wait_seconds": 10}));
     let poll = |request: Request| {
         let began = Instant::now();
         let answer = request.send();
@@ -135,7 +141,10 @@ fn a_forged_acknowledgement_changes_nothing_and_is_told_of(app: &TestApp) {
     assert_eq!(status(app, &machine)["status"], "delivered");
     let alarms = app.get(&machine.manager, "/api/v1/device-alarms").expect(200).body;
     let alarm = &alarms["items"][0];
-    assert_eq!((&alarm["kind"], &alarm["times"]), (&json!("acknowledgement_forged"), &json!(3)));
+    assert_eq!(
+        (&alarm["kind"], &alarm["times"]),
+        (&json!("acknowledgement_forged"), &json!(3))
+    );
 }
 
 fn another_devices_command_is_not_there(app: &TestApp) {
@@ -144,7 +153,8 @@ fn another_devices_command_is_not_there(app: &TestApp) {
     let command = pull(app, &one.token(app)).remove(0);
     let told = acknowledge(app, &other.token(app), &command, true);
     told.expect_problem(404, "not_found");
-    app.get(&other.token(app), &one.path("/commands")).expect_problem(404, "not_found");
+    app.get(&other.token(app), &one.path("/commands"))
+        .expect_problem(404, "not_found");
     assert_eq!(pull(app, &other.token(app)), Vec::<Value>::new());
 }
 

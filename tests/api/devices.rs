@@ -187,7 +187,10 @@ fn a_device_of_another_unit_is_not_there(app: &TestApp) {
     assert_eq!(listed["items"], json!([]));
     app.get(&other, "/api/v1/devices?unit_code=M1")
         .expect_problem(403, "forbidden");
-    let listed = app.get(&machine.manager, "/api/v1/devices?unit_code=M1").expect(200).body;
+    let listed = app
+        .get(&machine.manager, "/api/v1/devices?unit_code=M1")
+        .expect(200)
+        .body;
     assert_eq!(listed["items"][0]["device"]["id"], machine.id);
     let own = app.get(&machine.token(app), "/api/v1/devices").expect(200).body;
     assert_eq!(own["items"].as_array().map(Vec::len), Some(1));
@@ -239,7 +242,10 @@ fn a_heartbeat_is_judged_and_never_refused_for_what_it_says(app: &TestApp) {
         let mut said = beat(app, number);
         said["at"] = json!(app.clock.now() + chrono::TimeDelta::seconds(seconds));
         let told = beats(app, &token, &said);
-        (told["clock"].as_str().expect("a word").to_owned(), told["from_future"] == true)
+        (
+            told["clock"].as_str().expect("a word").to_owned(),
+            told["from_future"] == true,
+        )
     };
     for (seconds, clock, future) in [
         (0, "good", false),
@@ -278,7 +284,10 @@ fn what_a_heartbeat_says_that_is_new_is_written_at_once(app: &TestApp) {
     assert_eq!(row(app), (first.timestamp_millis(), 1), "nothing was new");
     let seen = machine.shown(app)["status"]["last_seen_at"].clone();
     assert_eq!(seen, json!(app.clock.now()), "the board knows");
-    let flush = || app.block_on(flush_heartbeats(&app.app.store, &app.app.board)).expect("written");
+    let flush = || {
+        app.block_on(flush_heartbeats(&app.app.store, &app.app.board))
+            .expect("written")
+    };
     assert_eq!((flush(), flush()), (1, 0));
     assert_eq!(row(app), (app.clock.now().timestamp_millis(), 2));
     later(app, 60);
@@ -302,18 +311,28 @@ fn alarms_begin_once_count_and_are_settled_by_people(app: &TestApp) {
     bad["beat"] = 2.into();
     beats(app, &token, &bad);
     let list = || {
-        let listed = app.get(&machine.manager, "/api/v1/device-alarms?unit_code=M1").expect(200);
+        let listed = app
+            .get(&machine.manager, "/api/v1/device-alarms?unit_code=M1")
+            .expect(200);
         listed.body["items"].as_array().expect("alarms").clone()
     };
     let mut kinds: Vec<String> = list().iter().map(|alarm| alarm["kind"].to_string()).collect();
     kinds.sort();
     assert_eq!(kinds, ["\"bin_full\"", "\"fault\"", "\"stock_low\""]);
-    assert!(list().iter().all(|alarm| alarm["times"] == 1), "said once more is not more");
-    let jam = list().into_iter().find(|alarm| alarm["kind"] == "fault").expect("stands");
+    assert!(
+        list().iter().all(|alarm| alarm["times"] == 1),
+        "said once more is not more"
+    );
+    let jam = list()
+        .into_iter()
+        .find(|alarm| alarm["kind"] == "fault")
+        .expect("stands");
     let path = format!("/api/v1/device-alarms/{}/settlement", jam["id"]);
     let other = app.staff("librarian", "M2");
     app.post(&other, &path, &json!({})).expect_problem(404, "not_found");
-    let settled = app.post(&machine.manager, &path, &json!({"note": "已清除卡纸"})).expect(200);
+    let settled = app
+        .post(&machine.manager, &path, &json!({"note": "已清除卡纸"}))
+        .expect(200);
     assert_eq!(settled.body["ended_how"], "settled");
     app.post(&machine.manager, &path, &json!({}))
         .expect_problem(409, "wrong_state");
@@ -345,7 +364,9 @@ fn a_configuration_is_judged_as_a_whole_and_its_versions_stay(app: &TestApp) {
     let machine = machine(app);
     let token = machine.token(app);
     let configure = |body: &Value, seen: Option<&str>| {
-        let request = app.request("PUT", &machine.path("/configuration")).bearer(&machine.manager);
+        let request = app
+            .request("PUT", &machine.path("/configuration"))
+            .bearer(&machine.manager);
         let request = match seen {
             Some(tag) => request.header("If-Match", tag),
             None => request,
@@ -353,22 +374,40 @@ fn a_configuration_is_judged_as_a_whole_and_its_versions_stay(app: &TestApp) {
         request.json(body).send()
     };
     let own = || app.get(&token, "/api/v1/device/configuration").expect(200).body;
-    assert_eq!((&own()["version"], &own()["settings"]["screens"]), (&json!(0), &json!(1)));
-    let foolish = json!({"driver": "telepathy", "settings": {"heartbeat_seconds": 5, "screens": 99, "door_means_taken": true}});
+    assert_eq!(
+        (&own()["version"], &own()["settings"]["screens"]),
+        (&json!(0), &json!(1))
+    );
+    let foolish =
+        json!({"driver": "telepathy", "settings": {"heartbeat_seconds": 5, "screens": 99, "door_means_taken": true}});
     configure(&foolish, None).expect_fields(
         422,
-        &["driver", "settings.heartbeat_seconds", "settings.screens", "settings.door_means_taken"],
+        &[
+            "driver",
+            "settings.heartbeat_seconds",
+            "settings.screens",
+            "settings.door_means_taken",
+        ],
     );
     configure(&json!({"settings": {"volume": 11}}), None).expect_problem(400, "malformed_request");
     beats(app, &token, &beat(app, 1));
     let first = configure(&json!({"settings": {"doors_at_once": 2}}), None).expect(200);
-    assert_eq!((first.body["version"].as_i64(), first.header("etag")), (Some(1), Some("\"1\"")));
+    assert_eq!(
+        (first.body["version"].as_i64(), first.header("etag")),
+        (Some(1), Some("\"1\""))
+    );
     let told = beats(app, &token, &beat(app, 2));
     assert_eq!(told["configuration_version"], 1, "the next heartbeat says so");
     configure(&json!({}), Some("\"7\"")).expect_problem(412, "precondition_failed");
     configure(&json!({}), Some("\"1\"")).expect(200);
-    assert_eq!((&own()["version"], &own()["settings"]["doors_at_once"]), (&json!(2), &json!(1)));
-    let kept = app.database.outside().number("SELECT count(*) AS n FROM device_configurations");
+    assert_eq!(
+        (&own()["version"], &own()["settings"]["doors_at_once"]),
+        (&json!(2), &json!(1))
+    );
+    let kept = app
+        .database
+        .outside()
+        .number("SELECT count(*) AS n FROM device_configurations");
     assert_eq!(kept, 2);
 }
 
@@ -381,7 +420,12 @@ fn a_further_key_is_proven_by_the_one_before(app: &TestApp) {
     let token = machine.token(app);
     let key = |byte: u8| SigningKey::from_bytes(&[byte; 32]);
     let public = |byte: u8| URL_SAFE_NO_PAD.encode(key(byte).verifying_key().as_bytes());
-    let give = |body: &Value| app.request("PUT", "/api/v1/device/key").bearer(&token).json(body).send();
+    let give = |body: &Value| {
+        app.request("PUT", "/api/v1/device/key")
+            .bearer(&token)
+            .json(body)
+            .send()
+    };
     let body = |byte: u8, first: u64| json!({"public_key": public(byte), "journal": 1, "first_sequence": first});
     let first = give(&body(1, 1)).expect(200).body;
     assert_eq!(give(&body(1, 1)).expect(200).body, first, "the same again");
@@ -400,9 +444,13 @@ fn a_further_key_is_proven_by_the_one_before(app: &TestApp) {
     give(&moved).expect_fields(422, &["proof"]);
     give(&proven(2, 100, 1)).expect(200);
     give(&proven(3, 40, 2)).expect_fields(422, &["first_sequence"]);
-    let path = machine.path(&format!("/keys/{}/revocation", first["key_id"].as_str().expect("an id")));
+    let path = machine.path(&format!(
+        "/keys/{}/revocation",
+        first["key_id"].as_str().expect("an id")
+    ));
     app.post(&machine.manager, &path, &json!({})).expect(200);
-    app.post(&machine.manager, &path, &json!({})).expect_problem(409, "wrong_state");
+    app.post(&machine.manager, &path, &json!({}))
+        .expect_problem(409, "wrong_state");
     let listed = app.get(&machine.manager, &machine.path("/keys")).expect(200).body;
     assert!(listed["items"][0]["revoked_at"].is_string() && listed["items"][1]["revoked_at"].is_null());
 }

@@ -124,7 +124,9 @@ impl WriteTx<'_> {
             ended_how: None,
             note: None,
         };
-        diesel::insert_into(device_alarms::table).values(row).execute(self.conn)?;
+        diesel::insert_into(device_alarms::table)
+            .values(row)
+            .execute(self.conn)?;
         Ok(())
     }
 

@@ -143,7 +143,12 @@ impl ReadTx<'_> {
     }
 
     /// Commands whose time is over though they have not ended, after an id.
-    pub fn overdue_commands(&mut self, now: DateTime<Utc>, after: i64, limit: i64) -> Result<Vec<CommandId>, StoreError> {
+    pub fn overdue_commands(
+        &mut self,
+        now: DateTime<Utc>,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<CommandId>, StoreError> {
         let ids: Vec<i64> = device_commands::table
             .filter(device_commands::ended_at.is_null())
             .filter(device_commands::expires_at.le(now.timestamp_millis()))

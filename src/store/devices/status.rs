@@ -65,7 +65,8 @@ impl StatusRow {
     }
 
     fn read(self) -> Result<Status, StoreError> {
-        let corrupt = |what: &str| StoreError::Corrupt(format!("the {what} of device {} cannot be read", self.device_id));
+        let corrupt =
+            |what: &str| StoreError::Corrupt(format!("the {what} of device {} cannot be read", self.device_id));
         Ok(Status {
             device: DeviceId::new(self.device_id),
             last_seen_at: from_millis(self.last_seen_at),

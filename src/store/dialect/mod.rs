@@ -5,7 +5,9 @@ use diesel::prelude::*;
 use super::card_tokens::NewCardSession;
 use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
-use super::schema::{card_sessions, device_commands, devices, items, jobs, log_in_tallies, network_state, readers, staff, visit_keys};
+use super::schema::{
+    card_sessions, device_commands, devices, items, jobs, log_in_tallies, network_state, readers, staff, visit_keys,
+};
 
 diesel::define_sql_function! {
     /// Waits until no other transaction holds the number, and holds it until this one ends. (It answers nothing.)

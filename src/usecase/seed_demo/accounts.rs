@@ -12,9 +12,9 @@ use crate::auth::{PasswordService, Role};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{ReaderId, StaffId, UnitId};
 use crate::store::Store;
+use crate::store::devices::NewDevice;
 use crate::store::events::{Event, SYSTEM_CHANNEL};
 use crate::store::ids::IdRun;
-use crate::store::devices::NewDevice;
 use crate::store::staff::NewStaff;
 use crate::store::tx::WriteTx;
 
