@@ -73,6 +73,7 @@ mod reader_keys;
 mod readers;
 mod real_records;
 mod return_policies;
+mod rights_machines;
 mod rights_matrix;
 mod rights_mine;
 mod rights_ready;

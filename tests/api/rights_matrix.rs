@@ -147,6 +147,7 @@ fn whoever_may_not_is_told_so_whatever_is_asked(
             .replace("{language}", "en")
             .replace("{channel}", "mail")
             .replace("{delivery}", "1")
+            .replace("{key_id}", "q83vEjRW")
             .replace("{consent}", "research");
         let own = |role| scene.staff(role, Place::Own).0;
         let staff = Role::ALL.into_iter().map(own);
@@ -264,6 +265,7 @@ fn ask(app: &TestApp, scene: &Scene, operation: &str, (method, path): &(String, 
         .replace("{language}", "en")
         .replace("{channel}", "mail")
         .replace("{delivery}", &asked.version.to_string())
+        .replace("{key_id}", &asked.code)
         .replace("{consent}", "research");
     let mut request = app.request(method, &format!("{path}{}", asked.query));
     // Another cell has logged the reader out, and these look at the session, not at its token alone.

@@ -54,6 +54,8 @@ const GROUPS: &[Group] = &[
     notices,
     rules,
     credit,
+    crate::rights_machines::registry,
+    crate::rights_machines::calls,
     crate::rights_mine::portal,
     crate::rights_mine::accounts,
 ];
