@@ -80,3 +80,11 @@ pub(super) fn within_reach(
         Err(UseCaseError::NotFound("device"))
     }
 }
+
+/// What belongs to a device that is out of reach is not there, either.
+pub(super) fn no_such(error: UseCaseError, what: &'static str) -> UseCaseError {
+    match error {
+        UseCaseError::NotFound(_) => UseCaseError::NotFound(what),
+        other => other,
+    }
+}

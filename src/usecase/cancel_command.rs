@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::acting_device::device_of;
+use super::acting_device::{device_of, no_such};
 use super::list_commands::{CommandView, view};
 use super::once::once;
 use super::{Caller, IdempotencyKey, Result, Store, UseCaseError};
@@ -34,7 +34,8 @@ pub async fn cancel_command(
 fn cancel(tx: &mut WriteTx<'_>, caller: &Caller, id: &CommandId, mut ids: IdRun) -> Result<CommandView> {
     let gone = || UseCaseError::NotFound("command");
     let command = tx.lock_command(*id)?.ok_or_else(gone)?;
-    let device = device_of(tx, caller, command.device, Right::ManageDevices).map_err(|_| gone())?;
+    let device =
+        device_of(tx, caller, command.device, Right::ManageDevices).map_err(|error| no_such(error, "command"))?;
     if !may_cancel(command.status) {
         return Err(UseCaseError::State(format!("the command is {}", command.status)));
     }

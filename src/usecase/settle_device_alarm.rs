@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::acting_device::within_reach;
+use super::acting_device::{no_such, within_reach};
 use super::list_device_alarms::{DeviceAlarmView, view};
 use super::once::once;
 use super::{Caller, IdempotencyKey, Result, Store, UseCaseError};
@@ -42,7 +42,7 @@ fn settle(tx: &mut WriteTx<'_>, caller: &Caller, asked: &SettleDeviceAlarm, mut 
     let gone = || UseCaseError::NotFound("alarm");
     let row = tx.alarm(asked.alarm)?.ok_or_else(gone)?;
     let device = tx.device(DeviceId::new(row.device_id))?;
-    let device = within_reach(tx, caller, device, Right::SettleMachines).map_err(|_| gone())?;
+    let device = within_reach(tx, caller, device, Right::SettleMachines).map_err(|error| no_such(error, "alarm"))?;
     let now = tx.now();
     if !tx.settle_alarm(asked.alarm, asked.note.as_deref(), now)? {
         return Err(UseCaseError::State("the alarm has ended".to_owned()));

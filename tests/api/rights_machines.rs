@@ -18,7 +18,12 @@ pub fn registry(operation: &str, about: &About<'_>) -> Option<Asked> {
         "suspendDevice" => about.with(at_work(about).id, nothing()),
         "resumeDevice" => {
             let device = at_work(about);
-            done(about, &format!("/api/v1/devices/{}/suspension", device.id), &nothing(), 200);
+            done(
+                about,
+                &format!("/api/v1/devices/{}/suspension", device.id),
+                &nothing(),
+                200,
+            );
             about.with(device.id, nothing())
         }
         "getDevice" | "getConfigurationOfDevice" | "listDeviceKeys" | "listCommands" => about.id(registered(about).id),
@@ -26,7 +31,10 @@ pub fn registry(operation: &str, about: &About<'_>) -> Option<Asked> {
         "revokeDeviceKey" => {
             let device = at_work(about);
             let body = json!({"public_key": KEY, "journal": 1, "first_sequence": 1});
-            let put = about.app.request("PUT", "/api/v1/device/key").bearer(&device.token(about));
+            let put = about
+                .app
+                .request("PUT", "/api/v1/device/key")
+                .bearer(&device.token(about));
             let key = put.json(&body).send().expect(200).body;
             Asked {
                 code: key["key_id"].as_str().expect("an id").to_owned(),
@@ -36,7 +44,12 @@ pub fn registry(operation: &str, about: &About<'_>) -> Option<Asked> {
         "sendCommand" => about.with(at_work(about).id, json!({"kind": "restart"})),
         "cancelCommand" => {
             let device = at_work(about).id;
-            let sent = done(about, &format!("/api/v1/devices/{device}/commands"), &json!({"kind": "restart"}), 201);
+            let sent = done(
+                about,
+                &format!("/api/v1/devices/{device}/commands"),
+                &json!({"kind": "restart"}),
+                201,
+            );
             about.with(sent["id"].as_i64().expect("an id"), nothing())
         }
         "settleDeviceAlarm" => about.with(alarm(about), nothing()),
@@ -56,7 +69,11 @@ pub fn calls(operation: &str, about: &About<'_>) -> Option<Asked> {
             let own = about.app.get(token, "/api/v1/devices").expect(200).body;
             let path = format!("/api/v1/devices/{}/commands", own["items"][0]["device"]["id"]);
             done(about, &path, &json!({"kind": "restart"}), 201);
-            let told = about.app.post(token, "/api/v1/device/commands/pull", &json!({})).expect(200).body;
+            let told = about
+                .app
+                .post(token, "/api/v1/device/commands/pull", &json!({}))
+                .expect(200)
+                .body;
             let command = &told["items"][0];
             let body = json!({"receipt": command["receipt"], "done": true});
             about.with(command["id"].as_i64().expect("an id"), body)
@@ -74,7 +91,9 @@ struct Made {
 
 impl Made {
     fn token(&self, about: &About<'_>) -> String {
-        let session = about.app.log_in(&json!({"device_code": self.code, "secret": self.secret}));
+        let session = about
+            .app
+            .log_in(&json!({"device_code": self.code, "secret": self.secret}));
         let session = session.expect(201).body;
         session["access_token"].as_str().expect("a token").to_owned()
     }

@@ -54,7 +54,7 @@ pub struct HeartbeatRequest {
     firmware: Text<80>,
     /// The configuration it runs; 0: none.
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, example = 3)]
+    #[schema(minimum = 0, maximum = 4_294_967_295_u32, example = 3)]
     configuration_version: u32,
     /// What is wrong with it: words of letters, digits, `_`, `-` and `:`. `configuration_refused` and `bin_full:3` are understood.
     #[serde(default)]
