@@ -40,6 +40,7 @@ pub struct RegisterDevice {
 /// A device, and the secret that it logs in with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DeviceWithSecret {
+    /// As it is registered.
     pub device: DeviceView,
     /// Opens sessions; told here and never again. `null` in a repeated answer to the same call: make another one then
     /// (`rotateDeviceSecret`, or `renewDeviceSecret` by the device).

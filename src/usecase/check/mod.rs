@@ -2,6 +2,7 @@
 //! Not for: mending. A violation is a fault of this program or of somebody's hand in the database; people decide.
 
 mod credit;
+mod devices;
 mod due_dates;
 mod item_states;
 mod people;
@@ -89,6 +90,8 @@ pub async fn check(store: &Arc<Store>, progress: &dyn Progress) -> Result<Vec<Fi
     findings.push(audit(store, unlinked).await?);
     progress.begin("rules", None);
     findings.push(audit(store, rule_sets::check).await?);
+    progress.begin("devices", None);
+    findings.push(audit(store, devices::check).await?);
     Ok(findings)
 }
 
