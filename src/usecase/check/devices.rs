@@ -1,4 +1,4 @@
-//! Invariant 10, for the registry: what rows of devices say of each other.
+//! Invariant 1, as far as it is about machines: what rows of devices say of each other.
 
 use super::super::Result;
 use super::Finding;
@@ -6,7 +6,7 @@ use crate::store::audit::SqlRule;
 use crate::store::tx::ReadTx;
 
 pub(super) fn check(tx: &mut ReadTx<'_>) -> Result<Finding> {
-    let mut finding = Finding::new(10, "devices agree with their configurations, commands and keys");
+    let mut finding = Finding::new(1, "devices agree with their configurations, commands and keys");
     finding.checked = tx.audit_size("devices")?;
     finding.judge(tx, DEVICES)?;
     Ok(finding)
