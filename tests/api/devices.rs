@@ -273,7 +273,7 @@ fn what_a_heartbeat_says_that_is_new_is_written_at_once(app: &TestApp) {
     let first = app.clock.now();
     let row = |app: &TestApp| {
         let of = format!("FROM device_status WHERE device_id = {}", machine.id);
-        let outside = app.database.outside();
+        let mut outside = app.database.outside();
         (
             outside.number(&format!("SELECT last_seen_at AS n {of}")),
             outside.number(&format!("SELECT beat AS n {of}")),
