@@ -252,7 +252,7 @@ impl Faults {
 ///
 /// # Panics
 /// For a name there is no programme of.
-#[cfg(any(test, doctest))]
+#[cfg(test)]
 pub fn preset(name: &str) -> CreditRules {
     let (_, text) = PRESETS.iter().find(|(one, _)| *one == name).expect("a programme");
     shipped(text).expect("what ships is valid")

@@ -80,8 +80,9 @@ pub fn by_hand(rules: &CreditRules, points: i64, account: Account) -> Posting {
 /// balance is within its bounds.
 ///
 /// ```
-/// # use tongjie::domain::{credit_rules::preset, post_credit::{Account, merge}};
-/// let rules = preset("cn-points-100");
+/// # use tongjie::domain::{credit_rules::{PRESETS, shipped}, post_credit::{Account, merge}};
+/// # let (_, text) = PRESETS.iter().find(|(name, _)| *name == "cn-points-100").unwrap();
+/// let rules = shipped(text).unwrap();
 /// // 95 and 110 points: five lost, ten won.
 /// let posting = merge(&rules, 100, Account { balance: 205, ..Account::default() });
 /// assert_eq!((posting.points, posting.balance), (-100, 105));

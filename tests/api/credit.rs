@@ -401,30 +401,21 @@ fn what_cannot_be_posted_is_refused_by_its_field(app: &TestApp) {
     let (_, barcode) = app.item(app.bib("红楼梦", None), "B1", &json!({}));
     let out = json!({"item_barcode": barcode, "card_number": stranger});
     let lent = app.post(&town.desk, "/api/v1/check-outs", &out).expect(201).body;
-    for (body, status, field) in [
-        (json!({"points": 0, "reason": "无"}), 422, "points"),
-        (json!({"points": 1001, "reason": "太多"}), 422, "points"),
-        (json!({"event": "no_show", "reason": "未到"}), 422, "event"),
-        (json!({"event": "overdue", "reason": "逾期"}), 422, "event"),
-        (json!({"event": "loan", "reason": "借阅"}), 422, "event"),
+    for (body, field) in [
+        (json!({"points": 0, "reason": "无"}), "points"),
+        (json!({"points": 1001, "reason": "太多"}), "points"),
+        (json!({"event": "no_show", "reason": "未到"}), "event"),
+        (json!({"event": "overdue", "reason": "逾期"}), "event"),
+        (json!({"event": "loan", "reason": "借阅"}), "event"),
         (
             json!({"event": "damage", "loan_id": lent["loan"]["id"], "reason": "不是他的"}),
-            422,
             "loan_id",
         ),
-        (
-            json!({"event": "damage", "points": -1, "reason": "两样"}),
-            400,
-            "points",
-        ),
-        (json!({"reason": "没说"}), 400, "event"),
-        (
-            json!({"event": "damage", "quantity": 0, "reason": "没有"}),
-            400,
-            "quantity",
-        ),
+        (json!({"event": "damage", "points": -1, "reason": "两样"}), "points"),
+        (json!({"reason": "没说"}), "event"),
+        (json!({"event": "damage", "quantity": 0, "reason": "没有"}), "quantity"),
     ] {
-        let refused = town.post(app, &body).expect(status).body;
+        let refused = town.post(app, &body).expect(422).body;
         assert_eq!(refused["errors"][0]["field"], field, "{refused}");
     }
     assert_eq!(town.lines(app).len(), 1);

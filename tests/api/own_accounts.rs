@@ -323,8 +323,8 @@ fn nobody_learns_whether_there_is_such_an_account(app: &TestApp) {
         app.database.outside().number(rows) <= 6,
         "five codes an hour for a reader"
     );
-    ask(app, &json!({})).expect_fields(400, &["username"]);
-    ask(app, &json!({"username": "root", "card_number": card})).expect_fields(400, &["card_number"]);
+    ask(app, &json!({})).expect_fields(422, &["username"]);
+    ask(app, &json!({"username": "root", "card_number": card})).expect_fields(422, &["card_number"]);
 }
 
 fn a_code_expires_and_is_tried_five_times_at_most(app: &TestApp) {

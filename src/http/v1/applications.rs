@@ -19,9 +19,7 @@ use crate::http::openapi::{
     SessionFailures,
 };
 use crate::http::precondition::{self, IfMatchGiven, IfMatchGivenHeader};
-use crate::http::problem::Problem;
 use crate::http::query::Parameters;
-use crate::usecase::Once;
 use crate::usecase::apply_for_card::{self, ApplicationMade, ApplyForCard};
 use crate::usecase::confirm_application::{self, ApplicationState};
 use crate::usecase::content_version::content_version;
@@ -30,6 +28,7 @@ use crate::usecase::decide_application::{
 };
 use crate::usecase::register_reader::RegisteredReader;
 use crate::usecase::set_self_registration::{self, SelfRegistrationView, SetSelfRegistration};
+use crate::usecase::{Once, UseCaseError};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(
@@ -107,12 +106,12 @@ pub async fn apply_for_card(app: web::Data<App>, from: HttpRequest, request: Cha
     answer::created(&once, None)
 }
 
-fn address(mail: Option<Text<300>>, phone: Option<Text<32>>) -> Result<(SendChannel, String), Problem> {
+fn address(mail: Option<Text<300>>, phone: Option<Text<32>>) -> Result<(SendChannel, String), UseCaseError> {
     match (mail, phone) {
         (Some(mail), None) => Ok((SendChannel::Mail, mail.into())),
         (None, Some(phone)) => Ok((SendChannel::Sms, phone.into())),
-        (None, None) => Err(Problem::malformed("mail", "is needed, or phone")),
-        (Some(_), Some(_)) => Err(Problem::malformed("phone", "only one of mail and phone may be given")),
+        (None, None) => Err(UseCaseError::field("mail", "is needed, or phone")),
+        (Some(_), Some(_)) => Err(UseCaseError::field("phone", "only one of mail and phone may be given")),
     }
 }
 

@@ -11,8 +11,8 @@ use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesCredit, Staff};
 use crate::http::input::{Cursor, Day, Limit, PageBody, Remark, Text, page, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, LookFailures};
-use crate::http::problem::Problem;
 use crate::http::query::Parameters;
+use crate::usecase::UseCaseError;
 use crate::usecase::credit_view::{CreditEntryView, CreditOutcome, CreditView};
 use crate::usecase::freeze_reader::{self, FreezeReader, ThawBecause, ThawReader};
 use crate::usecase::get_credit;
@@ -91,17 +91,20 @@ pub struct CreditPosting {
 }
 
 impl CreditPosting {
-    fn amount(&self) -> Result<Amount, Problem> {
+    fn amount(&self) -> Result<Amount, UseCaseError> {
         let quantity = self.quantity.unwrap_or(1);
         match (self.event, self.points) {
             (Some(_), None) if !(1..=100).contains(&quantity) => {
-                Err(Problem::malformed("quantity", "must be 1 to 100"))
+                Err(UseCaseError::field("quantity", "must be 1 to 100"))
             }
             (Some(event), None) => Ok(Amount::ByRule { event, quantity }),
-            (None, Some(_)) if self.quantity.is_some() => Err(Problem::malformed("quantity", "goes with event")),
+            (None, Some(_)) if self.quantity.is_some() => Err(UseCaseError::field("quantity", "goes with event")),
             (None, Some(points)) => Ok(Amount::Points(points)),
-            (Some(_), Some(_)) => Err(Problem::malformed("points", "does not go with event: send one of them")),
-            (None, None) => Err(Problem::malformed("event", "is needed, or points")),
+            (Some(_), Some(_)) => Err(UseCaseError::field(
+                "points",
+                "does not go with event: send one of them",
+            )),
+            (None, None) => Err(UseCaseError::field("event", "is needed, or points")),
         }
     }
 }

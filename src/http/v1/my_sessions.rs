@@ -14,8 +14,8 @@ use crate::http::input::{CodeText, Cursor, Limit, PageBody, Secret, Text, page};
 use crate::http::openapi::{
     ChangeFailures, ChangeOneFailures, IdempotencyHeader, ListFailures, LookFailures, SessionFailures,
 };
-use crate::http::problem::Problem;
 use crate::http::query::Parameters;
+use crate::usecase::UseCaseError;
 use crate::usecase::reset_secret::{self, Account};
 use crate::usecase::sessions_of_mine::{self, OpenSession};
 use crate::usecase::totp::{self, TotpConfirmed, TotpDisabled, TotpEnrolment};
@@ -174,20 +174,20 @@ pub async fn redeem_reset(app: web::Data<App>, from: HttpRequest, request: Chang
         Account::Reader(_) => ("new_pin", said.new_pin, ("new_password", said.new_password.is_some())),
     };
     if other.1 {
-        return Err(Problem::malformed(other.0, "does not belong to this kind of account"));
+        return Err(UseCaseError::field(other.0, "does not belong to this kind of account").into());
     }
-    let secret = given.ok_or_else(|| Problem::malformed(name, "is needed for this kind of account"))?;
+    let secret = given.ok_or_else(|| UseCaseError::field(name, "is needed for this kind of account"))?;
     let (tools, code) = ((app.session_tools(), app.derived()), said.code.into());
     reset_secret::redeem_reset(&app.store, tools, account, code, secret.0, client_network(&from)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn account(username: Option<Text<64>>, card_number: Option<CardNumber>) -> Result<Account, Problem> {
+fn account(username: Option<Text<64>>, card_number: Option<CardNumber>) -> Result<Account, UseCaseError> {
     match (username, card_number) {
         (Some(username), None) => Ok(Account::Staff(username.into())),
         (None, Some(card)) => Ok(Account::Reader(card)),
-        (None, None) => Err(Problem::malformed("username", "is needed, or card_number")),
-        (Some(_), Some(_)) => Err(Problem::malformed(
+        (None, None) => Err(UseCaseError::field("username", "is needed, or card_number")),
+        (Some(_), Some(_)) => Err(UseCaseError::field(
             "card_number",
             "only one of username and card_number may be given",
         )),

@@ -9,7 +9,7 @@ use crate::domain::notice::{Language, NoticeKind};
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesUnits, Nothing};
 use crate::http::input::Text;
-use crate::http::openapi::{ChangeFailures, ChangeSeenFailures, IdempotencyHeader, LookFailures};
+use crate::http::openapi::{ChangeOneFailures, ChangeSeenFailures, IdempotencyHeader, LookFailures};
 use crate::http::precondition::{self, IfMatchGiven, IfMatchGivenHeader};
 use crate::letter::{SOURCE_BYTES, Template};
 use crate::usecase::UseCaseError;
@@ -133,7 +133,7 @@ pub struct TemplateTrial {
     params(("code" = String, Path, description = "The unit's code"), ("kind" = String, Path, description = "The kind of notice"),
         ("language" = String, Path, description = "`zh-CN` or `en`")),
     request_body = TemplateTrial, security(("bearer" = [])),
-    responses((status = 200, description = "The letter", body = LetterView), ChangeFailures))]
+    responses((status = 200, description = "The letter", body = LetterView), ChangeOneFailures))]
 pub async fn preview_notice_template(
     app: web::Data<App>,
     who: ManagesUnits,

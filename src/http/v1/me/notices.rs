@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, Readers};
 use crate::http::input::{CodeText, Cursor, Limit, PageBody, page, text};
-use crate::http::openapi::{ChangeFailures, ChangeSeenFailures, IdempotencyHeader, ListFailures};
+use crate::http::openapi::{ChangeOneFailures, ChangeSeenFailures, IdempotencyHeader, ListFailures};
 use crate::http::precondition::{self, IfMatchGiven, IfMatchGivenHeader};
 use crate::http::query::Parameters;
 use crate::http::v1::contacts::send_channel;
@@ -108,7 +108,7 @@ pub struct ContactCode {
 #[utoipa::path(post, path = "/api/v1/me/contacts/{channel}/confirmation", operation_id = "confirmMyContact", tag = "me",
     params(("channel" = String, Path, description = "`mail`, `sms` or `wechat`"), IdempotencyHeader), request_body = ContactCode,
     security(("bearer" = [])),
-    responses((status = 200, description = "The address", body = ContactView), ChangeFailures))]
+    responses((status = 200, description = "The address", body = ContactView), ChangeOneFailures))]
 pub async fn confirm_my_contact(
     app: web::Data<App>,
     who: Readers,
