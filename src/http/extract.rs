@@ -112,6 +112,14 @@ audiences! {
     DraftingSet DraftsRules = Staff with DraftRules;
     /// Staff who put rules into force.
     PublishingSet PublishesRules = Staff with PublishRules;
+    /// Staff who look after devices.
+    DevicesSet ManagesDevices = Staff with ManageDevices;
+    /// Staff who look at devices, and devices at their own.
+    LookingSet ReadsDevices = Staff, Device with ReadDevices;
+    /// Devices, for what they do by themselves.
+    OperatingSet Operates = Device with OperateDevice;
+    /// Staff who settle what machines leave to people.
+    MachinesSet SettlesMachines = Staff with SettleMachines;
 }
 
 #[doc(hidden)]

@@ -2,6 +2,7 @@
 //! blocking boundary. Not for: deciding anything (see `domain`) or rendering anything (see the adapters).
 
 pub mod accounts;
+pub mod acting_devices;
 pub mod administration;
 pub mod admissions;
 pub mod audit;

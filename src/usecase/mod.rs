@@ -35,6 +35,7 @@ pub mod stop_view;
 pub mod unit_view;
 pub mod view;
 
+mod acting_device;
 pub mod add_amnesty;
 pub mod add_closed_days;
 pub mod add_guardian;

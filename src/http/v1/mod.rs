@@ -30,6 +30,7 @@ pub mod items;
 pub mod jobs;
 pub mod loans;
 pub mod log_in_body;
+pub mod machines;
 pub mod me;
 pub mod my_sessions;
 pub mod notice_templates;
@@ -73,6 +74,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(life_routes)
         .configure(network_routes)
         .configure(session_routes)
+        .configure(machines::routes)
         .configure(people::routes)
         .configure(administration::routes);
     config.service(resource("/openapi.json").route(get().to(openapi::serve)));
@@ -293,6 +295,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
     ];
+    all.extend(machines::documents());
     all.extend(people::documents());
     all.extend(administration::documents());
     all

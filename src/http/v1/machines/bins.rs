@@ -1,0 +1,10 @@
+//! Bins of sorters.
+
+use actix_web::web::ServiceConfig;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths())]
+pub struct Document;
+
+/// Routes below `/api/v1`.
+pub fn routes(_: &mut ServiceConfig) {}
