@@ -26,12 +26,12 @@ pub struct Document;
 /// How a request names an item: exactly one of both.
 ///
 /// # Errors
-/// `Invalid` naming the field.
+/// The member that is missing, or one too many.
 pub(super) fn item_shown(barcode: Option<Barcode>, tag: Option<Text<64>>) -> Result<ItemShown, Problem> {
     match (barcode, tag) {
         (Some(barcode), None) => Ok(barcode.into()),
         (None, Some(tag)) => Ok(ItemShown::Tag(tag.into())),
-        (None, None) => Err(UseCaseError::field("item_barcode", "is needed, or item_tag").into()),
+        (None, None) => Err(Problem::malformed("item_barcode", "is missing; it or item_tag is needed")),
         (Some(_), Some(_)) => {
             Err(UseCaseError::field("item_tag", "is given beside item_barcode: one is enough").into())
         }
