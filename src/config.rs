@@ -28,6 +28,7 @@ mod privacy;
 mod protection;
 mod telemetry;
 mod transport;
+mod webhooks;
 
 pub use admission::AdmissionConfig;
 pub use circulation::CirculationConfig;
@@ -42,7 +43,8 @@ pub use privacy::PrivacyConfig;
 use protection::check_origins;
 pub use protection::{AuthConfig, RatesConfig};
 pub use telemetry::{Collector, TelemetryConfig};
-pub use transport::{ForwardedHeader, ProxyList, TlsConfig};
+pub use transport::{AddressRanges, ForwardedHeader, TlsConfig};
+pub use webhooks::WebhooksConfig;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 const SQLITE_FILE: &str = "tongjie.db";
@@ -139,6 +141,7 @@ pub struct Config {
     pub notices: NoticesConfig,
     pub mail: MailConfig,
     pub messages: MessagesConfig,
+    pub webhooks: WebhooksConfig,
     pub privacy: PrivacyConfig,
 }
 
@@ -177,7 +180,7 @@ pub struct HttpConfig {
     /// Separated by commas; empty: none.
     pub cors_origins: String,
     pub hsts_seconds: u32,
-    pub trusted_proxies: ProxyList,
+    pub trusted_proxies: AddressRanges,
     pub forwarded_header: ForwardedHeader,
     pub tls: TlsConfig,
 }
@@ -300,6 +303,7 @@ impl Config {
             notices,
             mail,
             messages,
+            webhooks: _,
             privacy,
         } = self;
         if data.dir.as_os_str().is_empty() {

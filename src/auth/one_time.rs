@@ -1,8 +1,7 @@
-//! Passwords that count once: those of an authenticator (TOTP, RFC 6238: SHA-1, six digits, thirty seconds), recovery codes,
-//! and codes that are sent to whoever has forgotten a secret. Secrets and sent codes are derived from their numbers by the key
-//! that digests are made with: a dump of the database holds none of them.
+//! Passwords that count once: those of an authenticator (TOTP, RFC 6238: SHA-1, six digits, thirty seconds), and recovery codes.
+//! Secrets are derived from their numbers by the key that digests are made with: a dump of the database holds none of them.
 //!
-//! Not here: which step was used already, and how often a code may be tried. The store keeps that.
+//! Not here: which step was used already. The store keeps that. Codes that are sent: [`super::derived_secrets`].
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
@@ -22,8 +21,6 @@ const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const RECOVERY_LETTERS: usize = 12;
 /// Recovery codes given at a time.
 pub const RECOVERY_CODES: usize = 10;
-/// Digits of a code that is sent.
-const SENT_DIGITS: usize = 8;
 
 /// The secret of an authenticator.
 #[derive(Clone, PartialEq, Eq)]
@@ -141,21 +138,6 @@ pub fn recovery_hash(code: &str) -> [u8; 32] {
     hash_refresh(&plain)
 }
 
-/// The code with this number that is sent to whoever has forgotten a secret.
-#[must_use]
-pub fn sent_code(tokens: &TokenService, number: i64) -> String {
-    let digest = tokens.digest(&[b"reset code", &number.to_be_bytes()]);
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    format!("{:0SENT_DIGITS$}", u64::from_be_bytes(first) % 100_000_000)
-}
-
-/// Whether a code is the one with this number.
-#[must_use]
-pub fn is_sent_code(tokens: &TokenService, number: i64, given: &str) -> bool {
-    sent_code(tokens, number).as_bytes().ct_eq(given.as_bytes()).into()
-}
-
 /// A number for a new secret.
 ///
 /// # Panics
@@ -220,8 +202,6 @@ mod tests {
         assert_ne!(TotpSecret::derive(&one, 1, 1), TotpSecret::derive(&one, 1, 2));
         assert_ne!(TotpSecret::derive(&one, 1, 1), TotpSecret::derive(&one, 2, 1));
         assert_ne!(TotpSecret::derive(&one, 1, 1), TotpSecret::derive(&other, 1, 1));
-        assert!(is_sent_code(&one, 7, &sent_code(&one, 7)) && sent_code(&one, 7).len() == SENT_DIGITS);
-        assert!(!is_sent_code(&one, 8, &sent_code(&one, 7)) && !is_sent_code(&other, 7, &sent_code(&one, 7)));
     }
 
     #[test]

@@ -61,16 +61,16 @@ impl ForwardedHeader {
     }
 }
 
-/// Whose word about a client's address counts: addresses and ranges, written with commas between them.
+/// Addresses and ranges of addresses, written with commas between them: the proxies whose word about a client counts, for one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProxyList(Vec<IpNet>);
+pub struct AddressRanges(Vec<IpNet>);
 
-impl ProxyList {
-    /// Whether this address is one of the proxies. An IPv4 address that came over an IPv6 socket is the IPv4 address.
+impl AddressRanges {
+    /// Whether this address is one of them. An IPv4 address that came over an IPv6 socket is the IPv4 address.
     ///
     /// ```
-    /// # use tongjie::config::ProxyList;
-    /// let list: ProxyList = "10.0.0.0/8, ::1".parse().expect("a list");
+    /// # use tongjie::config::AddressRanges;
+    /// let list: AddressRanges = "10.0.0.0/8, ::1".parse().expect("a list");
     /// assert!(list.contains("::ffff:10.1.2.3".parse().expect("an address")));
     /// assert!(!list.contains("192.0.2.1".parse().expect("an address")));
     /// ```
@@ -81,7 +81,7 @@ impl ProxyList {
     }
 }
 
-impl FromStr for ProxyList {
+impl FromStr for AddressRanges {
     type Err = String;
 
     /// # Errors
@@ -97,7 +97,7 @@ impl FromStr for ProxyList {
     }
 }
 
-impl<'de> Deserialize<'de> for ProxyList {
+impl<'de> Deserialize<'de> for AddressRanges {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }

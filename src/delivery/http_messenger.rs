@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::breaker::Breaker;
-use super::signed_post::{Post, agent, is_for_now, post};
+use super::signed_post::{Post, agent, in_words, is_for_now, post};
 use crate::clock::Clock;
 use crate::config::MessagesConfig;
 use crate::usecase::deliver_outbox::Fault;
@@ -52,7 +52,7 @@ impl Gateway {
                 now: self.clock.now(),
             },
         );
-        match status.map_err(|error| Fault::Later(format!("the gateway: {error}")))? {
+        match status.map_err(|error| Fault::Later(format!("the gateway: {}", in_words(&error))))? {
             200..=299 => Ok(Sent::Taken),
             // Gone: there is no such number.
             410 => Ok(Sent::NoSuchAddress("410".to_owned())),

@@ -1,4 +1,4 @@
-//! Webhooks over HTTP: one signed POST per event. An adapter for the port in `usecase::tell_webhook`. Each webhook has a breaker of
+//! Webhooks over HTTP: one signed POST per event, to public places only (`public_hosts`). An adapter for the port in `usecase::tell_webhook`. Each webhook has a breaker of
 //! its own, so that one that is down keeps no other waiting.
 
 use std::collections::HashMap;
@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::breaker::Breaker;
-use super::signed_post::{Post, agent, is_for_now, post};
+use super::public_hosts::{PublicHosts, is_refusal};
+use super::signed_post::{Post, in_words, is_for_now, post};
 use crate::clock::Clock;
+use crate::config::WebhooksConfig;
 use crate::usecase::deliver_outbox::Fault;
 use crate::usecase::tell_webhook::{Hooks, Told};
 
@@ -26,14 +28,9 @@ pub struct HttpWebhooks {
 }
 
 impl HttpWebhooks {
-    pub fn new(clock: &Clock) -> Arc<Self> {
-        Self::within(clock, TIMEOUT)
-    }
-
-    /// With another time for one attempt.
-    pub fn within(clock: &Clock, timeout: Duration) -> Arc<Self> {
+    pub fn new(config: &WebhooksConfig, clock: &Clock) -> Arc<Self> {
         Arc::new(Self {
-            agent: agent(timeout),
+            agent: PublicHosts::of(config).agent(TIMEOUT),
             clock: clock.clone(),
             breakers: Mutex::default(),
         })
@@ -66,7 +63,9 @@ impl Hooks for HttpWebhooks {
             Ok(Ok(status @ 200..=299)) => Ok(status),
             Ok(Ok(status)) if is_for_now(status) => Err(Fault::Later(format!("it answered {status}"))),
             Ok(Ok(status)) => Err(Fault::Never(format!("it answered {status}"))),
-            Ok(Err(error)) => Err(Fault::Later(error)),
+            // Given up at once, and seen in the list of what was: the webhook or the settings are wrong.
+            Ok(Err(error)) if is_refusal(&error) => Err(Fault::Never(in_words(&error))),
+            Ok(Err(error)) => Err(Fault::Later(in_words(&error))),
             Err(_) => Err(Fault::Later("the attempt ended by a panic".to_owned())),
         };
         breaker.note(!matches!(ended, Err(Fault::Later(_))), Instant::now());

@@ -8,6 +8,7 @@ pub mod http_messenger;
 pub mod http_provider;
 pub mod http_webhook;
 pub mod provider_simulator;
+pub mod public_hosts;
 pub mod signed_post;
 pub mod simulator;
 pub mod smtp;

@@ -34,8 +34,8 @@ pub fn agent(timeout: Duration) -> ureq::Agent {
 /// Sends it; answers the status.
 ///
 /// # Errors
-/// What went wrong, in words that repeat nothing of what was sent.
-pub fn post(agent: &ureq::Agent, post: &Post<'_>) -> Result<u16, String> {
+/// What went wrong; [`in_words`] tells it.
+pub fn post(agent: &ureq::Agent, post: &Post<'_>) -> Result<u16, ureq::Error> {
     let timestamp = post.now.timestamp();
     let signatures: Vec<String> = post
         .secrets
@@ -50,14 +50,19 @@ pub fn post(agent: &ureq::Agent, post: &Post<'_>) -> Result<u16, String> {
     for (name, value) in post.headers {
         request = request.header(*name, *value);
     }
-    let mut response = request.send(post.body).map_err(|error| match error {
-        ureq::Error::Timeout(_) => "it did not answer in time".to_owned(),
-        other => format!("it could not be reached: {other}"),
-    })?;
+    let mut response = request.send(post.body)?;
     let status = response.status().as_u16();
     // Read, so that the connection can be used again; what it says does not matter.
     drop(response.body_mut().with_config().limit(ANSWER_BYTES).read_to_vec());
     Ok(status)
+}
+
+/// Why nothing came of it, in words that repeat nothing of what was sent.
+pub fn in_words(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Timeout(_) => "it did not answer in time".to_owned(),
+        other => format!("it could not be reached: {other}"),
+    }
 }
 
 /// Told to go elsewhere or to say who we are, or asked to wait: not for ever.

@@ -10,7 +10,7 @@ use super::entry_gate::judge_entry;
 use super::ids::{HoldId, ItemId, LoanId, RuleId, TransitId, UnitId};
 use super::item::{ItemFacts, ItemStatus};
 use super::judge_item::{judge_age, judge_binding, judge_reading_room};
-use super::judge_reader::{judge_account, judge_limits, judge_unit, moment, tell_reader, unit_name};
+use super::judge_reader::{judge_account, judge_consent, judge_limits, judge_unit, moment, tell_reader, unit_name};
 use super::lending_terms::judge_copies_to_holds;
 use super::limit::{LimitKind, Usage};
 use super::network::Network;
@@ -116,6 +116,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     judge_place(&mut found, facts);
     judge_account(&mut found, network, reader, now);
     judge_entry(&mut found, network, reader);
+    judge_consent(&mut found, network, reader, now);
     tell_reader(&mut found, network, reader, now);
     judge_state(&mut found, facts, now);
     judge_binding(&mut found, item);

@@ -26,14 +26,15 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
         Code::UnitInactive | Code::AdultOnlyUnit => &[CheckOut, PlaceHold, ChangeHold],
         Code::NotForChildren | Code::HasDebt | Code::DebtOverLimit
         | Code::BelowAge | Code::AgeUnknown | Code::OwnerNotForReader | Code::ItemMissing | Code::ItemNotForLoan
-        | Code::BibAlreadyOnLoan | Code::StaysLocal | Code::EntryGate | Code::EntryDeposit => &[CheckOut, PlaceHold],
+        | Code::BibAlreadyOnLoan | Code::StaysLocal | Code::EntryGate | Code::EntryDeposit
+        | Code::GuardianConsentMissing => &[CheckOut, PlaceHold],
         Code::UnitDoesNotLend | Code::ItemTypeUnknown | Code::OlderThanLastEvent | Code::ReaderNote
         | Code::CategoryOutgrown | Code::LimitLoans | Code::LimitItemType | Code::LimitOwner | Code::LimitUnit
         | Code::LimitChannel | Code::LimitCreditBand | Code::LimitIsZero
         | Code::OnLoanNotReturnableHere | Code::NotLendableByRule | Code::ItemInTransit | Code::OnLoanToSameReader
         | Code::OnLoanToOther | Code::HeldOnShelfForOther | Code::CapturedForOther | Code::OthersWaiting
         | Code::LoanShortened | Code::OwnHoldElsewhere | Code::ItemRestricted | Code::ReadingRoomLimit
-        | Code::CopiesToHolds => &[CheckOut],
+        | Code::CopiesToHolds | Code::ProxyNotLinked => &[CheckOut],
         Code::NotReturnableHere | Code::ClaimUnresolved | Code::LostFound | Code::MissingFound | Code::AlreadyOnShelf
         | Code::HoldMatched | Code::ReturnedOverdue | Code::ReturnTimeAdjusted | Code::TransitRepaired
         | Code::ScannedTwice | Code::TransitFound | Code::RecallMatched => &[CheckIn],

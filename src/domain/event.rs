@@ -113,6 +113,8 @@ words! {
     BibChanged = "bib_changed",
     BibMerged = "bib_merged",
     ReaderRegistered = "reader_registered",
+    /// A desk refused somebody who had registered by themselves: nothing of them is left.
+    ApplicationRefused = "application_refused",
     ReaderChanged = "reader_changed",
     /// Two rows turned out to be one person.
     ReaderMerged = "reader_merged",
@@ -218,6 +220,7 @@ impl EventKind {
         !matches!(
             self,
             Self::ReaderRegistered
+                | Self::ApplicationRefused
                 | Self::ReaderChanged
                 | Self::ReaderErased
                 | Self::CardIssued

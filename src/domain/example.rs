@@ -14,6 +14,7 @@ use super::loan::OpenLoan;
 use super::network::{Category, Network, NetworkParts};
 use super::reader::{CardFacts, CardStatus, Channel, CreditBand, LoanOfReader, ReaderFacts, ReaderStatus};
 use super::rules_toml::{CN_CITY_DEFAULT, CodeBook, Preset};
+use super::self_registration::SelfRegistrations;
 use super::sending::Sending;
 use super::unit::{Unit, UnitKind};
 
@@ -78,6 +79,7 @@ pub fn parts() -> NetworkParts {
         rules_first: true,
         rules_until: None,
         sending: Sending::default(),
+        self_registrations: SelfRegistrations::default(),
     }
 }
 
@@ -239,9 +241,11 @@ impl World {
                 id: CardId::new(1),
                 status: CardStatus::Active,
                 expires_on: None,
+                holder_name: None,
             },
             loans: Vec::new(),
             open_holds: 0,
+            consented: false,
         }
     }
 

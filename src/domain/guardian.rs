@@ -1,7 +1,7 @@
 //! Who may answer for whom: the guardian of a child, and the consent that is on record.
 //! Not for: what a guardian does for a ward, which is judged as if the ward did it.
 
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 
 use super::event::age_years;
 
@@ -135,6 +135,76 @@ pub fn faults(facts: &Facts, today: NaiveDate) -> Vec<Wrong> {
         _ => {}
     }
     wrong
+}
+
+/// What says whether a guardian may do things for a ward now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// As the open link between the two says.
+    pub may_act: bool,
+    pub ward_born: Option<NaiveDate>,
+    /// The guardian's own account is neither suspended nor closed.
+    pub guardian_active: bool,
+}
+
+/// Why somebody may not do things for another reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoProxy {
+    #[error("is no ward of yours: listMyWards shows them")]
+    NotLinked,
+    #[error("is a ward for whom you may not act: a desk can change that")]
+    MayNotAct,
+    #[error("is of age: nobody else acts for them")]
+    OfAge,
+    #[error("is a ward, but your own account is suspended or closed: ask at a desk")]
+    GuardianNotActive,
+}
+
+/// Whether a guardian whose link is open may act on a day of the network's zone. A ward who is of age is nobody's, also before the
+/// job has ended the link.
+///
+/// # Errors
+/// The first reason that stands against it.
+///
+/// ```
+/// use tongjie::domain::guardian::{NoProxy, Standing, may_stand_in};
+/// let today = "2026-03-04".parse().expect("a day");
+/// let child = Standing { may_act: true, ward_born: "2008-03-05".parse().ok(), guardian_active: true };
+/// assert_eq!(may_stand_in(&child, today), Ok(()));
+/// let of_age = Standing { ward_born: "2008-03-04".parse().ok(), ..child };
+/// assert_eq!(may_stand_in(&of_age, today), Err(NoProxy::OfAge));
+/// ```
+pub fn may_stand_in(standing: &Standing, today: NaiveDate) -> Result<(), NoProxy> {
+    if is_of_age(standing.ward_born, today) {
+        return Err(NoProxy::OfAge);
+    }
+    if !standing.may_act {
+        return Err(NoProxy::MayNotAct);
+    }
+    if !standing.guardian_active {
+        return Err(NoProxy::GuardianNotActive);
+    }
+    Ok(())
+}
+
+/// Nobody answers for this reader any more. One whose birth date is unknown counts as not of age.
+pub fn is_of_age(born: Option<NaiveDate>, today: NaiveDate) -> bool {
+    born.and_then(|born| age_years(born, today))
+        .is_some_and(|age| age >= OF_AGE_YEARS)
+}
+
+/// Whoever was born on this day or before is of age on a day.
+pub fn last_born_of_age(today: NaiveDate) -> NaiveDate {
+    today
+        .checked_sub_months(Months::new(12 * OF_AGE_YEARS))
+        .unwrap_or(NaiveDate::MIN)
+}
+
+/// Whether a guardian's consent has to be on record before this reader borrows: a child by age, or by the category where the age is
+/// unknown.
+pub fn needs_consent(born: Option<NaiveDate>, childs_category: bool, today: NaiveDate) -> bool {
+    let age = born.and_then(|born| age_years(born, today));
+    age.map_or(childs_category, |age| age < CONSENT_UNTIL_YEARS)
 }
 
 #[cfg(test)]

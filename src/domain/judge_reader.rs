@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::act::Findings;
 use super::event::age_years;
+use super::guardian::needs_consent;
 use super::ids::UnitId;
 use super::limit::{LimitKind, LimitState, Usage};
 use super::money::Fen;
@@ -97,6 +98,14 @@ pub(super) fn judge_card(found: &mut Findings, network: &Network, card: &CardFac
         if let Some(end) = card.expires_on {
             refusal.with("expires_on", end);
         }
+    }
+}
+
+/// A child borrows with a guardian's consent. Reading in the unit needs none.
+pub(super) fn judge_consent(found: &mut Findings, network: &Network, reader: &ReaderFacts, now: DateTime<Utc>) {
+    let today = network.local_day(now);
+    if !reader.reading_only && !reader.consented && needs_consent(reader.birth_date, reader.child, today) {
+        found.add(Code::GuardianConsentMissing);
     }
 }
 

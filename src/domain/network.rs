@@ -19,6 +19,7 @@ use super::network_index::{check_closed, index_categories, index_collections, in
 use super::own_rules::OwnTerms;
 use super::policy::{Resolved, RuleSet, Rules, Situation, TermsRow};
 use super::rules_check::{self, RuleError};
+use super::self_registration::SelfRegistrations;
 use super::sending::Sending;
 use super::unit::{Unit, UnitTree, UnitTreeError};
 
@@ -70,6 +71,8 @@ pub struct NetworkParts {
     pub rules_until: Option<DateTime<Utc>>,
     /// What units send, and the costs of transport.
     pub sending: Sending,
+    /// What units say of registration by the reader.
+    pub self_registrations: SelfRegistrations,
 }
 
 /// Why rows are not a network.
@@ -121,6 +124,7 @@ pub struct Network {
     rules_first: bool,
     rules_until: Option<DateTime<Utc>>,
     sending: Sending,
+    self_registrations: SelfRegistrations,
 }
 
 impl Network {
@@ -155,6 +159,7 @@ impl Network {
             rules_first: parts.rules_first,
             rules_until: parts.rules_until,
             sending: parts.sending,
+            self_registrations: parts.self_registrations,
         })
     }
 
@@ -186,6 +191,11 @@ impl Network {
     /// What units send, and the costs of transport.
     pub const fn sending(&self) -> &Sending {
         &self.sending
+    }
+
+    /// What units say of registration by the reader.
+    pub const fn self_registrations(&self) -> &SelfRegistrations {
+        &self.self_registrations
     }
 
     /// One category.

@@ -10,7 +10,7 @@ use super::hold::{CopyFacts, Target, Unfit, Wish, may_fill, pickup_channel, wish
 use super::hold_terms::{Waived, judge_kept};
 use super::ids::{BibId, HoldId, ItemId, ItemTypeId, RuleId, UnitId};
 use super::item::ItemStatus;
-use super::judge_reader::{judge_account, judge_limits, unit_name};
+use super::judge_reader::{judge_account, judge_consent, judge_limits, unit_name};
 use super::limit::{LimitKind, Usage};
 use super::network::Network;
 use super::policy::Situation;
@@ -108,6 +108,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     let mut found = Findings::new(Verb::PlaceHold, act.channel);
     judge_account(&mut found, network, reader, now);
     judge_entry(&mut found, network, reader);
+    judge_consent(&mut found, network, reader, now);
     let by_parcel = facts.online.is_some_and(|online| online.delivery == Delivery::Parcel);
     judge_pickup(&mut found, network, facts.pickup, reader.child, by_parcel);
     judge_dates(&mut found, facts, now);

@@ -187,6 +187,8 @@ pub struct ReaderFacts {
     pub loans: Vec<LoanOfReader>,
     /// Open holds of this reader, whatever the target.
     pub open_holds: u32,
+    /// A guardian's consent is on record, in a link that is open.
+    pub consented: bool,
 }
 
 /// The card the act is done with.
@@ -196,6 +198,8 @@ pub struct CardFacts {
     pub status: CardStatus,
     /// Last day the card is good for, in the network's zone.
     pub expires_on: Option<NaiveDate>,
+    /// Who uses a card of an institution.
+    pub holder_name: Option<String>,
 }
 
 /// One open loan of the reader: what limits and blocks count.

@@ -183,6 +183,13 @@ codes! {
     EntryDeposit = "entry_deposit": O,
         "借阅须先交押金{deposit}元", "请到服务台办理",
         "A deposit of {deposit} yuan is needed before the first loan", "Pay it at a desk";
+    GuardianConsentMissing = "guardian_consent_missing": O,
+        "未满14周岁读者的监护人同意书尚未登记", "请监护人到服务台办理监护关联并登记同意书",
+        "No guardian's consent is on record for a reader under 14", "Have a guardian linked at a desk, with the signed consent";
+    ProxyNotLinked = "proxy_not_linked": B,
+        "出示读者证者不是该读者的可代办监护人", "请出示该读者本人的证,或先到服务台办理监护关联",
+        "Whoever shows the card is no guardian who may act for this reader",
+        "Show the reader's own card, or have the guardian linked at a desk first";
     CardTokenInvalid = "card_token_invalid": B,
         "电子证二维码无效", "请在应用中重新打开电子证",
         "The e-card's code is not a genuine one", "Open the card in the app again";

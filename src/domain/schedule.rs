@@ -257,8 +257,8 @@ pub const WEBHOOK_OUTBOX: Job = Job {
 pub const NOTICE_ERASURE: Job = Job {
     name: "notice_erasure",
     schedule: Schedule::Daily { minute: 205 },
-    does_zh: "删除过期的通知与回调记录",
-    does_en: "Erases old notices and what webhooks were told",
+    does_zh: "删除过期的通知、办证申请与回调记录",
+    does_en: "Erases old notices, applications for cards, and what webhooks were told",
 };
 
 /// Unlinks what ended long ago from its readers.

@@ -10,7 +10,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, web};
 
 use crate::app::App;
-use crate::config::{ForwardedHeader, ProxyList};
+use crate::config::{AddressRanges, ForwardedHeader};
 
 /// The address of the client of this request. `None`: there is no peer, which only happens in unit tests.
 #[must_use]
@@ -42,7 +42,7 @@ fn network_of(address: IpAddr) -> IpAddr {
 }
 
 /// Walks from the peer towards the client for as long as the hop is a known proxy's.
-fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &ProxyList, header: ForwardedHeader) -> IpAddr {
+fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &AddressRanges, header: ForwardedHeader) -> IpAddr {
     let mut client = peer;
     if !trusted.contains(peer) {
         return client;

@@ -124,6 +124,8 @@ macro_rules! failures {
 failures! {
     /// Of log-in and refresh.
     SessionFailures = 400 401 413 415 422 429 500 503;
+    /// Of looking at what only the one who made it knows.
+    OpenLookFailures = 400 401 404 413 415 422 429 500 503;
     /// Of log-out.
     LogOutFailures = 400 401 413 429 500 503;
     /// Of a list or a search.

@@ -26,9 +26,10 @@ pub(super) fn passes(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<
     let reminders = app.config.notices.reminders();
     let erase = EraseNotices {
         days: app.config.notices.keep_days,
+        application_days: app.config.privacy.application_days,
     };
     let told = DeliverOutbox(TellWebhooks {
-        hooks: HttpWebhooks::new(app.store.clock()),
+        hooks: HttpWebhooks::new(&app.config.webhooks, app.store.clock()),
         secrets: app.derived(),
     });
     let mut tasks = vec![

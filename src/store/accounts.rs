@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::error::StoreError;
-use super::schema::{readers, refresh_tokens, staff, staff_roles};
+use super::schema::{readers, refresh_tokens, staff, staff_contacts, staff_roles};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{ReaderId, StaffId, UnitId};
 
@@ -16,16 +16,25 @@ pub struct StaffRow {
     pub active: bool,
     /// Role codes with the unit whose subtree they are valid in.
     pub roles: Vec<(String, UnitId)>,
+    /// The mail address, in part.
+    pub mail: Option<String>,
 }
 
 impl ReadTx<'_> {
     /// Members of staff after an id, in the order of their ids.
     pub fn staff_after(&mut self, after: i64, limit: i64) -> Result<Vec<StaffRow>, StoreError> {
-        let members: Vec<(i64, String, String, bool)> = staff::table
+        let members: Vec<(i64, String, String, bool, Option<String>)> = staff::table
+            .left_join(staff_contacts::table.on(staff_contacts::staff_id.eq(staff::id)))
             .filter(staff::id.gt(after))
             .order(staff::id)
             .limit(limit)
-            .select((staff::id, staff::username, staff::name, staff::active))
+            .select((
+                staff::id,
+                staff::username,
+                staff::name,
+                staff::active,
+                staff_contacts::shown.nullable(),
+            ))
             .load(self.conn)?;
         let ids: Vec<i64> = members.iter().map(|member| member.0).collect();
         let roles: Vec<(i64, String, i64)> = staff_roles::table
@@ -39,12 +48,13 @@ impl ReadTx<'_> {
         };
         Ok(members
             .into_iter()
-            .map(|(id, username, name, active)| StaffRow {
+            .map(|(id, username, name, active, mail)| StaffRow {
                 id,
                 username,
                 name,
                 active,
                 roles: of(id),
+                mail,
             })
             .collect())
     }

@@ -110,6 +110,17 @@ impl ReadTx<'_> {
             .optional()?)
     }
 
+    /// Requests of a person, also under records that were merged into this one, the newest first.
+    pub fn admissions_of(&mut self, reader: ReaderId) -> Result<Vec<AdmissionRow>, StoreError> {
+        let person = readers::table
+            .filter(readers::id.eq(reader.get()).or(readers::merged_into.eq(reader.get())))
+            .select(readers::id);
+        Ok(admission_requests::table
+            .filter(admission_requests::reader_id.eq_any(person))
+            .order(admission_requests::id.desc())
+            .load(self.conn)?)
+    }
+
     /// A request by its number.
     pub fn admission(&mut self, id: i64) -> Result<Option<AdmissionRow>, StoreError> {
         Ok(admission_requests::table.find(id).first(self.conn).optional()?)

@@ -13,8 +13,9 @@ use super::events::{Event, EventRow, SideRow, random_bytes, visit_number};
 use super::ids::IdRun;
 use super::items::NewItem;
 use super::loans::NewLoan;
+use super::readers::guardians::GuardianRow;
 use super::readers::{NewCard, NewReader, day_text};
-use super::schema::{bib_isbns, bibs, cards, event_personal, events, items, loans, readers};
+use super::schema::{bib_isbns, bibs, cards, event_personal, events, guardianships, items, loans, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::domain::ids::{BibId, ReaderId, UnitId};
 
@@ -181,6 +182,12 @@ impl WriteTx<'_> {
     pub fn insert_readers(&mut self, new: &[NewReader], with: &[NewCard]) -> Result<(), StoreError> {
         insert_rows!(self, readers::table, new);
         insert_rows!(self, cards::table, with);
+        Ok(())
+    }
+
+    /// Adds guardian links.
+    pub fn insert_guardianships(&mut self, new: &[GuardianRow]) -> Result<(), StoreError> {
+        insert_rows!(self, guardianships::table, new);
         Ok(())
     }
 

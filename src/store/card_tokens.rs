@@ -63,12 +63,14 @@ type ShownRow = (
     Option<i64>,
 );
 
-fn facts(id: CardId, status: &str, expires_on: Option<&str>) -> Result<CardFacts, StoreError> {
+/// A card as decisions look at it; who uses it decides nothing.
+pub(super) fn card_facts(id: CardId, status: &str, expires_on: Option<&str>) -> Result<CardFacts, StoreError> {
     let unknown = || StoreError::Corrupt(format!("card {id} has the unknown status {status}"));
     Ok(CardFacts {
         id,
         status: CardStatus::from_code(status).ok_or_else(unknown)?,
         expires_on: expires_on.map(parse_day).transpose()?,
+        holder_name: None,
     })
 }
 
@@ -104,7 +106,7 @@ impl ReadTx<'_> {
         Ok(Some(ShownCard {
             number,
             reader: ReaderId::new(reader),
-            facts: facts(token.card, &status, expires_on.as_deref())?,
+            facts: card_facts(token.card, &status, expires_on.as_deref())?,
             void_until: void_until.map(from_millis),
             session,
         }))
@@ -127,7 +129,7 @@ impl ReadTx<'_> {
         rows.into_iter()
             .map(|(id, kind, status, expires_on, void_until)| {
                 Ok(CardToShow {
-                    facts: facts(CardId::new(id), &status, expires_on.as_deref())?,
+                    facts: card_facts(CardId::new(id), &status, expires_on.as_deref())?,
                     electronic: kind == "e_card",
                     void_until: void_until.map(from_millis),
                 })

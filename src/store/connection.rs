@@ -168,10 +168,15 @@ impl Opener {
             }
         };
         let watch = Arc::new(Watch::default());
+        let slow = match role {
+            // A migration may take its time, and its whole script would be in the log.
+            Role::Creator => Duration::ZERO,
+            Role::Writer | Role::Reader => self.slow_statement,
+        };
         connection.set_instrumentation(Observer {
             watch: watch.clone(),
             slow_counts: self.slow_counts.clone(),
-            slow: self.slow_statement,
+            slow,
             started: None,
         });
         Ok((connection, watch))

@@ -283,6 +283,14 @@ impl ReadTx<'_> {
         Ok(rows.into_iter().sum())
     }
 
+    /// Which of some loans are open.
+    pub fn open_among_loans(&mut self, of: &[i64]) -> Result<Vec<i64>, StoreError> {
+        let query = loans::table
+            .filter(loans::id.eq_any(of).and(loans::closed_at.is_null()))
+            .select(loans::id);
+        Ok(on_engine!(self.conn, conn => query.load(conn))?)
+    }
+
     /// Whose loan it is, open or not; `None` once it is unlinked.
     pub fn reader_of_loan(&mut self, loan: i64) -> Result<Option<ReaderId>, StoreError> {
         let reader: Option<Option<i64>> = loans::table

@@ -89,6 +89,15 @@ pub struct GateCheckRow {
     pub note: Option<String>,
 }
 
+/// How often a gate was answered so.
+#[derive(Debug, Clone)]
+pub struct GateAnswers {
+    pub decision: String,
+    pub reason: String,
+    pub times: i64,
+    pub first_id: i64,
+}
+
 macro_rules! check_columns {
     () => {
         (
@@ -211,6 +220,28 @@ impl ReadTx<'_> {
             query.filter(gate_checks::settled_at.is_null())
         };
         Ok(query.load(self.conn)?)
+    }
+
+    /// Every answer that is kept, with how often it was given.
+    pub fn gate_answers(&mut self) -> Result<Vec<GateAnswers>, StoreError> {
+        let rows: Vec<(String, String, i64, Option<i64>)> = gate_checks::table
+            .filter(gate_checks::decided.eq("asked"))
+            .group_by((gate_checks::decision, gate_checks::reason))
+            .order((gate_checks::decision, gate_checks::reason))
+            .select((
+                gate_checks::decision,
+                gate_checks::reason,
+                diesel::dsl::count_star(),
+                diesel::dsl::min(gate_checks::id),
+            ))
+            .load(self.conn)?;
+        let answers = rows.into_iter().map(|(decision, reason, times, first)| GateAnswers {
+            decision,
+            reason,
+            times,
+            first_id: first.unwrap_or_default(),
+        });
+        Ok(answers.collect())
     }
 
     /// One of them.

@@ -30,11 +30,16 @@ pub struct Claim {
     pub key: String,
     /// SHA-256 of operation and request: the same key with another request is refused.
     pub request_hash: [u8; 32],
+    /// The reader who calls, if one does: what is answered to them is about them.
+    pub reader_id: Option<i64>,
 }
 
 /// What a keyed call answers and a replay answers again.
 pub trait Outcome: Serialize + DeserializeOwned {
-    /// The reader it names: the stored outcome goes when the reader is unlinked or erased.
+    /// It is kept though the reader who called is erased: nothing in it is about anybody.
+    const OUTLIVES_CALLER: bool = false;
+
+    /// The reader it is about: the stored outcome goes when that reader is erased. Where it says nobody, it goes with the reader who called.
     fn reader_id(&self) -> Option<i64> {
         None
     }
@@ -133,7 +138,8 @@ where
     let done = work(tx).and_then(|value| {
         let outcome = serde_json::to_string(&value)
             .map_err(|error| StoreError::Corrupt(format!("idempotency outcome: {error}")))?;
-        tx.store_outcome(claim, outcome, value.reader_id())?;
+        let caller = claim.reader_id.filter(|_| !T::OUTLIVES_CALLER);
+        tx.store_outcome(claim, outcome, value.reader_id().or(caller))?;
         Ok(value)
     });
     tx.finish(done.is_ok())?;

@@ -10,7 +10,7 @@ use super::closing::Closing;
 use super::error::StoreError;
 use super::hot::{InsertLoan, on_engine};
 use super::readers::channel_from_code;
-use super::schema::{bibs, items, loans, readers};
+use super::schema::{bibs, cards, items, loans, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
 use crate::domain::ids::{BibId, CardId, CategoryId, HoldId, ItemId, LoanId, ReaderId, UnitId};
@@ -126,6 +126,8 @@ pub struct LoanView {
     pub auto_refused_due_at: Option<i64>,
     pub auto_refusals: Option<String>,
     pub reading_room: bool,
+    /// Who uses the card it was made with, where that is an institution's.
+    pub borrower: Option<String>,
 }
 
 macro_rules! view_columns {
@@ -152,6 +154,7 @@ macro_rules! view_columns {
             loans::auto_refused_due_at,
             loans::auto_refusals,
             loans::reading_room,
+            cards::holder_name.nullable(),
         )
     };
 }
@@ -216,6 +219,7 @@ impl ReadTx<'_> {
         Ok(loans::table
             .inner_join(items::table.on(items::id.eq(loans::item_id)))
             .inner_join(bibs::table.on(bibs::id.eq(loans::bib_id)))
+            .left_join(cards::table.on(loans::card_id.eq(cards::id.nullable())))
             .filter(loans::id.eq(id.get()))
             .select(view_columns!())
             .get_result(self.conn)
@@ -233,6 +237,7 @@ impl ReadTx<'_> {
         let mut query = loans::table
             .inner_join(items::table.on(items::id.eq(loans::item_id)))
             .inner_join(bibs::table.on(bibs::id.eq(loans::bib_id)))
+            .left_join(cards::table.on(loans::card_id.eq(cards::id.nullable())))
             .filter(loans::reader_id.eq(reader.get()).and(loans::id.lt(before)))
             .select(view_columns!())
             .order(loans::id.desc())

@@ -72,6 +72,7 @@ pub(super) fn load(
         rules_first: place == 0,
         rules_until: timeline.next(place),
         sending: super::sending::load(conn)?,
+        self_registrations: super::applications::load_self_registrations(conn)?,
     };
     let network = Network::build(parts).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     Ok(network.with_own(&layers))

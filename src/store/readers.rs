@@ -2,6 +2,7 @@
 
 pub mod ages;
 pub mod card_rows;
+pub mod guardian_acts;
 pub mod guardians;
 mod hold_types;
 pub mod identities;
@@ -17,7 +18,7 @@ use super::error::StoreError;
 use super::hot::on_engine;
 use super::items::parse_day;
 use super::overdue::given_back_in_time;
-use super::schema::{cards, loans, parcel_lines, parcels, readers};
+use super::schema::{cards, guardianships, loans, parcel_lines, parcels, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
 use crate::domain::entry_gate::Entry;
@@ -43,6 +44,7 @@ struct ReaderRow {
     open_holds: i32,
     admitted_by: Option<String>,
     created_at: i64,
+    consented: bool,
 }
 
 #[derive(Debug, Queryable)]
@@ -50,6 +52,7 @@ struct CardRow {
     id: i64,
     status: String,
     expires_on: Option<String>,
+    holder_name: Option<String>,
 }
 
 macro_rules! reader_columns {
@@ -69,7 +72,19 @@ macro_rules! reader_columns {
             readers::open_holds,
             readers::admitted_by,
             readers::created_at,
+            diesel::dsl::exists(
+                guardianships::table
+                    .filter(guardianships::ward_reader_id.eq(readers::id))
+                    .filter(guardianships::ended_at.is_null())
+                    .filter(guardianships::consent_form.is_not_null()),
+            ),
         )
+    };
+}
+
+macro_rules! card_columns {
+    () => {
+        (cards::id, cards::status, cards::expires_on, cards::holder_name)
     };
 }
 
@@ -259,9 +274,11 @@ impl ReadTx<'_> {
                     StoreError::Corrupt(format!("card {} has the unknown status {}", card.id, card.status))
                 })?,
                 expires_on: card.expires_on.as_deref().map(parse_day).transpose()?,
+                holder_name: card.holder_name,
             },
             loans: self.open_loans_of(ReaderId::new(row.id))?,
             open_holds: u32::try_from(row.open_holds).unwrap_or(0),
+            consented: row.consented,
         })
     }
 }
@@ -273,7 +290,7 @@ impl WriteTx<'_> {
         let query = readers::table
             .inner_join(cards::table.on(cards::reader_id.eq(readers::id)))
             .filter(cards::number.eq(number.as_ref()))
-            .select((reader_columns!(), (cards::id, cards::status, cards::expires_on)));
+            .select((reader_columns!(), card_columns!()));
         let found: Option<(ReaderRow, CardRow)> = match &mut *self.conn {
             AnyConnection::Sqlite(conn) => query.get_result(conn).optional()?,
             AnyConnection::Postgres(conn) => query.for_no_key_update().get_result(conn).optional()?,
@@ -289,13 +306,12 @@ impl WriteTx<'_> {
     /// The same by the reader's id, with the card that is best to use: an active one if there is any.
     pub fn lock_reader(&mut self, id: ReaderId, network: &Network) -> Result<Option<ReaderFacts>, StoreError> {
         super::dialect::lock_readers(self.conn, &[id.get()])?;
-        let found: Option<(ReaderRow, CardRow)> = readers::table
+        let query = readers::table
             .inner_join(cards::table.on(cards::reader_id.eq(readers::id)))
             .filter(readers::id.eq(id.get()))
             .order((cards::status.ne(CardStatus::Active.code()), cards::id.desc()))
-            .select((reader_columns!(), (cards::id, cards::status, cards::expires_on)))
-            .first(self.conn)
-            .optional()?;
+            .select((reader_columns!(), card_columns!()));
+        let found: Option<(ReaderRow, CardRow)> = on_engine!(self.conn, conn => query.first(conn)).optional()?;
         found
             .map(|(row, card)| self.reader_facts(row, card, network))
             .transpose()

@@ -347,8 +347,7 @@ diesel::table! {
         unit_id -> BigInt,
         kind -> Text,
         secret_hash -> Text,
-        active -> Bool,
-        name -> Text,
+        active -> Bool,        name -> Text,
         capabilities -> Text,
         registered_at -> Nullable<BigInt>,
         approved_at -> Nullable<BigInt>,
@@ -1209,6 +1208,48 @@ diesel::table! {
 }
 
 diesel::table! {
+    unit_self_registration (unit_id) {
+        unit_id -> BigInt,
+        how -> Text,
+    }
+}
+
+diesel::table! {
+    card_applications (id) {
+        id -> BigInt,
+        token_hash -> Binary,
+        state -> Text,
+        unit_id -> BigInt,
+        channel -> Text,
+        made_at -> BigInt,
+        code_expires_at -> BigInt,
+        attempts -> Integer,
+        name -> Nullable<Text>,
+        birth_date -> Nullable<Text>,
+        id_tail -> Nullable<Text>,
+        key_id -> Nullable<Text>,
+        id_sealed -> Nullable<Binary>,
+        address_sealed -> Nullable<Binary>,
+        address_shown -> Nullable<Text>,
+        pin_hash -> Nullable<Text>,
+        reasons -> Text,
+        reader_id -> Nullable<BigInt>,
+        refusal -> Nullable<Text>,
+        decided_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    staff_contacts (staff_id) {
+        staff_id -> BigInt,
+        key_id -> Text,
+        sealed -> Binary,
+        shown -> Text,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
     device_keys (id) {
         id -> BigInt,
         device_id -> BigInt,
@@ -1505,6 +1546,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     journal_entries,
     journal_conflicts,
     sorter_bins,
+    unit_self_registration,
+    card_applications,
+    staff_contacts,
     credit_entries,
     credit_reasons,
     credit_overdue,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::caller::with_link;
 use super::error::FieldError;
 use super::issue_card::open_reader;
 use super::once::once;
@@ -98,7 +99,7 @@ pub async fn add_guardian(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<GuardianshipView>> {
     caller.require_somewhere(Right::RegisterReader)?;
-    once(store, caller, key, 2, command, add).await
+    once(store, caller, key, IDS_PER_LINK, command, add).await
 }
 
 /// Ends a link.
@@ -115,7 +116,20 @@ pub async fn end_guardianship(
     once(store, caller, key, 1, id, end).await
 }
 
+/// Ids that a link uses up: its own and its event's.
+pub(super) const IDS_PER_LINK: i64 = 2;
+
 fn add(tx: &mut WriteTx<'_>, caller: &Caller, command: &AddGuardian, mut ids: IdRun) -> Result<GuardianshipView> {
+    link(tx, caller, command, &mut ids)
+}
+
+/// Adds a link; the ward may be registered in the same write.
+pub(super) fn link(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    command: &AddGuardian,
+    ids: &mut IdRun,
+) -> Result<GuardianshipView> {
     let network = tx.network()?;
     if command.ward == command.guardian {
         return Err(UseCaseError::field("guardian_reader_id", "is the ward"));
@@ -244,7 +258,31 @@ fn end(tx: &mut WriteTx<'_>, caller: &Caller, id: &i64, mut ids: IdRun) -> Resul
     Ok(GuardianshipView::of(&ended))
 }
 
-/// The guardian stands in the erasable part.
+/// Ends the open links of a ward who is of age; answers how many.
+pub(super) fn end_at_age(tx: &mut WriteTx<'_>, caller: &Caller, ward: &ReaderView, ids: &mut IdRun) -> Result<usize> {
+    let now = tx.now();
+    let open = tx.guardians_of(ReaderId::new(ward.id))?;
+    for link in &open {
+        tx.end_guardianship(link.id, now)?;
+        let detail = json!({"changed": "guardian_ended", "why": "of_age"});
+        tell(tx, caller, ward, detail, link, ids.next())?;
+    }
+    Ok(open.len())
+}
+
+/// Whether a child's card waits for a guardian's consent. No statement for anybody else.
+pub(super) fn lacks_consent(tx: &mut WriteTx<'_>, reader: &ReaderView, network: &Network) -> Result<bool> {
+    let born = reader.birth_date.as_deref().and_then(|text| text.parse().ok());
+    let category = network.category(CategoryId::new(reader.category_id));
+    let child = category.is_some_and(|category| category.child);
+    if !guardian::needs_consent(born, child, network.local_day(tx.now())) {
+        return Ok(false);
+    }
+    let open = tx.guardians_of(ReaderId::new(reader.id))?;
+    Ok(open.iter().all(|link| link.consent_form.is_none()))
+}
+
+/// Which link it was stands in the erasable part; the guardian and the form stand in the link only, where they can be erased.
 fn tell(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
@@ -264,6 +302,6 @@ fn tell(
         )
         .by(caller.staff(), caller.device())
         .detail(detail)
-        .personal(json!({"guardian_reader_id": link.guardian_reader_id, "consent_form": link.consent_form}));
+        .personal(with_link(Value::Null, Some(link.id)));
     Ok(tx.append_event(event_id, &event)?)
 }

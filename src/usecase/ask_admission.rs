@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use super::admission_view::{AdmissionView, admission_of, tell};
-use super::ask_provider::{ADMISSION, call_key};
+use super::ask_provider::{ADMISSION, SETTLE, call_key, farewell_key};
 use super::once::once;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -134,7 +134,7 @@ fn settle(tx: &mut WriteTx<'_>, request: &AdmissionRow, outbox: i64) -> Result<(
     if let Some(row) = tx.outbox_of(ADMISSION, request.id)?.filter(|row| row.done_at.is_none()) {
         tx.withdraw_outbox(row.id)?;
     }
-    Ok(tx.insert_outbox(outbox, ADMISSION, request.id, &call_key(&request.order_key, "settle"))?)
+    Ok(tx.insert_outbox(outbox, ADMISSION, request.id, &call_key(&request.order_key, SETTLE))?)
 }
 
 /// The reader has agreed: the provider is asked how it stands. Sent again it asks again.
@@ -213,6 +213,31 @@ fn end(tx: &mut WriteTx<'_>, caller: &Caller, _: &(), mut ids: IdRun) -> Result<
     let event = (ids.next(), EventKind::AdmissionEnded);
     tell(tx, (caller, &network), &newcomer, event, (detail, None))?;
     admission_of(tx, &network, newcomer.reader)
+}
+
+/// How many requests a farewell may speak of: the newest, and some whose end the provider has not heard of yet.
+pub(super) const FAREWELLS: usize = 16;
+
+/// A reader is about to be erased, under lock: the provider is told to forget every order that it may still know, and asked nothing more.
+pub(super) fn say_farewell(tx: &mut WriteTx<'_>, reader: ReaderId, ids: &mut IdRun) -> Result<()> {
+    for request in tx.admissions_of(reader)?.into_iter().take(FAREWELLS) {
+        let last = tx.outbox_of(ADMISSION, request.id)?;
+        let waits = last.filter(|row| row.done_at.is_none());
+        if let Some(row) = &waits {
+            tx.withdraw_outbox(row.id)?;
+        }
+        let says = |word: &str| {
+            let key = call_key(&request.order_key, word);
+            waits.as_ref().filter(|row| row.message_key == key)
+        };
+        let unheard_of = says("create").is_some_and(|row| row.attempts == 0);
+        let stands = request.ended_at.is_none() && matters(request.state()?) && !unheard_of;
+        if stands || says(SETTLE).is_some() {
+            let key = farewell_key(&request.order_key, &request.provider);
+            tx.insert_outbox(ids.next(), ADMISSION, request.id, &key)?;
+        }
+    }
+    Ok(())
 }
 
 const fn matters(state: AdmissionState) -> bool {

@@ -104,6 +104,28 @@ pub(super) fn call_key(order_key: &str, call: &str) -> String {
     format!("{order_key}-{call}")
 }
 
+/// The word of a call that closes an order.
+pub(super) const SETTLE: &str = "settle";
+
+/// The key of a call that closes an order of which nothing is kept here any more: it says whom to tell, too.
+pub(super) fn farewell_key(order_key: &str, provider: &str) -> String {
+    call_key(order_key, &format!("{SETTLE}-{provider}"))
+}
+
+/// What [`farewell_key`] says.
+fn farewell(message_key: &str) -> Option<Asked> {
+    let (order_key, rest) = message_key.split_once('-')?;
+    let provider = rest.strip_prefix(SETTLE)?.strip_prefix('-')?;
+    Some(Asked {
+        provider: provider.to_owned(),
+        order: Order {
+            key: order_key.to_owned(),
+            call_key: message_key.to_owned(),
+        },
+        call: Call::Settle,
+    })
+}
+
 /// Asks what the outbox holds for the provider.
 #[derive(Debug)]
 pub struct AskProvider<P> {
@@ -123,7 +145,7 @@ impl<P: Provider> Consumer for AskProvider<P> {
 
     fn prepare(tx: &mut ReadTx<'_>, row: &OutboxRow) -> Result<Option<Asked>> {
         let Some(request) = tx.admission(row.subject_id)? else {
-            return Ok(None);
+            return Ok(farewell(&row.message_key));
         };
         let call = call_of(tx, row, &request)?;
         Ok(call.map(|call| Asked {
@@ -177,7 +199,7 @@ fn call_of(tx: &mut ReadTx<'_>, row: &OutboxRow, request: &AdmissionRow) -> Resu
     Ok(match what.trim_start_matches('-').split('-').next() {
         Some("create") if state.is_open() => new_order(tx, request)?.map(Call::Create),
         Some("agree") if state.is_open() => request.agreed_at.map(from_millis).map(Call::Agree),
-        Some("settle") => Some(Call::Settle),
+        Some(SETTLE) => Some(Call::Settle),
         Some(word) if in_good_standing => Conduct::from_code(word).map(|conduct| Call::Report(conduct, at)),
         _ => None,
     })

@@ -1,5 +1,9 @@
 //! Who calls a use case, and what they may do where.
 
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
 use crate::auth::{Audience, Claims, Grant, Right, rights};
 use crate::domain::act::Act;
 use crate::domain::ids::{DeviceId, ReaderId, StaffId, UnitId};
@@ -18,6 +22,13 @@ pub enum Who {
     },
     Reader {
         id: ReaderId,
+    },
+    /// A reader who acts for a ward: everything is judged as if the ward did it. Whether the link lets them says
+    /// [`act_for`](super::act_for), which fills in its number.
+    Guardian {
+        id: ReaderId,
+        ward: ReaderId,
+        link: Option<i64>,
     },
     Device {
         id: DeviceId,
@@ -64,6 +75,35 @@ impl Caller {
         }
     }
 
+    /// The same reader, acting for a ward if one is named.
+    ///
+    /// # Errors
+    /// `Forbidden` for anybody but a reader.
+    pub fn acting_for(&self, ward: Option<ReaderId>) -> super::Result<Cow<'_, Self>> {
+        let id = self.itself()?;
+        let guardian = |ward| Who::Guardian { id, ward, link: None };
+        Ok(match ward.filter(|ward| *ward != id) {
+            None => Cow::Borrowed(self),
+            Some(ward) => Cow::Owned(Self {
+                who: guardian(ward),
+                ..self.clone()
+            }),
+        })
+    }
+
+    /// The link by which a guardian acts.
+    pub const fn link(&self) -> Option<i64> {
+        match self.who {
+            Who::Guardian { link, .. } => link,
+            _ => None,
+        }
+    }
+
+    /// The erasable side of an event of this caller: with the link, where a guardian acts.
+    pub fn says(&self, personal: Value) -> Value {
+        with_link(personal, self.link())
+    }
+
     /// The network itself, in its jobs. It has no rights: a job asks for none.
     pub const fn system() -> Self {
         Self {
@@ -95,7 +135,7 @@ impl Caller {
     pub fn client(&self) -> String {
         match &self.who {
             Who::Staff { id, .. } => format!("staff:{id}"),
-            Who::Reader { id } => format!("reader:{id}"),
+            Who::Reader { id } | Who::Guardian { id, .. } => format!("reader:{id}"),
             Who::Device { id, .. } => format!("device:{id}"),
             Who::Operator { .. } => "operator".to_owned(),
             Who::System => "system".to_owned(),
@@ -118,10 +158,11 @@ impl Caller {
         }
     }
 
-    /// The reader, when a reader acts for itself.
+    /// The reader whose things an act of a reader is about: its own, or the ward's.
     pub fn reader(&self) -> Option<ReaderId> {
         match &self.who {
             Who::Reader { id } => Some(*id),
+            Who::Guardian { ward, .. } => Some(*ward),
             _ => None,
         }
     }
@@ -138,7 +179,7 @@ impl Caller {
     pub fn channel(&self) -> Channel {
         match &self.who {
             Who::Staff { .. } | Who::Operator { .. } | Who::System => Channel::Desk,
-            Who::Reader { .. } => Channel::Portal,
+            Who::Reader { .. } | Who::Guardian { .. } => Channel::Portal,
             Who::Device { channel, .. } => *channel,
         }
     }
@@ -149,7 +190,7 @@ impl Caller {
             Who::Staff { grants, .. } | Who::Operator { grants } => {
                 rights::granted(grants, right, |at| network.units().is_within(unit, UnitId::new(at)))
             }
-            Who::Reader { .. } => rights::reader_may(right),
+            Who::Reader { .. } | Who::Guardian { .. } => rights::reader_may(right),
             Who::Device { .. } => rights::device_may(right) && self.unit == Some(unit),
             Who::System => false,
         }
@@ -159,7 +200,7 @@ impl Caller {
     pub fn may_somewhere(&self, right: Right) -> bool {
         match &self.who {
             Who::Staff { grants, .. } | Who::Operator { grants } => rights::granted(grants, right, |_| true),
-            Who::Reader { .. } => rights::reader_may(right),
+            Who::Reader { .. } | Who::Guardian { .. } => rights::reader_may(right),
             Who::Device { .. } => rights::device_may(right),
             Who::System => false,
         }
@@ -197,6 +238,20 @@ impl Caller {
         self.unit.ok_or(UseCaseError::Forbidden)
     }
 }
+
+/// What is said of an act, with the link by which a guardian did it for a ward. Not the guardian: the link can be erased by either.
+pub(super) fn with_link(personal: Value, link: Option<i64>) -> Value {
+    let Some(link) = link else { return personal };
+    let mut said = match personal {
+        Value::Object(said) => said,
+        _ => serde_json::Map::new(),
+    };
+    said.insert(LINK.to_owned(), json!(link));
+    Value::Object(said)
+}
+
+/// The member of the erasable side of an event that names the link.
+pub(super) const LINK: &str = "guardianship_id";
 
 /// The channel of a device's acts: nobody of the staff stands at any of them.
 fn channel_of(device_kind: Option<&str>) -> Channel {

@@ -1,14 +1,18 @@
-//! Gives readers whose age has left their category the one they grow into. Run by a job on each day.
+//! Gives readers whose age has left their category the one they grow into, and ends the guardian links of wards who are of age. Run
+//! by a job on each day.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
+use super::add_guardian::end_at_age;
 use super::run_job::{Look, Pass, of_one};
 use super::{Caller, Result, UseCaseError};
 use crate::domain::age_category::next_category;
 use crate::domain::event::{AgeBand, EventKind, age_years};
+use crate::domain::guardian::{MOST_GUARDIANS, is_of_age, last_born_of_age};
 use crate::domain::ids::{CategoryId, ReaderId, UnitId};
 use crate::domain::network::Network;
 use crate::store::Store;
@@ -18,6 +22,8 @@ use crate::store::tx::{ReadTx, WriteTx};
 
 /// Readers looked at in one read.
 const PAGE: i64 = 5_000;
+/// For the change of the category, and for each link that ends.
+const IDS_PER_READER: i64 = 1 + MOST_GUARDIANS as i64;
 
 /// The walk over all readers with a birth date.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,8 +46,12 @@ impl Pass for ChangeCategories {
             let outgrown = walked
                 .into_iter()
                 .filter(|aged| grown_into(&network, aged.category, aged.born, today).is_some());
+            let mut work: BTreeSet<ReaderId> = outgrown.map(|aged| aged.id).collect();
+            if let Some(last) = last {
+                work.extend(tx.wards_born_by(last_born_of_age(today), after, last)?);
+            }
             Ok(Look {
-                work: outgrown.map(|aged| aged.id).collect(),
+                work: work.into_iter().collect(),
                 looked_at,
                 after: last,
             })
@@ -51,7 +61,7 @@ impl Pass for ChangeCategories {
     async fn act(&self, store: &Arc<Store>, work: Vec<ReaderId>) -> Result<i64> {
         let mut changed = 0;
         for reader in work {
-            let ids = store.take_ids::<UseCaseError>(1).await?;
+            let ids = store.take_ids::<UseCaseError>(IDS_PER_READER).await?;
             let done = store.write(move |tx| change(tx, reader, ids.clone())).await;
             changed += i64::from(of_one(done, "reader", reader.get())? == Some(true));
         }
@@ -75,11 +85,12 @@ fn change(tx: &mut WriteTx<'_>, id: ReaderId, mut ids: IdRun) -> Result<bool> {
     let Some(born) = reader.birth_date.as_deref().and_then(|text| text.parse().ok()) else {
         return Ok(false);
     };
+    let caller = Caller::system();
+    let ended = is_of_age(Some(born), today) && end_at_age(tx, &caller, &reader, &mut ids)? > 0;
     let Some(next) = grown_into(&network, present, born, today) else {
-        return Ok(false);
+        return Ok(ended);
     };
     tx.set_category_of_reader(id, next)?;
-    let caller = Caller::system();
     let event = Event::new(
         EventKind::ReaderChanged,
         now,

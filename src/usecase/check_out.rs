@@ -5,8 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::caller::with_link;
 use super::card_session::{self, CardShown, spend};
 use super::item_shown::ItemShown;
+use super::lend_to::{self, Borrower, Shown, UNKNOWN_CARD};
 use super::once::{once, rehearsed};
 use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::view::{CheckOutOutcome, LoanView, refusal_views};
@@ -17,7 +19,7 @@ use crate::domain::check_in::overdue_days;
 use crate::domain::check_out::{self, Demand, Effect, Facts, OwnHold, Plan};
 use crate::domain::event::EventKind;
 use crate::domain::hold::CopyFacts;
-use crate::domain::ids::{LoanId, UnitId};
+use crate::domain::ids::{LoanId, ReaderId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::lending_terms::{copies_like, holds_counted};
 use crate::domain::network::Network;
@@ -39,6 +41,8 @@ pub struct CheckOut {
     /// Says whose item, where a barcode or a tag means several.
     pub owner_unit_code: Option<String>,
     pub card: CardShown,
+    /// The ward the item is for, where a guardian shows the card.
+    pub ward: Option<ReaderId>,
     /// A due date given by hand.
     pub due_at: Option<DateTime<Utc>>,
     pub consent: Consent,
@@ -87,7 +91,13 @@ fn apply(
     let item = tx
         .lock_item(candidate, &network)?
         .ok_or(UseCaseError::NotFound("item"))?;
-    let reader = lock_reader(tx, &card, &item, &network)?;
+    let shown = Shown {
+        act: &record::act_of(caller, unit, &network, &command.consent, command.due_at),
+        network: &network,
+        card: &card,
+        ward: command.ward,
+    };
+    let Borrower { reader, link } = lend_to::lock(tx, &shown, &item)?;
     let now = record::now_for(tx, &item.facts);
     let network = tx.as_of(network, now)?;
     let desk = Desk {
@@ -96,6 +106,7 @@ fn apply(
         network: &network,
         consent: &command.consent,
         due_at: command.due_at,
+        link,
     };
     let outcome = hand_over(tx, &desk, &item, &reader, &mut ids)?;
     Ok(CheckOutOutcome {
@@ -113,6 +124,8 @@ pub(super) struct Desk<'a> {
     pub consent: &'a Consent,
     /// A due date given by hand.
     pub due_at: Option<DateTime<Utc>>,
+    /// The link by which a guardian collects it for the reader.
+    pub link: Option<i64>,
 }
 
 /// The whole of a check-out once item and reader are locked; a parcel is lent here, too. A refusal changes nothing.
@@ -162,6 +175,7 @@ pub(super) fn hand_over(
                 reader,
                 network,
                 plan: &plan,
+                link: desk.link,
             };
             lend(&mut ledger, &lending, desk.consent)?;
             Some(view(&lending, item, &act, now))
@@ -179,10 +193,9 @@ pub(super) fn hand_over(
         notices: refusal_views(&plan.passed.notices),
         overridden: record::overridden_codes(&plan.passed),
         dry_run: false,
+        guardianship_id: desk.link,
     })
 }
-
-const UNKNOWN_CARD: &str = "no reader holds this card";
 
 /// An unknown barcode does not hide an unknown card: both are named at once.
 fn with_card(tx: &mut WriteTx<'_>, card: &str, error: UseCaseError) -> Result<Candidate> {
@@ -195,16 +208,6 @@ fn with_card(tx: &mut WriteTx<'_>, card: &str, error: UseCaseError) -> Result<Ca
         }
         other => Err(other),
     }
-}
-
-/// Locks the reader; together with the one who has the item now, in one order, if that is somebody else.
-fn lock_reader(tx: &mut WriteTx<'_>, card: &str, item: &LoadedItem, network: &Network) -> Result<ReaderFacts> {
-    let unknown = || UseCaseError::field("card_number", UNKNOWN_CARD);
-    if let Some(open) = &item.facts.open_loan {
-        let reader = tx.reader_of_card(card)?.ok_or_else(unknown)?;
-        tx.lock_readers(&[reader, open.reader])?;
-    }
-    tx.lock_reader_of_card(card, network)?.ok_or_else(unknown)
 }
 
 /// Who else waits for the bib, and the reader's own hold; no statement when nobody waits.
@@ -289,6 +292,7 @@ struct Lending<'a> {
     reader: &'a ReaderFacts,
     network: &'a Network,
     plan: &'a Plan,
+    link: Option<i64>,
 }
 
 fn lend(ledger: &mut Ledger<'_, '_>, lending: &Lending<'_>, consent: &Consent) -> Result<()> {
@@ -333,7 +337,7 @@ fn lend(ledger: &mut Ledger<'_, '_>, lending: &Lending<'_>, consent: &Consent) -
     let event = ledger
         .event(EventKind::LoanMade)
         .of_reader(reader.id, reader.category, band);
-    let event = event.detail(detail).personal(personal);
+    let event = event.detail(detail).personal(with_link(personal, lending.link));
     ledger.append_event(&event)
 }
 
@@ -359,5 +363,6 @@ fn view(lending: &Lending<'_>, item: &LoadedItem, act: &Act, now: DateTime<Utc>)
         reading_room: lending.reading_room,
         auto_renewals: 0,
         auto_renewal_refusals: Vec::new(),
+        borrower: lending.reader.card.holder_name.clone(),
     }
 }

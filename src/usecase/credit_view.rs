@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::get_credit::hide_ended_loans;
 use super::{Result, UseCaseError};
 use crate::clock::from_millis;
 use crate::domain::credit::{Cap, CreditRules};
@@ -140,7 +141,7 @@ pub struct CreditEntryView {
     /// Why, in English.
     #[schema(example = "A loan")]
     pub why_en: String,
-    /// The loan it is about, as long as that is linked to the reader.
+    /// The loan it is about, as long as that is linked to the reader. Staff see it while that is open, and then for a `reason`.
     #[schema(example = 1042)]
     pub loan_id: Option<i64>,
     /// What staff wrote, or the other system said.
@@ -305,9 +306,12 @@ pub(super) fn outcome_of(
     entry: Option<i64>,
 ) -> Result<CreditOutcome> {
     let entry = match entry {
-        Some(id) => tx.credit_entry(id)?.map(CreditEntryView::from),
+        Some(id) => tx.credit_entry(id)?,
         None => None,
     };
+    let mut entries: Vec<_> = entry.into_iter().collect();
+    hide_ended_loans(tx, &mut entries)?;
+    let entry = entries.pop().map(CreditEntryView::from);
     Ok(CreditOutcome {
         entry,
         credit: credit_of(tx, network, reader)?,

@@ -160,6 +160,7 @@ fn lend(
             network,
             consent: &consent,
             due_at: None,
+            link: None,
         };
         match hand_over(tx, &desk, &item, &facts, ids) {
             Ok(lent) => match lent.loan {

@@ -87,7 +87,8 @@ pub(super) fn end_hold(tx: &mut WriteTx<'_>, ending: &Ending<'_>, ids: &mut IdRu
     let mut event = Event::new(kind, now, act.unit, caller.event_channel(act))
         .of_reader(reader.id, reader.category, record::age_band(&reader, network, now))
         .by(caller.staff(), caller.device())
-        .detail(detail);
+        .detail(detail)
+        .personal(caller.says(Value::Null));
     event.bib = Some(hold.bib);
     tx.append_event(ids.next(), &event)?;
     if let (Some(moves), Some(item)) = (&plan.item_moves, &item) {

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::ask_admission::{FAREWELLS, say_farewell};
 use super::end_hold::{Ending, end_hold};
 use super::old_secret::{OldSecret, Proof};
 use super::record::{self, Consent};
@@ -25,8 +26,10 @@ use crate::store::ids::IdRun;
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
 
-/// Ids of an erasure: its event, and the events of the holds it cancels.
-const IDS: i64 = 512;
+/// Events of the holds it cancels.
+const HOLDS: usize = 511;
+/// Ids of an erasure: those, its own event, and what the provider is told.
+const IDS: i64 = (HOLDS + 1 + FAREWELLS) as i64;
 
 /// It is done. Nothing in it names anybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,7 +42,9 @@ pub struct Erased {
     pub cancelled_holds: usize,
 }
 
-impl Outcome for Erased {}
+impl Outcome for Erased {
+    const OUTLIVES_CALLER: bool = true;
+}
 
 /// Erases the reader who asks.
 ///
@@ -124,6 +129,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, reader: ReaderId, mut ids: IdRun
         return Err(UseCaseError::State(words.join("; ")));
     }
     let now = tx.now();
+    say_farewell(tx, reader, &mut ids)?;
     tx.erase_reader(reader, now)?;
     // Of whom, nobody can tell: the home alone is kept, where it counts.
     let home = network.unit(UnitId::new(row.home_unit_id)).map(|unit| unit.id);
@@ -141,7 +147,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, reader: ReaderId, mut ids: IdRun
 fn cancel_holds(tx: &mut WriteTx<'_>, caller: &Caller, reader: ReaderId, ids: &mut IdRun) -> Result<usize> {
     let network = tx.network()?;
     let open = tx.open_holds_of(reader)?;
-    if open.len() >= usize::try_from(IDS).unwrap_or(0) {
+    if open.len() > HOLDS {
         return Err(UseCaseError::State(
             "too many holds: cancel some of them first".to_owned(),
         ));

@@ -103,6 +103,19 @@ impl UseCaseError {
         Self::Invalid(vec![FieldError::new(field, reason)])
     }
 
+    /// The same where the fields stand in a member of the request: `id` is the member itself.
+    pub fn below(self, member: &str) -> Self {
+        let Self::Invalid(fields) = self else { return self };
+        let below = |one: FieldError| FieldError {
+            field: match one.field.as_ref() {
+                "id" => member.to_owned().into(),
+                field => format!("{member}.{field}").into(),
+            },
+            ..one
+        };
+        Self::Invalid(fields.into_iter().map(below).collect())
+    }
+
     /// What the rules refused, and why what staff said to it does not count.
     ///
     /// # Errors

@@ -156,7 +156,7 @@ fn apply(tx: &mut WriteTx<'_>, batch: &Batch, mut ids: IdRun) -> Result<i64> {
     if !tx.advance_feed(batch.from, batch.to)? {
         return Ok(0);
     }
-    let events = under_lock(tx, &batch.events)?;
+    let events = by_reader(under_lock(tx, &batch.events)?);
     let (caller, now) = (Caller::system(), tx.now());
     let mut posted = 0;
     for event in &events {
@@ -195,6 +195,13 @@ fn under_lock(tx: &mut WriteTx<'_>, events: &[FedEvent]) -> Result<Vec<FedEvent>
     }
     // Merged before the locks were there.
     Err(StoreError::Retry(diesel::result::Error::RollbackTransaction).into())
+}
+
+/// One reader after the other; each one's as they happened. Lines are numbered as they are written: among those of one write nobody
+/// can tell by their numbers which event, and so which item, was whose, once events have forgotten their readers.
+fn by_reader(mut events: Vec<FedEvent>) -> Vec<FedEvent> {
+    events.sort_by_key(|event| event.reader);
+    events
 }
 
 impl Books<'_, '_> {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde_json::json;
 
+use super::add_guardian::lacks_consent;
+use super::card_numbers;
 use super::card_view::CardOutcome;
 use super::error::FieldError;
 use super::named::Wrong;
 use super::once::once;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
-use crate::auth::Right;
+use crate::auth::{Right, one_time};
 use crate::domain::barcode::CardNumber;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{CategoryId, ReaderId, UnitId};
@@ -43,7 +45,8 @@ pub struct IssueCard {
 /// Issues a card.
 ///
 /// # Errors
-/// `Invalid` naming every wrong field; `State` for a reader who is closed or was merged, or has no ID number to be shown; `NotFound`;
+/// `Invalid` naming every wrong field; `State` for a reader who is closed or was merged, or has no ID number to be shown, and for a
+/// child without a guardian's consent; `NotFound`;
 /// `Forbidden`; a failure of the store.
 pub async fn issue_card(
     store: &Arc<Store>,
@@ -66,6 +69,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &IssueCard, mut ids: Id
         return Err(UseCaseError::State("the reader's account is closed".to_owned()));
     }
     let kind = check(command, &network, &reader, network.local_day(tx.now()))?;
+    if lacks_consent(tx, &reader, &network)? {
+        return Err(UseCaseError::State(
+            "no guardian's consent is on record for this child: link a guardian with the signed form first (addGuardian)".to_owned(),
+        ));
+    }
     if tx.cards_of(command.reader)?.len() >= MOST_CARDS {
         return Err(UseCaseError::State(format!(
             "the reader has {MOST_CARDS} cards already"
@@ -128,7 +136,9 @@ fn check(command: &IssueCard, network: &Network, reader: &ReaderView, today: Nai
                 "is a resident identity number, which is never a card's number",
             );
         }
-        None if kind.is_some() && !of_person => wrong.say("number", "is needed for this kind"),
+        None if kind.is_some_and(|kind| kind != CardKind::ECard) && !of_person => {
+            wrong.say("number", "is needed for this kind")
+        }
         _ => {}
     }
     if (kind == Some(CardKind::OtherCity)) != command.issuer.is_some() {
@@ -159,18 +169,26 @@ pub(super) struct Card<'a> {
     pub holder_name: Option<&'a str>,
 }
 
-/// Writes an active card; the number of a person is hashed, under `lock_identities`.
+/// Writes an active card; an electronic one without a number gets one. The number of a person is hashed, under `lock_identities`.
 pub(super) fn insert(tx: &mut WriteTx<'_>, card: &Card<'_>) -> Result<()> {
     let now = tx.now();
     let (number, shown, key_id) = if card.kind.is_of_person() {
         let (number, shown, key) = of_person(tx, card)?;
         (number, Some(shown), Some(key))
     } else {
-        let number = card.number.ok_or_else(|| UseCaseError::field("number", "is needed"))?;
-        if tx.card_exists(number)? {
-            return Err(UseCaseError::field("number", "another card has this number"));
-        }
-        (number.to_owned(), None, None)
+        let number = match card.number {
+            Some(number) if tx.card_exists(number)? => {
+                return Err(UseCaseError::field("number", "another card has this number"));
+            }
+            Some(number) => number.to_owned(),
+            // Nobody prints it.
+            None if card.kind == CardKind::ECard => {
+                let drawn = card_numbers::draw(tx, one_time::new_number())?;
+                drawn.as_str().to_owned()
+            }
+            None => return Err(UseCaseError::field("number", "is needed")),
+        };
+        (number, None, None)
     };
     Ok(tx.insert_card(&IssuedCard {
         id: card.id,

@@ -10,6 +10,7 @@ use super::page::{Page, PageRequest};
 use super::view::unit_code;
 use super::{Caller, Result, UseCaseError};
 use crate::clock::from_millis;
+use crate::domain::guardian::last_born_of_age;
 use crate::domain::ids::{CategoryId, ReaderId};
 use crate::store::Store;
 
@@ -48,7 +49,8 @@ pub async fn list_my_wards(store: &Arc<Store>, caller: &Caller, page: PageReques
     store
         .read(move |tx| {
             let network = tx.network()?;
-            let rows = tx.wards_of(guardian, page.after_id(), page.fetch())?;
+            let of_age = last_born_of_age(network.local_day(tx.now()));
+            let rows = tx.wards_of(guardian, of_age, page.after_id(), page.fetch())?;
             let cut = page.cut(rows, |(link, _)| link.id);
             let mut items = Vec::with_capacity(cut.items.len());
             for (link, (name, category, home)) in cut.items {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::act_for;
 use super::get_reader::only_itself;
 use super::look_at_reader::{self, Look, Which};
 use super::page::{Page, PageRequest};
@@ -28,8 +29,10 @@ pub async fn list_reader_holds(
     if !open_only {
         look_at_reader::note_history(store, caller, id, Look::Holds, which.reason).await?;
     }
+    let who = caller.clone();
     let listed = store
         .read(move |tx| {
+            act_for::resolved(tx, &who)?;
             let network = tx.network()?;
             tx.reader_view(id)?.ok_or(UseCaseError::NotFound("reader"))?;
             let rows = page.cut(

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::log_in_attempt::Attempt;
+use super::log_in_attempt::{Attempt, reader_account};
 use super::session::{Opened, SessionTools, SessionView, grants_at};
 use super::{Result, UseCaseError};
 use crate::auth::one_time::{TotpSecret, recovery_hash};
@@ -52,12 +52,12 @@ pub enum LogIn {
 
 impl LogIn {
     /// The account that is tried, whether or not there is one.
-    fn account(&self) -> (Audience, &str) {
-        match self {
-            Self::Staff { username, .. } => (Audience::Staff, username),
-            Self::Reader { card_number, .. } => (Audience::Reader, card_number.as_str()),
-            Self::Device { code, .. } => (Audience::Device, code),
-        }
+    async fn account(&self, store: &Arc<Store>) -> Result<(Audience, String)> {
+        Ok(match self {
+            Self::Staff { username, .. } => (Audience::Staff, username.clone()),
+            Self::Reader { card_number, .. } => (Audience::Reader, reader_account(store, card_number).await?),
+            Self::Device { code, .. } => (Audience::Device, code.clone()),
+        })
     }
 }
 
@@ -74,7 +74,8 @@ pub async fn log_in(
 ) -> Result<SessionView> {
     let mut ids = store.take_ids::<UseCaseError>(IDS).await?;
     let family = ids.next();
-    let attempt = Attempt::begin(store, tools, command.account(), address).await?;
+    let (audience, account) = command.account(store).await?;
+    let attempt = Attempt::begin(store, tools, (audience, &account), address).await?;
     let (opened, held) = match open(store, tools, family, command).await {
         Ok(opened) => opened,
         Err(why) => {

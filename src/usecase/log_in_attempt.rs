@@ -12,6 +12,7 @@ use serde_json::json;
 use super::session::{SessionTools, audience_code};
 use super::{Result, UseCaseError};
 use crate::auth::{Audience, TokenService};
+use crate::domain::barcode::CardNumber;
 use crate::domain::event::EventKind;
 use crate::domain::log_in_guard::{Tallies, Tally};
 use crate::store::Store;
@@ -78,6 +79,19 @@ impl Attempt {
         };
         store.write(settle).await
     }
+}
+
+/// What attempts on a reader are counted under: the reader, whichever of the credentials is typed; a number that is nobody's counts for
+/// itself. No number has a space in it.
+pub(super) async fn reader_account(store: &Arc<Store>, card: &CardNumber) -> Result<String> {
+    let asked = card.clone();
+    let known = store
+        .read(move |tx| tx.pin_of_card(asked.as_str()).map_err(UseCaseError::from))
+        .await?;
+    Ok(known.map_or_else(
+        || card.as_str().to_owned(),
+        |record| format!("reader {}", record.reader),
+    ))
 }
 
 fn append_failure(tx: &mut WriteTx<'_>, audience: Audience, id: i64) -> Result<()> {

@@ -86,7 +86,7 @@ pub(super) fn own(caller: &Caller) -> Result<(Audience, i64)> {
         Who::Staff { id, .. } => Ok((Audience::Staff, id.get())),
         Who::Reader { id } => Ok((Audience::Reader, id.get())),
         Who::Device { id, .. } => Ok((Audience::Device, id.get())),
-        Who::Operator { .. } | Who::System => Err(UseCaseError::Forbidden),
+        Who::Guardian { .. } | Who::Operator { .. } | Who::System => Err(UseCaseError::Forbidden),
     }
 }
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::page::{Page, PageRequest};
 use super::view::unit_code;
-use super::{Caller, Result, UseCaseError};
+use super::{Caller, Result, UseCaseError, Who};
 use crate::auth::Right;
 use crate::clock::from_millis;
 use crate::domain::event::{AgeBand, EventKind};
@@ -36,6 +36,7 @@ pub enum Look {
     Record,
     Loans,
     Holds,
+    Credit,
 }
 
 impl Look {
@@ -44,6 +45,7 @@ impl Look {
             Self::Record => "record",
             Self::Loans => "loans",
             Self::Holds => "holds",
+            Self::Credit => "credit",
         }
     }
 }
@@ -55,7 +57,7 @@ pub struct AccessView {
     /// The first of the day; of looks at the history each one.
     #[schema(example = "2026-03-04T04:00:00Z")]
     pub looked_at: DateTime<Utc>,
-    /// `record`, `loans` (open ones), `holds` (open ones) or `history` (what was borrowed or held before).
+    /// `record`, `loans` (open ones), `holds` (open ones) or `history` (what was borrowed or held before, also as lines of credit tell of it).
     #[schema(example = "history")]
     pub what: String,
     /// Where they worked.
@@ -69,12 +71,16 @@ pub struct AccessView {
 }
 
 /// Whether the caller may see loans or holds of a reader: open ones with the right to borrowing, all of them for a reason with
-/// the right to the history as well. Readers see their own.
+/// the right to the history as well. Readers see their own, guardians the open ones of their wards.
 ///
 /// # Errors
-/// `Forbidden`; `Invalid` naming `reason`.
+/// `Forbidden`; `Invalid` naming `reason` or `status`.
 pub(super) fn require(caller: &Caller, open_only: bool, reason: Option<&str>) -> Result<()> {
     caller.require_somewhere(Right::ReadBorrowing)?;
+    if !open_only && matches!(caller.who, Who::Guardian { .. }) {
+        let reason = "what a ward has borrowed before is shown to the ward alone: leave it out, or ask for `open`";
+        return Err(UseCaseError::field("status", reason));
+    }
     if open_only || caller.reader().is_some() {
         return Ok(());
     }

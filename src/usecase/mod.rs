@@ -1,11 +1,14 @@
 //! Use cases: one file per verb. Each loads facts inside one transaction, lets the domain decide, applies the plan and
 //! appends the events. Adapters (HTTP, SIP2, devices, commands) call these and nothing below them.
 
+mod act_for;
 pub mod calendar_walk;
 pub mod caller;
+mod card_numbers;
 pub mod card_session;
 pub mod card_view;
 mod charge_overdue;
+pub mod confirm_application;
 pub mod consent;
 pub mod crate_view;
 mod credit_ledger;
@@ -18,6 +21,7 @@ mod end_hold;
 pub mod error;
 pub mod explain_view;
 pub mod figures;
+mod lend_to;
 mod log_in_attempt;
 mod named;
 pub mod notice_facts;
@@ -48,6 +52,7 @@ pub mod admit_reader;
 pub mod alarm_parcels;
 pub mod announce_events;
 pub mod announce_return;
+pub mod apply_for_card;
 pub mod ask_admission;
 pub mod ask_provider;
 pub mod auto_renew;
@@ -72,6 +77,7 @@ pub mod create_deposit;
 pub mod create_rule_draft;
 pub mod create_staff;
 pub mod create_unit;
+pub mod decide_application;
 pub mod declare_lost;
 pub mod deliver_outbox;
 pub mod dispatch_parcel;
@@ -117,6 +123,7 @@ pub mod list_hold_shelf;
 pub mod list_imports;
 pub mod list_incoming;
 pub mod list_jobs;
+pub mod list_my_guardian_acts;
 pub mod list_my_notices;
 pub mod list_my_wards;
 pub mod list_packing;
@@ -190,6 +197,7 @@ pub mod run_job;
 pub mod seal_events;
 pub mod search_bibs;
 pub mod seed_demo;
+mod send_code;
 pub mod send_crate;
 pub mod send_notice;
 pub mod sessions_of_mine;
@@ -202,7 +210,9 @@ pub mod set_pin;
 pub mod set_reader_category;
 pub mod set_return_policy;
 pub mod set_route;
+pub mod set_self_registration;
 pub mod set_sending;
+pub mod set_staff_contact;
 pub mod set_staff_password;
 pub mod set_stops;
 pub mod set_unit_hours;
@@ -252,6 +262,7 @@ impl IdempotencyKey {
             client: caller.client(),
             key: self.key,
             request_hash: self.request_hash,
+            reader_id: caller.reader().map(crate::domain::ids::ReaderId::get),
         }
     }
 }

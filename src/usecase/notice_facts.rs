@@ -221,7 +221,7 @@ pub fn day(day: NaiveDate, language: Language) -> String {
 }
 
 /// A title or a name in one line.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.split(|c: char| c.is_control() || c.is_whitespace())
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()

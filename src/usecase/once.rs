@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, IdempotencyKey, Result, UseCaseError, act_for};
+use crate::domain::ids::ReaderId;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
 use crate::store::job::FromStore;
@@ -12,7 +16,7 @@ use crate::store::{Once, Store, StoreError};
 /// Runs `apply` for `caller` with `ids` fresh ids. It may be run more than once and then gets the same ids.
 ///
 /// # Errors
-/// What `apply` answered; `KeyReused` when the key was used with another request; a failure of the store.
+/// What `apply` answered; what keeps a guardian from acting for the ward; `KeyReused` when the key was used with another request; a failure of the store.
 pub(super) async fn once<C, T, F>(
     store: &Arc<Store>,
     caller: &Caller,
@@ -30,8 +34,44 @@ where
     let who = caller.clone();
     let claim = key.map(|key| key.claim(caller));
     store
-        .write_once(claim, move |tx| apply(tx, &who, &command, ids.clone()))
+        .write_once(claim, move |tx| {
+            let who = act_for::resolved(tx, &who)?;
+            apply(tx, &who, &command, ids.clone())
+        })
         .await
+}
+
+/// An answer that does not say whom it is about, kept with the reader it is about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct About<T> {
+    /// Absent in what was kept before this was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    about_reader: Option<i64>,
+    #[serde(flatten)]
+    value: T,
+}
+
+impl<T> About<T> {
+    pub(super) const fn reader(reader: ReaderId, value: T) -> Self {
+        Self {
+            about_reader: Some(reader.get()),
+            value,
+        }
+    }
+
+    /// The answer alone.
+    pub(super) fn alone(once: Once<Self>) -> Once<T> {
+        Once {
+            value: once.value.value,
+            replayed: once.replayed,
+        }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Outcome for About<T> {
+    fn reader_id(&self) -> Option<i64> {
+        self.about_reader
+    }
 }
 
 /// Runs the very same code as the act itself and rolls it back.

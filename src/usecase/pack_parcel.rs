@@ -262,6 +262,7 @@ impl Packing<'_> {
             network: self.network,
             consent: self.consent,
             due_at: None,
+            link: None,
         }
     }
 }

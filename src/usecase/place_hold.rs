@@ -198,7 +198,7 @@ fn insert(
             json!({"hold_id": id, "pickup_unit_id": plan.pickup, "rule_id": plan.rule,
             "rules_version": plan.rules_version, "consent": record::consent_detail(&plan.passed)}),
         )
-        .personal(record::consent_reason(&plan.passed, &command.consent));
+        .personal(caller.says(record::consent_reason(&plan.passed, &command.consent)));
     event.bib = Some(command.bib);
     event.item = command.item;
     Ok(tx.append_event(event_id, &event)?)

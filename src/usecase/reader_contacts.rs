@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::get_reader::only_itself;
 use super::issue_card::open_reader;
-use super::once::once;
+use super::once::{About, once};
 use super::session::require_standing;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::{DerivedSecrets, Right};
@@ -71,8 +71,6 @@ pub struct ContactView {
     pub failing_since: Option<DateTime<Utc>>,
 }
 
-impl Outcome for ContactView {}
-
 impl ContactView {
     fn of(channel: SendChannel, row: Option<&ContactRow>) -> Self {
         Self {
@@ -116,7 +114,12 @@ pub async fn set_reader_contact(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<ContactView>> {
     may(caller, command.reader)?;
-    once(store, caller, key, 1 + CODE_IDS, command, apply).await
+    let reader = command.reader;
+    let work = move |tx: &mut WriteTx<'_>, who: &Caller, command: &SetContact, ids| {
+        apply(tx, who, command, ids).map(|view| About::reader(reader, view))
+    };
+    let said = once(store, caller, key, 1 + CODE_IDS, command, work).await?;
+    Ok(About::alone(said))
 }
 
 /// What is asked for.
@@ -226,17 +229,29 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetContact, mut ids: I
 }
 
 fn row(tx: &WriteTx<'_>, caller: &Caller, command: &SetContact, text: &str) -> Result<ContactRow> {
+    let row = proved_row(tx, command.reader, command.channel, text)?;
+    Ok(ContactRow {
+        confirmed_at: row.confirmed_at.filter(|_| caller.reader().is_none()),
+        ..row
+    })
+}
+
+/// An address that is known to be the reader's.
+///
+/// # Errors
+/// `Invalid` for what is no address; a failure of the store.
+pub(super) fn proved_row(tx: &WriteTx<'_>, reader: ReaderId, channel: SendChannel, text: &str) -> Result<ContactRow> {
     let now = tx.now();
-    let (address, shown) = read(command.channel, text).map_err(|reason| UseCaseError::field("address", reason))?;
-    let (key_id, sealed) = tx.seal_contact(command.reader, command.channel.code(), &address, now)?;
+    let (address, shown) = read_address(channel, text).map_err(|reason| UseCaseError::field("address", reason))?;
+    let (key_id, sealed) = tx.seal_contact(reader, channel.code(), &address, now)?;
     let now = now.timestamp_millis();
     Ok(ContactRow {
-        reader_id: command.reader.get(),
-        channel: command.channel.code().to_owned(),
+        reader_id: reader.get(),
+        channel: channel.code().to_owned(),
         key_id,
         sealed,
         shown,
-        confirmed_at: caller.reader().is_none().then_some(now),
+        confirmed_at: Some(now),
         soft_bounces: 0,
         failing_since: None,
         changed_at: now,
@@ -247,7 +262,7 @@ fn row(tx: &WriteTx<'_>, caller: &Caller, command: &SetContact, text: &str) -> R
 }
 
 /// The address in its one form, and what is shown of it.
-fn read(channel: SendChannel, text: &str) -> std::result::Result<(String, String), String> {
+pub(super) fn read_address(channel: SendChannel, text: &str) -> std::result::Result<(String, String), String> {
     match channel {
         SendChannel::Mail => {
             let address = MailAddress::parse(text)?;
@@ -352,11 +367,14 @@ mod tests {
 
     #[test]
     fn addresses_have_one_form_and_are_shown_in_part() {
-        let mail = read(SendChannel::Mail, " Li@Example.org ").expect("an address");
+        let mail = read_address(SendChannel::Mail, " Li@Example.org ").expect("an address");
         assert_eq!(mail, ("Li@example.org".to_owned(), "L***@example.org".to_owned()));
-        let phone = read(SendChannel::Sms, "13800138000").expect("a number");
+        let phone = read_address(SendChannel::Sms, "13800138000").expect("a number");
         assert_eq!(phone, ("+8613800138000".to_owned(), "***8000".to_owned()));
-        assert!(read(SendChannel::Mail, "li@example.org\nBcc: a@b.cn").is_err());
-        assert!(read(SendChannel::Wechat, "o6_bm 1").is_err() && read(SendChannel::Wechat, "o6_bm1").is_ok());
+        assert!(read_address(SendChannel::Mail, "li@example.org\nBcc: a@b.cn").is_err());
+        assert!(
+            read_address(SendChannel::Wechat, "o6_bm 1").is_err()
+                && read_address(SendChannel::Wechat, "o6_bm1").is_ok()
+        );
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::add_guardian::{self, AddGuardian, IDS_PER_LINK};
 use super::credit_ledger::{Books, IDS_PER_POSTING};
 use super::named::Wrong;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -15,6 +16,7 @@ use crate::auth::passwords::check_pin;
 use crate::auth::{PasswordService, Right};
 use crate::domain::barcode::CardNumber;
 use crate::domain::event::{AgeBand, EventKind, age_years};
+use crate::domain::guardian::{OF_AGE_YEARS, is_of_age};
 use crate::domain::ids::{CategoryId, ReaderId, UnitId};
 use crate::domain::network::{Category, Network};
 use crate::domain::reader::{CardStatus, CreditBand, ReaderStatus};
@@ -28,7 +30,7 @@ use crate::store::{Once, Store, StoreError};
 
 /// Kinds of a first card. What is a person's own has no number that could be typed: it is issued to a reader who is there.
 pub const CARD_KINDS: [&str; 2] = ["physical", "e_card"];
-const OLDEST_YEARS: u32 = 130;
+pub(super) const OLDEST_YEARS: u32 = 130;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub struct RegisterReader {
     pub birth_date: Option<NaiveDate>,
     pub pin: Option<SecretString>,
     pub note: Option<String>,
+    /// Who answers for a reader who is not of age, with the consent. The ward is whoever is registered.
+    pub guardian: Option<AddGuardian>,
 }
 
 /// A reader was registered. Nothing personal: this answer is kept for a while under the idempotency key.
@@ -79,7 +83,9 @@ pub async fn register_reader(
         Some(pin) => Some(passwords.hash(pin.clone()).await?),
         None => None,
     };
-    let ids = store.take_ids::<UseCaseError>(4 + IDS_PER_POSTING).await?;
+    let ids = store
+        .take_ids::<UseCaseError>(4 + IDS_PER_LINK + IDS_PER_POSTING)
+        .await?;
     let who = caller.clone();
     store
         .write_once(claim, move |tx| {
@@ -95,7 +101,11 @@ fn refuse(tx: &mut WriteTx<'_>, command: &RegisterReader) -> Result<RegisteredRe
     Err(StoreError::Busy.into())
 }
 
-fn apply(
+/// Registers a reader in a transaction, with `pin_hash` of a PIN that was looked at before.
+///
+/// # Errors
+/// As [`register_reader`], but for the right.
+pub(super) fn apply(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
     command: &RegisterReader,
@@ -134,6 +144,13 @@ fn apply(
         .by(caller.staff(), caller.device())
         .detail(json!({"home_unit_id": home}));
     tx.append_event(ids.next(), &event)?;
+    if let Some(guardian) = &command.guardian {
+        let link = AddGuardian {
+            ward: id,
+            ..guardian.clone()
+        };
+        add_guardian::link(tx, caller, &link, &mut ids).map_err(|error| error.below("guardian"))?;
+    }
     if let Some(rules) = network.rules().credit.as_ref() {
         let mut books = Books {
             tx,
@@ -218,6 +235,7 @@ fn check<'n>(command: &RegisterReader, network: &'n Network, today: NaiveDate) -
     if let Some(born) = born {
         check_birth(born, today, category, &mut wrong);
     }
+    check_guardian(command, born, category, today, &mut wrong);
     wrong.check()?;
     let found = category.zip(home.map(|unit| unit.id));
     let (category, home) = found.ok_or(UseCaseError::NotFound("category"))?;
@@ -265,6 +283,32 @@ fn check_birth(born: NaiveDate, today: NaiveDate, category: Option<&Category>, w
             "birth_date",
             format!("too old for the category {}: {age}", category.code),
         );
+    }
+}
+
+/// A child is registered with a guardian, and whoever is not of age with a guardian's consent.
+fn check_guardian(
+    command: &RegisterReader,
+    born: Option<NaiveDate>,
+    category: Option<&Category>,
+    today: NaiveDate,
+    wrong: &mut Wrong,
+) {
+    let child = category.is_some_and(|category| category.child);
+    let minor = born.map_or(child, |day| day <= today && !is_of_age(born, today));
+    match &command.guardian {
+        None if minor => wrong.say(
+            "guardian",
+            format!(
+                "is needed for a reader under {OF_AGE_YEARS}, or for a child of unknown age: who answers for them, with the number and \
+                 the day of the signed consent"
+            ),
+        ),
+        Some(guardian) if minor && guardian.consent.is_none() => wrong.say(
+            "guardian.consent_form",
+            format!("is needed for a reader under {OF_AGE_YEARS}"),
+        ),
+        _ => {}
     }
 }
 

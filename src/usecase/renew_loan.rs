@@ -159,6 +159,6 @@ pub(super) fn append(
             "rule_id": plan.rule, "rules_version": plan.rules_version,
             "consent": record::consent_detail(&plan.passed)}),
         )
-        .personal(record::consent_reason(&plan.passed, consent));
+        .personal(ledger.caller.says(record::consent_reason(&plan.passed, consent)));
     ledger.append_event(&event)
 }

@@ -15,7 +15,7 @@ use crate::domain::barcode::CardNumber;
 use crate::domain::card_life::CardAct;
 use crate::domain::event::EventKind;
 use crate::domain::ids::CardId;
-use crate::domain::reader::CardStatus;
+use crate::domain::reader::{CardKind, CardStatus};
 use crate::domain::resident_id;
 use crate::store::ids::IdRun;
 use crate::store::tx::WriteTx;
@@ -55,7 +55,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ReplaceCard, mut ids: 
     let to = decide(tx, &old, &reader, CardAct::Replace)?;
     let kind = old.card_kind()?;
     let end = command.expires_on.or(old.last_day()?);
-    check(command, kind.is_of_person(), end, tx.network()?.local_day(tx.now()))?;
+    check(command, kind, end, tx.network()?.local_day(tx.now()))?;
     let now = tx.now();
     tx.set_card_status(command.card, to, now)?;
     let card = Card {
@@ -86,7 +86,8 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ReplaceCard, mut ids: 
     })
 }
 
-fn check(command: &ReplaceCard, of_person: bool, end: Option<NaiveDate>, today: NaiveDate) -> Result<()> {
+fn check(command: &ReplaceCard, kind: CardKind, end: Option<NaiveDate>, today: NaiveDate) -> Result<()> {
+    let of_person = kind.is_of_person();
     let number = |reason: &str| Err(UseCaseError::field("number", reason));
     match &command.number {
         Some(_) if of_person => {
@@ -95,7 +96,7 @@ fn check(command: &ReplaceCard, of_person: bool, end: Option<NaiveDate>, today: 
         Some(given) if resident_id::stands_in(given.as_str()) => {
             return number("is a resident identity number, which is never a card's number");
         }
-        None if !of_person => return number("is needed for this kind"),
+        None if !of_person && kind != CardKind::ECard => return number("is needed for this kind"),
         _ => {}
     }
     if end.is_some_and(|day| day < today) {

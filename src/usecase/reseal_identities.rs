@@ -1,4 +1,5 @@
-//! Seals what identifies readers, and where they are reached, under the newest key. Run by a job; after a rotation it has something to do.
+//! Seals what identifies readers and applicants, and where they and the staff are reached, under the newest key. Run by a job; after a
+//! rotation it has something to do. Numbers of rows are given out once, so one walk serves all of them.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::run_job::{Look, Pass, of_one};
 use super::{Result, UseCaseError};
-use crate::domain::ids::ReaderId;
+use crate::domain::ids::{ReaderId, StaffId};
 use crate::store::Store;
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -29,7 +30,7 @@ impl Pass for ResealIdentities {
         now: DateTime<Utc>,
     ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<Look<i64>> + Send + 'static {
         move |tx| {
-            let work = tx.stale_readers(after, PAGE, now)?;
+            let work = tx.stale_identities(after, PAGE, now)?;
             Ok(Look {
                 looked_at: i64::try_from(work.len()).unwrap_or(i64::MAX),
                 after: work.last().copied(),
@@ -60,12 +61,13 @@ impl Pass for ResealIdentities {
     }
 }
 
-/// Seals what there is of one reader. False: another node did.
-fn reseal(tx: &mut WriteTx<'_>, reader: i64) -> Result<bool> {
-    let (reader, now) = (ReaderId::new(reader), tx.now());
+/// Seals what there is under one number: of a reader, an application or a member of staff. False: another node did.
+fn reseal(tx: &mut WriteTx<'_>, id: i64) -> Result<bool> {
+    let (reader, now) = (ReaderId::new(id), tx.now());
+    let of_strangers = tx.reseal_application(id, now)? | tx.reseal_mail_of_staff(StaffId::new(id), now)?;
     tx.lock_readers(&[reader])?;
     let identity = tx.reseal_identity(reader, now)?;
-    Ok(tx.reseal_contacts(reader, now)? > 0 || identity)
+    Ok(tx.reseal_contacts(reader, now)? > 0 || identity || of_strangers)
 }
 
 /// One reader of whom something cannot be sealed does not keep the others waiting.

@@ -1,8 +1,8 @@
 //! Setting a forgotten password or PIN by a code that was sent. Whoever asks is answered the same whether or not there is such an
 //! account, and a code counts for minutes and a few attempts.
 //!
-//! A reader's code is a one-time code like those that prove addresses, and leaves as a notice to an address that is proved. Of
-//! staff no address is known: a row of the outbox says that there is a code, and whoever tells it derives it from its number.
+//! A reader's code is a one-time code like those that prove addresses, and leaves as a notice to an address that is proved. One of
+//! the staff goes to the mail address of the account (`set_staff_contact`); without one an administrator sets another password.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::log_in_attempt::Attempt;
+use super::log_in_attempt::{Attempt, reader_account};
 use super::reader_contacts::{CODE_IDS, send_code, take_code};
 use super::session::{SessionTools, audience_code};
 use super::{Result, UseCaseError};
 use crate::auth::passwords::{check_pin, check_staff_password};
-use crate::auth::{Audience, DerivedSecrets, TokenService, one_time};
+use crate::auth::{Audience, DerivedSecrets};
 use crate::domain::barcode::CardNumber;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{CategoryId, ReaderId, StaffId, UnitId};
@@ -30,15 +30,13 @@ use crate::store::sessions::reset_codes::ResetRow;
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// How long a code counts.
-const LIFE: TimeDelta = TimeDelta::minutes(15);
+const LIFE: TimeDelta = TimeDelta::minutes(10);
 /// How often one may be tried.
 const ATTEMPTS: i32 = 5;
 /// Codes for one account within an hour.
 const PER_HOUR: i64 = 3;
 /// What a reader's code is for.
 const RESET: &str = "reset_pin";
-/// Who tells a code of staff.
-pub const CONSUMER: &str = "code";
 
 /// Whose secret.
 #[derive(Debug, Clone)]
@@ -55,12 +53,13 @@ impl Account {
         }
     }
 
-    fn name(&self) -> String {
+    /// What attempts are counted under, whether or not there is such an account.
+    async fn counted(&self, store: &Arc<Store>) -> Result<String> {
         let name = match self {
-            Self::Staff(username) => username.as_str(),
-            Self::Reader(card) => card.as_str(),
+            Self::Staff(username) => username.clone(),
+            Self::Reader(card) => reader_account(store, card).await?,
         };
-        format!("reset of {name}")
+        Ok(format!("reset of {name}"))
     }
 
     /// The account behind it, if it may log in.
@@ -88,7 +87,8 @@ pub async fn request_reset(
     account: Account,
     address: IpAddr,
 ) -> Result<()> {
-    Attempt::begin(store, tools, (account.audience(), &account.name()), address).await?;
+    let counted = account.counted(store).await?;
+    Attempt::begin(store, tools, (account.audience(), &counted), address).await?;
     let ids = store.take_ids::<UseCaseError>(CODE_IDS).await?;
     store.write(move |tx| make(tx, &account, ids.clone())).await
 }
@@ -99,6 +99,9 @@ fn make(tx: &mut WriteTx<'_>, account: &Account, mut ids: IdRun) -> Result<()> {
     };
     if account.audience() == Audience::Reader {
         return send(tx, ReaderId::new(subject), ids);
+    }
+    if tx.mail_of_staff(StaffId::new(subject))?.is_none() {
+        return Ok(());
     }
     let (now, audience) = (tx.now(), audience_code(account.audience()));
     let since = (now - TimeDelta::hours(1)).timestamp_millis();
@@ -115,7 +118,8 @@ fn make(tx: &mut WriteTx<'_>, account: &Account, mut ids: IdRun) -> Result<()> {
         ended_at: None,
     };
     tx.insert_reset(&row)?;
-    Ok(tx.insert_outbox(ids.next(), CONSUMER, row.id, &format!("code-{}", row.id))?)
+    let mail = SendChannel::Mail.code();
+    Ok(tx.insert_outbox(ids.next(), mail, row.id, &format!("code-{}-{mail}", row.id))?)
 }
 
 /// To the first address that is proved, mail before SMS; to one without any, nothing is sent.
@@ -150,7 +154,8 @@ pub async fn redeem_reset(
         Account::Reader(_) => ("new_pin", check_pin(secret.expose_secret())),
     };
     checked.map_err(|violation| UseCaseError::field(field, violation.to_string()))?;
-    let attempt = Attempt::begin(store, tools, (account.audience(), &account.name()), address).await?;
+    let counted = account.counted(store).await?;
+    let attempt = Attempt::begin(store, tools, (account.audience(), &counted), address).await?;
     // The same work, whether or not anything fits.
     let hash = tools.passwords.hash(secret).await?;
     let wrong = || UseCaseError::field("code", "is not right, has expired, or was tried too often");
@@ -164,7 +169,7 @@ pub async fn redeem_reset(
     let asked = account.clone();
     let row = store.write(move |tx| tried(tx, &asked)).await?;
     let row = row.ok_or_else(wrong)?;
-    if !is_right(tools.tokens, &row, &code) {
+    if !derived.is_code(row.id, code.trim()) {
         return Err(wrong());
     }
     let ids = store.take_ids::<UseCaseError>(1).await?;
@@ -213,10 +218,6 @@ fn tried(tx: &mut WriteTx<'_>, account: &Account) -> Result<Option<ResetRow>> {
     };
     let now = tx.now().timestamp_millis();
     Ok(tx.try_reset(audience_code(account.audience()), subject, now, ATTEMPTS)?)
-}
-
-fn is_right(tokens: &TokenService, row: &ResetRow, code: &str) -> bool {
-    one_time::is_sent_code(tokens, row.id, code)
 }
 
 fn set(tx: &mut WriteTx<'_>, account: &Account, subject: i64, hash: &str, mut ids: IdRun) -> Result<()> {

@@ -48,7 +48,9 @@ pub async fn revoke_card_tokens(
     match caller.who {
         Who::Reader { .. } => only_itself(caller, reader)?,
         Who::Staff { .. } => caller.require_somewhere(Right::RegisterReader)?,
-        Who::Device { .. } | Who::Operator { .. } | Who::System => return Err(UseCaseError::Forbidden),
+        Who::Guardian { .. } | Who::Device { .. } | Who::Operator { .. } | Who::System => {
+            return Err(UseCaseError::Forbidden);
+        }
     }
     let work = move |tx: &mut WriteTx<'_>, who: &Caller, reader: &ReaderId, ids| apply(tx, who, *reader, ids);
     once(store, caller, key, 1, reader, work).await

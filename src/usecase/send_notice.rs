@@ -10,6 +10,7 @@ use super::Result;
 use super::deliver_outbox::{Consumer, Fault};
 use super::notice_facts::{Facts, facts};
 use super::reader_contacts::CONFIRM;
+use super::send_code::code_to_send;
 use crate::auth::DerivedSecrets;
 use crate::domain::mail_address::MailAddress;
 use crate::domain::notice::SendChannel;
@@ -103,7 +104,13 @@ pub struct Ended {
 /// Reads it; `None` when there is nothing to send, or nowhere.
 fn to_send(tx: &mut ReadTx<'_>, row: &OutboxRow, channel: SendChannel) -> Result<Option<ToSend>> {
     let Some(notice) = tx.notice(row.subject_id)? else {
-        return Ok(None);
+        let to_stranger = code_to_send(tx, row.subject_id, channel)?;
+        return Ok(to_stranger.map(|code| ToSend {
+            sending: row.id,
+            facts: code.facts,
+            address: Ok(code.address),
+            address_since: 0,
+        }));
     };
     let Some(facts) = facts(tx, &notice)? else {
         return Ok(None);

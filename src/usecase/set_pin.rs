@@ -54,7 +54,9 @@ pub async fn set_pin(
     let by_reader = match caller.who {
         Who::Reader { .. } => true,
         Who::Staff { .. } => false,
-        Who::Device { .. } | Who::Operator { .. } | Who::System => return Err(UseCaseError::Forbidden),
+        Who::Guardian { .. } | Who::Device { .. } | Who::Operator { .. } | Who::System => {
+            return Err(UseCaseError::Forbidden);
+        }
     };
     if !by_reader {
         caller.require_somewhere(Right::RegisterReader)?;

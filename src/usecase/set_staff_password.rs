@@ -74,7 +74,7 @@ pub async fn set_staff_password(
 }
 
 /// The hash in force, for somebody who may change it.
-async fn look(store: &Arc<Store>, caller: &Caller, id: StaffId, own: bool) -> Result<String> {
+pub(super) async fn look(store: &Arc<Store>, caller: &Caller, id: StaffId, own: bool) -> Result<String> {
     if !own {
         caller.require_somewhere(Right::ManageStaff)?;
     }

@@ -35,6 +35,10 @@ pub struct StaffMember {
     /// May log in.
     pub active: bool,
     pub roles: Vec<RoleView>,
+    /// Where codes go when the password is forgotten, in part; absent: an administrator sets another.
+    #[schema(example = "l***@example.org")]
+    #[serde(default)]
+    pub mail: Option<String>,
 }
 
 /// What is asked for; `None` stays as it is.
@@ -59,6 +63,7 @@ impl StaffMember {
             name: row.name,
             active: row.active,
             roles: row.roles.into_iter().map(role).collect(),
+            mail: row.mail,
         }
     }
 }

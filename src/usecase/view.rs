@@ -101,6 +101,10 @@ pub struct LoanView {
     #[serde(default)]
     #[schema(example = json!(["wanted_by_others"]))]
     pub auto_renewal_refusals: Vec<String>,
+    /// Who borrowed it for an institution: the holder named on the card that was used.
+    #[serde(default)]
+    #[schema(example = json!(null))]
+    pub borrower: Option<String>,
 }
 
 impl LoanView {
@@ -130,6 +134,7 @@ impl LoanView {
             reading_room: row.reading_room,
             auto_renewals: row.auto_renewals,
             auto_renewal_refusals: refusals.map(|text| codes_of(&text)).unwrap_or_default(),
+            borrower: row.borrower,
         }
     }
 }
@@ -209,6 +214,10 @@ pub struct CheckOutOutcome {
     pub overridden: Vec<String>,
     /// Nothing was changed: the answer says what would happen.
     pub dry_run: bool,
+    /// The link by which the guardian who showed the card acted: the loan is the ward's.
+    #[serde(default)]
+    #[schema(example = json!(null))]
+    pub guardianship_id: Option<i64>,
 }
 
 /// The one thing to do with a returned item.

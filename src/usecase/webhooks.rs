@@ -1,5 +1,6 @@
 //! Webhooks: other systems that are told of events. Their secrets are derived and kept nowhere; each is shown when it is made.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -79,6 +80,25 @@ pub struct NewWebhook {
     pub kinds: Vec<String>,
 }
 
+/// Where a URL leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leads {
+    /// Where webhooks may go.
+    Public,
+    /// To an address inside, or to one that is nobody's.
+    Private,
+    /// Its host cannot be found now; each delivery looks again.
+    Unknown,
+    /// It is no URL.
+    Nowhere,
+}
+
+/// Somebody who finds out where URLs lead. The adapter stands in `delivery`.
+pub trait Places: Sync {
+    /// Finds out, in bounded time.
+    fn leads(&self, url: &str) -> impl Future<Output = Leads> + Send;
+}
+
 /// Every webhook.
 ///
 /// # Errors
@@ -102,12 +122,14 @@ pub async fn list_webhooks(store: &Arc<Store>, caller: &Caller) -> Result<Vec<We
 /// store.
 pub async fn create_webhook(
     store: &Arc<Store>,
+    places: &impl Places,
     caller: &Caller,
     command: NewWebhook,
     key: Option<IdempotencyKey>,
 ) -> Result<Once<WebhookView>> {
-    caller.require_somewhere(Right::ManageUnits)?;
-    once(store, caller, key, 2, command, create).await
+    may_manage(store, caller).await?;
+    let leads = places.leads(&command.url).await;
+    once(store, caller, key, 2, (command, leads), create).await
 }
 
 /// Changes a webhook, gives it another secret, or removes it.
@@ -116,12 +138,24 @@ pub async fn create_webhook(
 /// `NotFound`; `Stale`; else as [`create_webhook`].
 pub async fn change_webhook(
     store: &Arc<Store>,
+    places: &impl Places,
     caller: &Caller,
     command: ChangeWebhook,
     key: Option<IdempotencyKey>,
 ) -> Result<Once<WebhookView>> {
+    may_manage(store, caller).await?;
+    let leads = match &command.url {
+        Some(url) => places.leads(url).await,
+        None => Leads::Unknown,
+    };
+    once(store, caller, key, 1, (command, leads), change).await
+}
+
+/// Before anything is looked up for them.
+async fn may_manage(store: &Arc<Store>, caller: &Caller) -> Result<()> {
     caller.require_somewhere(Right::ManageUnits)?;
-    once(store, caller, key, 1, command, change).await
+    let caller = caller.clone();
+    store.read(move |tx| at_root(tx, &caller).map(|_| ())).await
 }
 
 /// The secret that a webhook signs with: shown to who made or rotated it, never kept.
@@ -129,7 +163,12 @@ pub fn secret_of(webhook: &WebhookView, secrets: &DerivedSecrets) -> String {
     secrets.webhook_secret(webhook.id, webhook.secret_number)
 }
 
-fn create(tx: &mut WriteTx<'_>, caller: &Caller, command: &NewWebhook, mut ids: IdRun) -> Result<WebhookView> {
+fn create(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    (command, leads): &(NewWebhook, Leads),
+    mut ids: IdRun,
+) -> Result<WebhookView> {
     tx.lock_network()?;
     let (network, root) = at_root(tx, caller)?;
     let unit = network.units().by_code(&command.unit_code).map(|unit| unit.id);
@@ -137,7 +176,7 @@ fn create(tx: &mut WriteTx<'_>, caller: &Caller, command: &NewWebhook, mut ids: 
     if unit.is_none() {
         wrong.say("unit_code", "names no unit");
     }
-    judge_url(&mut wrong, &command.url);
+    judge_url(&mut wrong, &command.url, *leads);
     judge_kinds(&mut wrong, &command.kinds);
     wrong.check()?;
     if tx.webhooks()?.len() >= MAX_WEBHOOKS {
@@ -162,7 +201,12 @@ fn create(tx: &mut WriteTx<'_>, caller: &Caller, command: &NewWebhook, mut ids: 
     Ok(view(&webhook, &network))
 }
 
-fn change(tx: &mut WriteTx<'_>, caller: &Caller, command: &ChangeWebhook, mut ids: IdRun) -> Result<WebhookView> {
+fn change(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    (command, leads): &(ChangeWebhook, Leads),
+    mut ids: IdRun,
+) -> Result<WebhookView> {
     tx.lock_network()?;
     let (network, _) = at_root(tx, caller)?;
     let mut webhook = tx.webhook(command.id)?.ok_or(UseCaseError::NotFound("webhook"))?;
@@ -171,7 +215,7 @@ fn change(tx: &mut WriteTx<'_>, caller: &Caller, command: &ChangeWebhook, mut id
     }
     let mut wrong = Wrong::default();
     if let Some(url) = &command.url {
-        judge_url(&mut wrong, url);
+        judge_url(&mut wrong, url, *leads);
         webhook.url.clone_from(url);
     }
     if let Some(kinds) = &command.kinds {
@@ -206,12 +250,19 @@ fn at_root(tx: &mut ReadTx<'_>, caller: &Caller) -> Result<(Arc<Network>, UnitId
     Ok((network, root))
 }
 
-fn judge_url(wrong: &mut Wrong, url: &str) {
-    if url.chars().count() > MAX_URL_CHARS || !is_safe_url(url) {
+fn judge_url(wrong: &mut Wrong, url: &str, leads: Leads) {
+    if url.chars().count() > MAX_URL_CHARS || !is_safe_url(url) || leads == Leads::Nowhere {
         let reason = format!(
-            "must be https://HOST with or without a path, at most {MAX_URL_CHARS} characters; http:// only to the machine itself"
+            "must be https://HOST with or without a path, at most {MAX_URL_CHARS} characters; http:// only to the machine itself, where that \
+             is admitted"
         );
         wrong.say("url", reason);
+    } else if leads == Leads::Private {
+        wrong.say(
+            "url",
+            "leads to a loopback, private, link-local or otherwise reserved address; whoever runs the server admits the networks of \
+             their own that webhooks may reach (webhooks.allow_private)",
+        );
     }
 }
 

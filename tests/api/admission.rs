@@ -20,7 +20,7 @@ use tongjie::usecase::ask_provider::AskProvider;
 use tongjie::usecase::deliver_outbox::DeliverOutbox;
 use tongjie::usecase::run_job::{Ran, run_job};
 
-use crate::app::{TestApp, run_with};
+use crate::app::{PIN, TestApp, run_with};
 use crate::client::Answer;
 use crate::database::Engine;
 use crate::rule_sets::{exported, published};
@@ -50,6 +50,8 @@ at_the_gate!(
     a_deposit_or_staff_let_a_reader_in_for_good,
     the_nearest_gate_counts_and_those_of_before_are_let_in,
     what_was_agreed_is_taken_back_when_nothing_is_on_loan,
+    who_is_erased_is_forgotten_by_the_provider_too,
+    what_the_provider_has_not_heard_yet_is_not_lost_with_an_erasure,
     the_provider_hears_of_the_floor_where_the_rules_say_so,
     the_simulator_knows_its_caller_and_takes_no_nonce_twice,
     a_simulator_in_a_process_of_its_own_lets_a_reader_in_by_its_report,
@@ -539,6 +541,62 @@ fn what_was_agreed_is_taken_back_when_nothing_is_on_loan(app: &TestApp) {
     assert_eq!(app.database.outside().number(told), 1);
     assert_eq!(refused_as(town.lend(app)), ["entry_gate"]);
     town.me(app, "").expect(200);
+    app.assert_sound();
+}
+
+/// The provider is told to forget the order, though here nothing is left that says whose it was.
+fn who_is_erased_is_forgotten_by_the_provider_too(app: &TestApp) {
+    let town = town(app, SCORED);
+    let provider = simulated(app, |_| {});
+    let pass = asking(app, &provider.url);
+    town.me(app, "").expect(200);
+    ask(app, &pass);
+    report(app, REPORT_SECRET, &town.report("r-1", app, "passed")).expect(200);
+    let order = town.order_key(app);
+    let token = app.reader_token(&town.card);
+    app.post(&token, "/api/v1/me/erasure", &json!({"pin": PIN})).expect(200);
+    let number = |sql: &str| app.database.outside().number(sql);
+    assert_eq!(number("SELECT count(*) AS n FROM admission_requests"), 0);
+    let told = format!(
+        "SELECT count(*) AS n FROM outbox WHERE message_key LIKE '{order}-settle%' AND done_at IS NOT NULL AND error IS NULL"
+    );
+    assert_eq!(number(&told), 0);
+    assert_eq!(ask(app, &pass), 1);
+    assert_eq!(number(&told), 1, "it took it");
+    assert_eq!(ask(app, &pass), 0, "once");
+    app.assert_sound();
+}
+
+/// It stood in the outbox that the order was to be closed, or opened, and the provider did not answer.
+fn what_the_provider_has_not_heard_yet_is_not_lost_with_an_erasure(app: &TestApp) {
+    let town = town(app, SCORED);
+    let provider = simulated(app, |_| {});
+    let pass = asking(app, &provider.url);
+    town.me(app, "").expect(200);
+    ask(app, &pass);
+    report(app, REPORT_SECRET, &town.report("r-1", app, "passed")).expect(200);
+    let first = town.order_key(app);
+    town.me(app, "/end").expect(200);
+    // Another order, of which the provider never hears.
+    town.me(app, "").expect(200);
+    let second = town.order_key(app);
+    assert_ne!(first, second);
+    let token = app.reader_token(&town.card);
+    app.post(&token, "/api/v1/me/erasure", &json!({"pin": PIN})).expect(200);
+    assert_eq!(ask(app, &pass), 1);
+    let open = "SELECT count(*) AS n FROM outbox WHERE consumer = 'admission' AND done_at IS NULL";
+    assert_eq!(
+        app.database.outside().number(open),
+        0,
+        "nothing waits, nothing was given up"
+    );
+    let said = |order: &str| {
+        let sql = format!(
+            "SELECT count(*) AS n FROM outbox WHERE message_key LIKE '{order}-settle-%' AND done_at IS NOT NULL"
+        );
+        app.database.outside().number(&sql)
+    };
+    assert_eq!((said(&first), said(&second)), (1, 0));
     app.assert_sound();
 }
 

@@ -91,6 +91,8 @@ impl TestApp {
         config.http.workers = 1;
         config.delivery.report_secret = Some(REPORT_SECRET.into());
         config.credit.report_secret = Some(REPORT_SECRET.into());
+        // Tests listen to what webhooks are told.
+        config.webhooks.allow_private = "127.0.0.1".parse().expect("an address");
         change(&mut config);
         let clock = Clock::fixed(Self::now());
         let app = runtime
@@ -235,10 +237,20 @@ impl TestApp {
     /// A reader with a card; answers the id and the card number.
     pub fn reader(&self, category: &str, home: &str) -> (i64, String) {
         let card = format!("JC{:06}", self.next());
-        let body =
+        let mut body =
             json!({"name": "李读者", "category": category, "home_unit_code": home, "card_number": card, "pin": PIN});
+        if category == "child" {
+            body["guardian"] = self.consent();
+        }
         let id = self.post(&self.root_token(), "/api/v1/readers", &body).expect(201).id();
         (id, card)
+    }
+
+    /// A guardian for a new reader, with the signed form.
+    pub fn consent(&self) -> Value {
+        let (guardian, _) = self.reader("adult", "B1");
+        json!({"guardian_reader_id": guardian, "relation": "parent", "consent_form": "2026-1",
+            "consented_on": "2020-01-01"})
     }
 
     /// A bib, straight into the store: the API imports no records.

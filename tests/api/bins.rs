@@ -68,7 +68,7 @@ fn a_sorter_is_told_the_bin(app: &TestApp) {
     let sorter = made_ready(app);
     let plain = json!({});
     assert_eq!(falls(app, &sorter, "M1", &plain), 1);
-    assert_eq!(falls(app, &sorter, "M1", &json!({"collection": "novels"})), 2);
+    assert_eq!(falls(app, &sorter, "M1", &json!({"collection_code": "novels"})), 2);
     assert_eq!(falls(app, &sorter, "B2", &plain), 4, "a unit before what is above it");
     assert_eq!(falls(app, &sorter, "M2", &plain), 5);
     assert_eq!(falls(app, &sorter, "B1", &plain), 6, "by the route that stops there");

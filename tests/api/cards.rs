@@ -14,6 +14,7 @@ on_both!(
     what_a_new_card_needs_is_said_field_by_field,
     a_card_is_cancelled_only_when_nothing_is_open,
     a_card_expires_on_its_day_and_is_given_another_end,
+    an_electronic_card_without_a_number_gets_one,
     an_act_that_the_cards_life_does_not_know_is_refused,
 );
 
@@ -124,6 +125,28 @@ fn what_a_new_card_needs_is_said_field_by_field(app: &TestApp) {
     let closed = format!("UPDATE readers SET status = 'inactive' WHERE id = {reader}");
     app.database.outside().run(&closed);
     post(json!({"kind": "physical", "number": "X2"})).expect_problem(409, "wrong_state");
+}
+
+fn an_electronic_card_without_a_number_gets_one(app: &TestApp) {
+    app.small_network();
+    let desk = app.staff("librarian", "B1");
+    let (reader, _) = app.reader("adult", "B1");
+    let path = format!("/api/v1/readers/{reader}");
+    let drawn = || {
+        let shown = app.get(&desk, &path).expect(200).body;
+        let cards = shown["cards"].as_array().expect("cards");
+        let of = cards
+            .iter()
+            .find(|card| card["kind"] == "e_card" && card["status"] == "active");
+        of.expect("one")["number"].as_str().expect("a number").to_owned()
+    };
+    let made = app.post(&desk, &format!("{path}/cards"), &json!({"kind": "e_card"}));
+    let first = drawn();
+    lend(app, &desk, &first).expect(201);
+    let replacement = format!("/api/v1/cards/{}/replacement", made.expect(201).body["card_id"]);
+    app.post(&desk, &replacement, &json!({})).expect(201);
+    assert_ne!(drawn(), first);
+    lend(app, &desk, &drawn()).expect(201);
 }
 
 fn a_card_is_cancelled_only_when_nothing_is_open(app: &TestApp) {

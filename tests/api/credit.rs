@@ -27,6 +27,8 @@ on_both!(
     a_report_with_a_bad_signature_changes_nothing,
     a_deduction_is_given_back_after_five_years,
     what_cannot_be_posted_is_refused_by_its_field,
+    which_loan_that_has_ended_a_line_is_about_is_shown_for_a_right_and_a_reason,
+    lines_are_numbered_as_they_follow_each_other,
 );
 
 pub struct Town {
@@ -427,4 +429,82 @@ fn what_cannot_be_posted_is_refused_by_its_field(app: &TestApp) {
     }
     assert_eq!(town.lines(app).len(), 1);
     app.assert_sound();
+}
+
+fn which_loan_that_has_ended_a_line_is_about_is_shown_for_a_right_and_a_reason(app: &TestApp) {
+    let town = town(app);
+    let (ended, barcode) = town.lend(app);
+    let (open, _) = town.lend(app);
+    let body = json!({"event": "damage", "loan_id": ended, "reason": "封面撕裂"});
+    let posted = town.post(app, &body).expect(201).body;
+    assert_eq!(posted["entry"]["loan_id"], ended, "it is open");
+    app.post(&town.desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
+        .expect(200);
+    follow(app, &town, 4);
+    let path = |query: &str| format!("/api/v1/readers/{}/credit-entries{query}", town.reader);
+    let loans = |token: &str, path: &str| -> Vec<Value> {
+        let seen = app.get(token, path).expect(200).body;
+        let lines = seen["items"].as_array().expect("lines").clone();
+        let about = lines.iter().filter(|line| line["kind"] == "rule");
+        about.map(|line| json!([line["event"], line["loan_id"]])).collect()
+    };
+    let hidden = [json!(["loan", open]), json!(["loan", null]), json!(["damage", null])];
+    let shown = [json!(["loan", open]), json!(["loan", ended]), json!(["damage", ended])];
+    let manager = app.staff("unit_manager", "B1");
+    assert_eq!(loans(&town.desk, &path("")), hidden);
+    assert_eq!(loans(&manager, &path("")), hidden);
+    app.get(&town.desk, &path("?reason=asked"))
+        .expect_problem(403, "forbidden");
+    app.get(&manager, &path("?reason=")).expect_fields(400, &["reason"]);
+    let looks = || {
+        let seen = app.get(&town.token, "/api/v1/me/accesses").expect(200).body;
+        let looks = seen["items"].as_array().expect("looks").clone();
+        let history = looks.iter().filter(|look| look["what"] == "history");
+        history.map(|look| look["reason"].clone()).collect::<Vec<Value>>()
+    };
+    assert!(looks().is_empty());
+    assert_eq!(loans(&manager, &path("?reason=asked")), shown);
+    assert_eq!(looks(), ["asked"]);
+    assert_eq!(
+        loans(&town.token, "/api/v1/me/credit/entries"),
+        shown,
+        "it is the reader's own"
+    );
+    // Undoing such a line says no more.
+    let damage = format!("/api/v1/credit-entries/{}/reversal", posted["entry"]["id"]);
+    let undone = app
+        .post(&town.desk, &damage, &json!({"reason": "误记"}))
+        .expect(201)
+        .body;
+    assert_eq!(
+        (&undone["entry"]["event"], &undone["entry"]["loan_id"]),
+        (&json!("damage"), &Value::Null)
+    );
+    app.assert_sound();
+}
+
+/// Also of those that one write makes.
+fn lines_are_numbered_as_they_follow_each_other(app: &TestApp) {
+    let town = town(app);
+    let (loans, barcodes): (Vec<i64>, Vec<String>) = (0..3).map(|_| town.lend(app)).unzip();
+    app.post(
+        &town.desk,
+        &format!("/api/v1/loans/{}/void", loans[0]),
+        &json!({"reason": "门没有打开"}),
+    )
+    .expect(200);
+    follow(app, &town, 5);
+    app.clock.set(at("2026-04-06T17:00:00Z"));
+    night(app);
+    let desk = app.staff("librarian", "B1");
+    for barcode in &barcodes[1..] {
+        app.post(&desk, "/api/v1/check-ins", &json!({"item_barcode": barcode}))
+            .expect(200);
+    }
+    follow(app, &town, 5 + 2 * 4);
+    let lines = town.lines(app);
+    let numbers: Vec<(&Value, &Value)> = lines.iter().map(|line| (&line["number"], &line["id"])).collect();
+    let ascend =
+        |pair: &[(&Value, &Value)]| pair[0].0.as_i64() > pair[1].0.as_i64() && pair[0].1.as_i64() > pair[1].1.as_i64();
+    assert!(numbers.windows(2).all(ascend), "the newest first: {numbers:?}");
 }

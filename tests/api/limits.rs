@@ -192,6 +192,7 @@ const NO_LIMITS: &[&str] = &[
     "telemetry.service_name",
     "telemetry.sample_ratio",
     "network.zone",
+    "webhooks.allow_private",
     "circulation.consent_minutes",
     "circulation.auto_renewal_days",
     "circulation.recall_notice_days",
@@ -238,6 +239,7 @@ const NO_LIMITS: &[&str] = &[
     "messages.secret",
     "messages.timeout_ms",
     "privacy.unlink_days",
+    "privacy.application_days",
 ];
 
 /// Every key of the configuration with its default.

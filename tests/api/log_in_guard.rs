@@ -24,6 +24,7 @@ on_both!(
     every_kind_of_failure_costs_the_same_work,
     what_was_never_judged_is_not_held_against_anybody,
     many_guesses_at_once_do_not_all_pass_as_the_first,
+    who_has_five_credentials_is_not_guessed_five_times_as_often,
 );
 
 fn guess(app: &TestApp, username: &str) -> crate::client::Answer {
@@ -278,4 +279,36 @@ fn race_a_reset(app: &TestApp) {
         let answer = app.request("POST", "/api/v1/sessions/refresh").json(&body).send();
         answer.expect_problem(401, "unauthenticated");
     }
+}
+
+fn who_has_five_credentials_is_not_guessed_five_times_as_often(app: &TestApp) {
+    app.small_network();
+    let (reader, card) = app.reader("adult", "B1");
+    let mut cards = vec![card];
+    for _ in 0..4 {
+        let body = json!({"kind": "physical", "number": format!("s{}", app.next())});
+        let path = format!("/api/v1/readers/{reader}/cards");
+        app.post(&app.root_token(), &path, &body).expect(201);
+        cards.push(body["number"].as_str().expect("a number").to_owned());
+    }
+    let guess = |card: &str| app.log_in(&json!({"card_number": card, "pin": "000001"}));
+    for card in &cards {
+        guess(card).expect_problem(401, "unauthenticated");
+    }
+    for card in &cards {
+        guess(card).expect_problem(429, "too_many_log_ins");
+    }
+    // A number that is nobody's counts for itself, and another reader is not slowed down.
+    guess("NOBODY").expect_problem(401, "unauthenticated");
+    let (_, other) = app.reader("adult", "B1");
+    app.log_in(&json!({"card_number": other, "pin": PIN})).expect(201);
+    // What is forgotten is asked for as often by one card as by all.
+    let ask = |card: &str| {
+        let asked = app.request("POST", "/api/v1/sessions/resets");
+        asked.json(&json!({"card_number": card})).send()
+    };
+    for card in &cards {
+        ask(card).expect(204);
+    }
+    ask(&cards[0]).expect_problem(429, "too_many_log_ins");
 }

@@ -17,7 +17,7 @@ use crate::app::{PASSWORD, PIN, TestApp};
 use crate::client::Answer;
 
 /// Members of requests and answers that say who somebody is, what they borrow, or how they get in.
-const PERSONAL: [&str; 18] = [
+const PERSONAL: [&str; 20] = [
     "name",
     "card_number",
     "pin",
@@ -32,6 +32,8 @@ const PERSONAL: [&str; 18] = [
     "id_number",
     "phone",
     "email",
+    "mail",
+    "application",
     "birth_date",
     "access_token",
     "refresh_token",

@@ -19,6 +19,7 @@ on_both!(
     an_erasure_is_refused_with_every_reason,
     an_erasure_takes_the_right_pin,
     of_an_erased_reader_nothing_is_left,
+    stored_answers_about_a_reader_go_with_the_reader,
 );
 
 /// `table.column` of whatever names a reader or a card.
@@ -192,6 +193,10 @@ fn of_other_parts(app: &TestApp, id: i64) {
         format!(
             "INSERT INTO journal_conflicts (id, device_id, unit_id, reason, happened_at, reader_id, body, raised_at) \
              VALUES (1, 1, {unit}, 'moved_on', 0, {id}, '{{}}', 0)"
+        ),
+        format!(
+            "INSERT INTO card_applications (id, token_hash, state, unit_id, channel, made_at, code_expires_at, reader_id, decided_at) \
+             VALUES (1, {binary}, 'registered', {unit}, 'mail', 0, 1, {id}, 1)"
         ),
         "INSERT INTO admission_reports (provider, report_id, request_id, decision, reported_at, applied) \
          VALUES ('sesame', 'p-1', 1, 'refused', 1, TRUE)"
@@ -413,5 +418,46 @@ fn of_an_erased_reader_nothing_is_left(app: &TestApp) {
     assert_ne!(app.post(&reader.desk, "/api/v1/check-outs", &out).status, 201);
     seal(app);
     assert_eq!(app.database.outside().number(figures), counted);
+    app.assert_sound();
+}
+
+/// Answers of calls about the reader by a desk, and of calls by the reader, though what they answer names nobody.
+fn stored_answers_about_a_reader_go_with_the_reader(app: &TestApp) {
+    app.small_network();
+    let (id, card) = app.reader("adult", "B1");
+    let (other, _) = app.reader("adult", "B1");
+    let (token, desk) = (app.reader_token(&card), app.staff("librarian", "B1"));
+    let say = |token: &str, reader: i64, channel: &str, address: &str| {
+        let path = format!("/api/v1/readers/{reader}/contacts/{channel}");
+        let said = app
+            .request("PUT", &path)
+            .bearer(token)
+            .key(&format!("{channel}-{reader}"));
+        said.json(&json!({"address": address})).send().expect(200)
+    };
+    say(&desk, id, "mail", "li@example.org");
+    say(&desk, other, "mail", "wang@example.org");
+    let again = say(&desk, id, "mail", "li@example.org");
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.body["shown"], "l***@example.org");
+    assert_eq!(
+        again.body.get("about_reader"),
+        None,
+        "what is kept beside it is not told"
+    );
+    say(&token, id, "sms", "13800138000");
+    let wishes = app
+        .request("PATCH", "/api/v1/me/preferences")
+        .bearer(&token)
+        .key("wishes");
+    wishes.json(&json!({"language": "en"})).send().expect(200);
+    let kept = "SELECT count(*) AS n FROM idempotency_keys WHERE outcome LIKE '%example.org%' OR outcome LIKE '%quiet_from%' \
+        OR outcome LIKE '%sms%'";
+    let number = |sql: &str| app.database.outside().number(sql);
+    assert_eq!(number(kept), 4);
+    app.post(&token, "/api/v1/me/erasure", &json!({"pin": PIN})).expect(200);
+    assert_eq!(number(kept), 1, "the other reader's");
+    let theirs = format!("SELECT count(*) AS n FROM idempotency_keys WHERE reader_id = {other}");
+    assert_eq!(number(&theirs), 1);
     app.assert_sound();
 }

@@ -90,8 +90,10 @@ fn every_wrong_field_of_a_new_reader_is_named_at_once(app: &TestApp) {
 fn readers_grow_into_the_next_category_on_their_birthday(app: &TestApp) {
     app.small_network();
     let token = app.root_token();
+    let consent = app.consent();
     let post = |category: &str, born: &str, card: &str| {
-        let extra = json!({"category": category, "birth_date": born, "card_number": card});
+        let guardian = if category == "child" { &consent } else { &Value::Null };
+        let extra = json!({"category": category, "birth_date": born, "card_number": card, "guardian": guardian});
         app.post(&token, "/api/v1/readers", &new_reader(&extra))
             .expect(201)
             .id()
@@ -162,8 +164,10 @@ fn an_id_number_gets_in_by_no_other_door(app: &TestApp) {
 fn the_age_must_fit_the_category(app: &TestApp) {
     app.small_network();
     let token = app.root_token();
+    let consent = app.consent();
     let post = |category: &str, born: &str, card: &str| {
-        let extra = json!({"category": category, "birth_date": born, "card_number": card});
+        let guardian = if category == "senior" { &Value::Null } else { &consent };
+        let extra = json!({"category": category, "birth_date": born, "card_number": card, "guardian": guardian});
         app.post(&token, "/api/v1/readers", &new_reader(&extra))
     };
     // Today is 4 March 2026.

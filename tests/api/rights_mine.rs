@@ -1,9 +1,10 @@
 //! How the rights matrix asks for what readers do alone, and for what protects readers and accounts.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tongjie::auth::one_time::TotpSecret;
 
 use crate::app::{PASSWORD, PIN};
+use crate::id_numbers::checked;
 use crate::rights_requests::{About, Asked};
 use crate::rights_scene::lent;
 
@@ -47,6 +48,18 @@ pub fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
         "enrolTotp" => about.body(json!({"password": PASSWORD})),
         "confirmTotp" => about.body(json!({"code": first_code(about)})),
         "disableTotp" => about.id(about.things.member),
+        "applyForCard" => about.body(new_application(about)),
+        "confirmApplication" => {
+            let (application, code) = applied(about);
+            about.body(json!({"application": application, "code": code}))
+        }
+        "getMyApplication" => about.body(json!({"application": applied(about).0})),
+        "listApplications" | "getSelfRegistration" => about.id(0),
+        "approveApplication" => about.with(waiting_application(about), json!({})),
+        "refuseApplication" => about.with(waiting_application(about), json!({"reason": "姓名与证件不符"})),
+        "setSelfRegistration" => about.body(json!({})),
+        "setStaffContact" => about.with(about.things.member, json!({"mail": "wang@example.org"})),
+        "setStaffContact:own" => about.with(about.account, json!({"mail": "wang@example.org", "password": PASSWORD})),
         "requestReset" => about.body(json!({"card_number": format!("JC9{}", about.app.next())})),
         "redeemReset" => {
             let (reader, card) = about.app.reader("adult", about.unit());
@@ -61,6 +74,39 @@ pub fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
         }
         _ => return None,
     })
+}
+
+/// Of somebody new, at the unit of the things.
+fn new_application(about: &About<'_>) -> Value {
+    let n = about.app.next();
+    json!({"name": "张申请", "id_number": checked(&format!("1101051981{:02}01{:03}", 1 + n / 1000 % 12, n % 1000)),
+        "mail": format!("a{n}@example.org"), "home_unit_code": about.unit(), "pin": PIN})
+}
+
+/// What an application is known by, and the code that was sent.
+fn applied(about: &About<'_>) -> (Value, String) {
+    let request = about.app.request("POST", "/api/v1/applications");
+    let made = request.json(&new_application(about)).send().expect(201);
+    let code = crate::applications::code(about.app, &made.body["application"]);
+    (made.body["application"].clone(), code)
+}
+
+/// One that waits at the unit of the things; nobody decides it who may not.
+fn waiting_application(about: &About<'_>) -> i64 {
+    let unit = about.unit();
+    let seen = format!(
+        "SELECT coalesce(max(a.id), 0) AS n FROM card_applications a JOIN units u ON u.id = a.unit_id \
+         WHERE a.state = 'waiting' AND u.code = '{unit}'"
+    );
+    let there = about.app.database.outside().number(&seen);
+    if !about.allowed && there > 0 {
+        return there;
+    }
+    let (application, code) = applied(about);
+    let request = about.app.request("POST", "/api/v1/applications/confirmation");
+    let body = json!({"application": application, "code": code});
+    request.json(&body).send().expect(200);
+    about.app.database.outside().number(&seen)
 }
 
 /// One of whoever may ask; of somebody else otherwise.

@@ -643,7 +643,7 @@ fn accounts(operation: &str, about: &About<'_>) -> Option<Asked> {
             about.app.post(&about.scene.root_token, &path, &json!({})).expect(200);
             about.with(card, json!({}))
         }
-        "getMe" | "listMyWards" => about.id(0),
+        "getMe" | "listMyGuardianActs" | "listMyWards" => about.id(0),
         "addGuardian" => {
             let guardian = about.app.reader("adult", "B1").0;
             let consent = json!({"guardian_reader_id": guardian, "relation": "parent", "consent_form": "1",

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tongjie::config::WebhooksConfig;
 use tongjie::delivery::http_webhook::HttpWebhooks;
 use tongjie::domain::schedule::WEBHOOK_OUTBOX;
 use tongjie::usecase::announce_events::AnnounceEvents;
@@ -22,10 +23,16 @@ on_both!(
     an_event_is_told_signed_and_again_until_it_is_taken,
     what_is_given_up_is_told_again_when_it_is_replayed,
     nothing_is_replayed_while_a_webhook_is_off_and_what_was_due_is_dropped,
+    a_webhook_is_not_saved_for_a_private_place,
+    a_place_that_is_private_when_it_is_told_is_not_connected_to,
+    a_redirect_is_not_followed,
 );
 
 /// What came in: headers by their names in lower case, and the body.
 type Heard = Arc<Mutex<Vec<(HashMap<String, String>, String)>>>;
+
+/// Among the headers, as HTTP/2 names it: where a call goes.
+const PATH: &str = ":path";
 
 /// Another system: it answers these statuses, one after the other, and hears what it is told.
 fn other_system(statuses: &[u16]) -> (String, Heard) {
@@ -38,7 +45,9 @@ fn other_system(statuses: &[u16]) -> (String, Heard) {
             let (stream, _) = listener.accept().expect("a call");
             let told = hear(&stream);
             keeps.lock().unwrap_or_else(PoisonError::into_inner).push(told);
-            let answer = format!("HTTP/1.1 {status} so\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let answer = format!(
+                "HTTP/1.1 {status} so\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
             (&stream).write_all(answer.as_bytes()).expect("answered");
         }
     });
@@ -47,7 +56,10 @@ fn other_system(statuses: &[u16]) -> (String, Heard) {
 
 fn hear(stream: &TcpStream) -> (HashMap<String, String>, String) {
     let mut reader = BufReader::new(stream);
-    let mut headers = HashMap::new();
+    let mut asked = String::new();
+    reader.read_line(&mut asked).expect("a line");
+    let path = asked.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut headers = HashMap::from([(PATH.to_owned(), path)]);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).expect("a line");
@@ -117,9 +129,13 @@ fn announced(app: &TestApp) {
 impl Hook {
     /// Tells what is due, and says how the newest delivery stands.
     fn told(&self, app: &TestApp) -> Value {
+        self.told_with(app, &app.app.config.webhooks)
+    }
+
+    fn told_with(&self, app: &TestApp, config: &WebhooksConfig) -> Value {
         later(app, 60);
         let pass = Arc::new(DeliverOutbox(TellWebhooks {
-            hooks: HttpWebhooks::new(app.app.store.clock()),
+            hooks: HttpWebhooks::new(config, app.app.store.clock()),
             secrets: app.app.derived(),
         }));
         app.block_on(run_job(&app.app.store, "a", WEBHOOK_OUTBOX, &pass, || false))
@@ -196,4 +212,90 @@ fn nothing_is_replayed_while_a_webhook_is_off_and_what_was_due_is_dropped(app: &
         (&json!("dropped"), &Value::Null)
     );
     app.assert_sound();
+}
+
+fn a_webhook_is_not_saved_for_a_private_place(app: &TestApp) {
+    app.small_network();
+    let token = app.root_token();
+    let made = |url: &str| {
+        let body = json!({"unit_code": "M1", "url": url, "kinds": ["loan_made"]});
+        app.post(&token, "/api/v1/webhooks", &body)
+    };
+    let private = [
+        "https://10.0.0.5/bus",
+        "https://172.16.3.4:8443",
+        "https://192.168.1.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://100.100.100.200/",
+        "https://127.0.0.2/",
+        "https://0.0.0.0/",
+        "https://224.0.0.1/",
+        "https://[::1]/",
+        "https://[fd00:ec2::254]/",
+        "https://[fe80::1]/",
+        "https://[::ffff:10.0.0.5]/",
+        "https://user@192.168.1.1/",
+        // As some programs read them, these are 127.0.0.2, 10.0.0.5 and the machine itself.
+        "https://2130706434/",
+        "https://0x0a000005/",
+        "http://[::1]:9/hook",
+    ];
+    for url in private {
+        let refused = made(url).expect_fields(422, &["url"]).body.to_string();
+        assert!(refused.contains("webhooks.allow_private"), "{url}: {refused}");
+    }
+    for url in ["https://:443/", "https://a.example:99999/", "https://[::1"] {
+        made(url).expect_fields(422, &["url"]);
+    }
+    assert_eq!(app.get(&token, "/api/v1/webhooks").expect(200).body["items"], json!([]));
+    // Admitted by the settings of this server, public, and a name that nobody can look up yet.
+    let id = made("http://127.0.0.1:9/hook").expect(201).body["webhook"]["id"].clone();
+    made("https://8.8.8.8/hook").expect(201);
+    made("https://nowhere.invalid/hook").expect(201);
+    let path = format!("/api/v1/webhooks/{id}");
+    let change = |body: Value| app.request("PATCH", &path).bearer(&token).json(&body).send();
+    change(json!({"url": "https://10.0.0.5/"})).expect_fields(422, &["url"]);
+    assert_eq!(
+        change(json!({"active": false})).expect(200).body["url"],
+        "http://127.0.0.1:9/hook"
+    );
+}
+
+/// By its number, and by a name that led elsewhere when it was saved.
+fn a_place_that_is_private_when_it_is_told_is_not_connected_to(app: &TestApp) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("does not wait");
+    let address = listener.local_addr().expect("an address");
+    let hook = hook(app, &format!("http://{address}/hook"));
+    let nothing = WebhooksConfig {
+        allow_private: "".parse().expect("no range"),
+    };
+    let by_name = format!("http://localhost:{}/hook", address.port());
+    for url in [format!("http://{address}/hook"), by_name] {
+        let id = hook.id;
+        let moved = format!("UPDATE webhooks SET url = '{url}' WHERE id = {id} RETURNING id AS n");
+        app.database.outside().number(&moved);
+        let refused = hook.told_with(app, &nothing);
+        assert_eq!((&refused["state"], &refused["attempts"]), (&json!("failed"), &json!(1)));
+        let error = refused["error"].as_str().expect("a reason");
+        assert!(error.contains("may not reach"), "{error}");
+        assert_eq!(hook.replay(app).expect(200).body["replayed"], 1);
+    }
+    let called = listener.accept().map_err(|error| error.kind());
+    assert_eq!(called.err(), Some(std::io::ErrorKind::WouldBlock), "nobody called");
+}
+
+fn a_redirect_is_not_followed(app: &TestApp) {
+    let (url, heard) = other_system(&[302, 307]);
+    let hook = hook(app, &url);
+    for attempts in [1, 2] {
+        let told = hook.told(app);
+        assert_eq!(
+            (&told["state"], &told["attempts"]),
+            (&json!("retrying"), &json!(attempts))
+        );
+    }
+    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+    let paths: Vec<&str> = heard.iter().map(|(headers, _)| headers[PATH].as_str()).collect();
+    assert_eq!(paths, ["/hook", "/hook"], "never where it was sent on to");
 }

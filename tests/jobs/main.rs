@@ -31,6 +31,7 @@ async fn claim(store: &Arc<Store>, key: &str) -> bool {
         client: "staff:1".into(),
         key: key.into(),
         request_hash: [7; 32],
+        reader_id: None,
     };
     let once = store.write_once::<i64, StoreError, _>(Some(claim), |_| Ok(1)).await;
     once.expect("written").replayed

@@ -11,6 +11,7 @@ use tongjie::domain::conditions::{PENDING, found_at};
 use tongjie::domain::delivery::{Delivery, Online};
 use tongjie::domain::entry_gate::{Gate, GateRow};
 use tongjie::domain::example::{BRANCH, BRANCH_2, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN};
+use tongjie::domain::guardian::Standing;
 use tongjie::domain::hold::{CopyFacts, HoldStatus};
 use tongjie::domain::ids::{CategoryId, CrateId, HoldId, ItemId, ItemTypeId, ReaderId, RuleId, UnitId};
 use tongjie::domain::item::{ItemStatus, Lending, ReturnPolicy, TransitReason};
@@ -126,6 +127,26 @@ fn in_category(scene: &mut Scene, code: &str) {
 fn child(scene: &mut Scene) {
     in_category(scene, "child");
     scene.reader.birth_date = day("2016-01-01");
+    scene.reader.consented = true;
+}
+
+/// A guardian of the reader shows their own card.
+fn guardian(scene: &mut Scene) {
+    child(scene);
+    scene.item.for_children = true;
+    scene.proxy = Some(Some(Standing {
+        may_act: true,
+        ward_born: scene.reader.birth_date,
+        guardian_active: true,
+    }));
+}
+
+/// The link between the two is another one.
+fn link(scene: &mut Scene, change: fn(&mut Standing)) {
+    guardian(scene);
+    if let Some(Some(standing)) = &mut scene.proxy {
+        change(standing);
+    }
 }
 
 /// The item belongs to the other main and stands there.
@@ -222,6 +243,50 @@ const ACCOUNT: &[Case] = &[
 ];
 
 const CHECK_OUT: &[Case] = &[
+    (
+        "no guardian has consented",
+        |s| {
+            child(s);
+            s.item.for_children = true;
+            s.reader.consented = false;
+        },
+        &[GuardianConsentMissing],
+    ),
+    ("fourteen today", |s| s.reader.birth_date = day("2012-03-04"), &[]),
+    (
+        "not yet fourteen",
+        |s| s.reader.birth_date = day("2012-03-05"),
+        &[GuardianConsentMissing],
+    ),
+    ("a guardian collects it", guardian, &[]),
+    (
+        "a stranger shows a card for the reader",
+        |s| s.proxy = Some(None),
+        &[ProxyNotLinked],
+    ),
+    (
+        "a guardian who may not act",
+        |s| link(s, |link| link.may_act = false),
+        &[ProxyNotLinked],
+    ),
+    (
+        "the ward is of age today",
+        |s| link(s, |link| link.ward_born = day("2008-03-04")),
+        &[ProxyNotLinked],
+    ),
+    (
+        "a guardian whose account is closed",
+        |s| link(s, |link| link.guardian_active = false),
+        &[ProxyNotLinked],
+    ),
+    (
+        "a guardian with a lost card",
+        |s| {
+            guardian(s);
+            s.reader.card.status = CardStatus::Lost;
+        },
+        &[CardLost],
+    ),
     (
         "a provider has not let the reader in",
         |s| gate(s, scored()),
@@ -465,7 +530,10 @@ const CHECK_OUT: &[Case] = &[
     ),
     (
         "too young for the category",
-        |s| s.reader.birth_date = day("2016-01-01"),
+        |s| {
+            s.reader.birth_date = day("2016-01-01");
+            s.reader.consented = true;
+        },
         &[CategoryOutgrown],
     ),
     ("the tenth item", |s| s.with_loans(9), &[]),
@@ -1050,6 +1118,12 @@ const RENEW: &[Case] = &[
 ];
 
 const PLACE_HOLD: &[Case] = &[
+    ("fourteen today", |s| s.reader.birth_date = day("2012-03-04"), &[]),
+    (
+        "not yet fourteen",
+        |s| s.reader.birth_date = day("2012-03-05"),
+        &[GuardianConsentMissing],
+    ),
     (
         "a provider has not let the reader in",
         |s| gate(s, scored()),

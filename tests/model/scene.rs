@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tongjie::domain::act::{Act, Overrides, Passed};
 use tongjie::domain::card_token::{self, Admission, Fault};
 use tongjie::domain::example::{self, BRANCH, MAIN, World};
+use tongjie::domain::guardian::Standing;
 use tongjie::domain::hold::{CopyFacts, HoldCandidate, HoldFacts, HoldStatus, Target, Wish};
 use tongjie::domain::ids::{BibId, CrateId, HoldId, ItemId, LoanId, ReaderId, TransitId, UnitId};
 use tongjie::domain::item::{CapturedHold, ItemFacts, ItemStatus, OpenTransit, TransitReason};
@@ -19,7 +20,7 @@ use tongjie::domain::suspend_hold::Sleep;
 use tongjie::domain::transit::TransitStatus;
 use tongjie::domain::volume::Volume;
 use tongjie::domain::{
-    cancel_hold, change_pickup, check_in, check_out, hand_over, pack_item, place_hold, renew, reorder_hold,
+    cancel_hold, change_pickup, check_in, check_out, hand_over, pack_item, place_hold, proxy, renew, reorder_hold,
     suspend_hold, void_loan,
 };
 
@@ -62,6 +63,8 @@ pub struct Scene {
     pub sleep: Sleep,
     /// What is wrong with the electronic card that is shown.
     pub card_fault: Option<Fault>,
+    /// Somebody else's card is shown for the reader: the link between the two, if there is one.
+    pub proxy: Option<Option<Standing>>,
 }
 
 impl Scene {
@@ -78,6 +81,7 @@ impl Scene {
             },
             lies_in: None,
             card_fault: None,
+            proxy: None,
             now: world.now,
             act: world.at_desk(),
             reader: world.reader(),
@@ -232,6 +236,18 @@ impl Scene {
         // Without a genuine token nobody knows which reader it is, so this is said alone.
         if let Some(fault) = self.card_fault {
             return Err(card_token::refusals(fault, Verb::CheckOut, act));
+        }
+        if let Some(link) = &self.proxy {
+            let (card, link) = (&reader.card, link.as_ref());
+            proxy::decide(
+                &proxy::Facts {
+                    act,
+                    network,
+                    card,
+                    link,
+                },
+                self.now,
+            )?;
         }
         check_out::decide(
             &check_out::Facts {

@@ -18,6 +18,7 @@ fn claim() -> Claim {
         client: "desk".to_owned(),
         key: "the same".to_owned(),
         request_hash: [7; 32],
+        reader_id: None,
     }
 }
 

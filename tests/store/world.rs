@@ -117,6 +117,7 @@ pub async fn lend(
         item: Barcode::parse(item).expect("a barcode").into(),
         owner_unit_code: None,
         card: CardNumber::parse(card).expect("a card number").into(),
+        ward: None,
         due_at: None,
         consent: Consent::default(),
         dry_run: false,

@@ -14,11 +14,12 @@ use crate::http::input::{Cursor, Limit, PageBody, Secret, Text, page, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, ListFailures};
 use crate::http::query::Parameters;
 use crate::usecase::set_pin::{self, PinSet, SetPin};
+use crate::usecase::set_staff_contact::{self, SetStaffContact};
 use crate::usecase::set_staff_password::{self, SetStaffPassword};
 use crate::usecase::update_staff::{self, StaffMember, UpdateStaff};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(list_staff, update_staff, set_staff_password, set_pin))]
+#[openapi(paths(list_staff, update_staff, set_staff_password, set_staff_contact, set_pin))]
 pub struct Document;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -111,6 +112,40 @@ pub async fn set_staff_password(
     let (tools, address, key) = (app.session_tools(), client_network(&from), request.key);
     let set = set_staff_password::set_staff_password(&app.store, tools, &who.caller, command, key, address).await?;
     answer::done(&set)
+}
+
+/// Where codes go.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StaffContact {
+    /// A mail address. Absent: there is none any more.
+    #[schema(value_type = Option<String>, max_length = 300, example = "wang@example.org")]
+    mail: Option<Text<300>>,
+    /// The caller's password: needed for the caller's own address; for anybody else's it is left out.
+    #[schema(value_type = Option<String>, format = Password, max_length = 128, example = "correct horse battery")]
+    password: Option<Secret>,
+}
+
+/// Says where a code goes when a member of staff has forgotten the password (`requestReset`): the caller's own address, which takes the
+/// password and no right, or that of a member whose roles all lie within the caller's. Codes sent before count no longer.
+#[utoipa::path(put, path = "/api/v1/staff/{id}/contact", operation_id = "setStaffContact", tag = "staff",
+    params(("id" = i64, Path, description = "The member's id"), IdempotencyHeader),
+    request_body = StaffContact, security(("bearer" = [])),
+    responses((status = 200, description = "The member of staff", body = StaffMember), ChangeOneFailures))]
+pub async fn set_staff_contact(
+    app: web::Data<App>,
+    from: HttpRequest,
+    who: SetsPasswords,
+    id: web::Path<i64>,
+    request: Changing<StaffContact>,
+) -> Answer {
+    let command = SetStaffContact {
+        id: StaffId::new(*id),
+        mail: text(request.body.mail),
+        password: request.body.password.map(|given| given.0),
+    };
+    let (tools, address, key) = (app.session_tools(), client_network(&from), request.key);
+    answer::done(&set_staff_contact::set_staff_contact(&app.store, tools, &who.caller, command, key, address).await?)
 }
 
 /// Another PIN.

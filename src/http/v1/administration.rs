@@ -54,6 +54,7 @@ fn setting_routes(config: &mut ServiceConfig) {
         .service(resource("/jobs").route(get().to(jobs::list_jobs)))
         .service(resource("/staff/{id}").route(patch().to(accounts::update_staff)))
         .service(resource("/staff/{id}/password").route(put().to(accounts::set_staff_password)))
+        .service(resource("/staff/{id}/contact").route(put().to(accounts::set_staff_contact)))
         .service(resource("/readers/{id}/pin").route(put().to(accounts::set_pin)));
 }
 

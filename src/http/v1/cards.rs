@@ -35,7 +35,8 @@ pub struct NewCard {
     /// `physical`, `e_card`, `id_card`, `social_security` or `other_city`.
     #[schema(value_type = String, max_length = 32, example = "physical")]
     kind: CodeText,
-    /// What the card bears; left out for an ID card and a social-security card, which are found by the reader's ID number.
+    /// What the card bears; left out for an ID card and a social-security card, which are found by the reader's ID number;
+    /// an electronic card without one gets one.
     #[schema(value_type = Option<String>, max_length = 64, example = "JC00012346")]
     number: Option<CardNumber>,
     /// The last day it is good for; without one it does not expire.
@@ -158,7 +159,7 @@ pub async fn renew_card(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replacement {
-    /// What the new card bears; left out for an ID card and a social-security card.
+    /// What the new card bears; left out for an ID card and a social-security card; an electronic card without one gets one.
     #[schema(value_type = Option<String>, max_length = 64, example = "JC00012347")]
     number: Option<CardNumber>,
     /// The last day it is good for; that of the old card by default.

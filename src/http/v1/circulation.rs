@@ -8,6 +8,7 @@ use super::consent::{ConsentText, OverridesRequest, consent};
 use super::electronic_cards::shown;
 use crate::app::App;
 use crate::domain::barcode::{Barcode, CardNumber};
+use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, Lends, TakesBack};
 use crate::http::input::{CodeText, Moment, Secret, Text, text};
@@ -55,6 +56,10 @@ pub struct CheckOutRequest {
     /// What the reader's phone shows: the text of the QR code, as it is; this or `card_number`.
     #[schema(value_type = Option<String>, max_length = 512)]
     card_token: Option<Secret>,
+    /// The number of a ward the item is for, where a guardian shows the card. A copy that is set aside for a ward is lent to that
+    /// ward without it.
+    #[schema(example = json!(null))]
+    ward_reader_id: Option<i64>,
     /// Says whose item, where several owners have the barcode or the tag.
     #[schema(value_type = Option<String>, max_length = 32)]
     owner_unit_code: Option<CodeText>,
@@ -85,6 +90,7 @@ pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckO
         item_tag,
         card_number,
         card_token,
+        ward_reader_id,
         owner_unit_code,
         due_at,
         overrides,
@@ -96,6 +102,7 @@ pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckO
         item: item_shown(item_barcode, item_tag)?,
         owner_unit_code: text(owner_unit_code),
         card: shown(&app, card_number, card_token.as_ref())?,
+        ward: ward_reader_id.map(ReaderId::new),
         due_at: due_at.map(|at| at.0),
         consent: consent(&app, overrides, confirm, consent_token)?,
         dry_run,

@@ -2,15 +2,14 @@
 
 use actix_web::web;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::me::credit::EntriesFilter;
 use crate::app::App;
 use crate::domain::credit::CreditEvent;
 use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesCredit, Staff};
-use crate::http::input::{Day, PageBody, Remark};
+use crate::http::input::{Cursor, Day, Limit, PageBody, Remark, Text, page, text};
 use crate::http::openapi::{ChangeOneFailures, IdempotencyHeader, LookFailures};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
@@ -37,18 +36,35 @@ pub async fn get_reader_credit(app: web::Data<App>, who: Staff, id: web::Path<i6
     answer::ok(&get_credit::get_credit(&app.store, &who.caller, ReaderId::new(*id)).await?)
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LedgerFilter {
+    /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
+    /// Rows of a page; 50 by default.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 200)]
+    limit: Option<Limit>,
+    /// Why `loan_id` is needed of loans that have ended, too: for who has the right to the history, and shown to the reader
+    /// (`listMyAccesses`). Without it these are left out.
+    #[param(value_type = Option<String>, min_length = 1, max_length = 200, example = "读者咨询扣分")]
+    reason: Option<Text<200>>,
+}
+
 /// The lines of a reader's ledger, the newest first.
 #[utoipa::path(get, path = "/api/v1/readers/{id}/credit-entries", operation_id = "listReaderCreditEntries", tag = "credit",
-    params(("id" = i64, Path), EntriesFilter), security(("bearer" = [])),
+    params(("id" = i64, Path), LedgerFilter), security(("bearer" = [])),
     responses((status = 200, description = "A page of lines", body = PageBody<CreditEntryView>), LookFailures))]
 pub async fn list_reader_credit_entries(
     app: web::Data<App>,
     who: Staff,
     id: web::Path<i64>,
-    filter: Parameters<EntriesFilter>,
+    filter: Parameters<LedgerFilter>,
 ) -> Answer {
-    let page = filter.0.page();
-    let lines = get_credit::list_credit_entries(&app.store, &who.caller, ReaderId::new(*id), page).await?;
+    let (page, reason) = (page(filter.0.cursor, filter.0.limit), text(filter.0.reason));
+    let id = ReaderId::new(*id);
+    let lines = get_credit::list_credit_entries(&app.store, &who.caller, id, page, reason).await?;
     answer::ok(&PageBody::from(lines))
 }
 

@@ -38,6 +38,28 @@ pub struct NewGuardian {
     consented_on: Option<Day>,
 }
 
+impl NewGuardian {
+    /// The link to a ward.
+    ///
+    /// # Errors
+    /// `Invalid` for one half of the consent.
+    pub(super) fn link(self, ward: ReaderId) -> Result<AddGuardian, UseCaseError> {
+        let consent = match (self.consent_form, self.consented_on) {
+            (Some(form), Some(on)) => Some((form.into(), on.0)),
+            (None, None) => None,
+            (Some(_), None) => return Err(UseCaseError::field("consented_on", "is needed with the form")),
+            (None, Some(_)) => return Err(UseCaseError::field("consent_form", "is needed with its day")),
+        };
+        Ok(AddGuardian {
+            ward,
+            guardian: ReaderId::new(self.guardian_reader_id),
+            relation: self.relation.into(),
+            may_act: self.may_act.unwrap_or(true),
+            consent,
+        })
+    }
+}
+
 /// Links a guardian to a ward, with the consent that was given.
 #[utoipa::path(post, path = "/api/v1/readers/{id}/guardians", operation_id = "addGuardian", tag = "readers",
     params(("id" = i64, Path, description = "The ward's id"), IdempotencyHeader),
@@ -49,20 +71,7 @@ pub async fn add_guardian(
     id: web::Path<i64>,
     request: Changing<NewGuardian>,
 ) -> Answer {
-    let new = request.body;
-    let consent = match (new.consent_form, new.consented_on) {
-        (Some(form), Some(on)) => Some((form.into(), on.0)),
-        (None, None) => None,
-        (Some(_), None) => return Err(UseCaseError::field("consented_on", "is needed with the form").into()),
-        (None, Some(_)) => return Err(UseCaseError::field("consent_form", "is needed with its day").into()),
-    };
-    let command = AddGuardian {
-        ward: ReaderId::new(*id),
-        guardian: ReaderId::new(new.guardian_reader_id),
-        relation: new.relation.into(),
-        may_act: new.may_act.unwrap_or(true),
-        consent,
-    };
+    let command = request.body.link(ReaderId::new(*id))?;
     let made = add_guardian::add_guardian(&app.store, &who.caller, command, request.key).await?;
     answer::created(&made, None)
 }

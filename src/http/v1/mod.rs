@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod administration;
 pub mod admissions;
+pub mod applications;
 pub mod bib_merges;
 pub mod bib_records;
 pub mod bibs;

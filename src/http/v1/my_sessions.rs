@@ -129,7 +129,8 @@ pub struct ResetRequest {
     card_number: Option<CardNumber>,
 }
 
-/// Has a code sent to whoever has forgotten a password or PIN; a reader's goes to an address that is proved. The answer is the same whether or not there is such an account.
+/// Has a code sent to whoever has forgotten a password or PIN: a reader's goes to an address that is proved, one of staff to the mail
+/// address of the account. The answer is the same whether or not there is such an account.
 #[utoipa::path(post, path = "/api/v1/sessions/resets", operation_id = "requestReset", tag = "sessions",
     request_body = ResetRequest,
     responses((status = 204, description = "If there is such an account, a code is on its way"), SessionFailures))]
@@ -160,8 +161,8 @@ pub struct Redemption {
     new_pin: Option<Secret>,
 }
 
-/// Sets another password or PIN with the code that was sent, and ends all sessions of the account. A reader's code counts for ten
-/// minutes, one of staff for a quarter of an hour; five attempts, and once.
+/// Sets another password or PIN with the code that was sent, and ends all sessions of the account. It counts for ten
+/// minutes, five attempts, and once.
 #[utoipa::path(post, path = "/api/v1/sessions/resets/redemption", operation_id = "redeemReset", tag = "sessions",
     request_body = Redemption,
     responses((status = 204, description = "It is set: log in with it"), SessionFailures))]

@@ -4,7 +4,8 @@ use actix_web::web::{ServiceConfig, delete, get, post, put, resource};
 use utoipa::OpenApi;
 
 use super::{
-    admissions, cards, contacts, credit, credit_entries, electronic_cards, guardians, me, reader_changes, readers,
+    admissions, applications, cards, contacts, credit, credit_entries, electronic_cards, guardians, me, reader_changes,
+    readers,
 };
 
 /// Routes below `/api/v1`.
@@ -14,6 +15,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(person_routes)
         .configure(credit_routes)
         .configure(admissions::routes)
+        .configure(applications::routes)
         .configure(contact_routes)
         .configure(me::routes);
 }
@@ -74,6 +76,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         credit::Document::openapi(),
         credit_entries::Document::openapi(),
         admissions::Document::openapi(),
+        applications::Document::openapi(),
         contacts::Document::openapi(),
     ];
     all.extend(me::documents());

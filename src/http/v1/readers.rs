@@ -4,6 +4,7 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::guardians::NewGuardian;
 use crate::app::App;
 use crate::domain::barcode::CardNumber;
 use crate::domain::ids::ReaderId;
@@ -56,6 +57,8 @@ pub struct NewReader {
     /// Shown to staff.
     #[schema(value_type = Option<String>, max_length = 500)]
     note: Option<Remark<500>>,
+    /// Who answers for the reader, with the signed consent; needed for a reader under 18 and for a child of unknown age.
+    guardian: Option<NewGuardian>,
 }
 
 /// Registers a reader. The answer holds nothing personal: it is kept for a while under the idempotency key.
@@ -66,6 +69,8 @@ pub struct NewReader {
         ChangeFailures))]
 pub async fn register_reader(app: web::Data<App>, who: RegistersReaders, request: Changing<NewReader>) -> Answer {
     let reader = request.body;
+    // The ward is whoever is registered.
+    let guardian = reader.guardian.map(|guardian| guardian.link(ReaderId::new(0)));
     let command = RegisterReader {
         name: reader.name.into(),
         category: reader.category.into(),
@@ -77,6 +82,7 @@ pub async fn register_reader(app: web::Data<App>, who: RegistersReaders, request
         birth_date: reader.birth_date.map(|day| day.0),
         pin: reader.pin.map(|pin| pin.0),
         note: text(reader.note),
+        guardian: guardian.transpose().map_err(|error| error.below("guardian"))?,
     };
     let made = register_reader::register_reader(&app.store, &app.passwords, &who.caller, command, request.key).await?;
     let location = format!("/api/v1/readers/{}", made.value.id);

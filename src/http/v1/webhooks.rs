@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
+use crate::delivery::public_hosts::PublicHosts;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, ManagesUnits, Nothing};
 use crate::http::input::{CodeText, Cursor, Limit, PageBody, Text, page};
@@ -63,7 +64,8 @@ pub struct WebhookRequest {
     /// Events at this unit and below are told.
     #[schema(value_type = String, max_length = 32, example = "C1")]
     unit_code: CodeText,
-    /// https, or http to the machine itself.
+    /// https, or http to the machine itself. Its host may not be or lead to a private or reserved address, unless whoever runs the server
+    /// admits its network (`webhooks.allow_private`).
     #[schema(value_type = String, max_length = 500, example = "https://city.example.org/library-events")]
     url: Text<500>,
     /// Kinds of events; `*`: every kind.
@@ -81,8 +83,12 @@ pub async fn create_webhook(app: web::Data<App>, who: ManagesUnits, request: Cha
         url: request.body.url.into(),
         kinds: request.body.kinds,
     };
-    let made = webhooks::create_webhook(&app.store, &who.caller, command, request.key).await?;
+    let made = webhooks::create_webhook(&app.store, &places(&app), &who.caller, command, request.key).await?;
     answer::created(&with_secret(&app, made), None)
+}
+
+fn places(app: &App) -> PublicHosts {
+    PublicHosts::of(&app.config.webhooks)
 }
 
 fn with_secret(app: &App, made: Once<WebhookView>) -> Once<WebhookWithSecret> {
@@ -99,7 +105,8 @@ fn with_secret(app: &App, made: Once<WebhookView>) -> Once<WebhookWithSecret> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookChange {
-    /// https, or http to the machine itself.
+    /// https, or http to the machine itself. Its host may not be or lead to a private or reserved address, unless whoever runs the server
+    /// admits its network (`webhooks.allow_private`).
     #[schema(value_type = Option<String>, max_length = 500, example = "https://city.example.org/library-events")]
     url: Option<Text<500>>,
     /// Kinds of events; `*`: every kind.
@@ -130,7 +137,7 @@ pub async fn update_webhook(
         seen: seen.0,
         ..ChangeWebhook::default()
     };
-    let done = webhooks::change_webhook(&app.store, &who.caller, command, request.key).await?;
+    let done = webhooks::change_webhook(&app.store, &places(&app), &who.caller, command, request.key).await?;
     precondition::tagged(answer::done(&done), done.value.version)
 }
 
@@ -149,7 +156,7 @@ pub async fn remove_webhook(
         remove: true,
         ..ChangeWebhook::default()
     };
-    answer::done(&webhooks::change_webhook(&app.store, &who.caller, command, request.key).await?)
+    answer::done(&webhooks::change_webhook(&app.store, &places(&app), &who.caller, command, request.key).await?)
 }
 
 /// Gives a webhook another secret; for a day the one before signs, too. Needs rights at the root of the network.
@@ -167,7 +174,7 @@ pub async fn rotate_webhook_secret(
         rotate: true,
         ..ChangeWebhook::default()
     };
-    let done = webhooks::change_webhook(&app.store, &who.caller, command, request.key).await?;
+    let done = webhooks::change_webhook(&app.store, &places(&app), &who.caller, command, request.key).await?;
     answer::done(&with_secret(&app, done))
 }
 

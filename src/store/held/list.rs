@@ -33,6 +33,7 @@ pub const HELD: &[Held] = &[
     people_rows::CODES,
     people_rows::CONTACTS,
     people_rows::PREFERENCES,
+    people_rows::APPLICATIONS,
     machine_rows::CONFLICTS,
     machine_rows::LOCKER_SESSIONS,
     Held {

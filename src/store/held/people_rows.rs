@@ -233,3 +233,24 @@ pub(super) const CODES: Held = Held {
     unlink: Unlink::Not,
     erase: Erase::Delete,
 };
+
+/// What was applied for, once it is decided: nothing personal is left in it. The job `notice_erasure` erases it.
+pub(super) const APPLICATIONS: Held = Held {
+    table: "card_applications",
+    names: &["reader_id"],
+    zh: "办证申请",
+    en: "Applications for cards",
+    whose: "card_applications.reader_id = {reader}",
+    shown: Shown::Rows {
+        joins: "",
+        members: &[
+            member("id", "card_applications.id", Plain, "编号"),
+            member("unit_code", "card_applications.unit_id", UnitKind, "馆点"),
+            member("channel", "card_applications.channel", Plain, "渠道"),
+            member("made_at", "card_applications.made_at", Moment, "申请时间"),
+            member("decided_at", "card_applications.decided_at", Moment, "办结时间"),
+        ],
+    },
+    unlink: Unlink::Not,
+    erase: Erase::Delete,
+};

@@ -1,12 +1,17 @@
 //! Guardian links: who answers for whom, and the consent that is on record.
 //! Not for: who may answer for whom (see `domain::guardian`).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
-use crate::domain::ids::ReaderId;
+use crate::domain::guardian::Standing;
+use crate::domain::ids::{CardId, ReaderId};
+use crate::domain::reader::{CardFacts, ReaderStatus};
+use crate::store::card_tokens::card_facts;
 use crate::store::error::StoreError;
-use crate::store::schema::{guardianships, readers};
+use crate::store::items::parse_day;
+use crate::store::readers::day_text;
+use crate::store::schema::{cards, guardianships, readers};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// A link.
@@ -22,6 +27,13 @@ pub struct GuardianRow {
     pub consented_on: Option<String>,
     pub started_at: i64,
     pub ended_at: Option<i64>,
+}
+
+/// Who shows a card for somebody else: the card, and the open link between its holder and the other, if there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandIn {
+    pub card: CardFacts,
+    pub link: Option<(i64, Standing)>,
 }
 
 /// A ward of a guardian, and the link.
@@ -63,12 +75,85 @@ impl ReadTx<'_> {
             .load(self.conn)?)
     }
 
-    /// The wards of a guardian after a link: each with name, category and home.
-    pub fn wards_of(&mut self, guardian: ReaderId, after: i64, limit: i64) -> Result<Vec<WardRow>, StoreError> {
+    /// The open link between two readers, and what says whether it lets the guardian act.
+    pub fn link_between(&mut self, guardian: ReaderId, ward: ReaderId) -> Result<Option<(i64, Standing)>, StoreError> {
+        let found: Option<(i64, bool, Option<String>)> = guardianships::table
+            .inner_join(readers::table.on(readers::id.eq(guardianships::ward_reader_id)))
+            .filter(guardianships::ward_reader_id.eq(ward.get()))
+            .filter(guardianships::guardian_reader_id.eq(guardian.get()))
+            .filter(guardianships::ended_at.is_null())
+            .select((guardianships::id, guardianships::may_act, readers::birth_date))
+            .first(self.conn)
+            .optional()?;
+        let Some((id, may_act, born)) = found else {
+            return Ok(None);
+        };
+        let status: String = readers::table
+            .find(guardian.get())
+            .select(readers::status)
+            .first(self.conn)?;
+        let standing = Standing {
+            may_act,
+            ward_born: born.as_deref().map(parse_day).transpose()?,
+            guardian_active: status == ReaderStatus::Active.code(),
+        };
+        Ok(Some((id, standing)))
+    }
+
+    /// Who shows a card for a ward; `None` for a card that nobody holds. One statement where the card is the ward's own.
+    pub fn stand_in(&mut self, number: &str, ward: ReaderId) -> Result<Option<StandIn>, StoreError> {
+        let number = self.kept_number(number)?;
+        let card: Option<(i64, i64, String, Option<String>)> = cards::table
+            .filter(cards::number.eq(number))
+            .select((cards::id, cards::reader_id, cards::status, cards::expires_on))
+            .first(self.conn)
+            .optional()?;
+        let Some((id, holder, status, expires_on)) = card else {
+            return Ok(None);
+        };
+        let link = if holder == ward.get() {
+            None
+        } else {
+            self.link_between(ReaderId::new(holder), ward)?
+        };
+        let card = card_facts(CardId::new(id), &status, expires_on.as_deref())?;
+        Ok(Some(StandIn { card, link }))
+    }
+
+    /// Wards with open links, among readers after an id up to another, who were born on a day or before.
+    pub fn wards_born_by(&mut self, day: NaiveDate, after: i64, last: i64) -> Result<Vec<ReaderId>, StoreError> {
+        let ids: Vec<i64> = guardianships::table
+            .inner_join(readers::table.on(readers::id.eq(guardianships::ward_reader_id)))
+            .filter(guardianships::ended_at.is_null())
+            .filter(
+                guardianships::ward_reader_id
+                    .gt(after)
+                    .and(guardianships::ward_reader_id.le(last)),
+            )
+            .filter(readers::birth_date.le(day_text(day)))
+            .select(guardianships::ward_reader_id)
+            .distinct()
+            .load(self.conn)?;
+        Ok(ids.into_iter().map(ReaderId::new).collect())
+    }
+
+    /// The wards of a guardian after a link who were born after a day: each with name, category and home.
+    pub fn wards_of(
+        &mut self,
+        guardian: ReaderId,
+        born_after: NaiveDate,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<WardRow>, StoreError> {
         Ok(guardianships::table
             .inner_join(readers::table.on(readers::id.eq(guardianships::ward_reader_id)))
             .filter(guardianships::guardian_reader_id.eq(guardian.get()))
             .filter(guardianships::ended_at.is_null().and(guardianships::id.gt(after)))
+            .filter(
+                readers::birth_date
+                    .is_null()
+                    .or(readers::birth_date.gt(day_text(born_after))),
+            )
             .order(guardianships::id)
             .limit(limit)
             .select((

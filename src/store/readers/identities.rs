@@ -69,9 +69,9 @@ impl ReadTx<'_> {
         Ok(Some(opened.map_err(keys)?))
     }
 
-    /// The next few readers after an id of whom something stands under another key than the one in force: an ID number, or an
-    /// address.
-    pub fn stale_readers(&mut self, after: i64, limit: i64, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+    /// The next few readers, applications and members of staff after an id of whom something stands under another key than the one in
+    /// force: an ID number, or an address.
+    pub fn stale_identities(&mut self, after: i64, limit: i64, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
         let current = self.shared.identities.current(now).map_err(keys)?.id();
         let mut found: Vec<i64> = reader_identities::table
             .filter(reader_identities::reader_id.gt(after))
@@ -88,6 +88,8 @@ impl ReadTx<'_> {
             .select(reader_contacts::reader_id)
             .load(self.conn)?;
         found.extend(of_contacts);
+        found.extend(self.stale_applications(after, limit, &current)?);
+        found.extend(self.stale_staff(after, limit, &current)?);
         found.sort_unstable();
         found.dedup();
         // Of those beyond, one list may have left some out.
@@ -114,6 +116,8 @@ impl ReadTx<'_> {
             .distinct()
             .load(self.conn)?;
         found.extend(of_contacts);
+        found.extend(self.application_keys()?);
+        found.extend(self.staff_contact_keys()?);
         Ok(found)
     }
 }

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use crate::domain::ids::StaffId;
 use crate::store::error::StoreError;
 use crate::store::hot::on_engine;
 use crate::store::schema::reset_codes;
@@ -21,6 +22,11 @@ pub struct ResetRow {
 }
 
 impl ReadTx<'_> {
+    /// A code.
+    pub fn reset(&mut self, id: i64) -> Result<Option<ResetRow>, StoreError> {
+        Ok(reset_codes::table.find(id).first(self.conn).optional()?)
+    }
+
     /// How many codes were made for somebody since a moment.
     pub fn resets_since(&mut self, audience: &str, subject: i64, since_millis: i64) -> Result<i64, StoreError> {
         let query = reset_codes::table
@@ -88,6 +94,22 @@ impl WriteTx<'_> {
             .set(reset_codes::ended_at.eq(Some(at_millis)))
             .execute(self.conn)?;
         Ok(n == 1)
+    }
+
+    /// Ends every code of a member of staff.
+    pub fn end_resets_of_staff(&mut self, id: StaffId) -> Result<(), StoreError> {
+        let now = self.now().timestamp_millis();
+        let open = reset_codes::table
+            .filter(
+                reset_codes::audience
+                    .eq("staff")
+                    .and(reset_codes::subject_id.eq(id.get())),
+            )
+            .filter(reset_codes::ended_at.is_null());
+        diesel::update(open)
+            .set(reset_codes::ended_at.eq(Some(now)))
+            .execute(self.conn)?;
+        Ok(())
     }
 
     /// Deletes codes that expired before; answers how many.

@@ -10,12 +10,15 @@ use super::catalogue::person;
 use super::network::Place;
 use super::random::Random;
 use crate::domain::event::{AgeBand, EventKind};
+use crate::domain::guardian::Relation;
 use crate::domain::ids::{CategoryId, ReaderId};
 use crate::domain::network::Network;
 use crate::domain::reader::CreditBand;
 use crate::store::Store;
 use crate::store::bulk::PastVisits;
 use crate::store::events::{Event, SYSTEM_CHANNEL};
+use crate::store::ids::IdRun;
+use crate::store::readers::guardians::GuardianRow;
 use crate::store::readers::{NewCard, NewReader, day_text};
 
 const READERS_PER_WRITE: usize = 1_000;
@@ -129,8 +132,9 @@ pub(super) async fn write(
     progress.begin("readers", u64::try_from(readers.len()).ok());
     let mut first = 0;
     for chunk in readers.chunks(READERS_PER_WRITE) {
+        // An event for each, and a link for each child.
         let ids = store
-            .take_ids::<UseCaseError>(i64::try_from(chunk.len()).unwrap_or(0))
+            .take_ids::<UseCaseError>(i64::try_from(2 * chunk.len()).unwrap_or(0))
             .await?;
         let rows: Vec<NewReader> = chunk.iter().map(|reader| row(reader, places, at)).collect();
         let cards: Vec<NewCard> = (first..)
@@ -141,8 +145,10 @@ pub(super) async fn write(
         let units: Vec<_> = chunk.iter().map(|reader| places[reader.home].id).collect();
         store
             .write(move |tx| -> Result<()> {
+                let mut ids = ids.clone();
                 tx.insert_readers(&rows, &cards)?;
                 let day = tx.day_of(at);
+                tx.insert_guardianships(&links(&readers, &mut ids, day, at))?;
                 let events: Vec<Event<'_>> = readers
                     .iter()
                     .zip(&units)
@@ -154,13 +160,40 @@ pub(super) async fn write(
                         )
                     })
                     .collect();
-                Ok(tx.append_events(&mut ids.clone(), &PastVisits::new()?, &events)?)
+                Ok(tx.append_events(&mut ids, &PastVisits::new()?, &events)?)
             })
             .await?;
         first += chunk.len();
         progress.advance(u64::try_from(chunk.len()).unwrap_or(0));
     }
     Ok(())
+}
+
+/// Each child has the adult before it as a guardian, or the first one after it, and the form was signed.
+fn links(readers: &[Reader], ids: &mut IdRun, day: NaiveDate, at: DateTime<Utc>) -> Vec<GuardianRow> {
+    let mut guardian = readers.iter().find(|reader| reader.category_code == "adult");
+    let mut links = Vec::new();
+    for reader in readers {
+        if reader.category_code == "adult" {
+            guardian = Some(reader);
+        }
+        let Some(guardian) = guardian.filter(|_| reader.is_child()) else {
+            continue;
+        };
+        let id = ids.next();
+        links.push(GuardianRow {
+            id,
+            guardian_reader_id: guardian.id,
+            ward_reader_id: reader.id,
+            relation: Relation::Parent.code().to_owned(),
+            may_act: true,
+            consent_form: Some(format!("JC-{id}")),
+            consented_on: Some(day_text(day)),
+            started_at: at.timestamp_millis(),
+            ended_at: None,
+        });
+    }
+    links
 }
 
 fn row(reader: &Reader, places: &[Place], at: DateTime<Utc>) -> NewReader {

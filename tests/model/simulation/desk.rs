@@ -47,6 +47,7 @@ impl Simulation {
             item: self.town.barcodes[item].clone().into(),
             owner_unit_code: None,
             card: self.town.cards[reader].clone().into(),
+            ward: None,
             due_at: None,
             consent: Consent::default(),
             dry_run: self.random.percent(5),

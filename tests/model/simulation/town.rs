@@ -14,6 +14,7 @@ use tongjie::domain::reader::Channel;
 use tongjie::domain::unit::{Unit, UnitKind};
 use tongjie::store::ids::IdRun;
 use tongjie::store::readers::NewReader;
+use tongjie::store::readers::guardians::GuardianRow;
 use tongjie::store::staff::{NewDevice, NewStaff};
 use tongjie::store::tx::WriteTx;
 use tongjie::store::{Store, StoreError};
@@ -353,6 +354,7 @@ impl Builder<'_, '_> {
 
     fn readers(&mut self, town: &mut Town) -> Result<(), StoreError> {
         let network = self.tx.network()?;
+        let (mut children, mut adult) = (Vec::new(), None);
         for number in 0..READERS {
             let category = network
                 .category_by_code(CATEGORIES[self.random.below(CATEGORIES.len())])
@@ -367,8 +369,27 @@ impl Builder<'_, '_> {
             let expires = card_end.map(|days| (self.today + chrono::TimeDelta::days(days)).to_string());
             let card = new_card(card, id, number, expires);
             self.tx.insert_reader(&reader, &card)?;
+            if category.child {
+                children.push(id);
+            } else {
+                adult = adult.or(Some(id));
+            }
             town.readers.push(ReaderId::new(id));
             town.cards.push(CardNumber::parse(&card.number).expect("a card number"));
+        }
+        for child in children {
+            let link = GuardianRow {
+                id: self.ids.next(),
+                guardian_reader_id: adult.expect("somebody is of age"),
+                ward_reader_id: child,
+                relation: "parent".to_owned(),
+                may_act: true,
+                consent_form: Some("1".to_owned()),
+                consented_on: Some("2020-01-01".to_owned()),
+                started_at: 0,
+                ended_at: None,
+            };
+            self.tx.insert_guardianship(&link)?;
         }
         Ok(())
     }

@@ -93,6 +93,7 @@ impl Simulation {
             item: self.town.barcodes[item].clone().into(),
             owner_unit_code: None,
             card: self.town.cards[reader].clone().into(),
+            ward: None,
             due_at: None,
             consent: Consent::default(),
             dry_run: false,

@@ -59,7 +59,7 @@ impl EntriesFilter {
     responses((status = 200, description = "A page of lines", body = PageBody<CreditEntryView>), ListFailures))]
 pub async fn list_my_credit_entries(app: web::Data<App>, who: Readers, filter: Parameters<EntriesFilter>) -> Answer {
     let page = filter.0.page();
-    let lines = get_credit::list_credit_entries(&app.store, &who.caller, own(&who.caller)?, page).await?;
+    let lines = get_credit::list_credit_entries(&app.store, &who.caller, own(&who.caller)?, page, None).await?;
     answer::ok(&PageBody::from(lines))
 }
 

@@ -4,6 +4,7 @@ use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::{MyBorrowingFilter, WardParameter};
 use crate::app::App;
 use crate::domain::ids::{BibId, HoldId, ItemId};
 use crate::domain::volume::Volume;
@@ -12,7 +13,6 @@ use crate::http::extract::{Changing, Nothing, Readers};
 use crate::http::input::{CodeText, Day, PageBody};
 use crate::http::openapi::{ChangeFailures, ChangeOneFailures, IdempotencyHeader, ListFailures};
 use crate::http::query::Parameters;
-use crate::http::v1::readers::BorrowingFilter;
 use crate::usecase::cancel_hold::{self, CancelHold};
 use crate::usecase::list_reader_holds::list_reader_holds;
 use crate::usecase::place_hold::{self, PlaceHold};
@@ -23,15 +23,16 @@ use crate::usecase::view::{HoldOutcome, HoldView};
 #[openapi(paths(list_my_holds, place_my_hold, cancel_my_hold))]
 pub struct Document;
 
-/// The holds of the reader who asks, the newest first, with their places in the queue.
-#[utoipa::path(get, path = "/api/v1/me/holds", operation_id = "listMyHolds", tag = "me", params(BorrowingFilter),
+/// The holds of the reader who asks, or the open ones of a ward, the newest first, with their places in the queue.
+#[utoipa::path(get, path = "/api/v1/me/holds", operation_id = "listMyHolds", tag = "me", params(MyBorrowingFilter),
     security(("bearer" = [])),
     responses((status = 200, description = "A page of holds", body = PageBody<HoldView>), ListFailures))]
-pub async fn list_my_holds(app: web::Data<App>, who: Readers, filter: Parameters<BorrowingFilter>) -> Answer {
-    let (which, page) = filter.0.asked();
-    let id = who.caller.itself()?;
+pub async fn list_my_holds(app: web::Data<App>, who: Readers, filter: Parameters<MyBorrowingFilter>) -> Answer {
+    let (ward, which, page) = filter.0.asked();
+    let caller = who.caller.acting_for(ward)?;
+    let id = caller.itself()?;
     answer::ok(&PageBody::from(
-        list_reader_holds(&app.store, &who.caller, id, which, page).await?,
+        list_reader_holds(&app.store, &caller, id, which, page).await?,
     ))
 }
 
@@ -55,11 +56,17 @@ pub struct MyNewHold {
     wanted_until: Option<Day>,
 }
 
-/// Places a hold for the reader who asks.
-#[utoipa::path(post, path = "/api/v1/me/holds", operation_id = "placeMyHold", tag = "me", params(IdempotencyHeader),
+/// Places a hold for the reader who asks, or for a ward.
+#[utoipa::path(post, path = "/api/v1/me/holds", operation_id = "placeMyHold", tag = "me",
+    params(WardParameter, IdempotencyHeader),
     request_body = MyNewHold, security(("bearer" = [])),
     responses((status = 201, description = "The hold", body = HoldOutcome), ChangeFailures))]
-pub async fn place_my_hold(app: web::Data<App>, who: Readers, request: Changing<MyNewHold>) -> Answer {
+pub async fn place_my_hold(
+    app: web::Data<App>,
+    who: Readers,
+    whose: Parameters<WardParameter>,
+    request: Changing<MyNewHold>,
+) -> Answer {
     let hold = request.body;
     let command = PlaceHold {
         card_number: None,
@@ -71,23 +78,26 @@ pub async fn place_my_hold(app: web::Data<App>, who: Readers, request: Changing<
         wanted_until: hold.wanted_until.map(|day| day.0),
         consent: Consent::default(),
     };
-    let placed = place_hold::place_hold(&app.store, &who.caller, command, request.key).await?;
+    let caller = who.caller.acting_for(whose.0.named())?;
+    let placed = place_hold::place_hold(&app.store, &caller, command, request.key).await?;
     answer::created(&placed, None)
 }
 
-/// Cancels a hold of the reader who asks.
+/// Cancels a hold of the reader who asks, or of a ward.
 #[utoipa::path(delete, path = "/api/v1/me/holds/{id}", operation_id = "cancelMyHold", tag = "me",
-    params(("id" = i64, Path), IdempotencyHeader), security(("bearer" = [])),
+    params(("id" = i64, Path), WardParameter, IdempotencyHeader), security(("bearer" = [])),
     responses((status = 200, description = "The hold", body = HoldOutcome), ChangeOneFailures))]
 pub async fn cancel_my_hold(
     app: web::Data<App>,
     who: Readers,
     id: web::Path<i64>,
+    whose: Parameters<WardParameter>,
     request: Changing<Nothing>,
 ) -> Answer {
     let command = CancelHold {
         hold: HoldId::new(*id),
         consent: Consent::default(),
     };
-    answer::done(&cancel_hold::cancel_hold(&app.store, &who.caller, command, request.key).await?)
+    let caller = who.caller.acting_for(whose.0.named())?;
+    answer::done(&cancel_hold::cancel_hold(&app.store, &caller, command, request.key).await?)
 }
