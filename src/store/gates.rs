@@ -126,9 +126,7 @@ impl ReadTx<'_> {
         type Row = (i64, String, i64, Option<i64>, Option<String>);
         let query = items::table
             .left_join(loans::table.on(loans::item_id.eq(items::id).and(loans::closed_at.is_null())))
-            .left_join(
-                loan_confirmations::table.on(loan_confirmations::loan_id.nullable().eq(loans::id.nullable())),
-            )
+            .left_join(loan_confirmations::table.on(loan_confirmations::loan_id.nullable().eq(loans::id.nullable())))
             .limit(SEVERAL)
             .select((
                 items::id,
@@ -343,10 +341,7 @@ impl WriteTx<'_> {
             .select(gate_batches::received_at)
             .load(self.conn)?;
         let Some(last) = oldest.last() else { return Ok(0) };
-        Ok(
-            diesel::delete(gate_batches::table.filter(gate_batches::received_at.le(*last)))
-                .execute(self.conn)?,
-        )
+        Ok(diesel::delete(gate_batches::table.filter(gate_batches::received_at.le(*last))).execute(self.conn)?)
     }
 }
 

@@ -22,11 +22,7 @@ pub(super) struct ActingDevice {
 ///
 /// # Errors
 /// `Forbidden` when it is none, is retired or suspended, or cannot do it.
-pub(super) fn acting_device(
-    tx: &mut ReadTx<'_>,
-    caller: &Caller,
-    needs: Option<Capability>,
-) -> Result<ActingDevice> {
+pub(super) fn acting_device(tx: &mut ReadTx<'_>, caller: &Caller, needs: Option<Capability>) -> Result<ActingDevice> {
     let id = caller.device().ok_or(UseCaseError::Forbidden)?;
     let row = tx.acting_device(id)?.ok_or(UseCaseError::Forbidden)?;
     let is_at_work = state(row.approved_at.is_some(), row.active, row.retired) == DeviceState::Active;

@@ -1,7 +1,7 @@
 //! Which item is meant: what people and scanners read off it, or what its tag says.
 
-use super::record::{find_item, find_item_by_tag};
 use super::Result;
+use super::record::{find_item, find_item_by_tag};
 use crate::domain::barcode::Barcode;
 use crate::domain::network::Network;
 use crate::store::item_lock::Candidate;

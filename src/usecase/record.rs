@@ -81,7 +81,8 @@ pub fn find_item_by_tag(
 }
 
 fn owner_of(network: &Network, code: Option<&str>) -> Result<Option<UnitId>> {
-    code.map(|code| unit_by_code(network, "owner_unit_code", code)).transpose()
+    code.map(|code| unit_by_code(network, "owner_unit_code", code))
+        .transpose()
 }
 
 fn the_one(network: &Network, mut found: Vec<Candidate>, field: &'static str, none: &str) -> Result<Candidate> {

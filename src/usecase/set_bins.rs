@@ -203,12 +203,7 @@ fn takes_of(
     })
 }
 
-fn towards(
-    line: &BinLine,
-    network: &Network,
-    routes: &[Route],
-    say: &mut impl FnMut(&str, &str),
-) -> Option<Towards> {
+fn towards(line: &BinLine, network: &Network, routes: &[Route], say: &mut impl FnMut(&str, &str)) -> Option<Towards> {
     match (&line.to_unit_code, &line.route_code) {
         (Some(code), _) => {
             let to = network.units().by_code(code).map(|unit| unit.id);

@@ -55,8 +55,10 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SettleGateAlarm, mut i
     tx.settle_gate_check(row.id, command.outcome.code(), command.note.as_deref(), now)?;
     let event = Event::new(EventKind::AlarmSettled, now, unit, caller.channel().code())
         .by(caller.staff(), caller.device())
-        .detail(json!({"gate_check_id": row.id, "gate_id": row.device_id, "item_id": row.item_id, "reason": row.reason,
-            "outcome": command.outcome}));
+        .detail(
+            json!({"gate_check_id": row.id, "gate_id": row.device_id, "item_id": row.item_id, "reason": row.reason,
+            "outcome": command.outcome}),
+        );
     tx.append_event(ids.next(), &event)?;
     let settled = tx.gate_check(command.alarm)?.ok_or_else(missing)?;
     Ok(view(settled, &network))

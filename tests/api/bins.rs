@@ -82,9 +82,18 @@ fn a_sorter_is_told_the_bin(app: &TestApp) {
     let hold = json!({"bib_id": bib, "pickup_unit_code": "M1", "card_number": card});
     app.post(&desk, "/api/v1/holds", &hold).expect(201);
     let returned = json!({"item_tag": "E0040150000004A1"});
-    let back = || app.request("POST", "/api/v1/check-ins").bearer(&sorter).key("k-1").json(&returned).send();
+    let back = || {
+        app.request("POST", "/api/v1/check-ins")
+            .bearer(&sorter)
+            .key("k-1")
+            .json(&returned)
+            .send()
+    };
     let first = back().expect(200).body;
-    assert_eq!((&first["next_step"]["kind"], &first["bin"]), (&json!("hold_shelf"), &json!(3)));
+    assert_eq!(
+        (&first["next_step"]["kind"], &first["bin"]),
+        (&json!("hold_shelf"), &json!(3))
+    );
     assert_eq!(back().expect(200).body, first, "an answer that was lost is told again");
     let (_, barcode) = app.item(app.bib("红楼梦", None), "M1", &plain);
     assert_eq!(scanned(app, &desk, &barcode)["bin"], Value::Null, "people have no bins");
@@ -118,32 +127,56 @@ fn a_table_that_cannot_be_is_refused_line_by_line(app: &TestApp) {
         (json!({"bin": 0, "takes": "hold"}), "bin"),
         (json!({"bin": 1000, "takes": "hold"}), "bin"),
         (json!({"bin": 1, "takes": "everything"}), "takes"),
-        (json!({"bin": 1, "takes": "shelf", "collection_code": "x"}), "collection_code"),
-        (json!({"bin": 1, "takes": "hold", "collection_code": "novels"}), "collection_code"),
+        (
+            json!({"bin": 1, "takes": "shelf", "collection_code": "x"}),
+            "collection_code",
+        ),
+        (
+            json!({"bin": 1, "takes": "hold", "collection_code": "novels"}),
+            "collection_code",
+        ),
         (json!({"bin": 1, "takes": "hold", "to_unit_code": "M2"}), "takes"),
-        (json!({"bin": 1, "takes": "transit", "to_unit_code": "x"}), "to_unit_code"),
+        (
+            json!({"bin": 1, "takes": "transit", "to_unit_code": "x"}),
+            "to_unit_code",
+        ),
         (json!({"bin": 1, "takes": "transit", "route_code": "x"}), "route_code"),
         (json!({"bin": 1, "takes": "transit", "and_below": true}), "and_below"),
-        (json!({"bin": 1, "takes": "transit", "to_unit_code": "M2", "route_code": "R1"}), "route_code"),
+        (
+            json!({"bin": 1, "takes": "transit", "to_unit_code": "M2", "route_code": "R1"}),
+            "route_code",
+        ),
     ] {
         set(app, &with(line)).expect_fields(422, &[format!("lines[1].{field}").as_str()]);
     }
     set(app, &with(json!({"bin": 1, "takes": "hold", "colour": "red"}))).expect_problem(400, "malformed_request");
-    assert_eq!(app.get(&app.root_token(), "/api/v1/units/M1/bins").expect(200).body, before);
+    assert_eq!(
+        app.get(&app.root_token(), "/api/v1/units/M1/bins").expect(200).body,
+        before
+    );
     let manager = app.staff("unit_manager", "M2");
     let request = app.request("PUT", "/api/v1/units/M1/bins").bearer(&manager);
-    request.json(&json!({"lines": []})).send().expect_problem(403, "forbidden");
+    request
+        .json(&json!({"lines": []}))
+        .send()
+        .expect_problem(403, "forbidden");
 }
 
 fn a_table_is_replaced_by_who_saw_it(app: &TestApp) {
     made_ready(app);
     let root = app.root_token();
     let shown = app.get(&root, "/api/v1/units/M1/bins").expect(200);
-    assert_eq!(shown.body["lines"][4], json!({"bin": 5, "takes": "transit", "collection_code": null,
-        "to_unit_code": "M2", "and_below": true, "route_code": null}));
+    assert_eq!(
+        shown.body["lines"][4],
+        json!({"bin": 5, "takes": "transit", "collection_code": null,
+        "to_unit_code": "M2", "and_below": true, "route_code": null})
+    );
     let tag = shown.header("etag").expect("a tag").to_owned();
     let put = |lines: Value| {
-        let request = app.request("PUT", "/api/v1/units/M1/bins").bearer(&root).header("If-Match", &tag);
+        let request = app
+            .request("PUT", "/api/v1/units/M1/bins")
+            .bearer(&root)
+            .header("If-Match", &tag);
         request.json(&json!({"lines": lines})).send()
     };
     put(json!([{"bin": 7, "takes": "exception"}])).expect(200);
@@ -151,7 +184,8 @@ fn a_table_is_replaced_by_who_saw_it(app: &TestApp) {
     let sorter = machine(app, "sorter", "M1", "sorter");
     let own = app.get(&sorter, "/api/v1/units/M1/bins").expect(200).body;
     assert_eq!(own["lines"].as_array().map(Vec::len), Some(1));
-    app.get(&sorter, "/api/v1/units/M2/bins").expect_problem(403, "forbidden");
+    app.get(&sorter, "/api/v1/units/M2/bins")
+        .expect_problem(403, "forbidden");
     set(app, &json!([])).expect(200);
     assert_eq!(falls(app, &sorter, "M1", &json!({})), Value::Null);
     let told = "SELECT COUNT(*) AS n FROM events WHERE kind = 'device_configured'";

@@ -23,13 +23,19 @@ const TAG: &str = "E0040150000004A1";
 /// A machine at work, and its token.
 pub fn machine(app: &TestApp, kind: &str, unit: &str, capabilities: &str) -> String {
     let code = format!("{kind}-{}", app.next());
-    let id = app.get(&app.root_token(), &format!("/api/v1/units/{unit}")).expect(200).id();
+    let id = app
+        .get(&app.root_token(), &format!("/api/v1/units/{unit}"))
+        .expect(200)
+        .id();
     app.device(&code, id, "a random secret");
     app.database.outside().run(&format!(
         "UPDATE devices SET kind = '{kind}', capabilities = '{capabilities}', approved_at = 0 WHERE code = '{code}'"
     ));
     let session = app.log_in(&json!({"device_code": code, "secret": "a random secret"}));
-    session.expect(201).body["access_token"].as_str().expect("a token").to_owned()
+    session.expect(201).body["access_token"]
+        .as_str()
+        .expect("a token")
+        .to_owned()
 }
 
 fn gate(app: &TestApp, unit: &str) -> String {
@@ -65,7 +71,9 @@ impl Scene {
     }
 
     fn take_back(&self, app: &TestApp) {
-        let back = app.post(&self.desk, "/api/v1/check-ins", &json!({"item_tag": TAG})).expect(200);
+        let back = app
+            .post(&self.desk, "/api/v1/check-ins", &json!({"item_tag": TAG}))
+            .expect(200);
         assert_eq!(back.body["item_barcode"], self.barcode);
     }
 
@@ -118,16 +126,28 @@ fn what_is_lent_may_go_out_and_what_was_given_back_may_not(app: &TestApp) {
     scene.lend(app);
     assert_eq!(by_tag(app, &scene.gate, TAG), says("allow", "lent"));
     let by_barcode = json!({"check_id": "b", "barcode": scene.barcode, "tag_bit": "secured"});
-    assert_eq!(asked(app, &scene.gate, &by_barcode), says("allow", "lent"), "the bit is late");
+    assert_eq!(
+        asked(app, &scene.gate, &by_barcode),
+        says("allow", "lent"),
+        "the bit is late"
+    );
     scene.take_back(app);
     assert_eq!(by_tag(app, &scene.gate, TAG), says("alarm", "not_lent"));
     let lines = awaited(app, &scene.desk, 2);
     assert_eq!(lines.len(), 2, "what passed without a doubt is not kept");
     assert_eq!(
-        (&lines[0]["tag"], &lines[0]["item_id"], &lines[0]["item_barcode"], &lines[0]["decided"]),
+        (
+            &lines[0]["tag"],
+            &lines[0]["item_id"],
+            &lines[0]["item_barcode"],
+            &lines[0]["decided"]
+        ),
         (&json!(TAG), &json!(scene.item), &json!(scene.barcode), &json!("asked"))
     );
-    assert_eq!((&lines[0]["unit_code"], &lines[0]["outcome"]), (&json!("B1"), &Value::Null));
+    assert_eq!(
+        (&lines[0]["unit_code"], &lines[0]["outcome"]),
+        (&json!("B1"), &Value::Null)
+    );
 }
 
 fn each_state_of_a_book_has_its_reason(app: &TestApp) {
@@ -154,7 +174,9 @@ fn each_state_of_a_book_has_its_reason(app: &TestApp) {
     let loan = app.post(&scene.desk, "/api/v1/check-outs", &mine).expect(201).body["loan"]["id"].clone();
     let claims = format!("/api/v1/loans/{loan}/claims");
     app.post(&scene.desk, &claims, &json!({})).expect(200);
-    app.database.outside().run("UPDATE items SET rfid_tag = NULL WHERE status = 'on_shelf'");
+    app.database
+        .outside()
+        .run("UPDATE items SET rfid_tag = NULL WHERE status = 'on_shelf'");
     assert_eq!(by_tag(app, &scene.gate, TAG), says("alarm", "claimed_returned"));
     app.assert_sound();
 }
@@ -167,8 +189,14 @@ fn a_loan_that_a_machine_has_not_confirmed_lets_pass(app: &TestApp) {
          SELECT {loan}, MIN(id), 1, 'reserved', 0, 1 FROM devices"
     ));
     for state in ["reserved", "unconfirmed"] {
-        app.database.outside().run(&format!("UPDATE loan_confirmations SET state = '{state}'"));
-        assert_eq!(by_tag(app, &scene.gate, TAG), says("allow", "lent_unconfirmed"), "{state}");
+        app.database
+            .outside()
+            .run(&format!("UPDATE loan_confirmations SET state = '{state}'"));
+        assert_eq!(
+            by_tag(app, &scene.gate, TAG),
+            says("allow", "lent_unconfirmed"),
+            "{state}"
+        );
     }
     app.database
         .outside()
@@ -212,7 +240,11 @@ fn a_released_tag_counts_while_a_machine_of_the_unit_may_have_lent_offline(app: 
         "INSERT INTO journal_cursors (device_id, journal, next_sequence, gap_since) \
          SELECT id, 1, 7, 1 FROM devices WHERE kind = 'kiosk'",
     );
-    assert_eq!(ask("released"), says("allow", "lent_offline_perhaps"), "it owes a part of its journal");
+    assert_eq!(
+        ask("released"),
+        says("allow", "lent_offline_perhaps"),
+        "it owes a part of its journal"
+    );
     outside.run("UPDATE device_configurations SET settings = '{\"offline_loans\": false}'");
     assert_eq!(ask("released"), says("alarm", "not_lent"), "it lends nothing alone");
     let doubts = awaited(app, &scene.desk, 8);
@@ -230,13 +262,19 @@ fn an_alarm_is_one_line_however_often_it_is_told(app: &TestApp) {
     let again = |batch: &str, id: &str| {
         let told = json!({"check_id": id, "at": "2026-03-04T03:59:00Z", "tag": TAG, "tag_bit": "secured",
             "decided": "asked", "decision": "alarm", "reason": "not_lent"});
-        scene.tell(app, &json!({"batch": batch, "checks": [told]})).expect(200).body
+        scene
+            .tell(app, &json!({"batch": batch, "checks": [told]}))
+            .expect(200)
+            .body
     };
     assert_eq!(again("b-1", "c-1")["kept"], 0, "it is known");
     // The node that answered was lost before it had written this one.
     assert_eq!(again("b-2", "c-2")["kept"], 1);
     assert_eq!(again("b-3", "c-2")["kept"], 0);
-    let ids: Vec<Value> = alarms(app, &scene.desk, "").iter().map(|line| line["check_id"].clone()).collect();
+    let ids: Vec<Value> = alarms(app, &scene.desk, "")
+        .iter()
+        .map(|line| line["check_id"].clone())
+        .collect();
     assert_eq!(ids, ["c-2", "c-1"]);
     // Another gate has numbers of its own.
     let other = gate(app, "B1");
@@ -250,13 +288,20 @@ fn what_a_gate_decided_alone_is_held_against_the_records(app: &TestApp) {
         let told = json!({"check_id": id, "at": at, "tag": TAG, "tag_bit": bit, "decided": "locally",
             "decision": decision});
         let batch = format!("b{}", app.next());
-        let counted = scene.tell(app, &json!({"batch": batch, "checks": [told]})).expect(200).body;
+        let counted = scene
+            .tell(app, &json!({"batch": batch, "checks": [told]}))
+            .expect(200)
+            .body;
         counted["kept"].as_u64().expect("a number")
     };
     let now = "2026-03-04T04:00:00Z";
     assert_eq!(told("a", now, "secured", "alarm"), 1);
     assert_eq!(told("b", now, "unknown", "allow"), 1, "it went out and was not lent");
-    assert_eq!(told("c", "2026-03-04T03:00:00Z", "unknown", "allow"), 0, "nobody knows what it was then");
+    assert_eq!(
+        told("c", "2026-03-04T03:00:00Z", "unknown", "allow"),
+        0,
+        "nobody knows what it was then"
+    );
     scene.lend(app);
     assert_eq!(told("d", now, "unknown", "allow"), 0, "it was lent");
     assert_eq!(told("e", now, "secured", "alarm"), 1, "and so it was wrong to alarm");
@@ -268,7 +313,14 @@ fn what_a_gate_decided_alone_is_held_against_the_records(app: &TestApp) {
             (word("check_id"), word("decision"), word("reason"))
         })
         .collect();
-    assert_eq!(words, [("e", "alarm", "lent"), ("b", "allow", "not_lent"), ("a", "alarm", "not_lent")]);
+    assert_eq!(
+        words,
+        [
+            ("e", "alarm", "lent"),
+            ("b", "allow", "not_lent"),
+            ("a", "alarm", "not_lent")
+        ]
+    );
     assert!(lines.iter().all(|line| line["decided"] == "locally"));
 }
 
@@ -277,7 +329,8 @@ fn staff_say_once_what_became_of_an_alarm(app: &TestApp) {
     by_tag(app, &scene.gate, TAG);
     let id = awaited(app, &scene.desk, 1)[0]["id"].as_i64().expect("an id");
     let path = format!("/api/v1/gate-alarms/{id}/settlement");
-    let settle = |token: &str, outcome: &str| app.post(token, &path, &json!({"outcome": outcome, "note": "已补办借阅"}));
+    let settle =
+        |token: &str, outcome: &str| app.post(token, &path, &json!({"outcome": outcome, "note": "已补办借阅"}));
     settle(&app.staff("librarian", "M2"), "stopped").expect_problem(404, "not_found");
     settle(&app.staff("courier", "B1"), "stopped").expect_problem(403, "forbidden");
     settle(&scene.desk, "eaten").expect_problem(400, "malformed_request");
@@ -303,7 +356,8 @@ fn staff_say_once_what_became_of_an_alarm(app: &TestApp) {
 fn a_batch_counts_once_and_names_the_lines_that_cannot_be(app: &TestApp) {
     let scene = scene(app);
     let hour = |at: &str, went_in: u32, went_out: u32| json!({"hour": at, "in": went_in, "out": went_out});
-    let passage = |at: &str| json!({"check_id": "late", "at": at, "tag": TAG, "decided": "locally", "decision": "alarm"});
+    let passage =
+        |at: &str| json!({"check_id": "late", "at": at, "tag": TAG, "decided": "locally", "decision": "alarm"});
     let batch = json!({"batch": "b-1",
         "hours": [hour("2026-03-04T03:00:00Z", 12, 9), hour("2026-03-04T05:00:00Z", 1, 1),
             hour("2026-01-01T00:00:00Z", 1, 1), hour("2026-03-04T02:30:00Z", 1, 1), hour("2026-03-04T02:00:00Z", 0, 4)],
@@ -330,10 +384,12 @@ fn a_batch_counts_once_and_names_the_lines_that_cannot_be(app: &TestApp) {
     assert_eq!(keyed().body["counted"], true);
     assert_eq!(keyed().body["counted"], true, "the stored answer");
     let mut outside = app.database.outside();
-    let passed = outside.triples(
-        "SELECT hour_start AS a, went_in AS b, went_out AS c FROM gate_hours ORDER BY hour_start",
-    );
-    let passed: Vec<(i64, i64)> = passed.into_iter().map(|(_, went_in, went_out)| (went_in, went_out)).collect();
+    let passed =
+        outside.triples("SELECT hour_start AS a, went_in AS b, went_out AS c FROM gate_hours ORDER BY hour_start");
+    let passed: Vec<(i64, i64)> = passed
+        .into_iter()
+        .map(|(_, went_in, went_out)| (went_in, went_out))
+        .collect();
     assert_eq!(passed, [(0, 4), (13, 11)]);
     // Another gate counts for itself, under the same number.
     let other = gate(app, "B1");
@@ -362,14 +418,18 @@ fn a_question_that_cannot_be_read_is_refused(app: &TestApp) {
     told(json!({"decided": "locally", "decision": "alarm", "reason": "not_lent"}))
         .expect_fields(422, &["checks[0].reason"]);
     scene
-        .tell(app, &json!({"batch": "b", "hours": [{"hour": "2026-03-04T03:00:00Z", "in": 100_001, "out": 0}]}))
+        .tell(
+            app,
+            &json!({"batch": "b", "hours": [{"hour": "2026-03-04T03:00:00Z", "in": 100_001, "out": 0}]}),
+        )
         .expect_problem(400, "malformed_request");
     let counted = scene.tell(app, &json!({"batch": "b"})).expect(200).body;
     assert_eq!(counted["counted"], true, "nothing was noted of what was refused");
     app.post(&scene.desk, "/api/v1/check-ins", &json!({"item_tag": "E004"}))
         .expect_fields(422, &["item_tag"]);
     let both = json!({"item_tag": TAG, "item_barcode": scene.barcode});
-    app.post(&scene.desk, "/api/v1/check-ins", &both).expect_fields(422, &["item_tag"]);
+    app.post(&scene.desk, "/api/v1/check-ins", &both)
+        .expect_fields(422, &["item_tag"]);
 }
 
 fn only_a_gate_at_work_asks(app: &TestApp) {
