@@ -94,11 +94,11 @@ pub struct GateHour {
     hour: Moment,
     /// Into the unit.
     #[serde(rename = "in")]
-    #[schema(value_type = u32, minimum = 0, maximum = 100_000, example = 12)]
+    #[schema(value_type = u32, minimum = 0, maximum = 100000, example = 12)]
     went_in: Passed,
     /// Out of it.
     #[serde(rename = "out")]
-    #[schema(value_type = u32, minimum = 0, maximum = 100_000, example = 9)]
+    #[schema(value_type = u32, minimum = 0, maximum = 100000, example = 9)]
     went_out: Passed,
 }
 
