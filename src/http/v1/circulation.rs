@@ -111,8 +111,7 @@ pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckO
         dry_run,
     };
     let outcome = check_out::check_out(&app.store, &who.caller, command, request.key).await?;
-    let lent = outcome.value.loan.is_some() && !outcome.value.dry_run;
-    if lent {
+    if outcome.value.loan.is_some() && !outcome.value.dry_run {
         answer::created(&outcome, None)
     } else {
         answer::done(&outcome)
