@@ -45,7 +45,11 @@ fn made_ready(app: &TestApp) -> String {
     network(app);
     let root = app.root_token();
     let put = |path: &str, body: &Value| app.request("PUT", path).bearer(&root).json(body).send();
-    put("/api/v1/units/M1/collections/novels", &json!({"name": "小说", "return_policy": "home"})).expect(200);
+    put(
+        "/api/v1/units/M1/collections/novels",
+        &json!({"name": "小说", "return_policy": "home"}),
+    )
+    .expect(200);
     let route = json!({"name": "线", "unit_code": "C1", "weekdays": [1],
         "stops": [{"unit_code": "M1", "time": "08:00:00"}, {"unit_code": "B1", "time": "09:00:00"}]});
     put("/api/v1/routes/R1", &route).expect(200);
