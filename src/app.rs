@@ -202,6 +202,7 @@ pub fn store_options(config: &Config, clock: Clock) -> StoreOptions {
         pool_size: config.database.pool_size,
         write_workers: config.database.write_workers,
         read_pool_size: config.database.read_pool_size,
+        gate_connections: config.database.gate_connections,
         busy_timeout: Duration::from_millis(config.database.busy_timeout_ms),
         connect_timeout: Duration::from_millis(config.database.connect_timeout_ms),
         lock_timeout: Duration::from_millis(config.database.lock_timeout_ms),

@@ -163,6 +163,7 @@ pub struct DatabaseConfig {
     pub pool_size: u32,
     pub write_workers: u32,
     pub read_pool_size: u32,
+    pub gate_connections: u32,
     pub busy_timeout_ms: u64,
     pub connect_timeout_ms: u64,
     pub lock_timeout_ms: u64,

@@ -70,6 +70,7 @@ impl DatabaseConfig {
         within("database.pool_size", self.pool_size, 1..=512)?;
         within("database.write_workers", self.write_workers, 1..=256)?;
         within("database.read_pool_size", self.read_pool_size, 1..=64)?;
+        within("database.gate_connections", self.gate_connections, 1..=64)?;
         within("database.busy_timeout_ms", self.busy_timeout_ms, BUSY_TIMEOUT_MS)?;
         let (connect, lock, read) = (self.connect_timeout_ms, self.lock_timeout_ms, self.read_timeout_ms);
         within("database.connect_timeout_ms", connect, CONNECT_TIMEOUT_MS)?;

@@ -36,6 +36,21 @@ words! {
     Released = "released",
     /// Not read, or the network uses none.
     Unknown = "unknown";
+
+    /// Who has decided about a passage.
+    DecidedBy:
+    /// We did; the gate tells it again, in case it was lost with a node.
+    Asked = "asked",
+    /// The gate itself: nobody answered.
+    Locally = "locally";
+
+    /// What became of an alarm.
+    AlarmOutcome:
+    Stopped = "stopped",
+    /// It was no reason to alarm.
+    Mistaken = "mistaken",
+    LetGo = "let_go",
+    NobodySeen = "nobody_seen";
 }
 
 impl ExitReason {

@@ -146,6 +146,18 @@ pub fn choose(facts: &Facts<'_>) -> Choice {
     }
 }
 
+/// The bins that a sorter's faults say are full: the words of its heartbeat, separated by commas.
+///
+/// ```
+/// use tongjie::domain::sort_bin::full_bins;
+/// let full: Vec<u16> = full_bins("printer_jam,bin_full:3,bin_full:x,bin_full:12").into_iter().collect();
+/// assert_eq!(full, [3, 12]);
+/// ```
+pub fn full_bins(faults: &str) -> BTreeSet<u16> {
+    let bins = faults.split(',').filter_map(|fault| fault.strip_prefix("bin_full:"));
+    bins.filter_map(|bin| bin.parse().ok()).collect()
+}
+
 fn wanted(facts: &Facts<'_>) -> Option<u16> {
     let of = |takes| bin_of(facts.table, takes);
     match facts.step {

@@ -115,17 +115,17 @@ impl Candidate {
     }
 }
 
-impl WriteTx<'_> {
-    /// The items a scanned barcode may mean, of every owner or of one, locked after their bibs.
-    pub fn items_by_barcode(&mut self, barcode: &str, owner: Option<UnitId>) -> Result<Vec<Candidate>, StoreError> {
+/// The items that a filter finds, of every owner or of one, locked after their bibs.
+macro_rules! locked_items {
+    ($self:ident, $owner:ident, $found:expr) => {{
         // FROM bibs JOIN items: PostgreSQL locks in that order, bib before item, and re-reads both rows after waiting.
         let query = bibs::table
             .inner_join(items::table.on(items::bib_id.eq(bibs::id)))
-            .filter(items::barcode.eq(barcode))
+            .filter($found)
             .order(items::owner_unit_id)
             .limit(AMBIGUOUS_LIMIT)
             .select((item_columns!(), (bibs::title, bibs::clc_class, bibs::open_holds)));
-        let rows: Vec<(ItemRow, BibRow)> = match (&mut *self.conn, owner) {
+        let rows: Vec<(ItemRow, BibRow)> = match (&mut *$self.conn, $owner) {
             (AnyConnection::Sqlite(conn), None) => query.load(conn)?,
             (AnyConnection::Sqlite(conn), Some(owner)) => {
                 query.filter(items::owner_unit_id.eq(owner.get())).load(conn)?
@@ -136,13 +136,13 @@ impl WriteTx<'_> {
                 .for_no_key_update()
                 .load(conn)?,
         };
-        if rows.is_empty() && self.is_postgres() {
+        if rows.is_empty() && $self.is_postgres() {
             // A merge may have moved the item to another bib while this waited for the lock: then the join found nothing.
-            let mut known = items::table.filter(items::barcode.eq(barcode)).count().into_boxed();
-            if let Some(owner) = owner {
+            let mut known = items::table.filter($found).count().into_boxed();
+            if let Some(owner) = $owner {
                 known = known.filter(items::owner_unit_id.eq(owner.get()));
             }
-            if known.get_result::<i64>(self.conn)? > 0 {
+            if known.get_result::<i64>($self.conn)? > 0 {
                 return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));
             }
         }
@@ -155,6 +155,18 @@ impl WriteTx<'_> {
                 read: Some(Box::new(rows)),
             })
             .collect())
+    }};
+}
+
+impl WriteTx<'_> {
+    /// The items a scanned barcode may mean.
+    pub fn items_by_barcode(&mut self, barcode: &str, owner: Option<UnitId>) -> Result<Vec<Candidate>, StoreError> {
+        locked_items!(self, owner, items::barcode.eq(barcode))
+    }
+
+    /// The items a tag that was read may mean.
+    pub fn items_by_tag(&mut self, tag: &str, owner: Option<UnitId>) -> Result<Vec<Candidate>, StoreError> {
+        locked_items!(self, owner, items::rfid_tag.eq(tag))
     }
 
     /// Locks the item after its bib and reads both. `None`: no such item any more.

@@ -5,11 +5,13 @@ pub mod accounts;
 pub mod administration;
 pub mod admissions;
 pub mod applications;
+mod at_once;
 pub mod audit;
 pub mod audit_events;
 pub mod backup;
 pub mod bib_versions;
 pub mod bibs;
+pub mod bins;
 pub mod bulk;
 pub mod calendar_changes;
 pub mod calendar_rows;
@@ -31,6 +33,7 @@ pub mod error;
 pub mod events;
 pub mod figures;
 pub mod file_claim;
+pub mod gates;
 pub mod held;
 pub mod hold_changes;
 pub mod hold_queue;
@@ -107,6 +110,9 @@ pub struct Store {
     writers: Option<Pool<PoolManager>>,
     queue_limit: usize,
     read_slots: Semaphore,
+    /// For reads that cannot wait.
+    at_once: Pool<PoolManager>,
+    at_once_slots: Semaphore,
     read_timeout: Duration,
     shared: Arc<Shared>,
     stats: Arc<WriterStats>,
@@ -145,6 +151,7 @@ impl Store {
             options.read_pool_size.max(1)
         };
         let pool = pools::pool(&opener, Role::Reader, readers)?;
+        let at_once = pools::sleeping(&opener, Role::Reader, options.gate_connections.max(1))?;
         let (sender, receiver) = bounded::<Box<dyn Job>>(options.queue_limit);
         let mut workers = Vec::new();
         let mut write_pool = None;
@@ -174,6 +181,8 @@ impl Store {
             writers: write_pool,
             queue_limit: options.queue_limit,
             read_slots,
+            at_once,
+            at_once_slots: Semaphore::new(at_once::SLOTS),
             read_timeout: options.read_timeout,
             shared,
             stats,

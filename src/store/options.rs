@@ -16,6 +16,8 @@ pub struct StoreOptions {
     pub write_workers: u32,
     /// SQLite readers.
     pub read_pool_size: u32,
+    /// Connections for the questions of gates alone, beside all others; opened when the first gate asks.
+    pub gate_connections: u32,
     pub busy_timeout: Duration,
     /// How long a job or a read waits for a connection before it is answered `Unavailable`.
     pub connect_timeout: Duration,
@@ -46,6 +48,7 @@ impl StoreOptions {
             pool_size: 16,
             write_workers: 4,
             read_pool_size: 4,
+            gate_connections: 1,
             busy_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(10),

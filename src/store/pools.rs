@@ -58,9 +58,21 @@ where
 /// # Errors
 /// `Unavailable` when the first one cannot be opened.
 pub(super) fn pool(opener: &Opener, role: Role, size: u32) -> Result<Pool<PoolManager>, StoreError> {
+    pool_of(opener, role, size, 1)
+}
+
+/// The same, which opens none before it is asked for one.
+///
+/// # Errors
+/// As [`pool`].
+pub(super) fn sleeping(opener: &Opener, role: Role, size: u32) -> Result<Pool<PoolManager>, StoreError> {
+    pool_of(opener, role, size, 0)
+}
+
+fn pool_of(opener: &Opener, role: Role, size: u32, idle: u32) -> Result<Pool<PoolManager>, StoreError> {
     Pool::builder()
         .max_size(size)
-        .min_idle(Some(1))
+        .min_idle(Some(idle))
         .connection_timeout(opener.connect_timeout)
         // A ping per use would cost PostgreSQL a round trip; a dead connection shows at BEGIN and is replaced.
         .test_on_check_out(false)

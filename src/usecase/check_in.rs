@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::deposit_copies::came_home;
+use super::item_shown::ItemShown;
 use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
+use super::sorter_bin::bin_for;
 use super::view::{CheckInOutcome, ClosedLoan, NextStepView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::act::Act;
-use crate::domain::barcode::Barcode;
 use crate::domain::check_in::{self, Facts, Plan, TransitEffect};
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{TransitId, UnitId};
@@ -29,8 +30,8 @@ use crate::store::{Once, Store};
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct CheckIn {
-    pub item_barcode: Barcode,
-    /// Says whose item, where a barcode means several.
+    pub item: ItemShown,
+    /// Says whose item, where a barcode or a tag means several.
     pub owner_unit_code: Option<String>,
     /// When it was really returned; now if absent. A book drop is emptied later.
     pub returned_at: Option<DateTime<Utc>>,
@@ -57,7 +58,7 @@ pub async fn check_in(
             let network = tx.network()?;
             who.require(Right::CheckIn, unit, &network)?;
             let owner = command.owner_unit_code.as_deref();
-            let candidate = record::find_item(tx, &network, &command.item_barcode, owner)?;
+            let candidate = command.item.find(tx, &network, owner)?;
             let act = record::act_of(&who, unit, &network, &command.consent, None);
             let arrival = Arrival {
                 caller: &who,
@@ -136,7 +137,11 @@ pub(super) fn take_back(
         }
         transit
     };
-    Ok(outcome(&plan, &item, transit, network))
+    let bin = bin_for(tx, arrival.caller, (act.unit, &plan.next_step), network)?;
+    Ok(CheckInOutcome {
+        bin,
+        ..outcome(&plan, &item, transit, network)
+    })
 }
 
 /// The true return time: given, but neither in the future nor before the loan.
@@ -232,6 +237,7 @@ fn outcome(plan: &Plan, item: &LoadedItem, transit: Option<TransitId>, network: 
         bib_id: item.facts.bib_id.get(),
         title: item.title.clone(),
         next_step: NextStepView::of(&plan.next_step, network),
+        bin: None,
         closed_loan: plan.closes_loan.map(|closes| ClosedLoan {
             id: closes.loan.get(),
             returned_at: closes.returned_at,

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::caller::with_link;
 use super::card_session::{self, CardShown, spend};
+use super::item_shown::ItemShown;
 use super::lend_to::{self, Borrower, Shown, UNKNOWN_CARD};
 use super::once::{once, rehearsed};
 use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
@@ -14,7 +15,6 @@ use super::view::{CheckOutOutcome, LoanView, refusal_views};
 use super::{Caller, FieldError, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::act::Act;
-use crate::domain::barcode::Barcode;
 use crate::domain::check_in::overdue_days;
 use crate::domain::check_out::{self, Demand, Effect, Facts, OwnHold, Plan};
 use crate::domain::event::EventKind;
@@ -37,8 +37,8 @@ use crate::store::{Once, Store};
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct CheckOut {
-    pub item_barcode: Barcode,
-    /// Says whose item, where a barcode means several.
+    pub item: ItemShown,
+    /// Says whose item, where a barcode or a tag means several.
     pub owner_unit_code: Option<String>,
     pub card: CardShown,
     /// The ward the item is for, where a guardian shows the card.
@@ -86,8 +86,8 @@ fn apply(
     let network = tx.network()?;
     caller.require(Right::CheckOut, unit, &network)?;
     let card = card_session::card_number(tx, caller, unit, &network, &command.card)?;
-    let candidate = record::find_item(tx, &network, &command.item_barcode, command.owner_unit_code.as_deref())
-        .or_else(|error| with_card(tx, &card, error))?;
+    let found = command.item.find(tx, &network, command.owner_unit_code.as_deref());
+    let candidate = found.or_else(|error| with_card(tx, &card, error))?;
     let item = tx
         .lock_item(candidate, &network)?
         .ok_or(UseCaseError::NotFound("item"))?;

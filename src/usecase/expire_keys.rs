@@ -1,5 +1,5 @@
 //! Forgetting what has served its time: idempotency keys with their answers, refresh tokens, tallies of failed log-ins, what
-//! was told from the outbox, sessions of electronic cards, and the keys that number visits. Run by a job; small writes, so that no check-out waits for it.
+//! was told from the outbox, sessions of electronic cards, numbers of gates' batches, and the keys that number visits. Run by a job; small writes, so that no check-out waits for it.
 
 use std::sync::Arc;
 
@@ -23,6 +23,9 @@ const REVOCATION_KEPT: TimeDelta = TimeDelta::days(1);
 /// How long a code is remembered after it expired: who asks too often is known by then.
 const RESET_DAYS: i64 = 1;
 
+/// How long the number of a gate's batch is remembered: longer than any batch is taken.
+const GATE_BATCH_DAYS: i64 = 60;
+
 /// What one run forgot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Expired {
@@ -32,6 +35,7 @@ pub struct Expired {
     pub log_in_tallies: usize,
     pub told: usize,
     pub card_tokens: usize,
+    pub gate_batches: usize,
 }
 
 /// Deletes idempotency keys older than `idempotency_days`, refresh tokens past their end, tallies that say nothing, what was told 90 days ago, and the visit keys of every
@@ -62,6 +66,7 @@ pub async fn expire_keys(store: &Arc<Store>, idempotency_days: u32) -> Result<Ex
         }
     }
     expired.card_tokens = forget_card_tokens(store, now).await?;
+    expired.gate_batches = forget_gate_batches(store, now).await?;
     (expired.refresh_tokens, expired.log_in_tallies, expired.visit_keys) = store
         .write(move |tx| -> Result<_> {
             let tokens = tx.expire_refresh_tokens(now.timestamp_millis())?;
@@ -80,6 +85,19 @@ async fn forget_card_tokens(store: &Arc<Store>, now: DateTime<Utc>) -> Result<us
     loop {
         let some = store
             .write(move |tx| -> Result<_> { Ok(tx.forget_card_tokens(unused, old, KEYS_PER_WRITE)?) })
+            .await?;
+        if some == 0 {
+            return Ok(forgotten);
+        }
+        forgotten += some;
+    }
+}
+
+async fn forget_gate_batches(store: &Arc<Store>, now: DateTime<Utc>) -> Result<usize> {
+    let mut forgotten = 0;
+    loop {
+        let some = store
+            .write(move |tx| -> Result<_> { Ok(tx.forget_gate_batches(now - TimeDelta::days(GATE_BATCH_DAYS))?) })
             .await?;
         if some == 0 {
             return Ok(forgotten);

@@ -60,13 +60,34 @@ pub fn find_item(
     barcode: &Barcode,
     owner_unit_code: Option<&str>,
 ) -> Result<Candidate> {
-    let owner = match owner_unit_code {
-        None => None,
-        Some(code) => Some(unit_by_code(network, "owner_unit_code", code)?),
-    };
-    let mut found = tx.items_by_barcode(barcode.as_str(), owner)?;
+    let owner = owner_of(network, owner_unit_code)?;
+    let found = tx.items_by_barcode(barcode.as_str(), owner)?;
+    the_one(network, found, "item_barcode", "no item has this barcode")
+}
+
+/// The one item whose tag was read.
+///
+/// # Errors
+/// As [`find_item`].
+pub fn find_item_by_tag(
+    tx: &mut WriteTx<'_>,
+    network: &Network,
+    tag: &str,
+    owner_unit_code: Option<&str>,
+) -> Result<Candidate> {
+    let owner = owner_of(network, owner_unit_code)?;
+    let found = tx.items_by_tag(tag, owner)?;
+    the_one(network, found, "item_tag", "no item has this tag")
+}
+
+fn owner_of(network: &Network, code: Option<&str>) -> Result<Option<UnitId>> {
+    code.map(|code| unit_by_code(network, "owner_unit_code", code))
+        .transpose()
+}
+
+fn the_one(network: &Network, mut found: Vec<Candidate>, field: &'static str, none: &str) -> Result<Candidate> {
     match found.as_slice() {
-        [] => Err(UseCaseError::field("item_barcode", "no item has this barcode")),
+        [] => Err(UseCaseError::field(field, none)),
         [_] => Ok(found.swap_remove(0)),
         several => {
             let choices = several.iter().map(|candidate| {
@@ -78,7 +99,7 @@ pub fn find_item(
                 }
             });
             Err(UseCaseError::Ambiguous {
-                field: "item_barcode",
+                field,
                 choices: choices.collect(),
             })
         }

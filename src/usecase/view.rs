@@ -310,6 +310,10 @@ pub struct CheckInOutcome {
     pub bib_id: i64,
     pub title: String,
     pub next_step: NextStepView,
+    /// To a sorter whose unit has a table of bins: the bin it falls into.
+    #[serde(default)]
+    #[schema(example = 3)]
+    pub bin: Option<u16>,
     /// Absent when it was not on loan.
     pub closed_loan: Option<ClosedLoan>,
     /// Counted as used in the unit.

@@ -163,6 +163,7 @@ const NO_LIMITS: &[&str] = &[
     "database.pool_size",
     "database.write_workers",
     "database.read_pool_size",
+    "database.gate_connections",
     "database.group_limit",
     "http.bind",
     "http.workers",

@@ -170,3 +170,15 @@ pub fn told(about: &About<'_>, webhook: i64) -> i64 {
         "INSERT INTO webhook_deliveries (id, webhook_id, event_seq, made_at) VALUES ({id}, {webhook}, 1, 0) RETURNING id AS n"
     ))
 }
+
+/// An alarm at a gate of the unit.
+pub fn gate_alarm(about: &About<'_>) -> i64 {
+    let id = 900_000 + i64::from(about.app.next());
+    about.app.database.outside().run(&format!(
+        "INSERT INTO gate_checks (id, device_id, check_id, unit_id, at, decision, reason, decided) \
+         SELECT {id}, (SELECT MIN(id) FROM devices), 'x{id}', id, 0, 'alarm', 'not_lent', 'asked' FROM units \
+         WHERE code = '{}'",
+        about.unit()
+    ));
+    id
+}

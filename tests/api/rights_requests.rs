@@ -56,6 +56,7 @@ const GROUPS: &[Group] = &[
     credit,
     crate::rights_machines::registry,
     crate::rights_machines::calls,
+    machines,
     crate::rights_mine::portal,
     crate::rights_mine::accounts,
 ];
@@ -805,6 +806,19 @@ fn credit(operation: &str, about: &About<'_>) -> Option<Asked> {
             let newcomer = app.reader("adult", about.unit()).0;
             about.with(newcomer, json!({"by": "staff", "reason": "单位担保"}))
         }
+        _ => return None,
+    })
+}
+
+fn machines(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let new = about.app.next();
+    Some(match operation {
+        "checkGateExit" => about.body(json!({"check_id": format!("c{new}"), "barcode": about.things.shelf_barcode})),
+        "reportGatePassages" => about.body(json!({"batch": format!("b{new}")})),
+        "listGateAlarms" => about.query(format!("?unit_code={}", about.unit())),
+        "settleGateAlarm" => about.with(ready::gate_alarm(about), json!({"outcome": "stopped"})),
+        "getBins" => about.id(0),
+        "setBins" => about.body(json!({"lines": []})),
         _ => return None,
     })
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tongjie::auth::{Audience, Grant, Role};
 
 use crate::app::{PASSWORD, ROOT, TestApp};
+use crate::gates::machine;
 
 /// Where something is, seen from a member of staff of M1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub struct Scene {
     pub root_token: String,
     pub reader_token: String,
     pub device_token: String,
+    /// A gate of M1.
+    gate_token: String,
     /// Role and desk to token, and the account behind it.
     staff: Vec<(Role, Place, String, i64)>,
 }
@@ -95,6 +98,7 @@ impl Scene {
         let root_token = app.root_token();
         let made = app.post(&root_token, "/api/v1/bibs", &record("Sketches of Spain"));
         Self {
+            gate_token: machine(app, "gate", "M1", "gate"),
             reader_token: app.reader_token(&own.card),
             device_token: device.expect(201).body["access_token"]
                 .as_str()
@@ -119,6 +123,14 @@ impl Scene {
         let here = Place::ALL.into_iter().find(|place| place.code() == code);
         let here = here.expect("a unit of the scene");
         (&self.desks[here as usize], &self.desks[here.away() as usize])
+    }
+
+    /// The device of M1 whose work an operation is.
+    pub fn device_for(&self, operation: &str) -> &str {
+        match operation {
+            "checkGateExit" | "reportGatePassages" => &self.gate_token,
+            _ => &self.device_token,
+        }
     }
 
     /// The token of a role's holder at a desk, and the id of the account.

@@ -37,6 +37,11 @@ const DAMAGE: &[(&str, &str, &str)] = &[
         "more renewals by itself than renewals",
     ),
     (
+        "invariant 1",
+        "INSERT INTO sorter_bins (id, unit_id, bin, takes, and_below) SELECT 1, min(id), 1, 'hold', FALSE FROM units",
+        "has bins and none for exceptions",
+    ),
+    (
         "invariant 7",
         "INSERT INTO idempotency_keys (digest, request_hash, outcome, created_at) \
          SELECT hash, hash, 'half an out', 5 FROM event_seals WHERE position = 1",

@@ -176,7 +176,7 @@ async fn copies_that_reach_one_hold_shelf_at_once_get_a_place_each() {
                 tokio::spawn(async move {
                     gate.wait().await;
                     let command = CheckIn {
-                        item_barcode: Barcode::parse(&format!("I{n}")).expect("a barcode"),
+                        item: Barcode::parse(&format!("I{n}")).expect("a barcode").into(),
                         owner_unit_code: None,
                         returned_at: None,
                         consent: Consent::default(),

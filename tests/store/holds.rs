@@ -85,7 +85,7 @@ async fn wait(world: &World, bib: BibId, card: &str) -> HoldId {
 
 async fn scan(world: &Arc<World>, barcode: &str) -> Result<CheckInOutcome, UseCaseError> {
     let command = CheckIn {
-        item_barcode: Barcode::parse(barcode).expect("a barcode"),
+        item: Barcode::parse(barcode).expect("a barcode").into(),
         owner_unit_code: None,
         returned_at: None,
         consent: Consent::default(),

@@ -114,7 +114,7 @@ pub async fn lend(
     key: Option<&str>,
 ) -> Result<(CheckOutOutcome, bool), UseCaseError> {
     let command = CheckOut {
-        item_barcode: Barcode::parse(item).expect("a barcode"),
+        item: Barcode::parse(item).expect("a barcode").into(),
         owner_unit_code: None,
         card: CardNumber::parse(card).expect("a card number").into(),
         ward: None,

@@ -11,23 +11,48 @@ use crate::domain::barcode::{Barcode, CardNumber};
 use crate::domain::ids::ReaderId;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, Lends, TakesBack};
-use crate::http::input::{CodeText, Moment, Secret, text};
+use crate::http::input::{CodeText, Moment, Secret, Text, text};
 use crate::http::openapi::{ChangeFailures, IdempotencyHeader};
+use crate::http::problem::Problem;
+use crate::usecase::UseCaseError;
 use crate::usecase::check_in::{self, CheckIn};
 use crate::usecase::check_out::{self, CheckOut};
+use crate::usecase::item_shown::ItemShown;
 use crate::usecase::view::{CheckInOutcome, CheckOutOutcome};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(check_out, check_in))]
 pub struct Document;
 
+/// How a request names an item: exactly one of both.
+///
+/// # Errors
+/// The member that is missing, or one too many.
+pub(super) fn item_shown(barcode: Option<Barcode>, tag: Option<Text<64>>) -> Result<ItemShown, Problem> {
+    match (barcode, tag) {
+        (Some(barcode), None) => Ok(barcode.into()),
+        (None, Some(tag)) => Ok(ItemShown::Tag(tag.into())),
+        (None, None) => Err(Problem::malformed(
+            "item_barcode",
+            "is missing; it or item_tag is needed",
+        )),
+        (Some(_), Some(_)) => {
+            Err(UseCaseError::field("item_tag", "is given beside item_barcode: one is enough").into())
+        }
+    }
+}
+
 /// An item goes out to a reader, at the unit of the caller's session.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"item_barcode": "0100001234567", "card_number": "JC00012345"}))]
 pub struct CheckOutRequest {
-    #[schema(value_type = String, max_length = 64)]
-    item_barcode: Barcode,
+    /// As printed on it; this or `item_tag`.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    item_barcode: Option<Barcode>,
+    /// The identifier of its RFID tag; this or `item_barcode`.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    item_tag: Option<Text<64>>,
     /// Of the reader's card; this or `card_token`.
     #[schema(value_type = Option<String>, max_length = 64)]
     card_number: Option<CardNumber>,
@@ -38,7 +63,7 @@ pub struct CheckOutRequest {
     /// ward without it.
     #[schema(example = json!(null))]
     ward_reader_id: Option<i64>,
-    /// Says whose item, where several owners have the barcode.
+    /// Says whose item, where several owners have the barcode or the tag.
     #[schema(value_type = Option<String>, max_length = 32)]
     owner_unit_code: Option<CodeText>,
     /// A due date given by hand (RFC 3339); needs the right to override.
@@ -65,6 +90,7 @@ pub struct CheckOutRequest {
 pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckOutRequest>) -> Answer {
     let CheckOutRequest {
         item_barcode,
+        item_tag,
         card_number,
         card_token,
         ward_reader_id,
@@ -76,7 +102,7 @@ pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckO
         dry_run,
     } = request.body;
     let command = CheckOut {
-        item_barcode,
+        item: item_shown(item_barcode, item_tag)?,
         owner_unit_code: text(owner_unit_code),
         card: shown(&app, card_number, card_token.as_ref())?,
         ward: ward_reader_id.map(ReaderId::new),
@@ -85,8 +111,7 @@ pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckO
         dry_run,
     };
     let outcome = check_out::check_out(&app.store, &who.caller, command, request.key).await?;
-    let lent = outcome.value.loan.is_some() && !outcome.value.dry_run;
-    if lent {
+    if outcome.value.loan.is_some() && !outcome.value.dry_run {
         answer::created(&outcome, None)
     } else {
         answer::done(&outcome)
@@ -98,9 +123,13 @@ pub async fn check_out(app: web::Data<App>, who: Lends, request: Changing<CheckO
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"item_barcode": "0100001234567"}))]
 pub struct CheckInRequest {
-    #[schema(value_type = String, max_length = 64)]
-    item_barcode: Barcode,
-    /// Says whose item, where several owners have the barcode.
+    /// As printed on it; this or `item_tag`.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    item_barcode: Option<Barcode>,
+    /// The identifier of its RFID tag; this or `item_barcode`.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    item_tag: Option<Text<64>>,
+    /// Says whose item, where several owners have the barcode or the tag.
     #[schema(value_type = Option<String>, max_length = 32)]
     owner_unit_code: Option<CodeText>,
     /// When it came back, if that was earlier: a book drop emptied in the morning.
@@ -121,6 +150,7 @@ pub struct CheckInRequest {
 pub async fn check_in(app: web::Data<App>, who: TakesBack, request: Changing<CheckInRequest>) -> Answer {
     let CheckInRequest {
         item_barcode,
+        item_tag,
         owner_unit_code,
         returned_at,
         overrides,
@@ -128,7 +158,7 @@ pub async fn check_in(app: web::Data<App>, who: TakesBack, request: Changing<Che
         consent_token,
     } = request.body;
     let command = CheckIn {
-        item_barcode,
+        item: item_shown(item_barcode, item_tag)?,
         owner_unit_code: text(owner_unit_code),
         returned_at: returned_at.map(|at| at.0),
         consent: consent(&app, overrides, confirm, consent_token)?,

@@ -296,8 +296,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
     ];
+    all.extend(machines::documents());
     all.extend(people::documents());
     all.extend(administration::documents());
-    all.extend(machines::documents());
     all
 }

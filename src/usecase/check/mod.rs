@@ -4,6 +4,7 @@
 mod credit;
 mod devices;
 mod due_dates;
+mod gates;
 mod item_states;
 mod people;
 mod privacy_rules;
@@ -76,6 +77,8 @@ pub async fn check(store: &Arc<Store>, progress: &dyn Progress) -> Result<Vec<Fi
     findings.push(audit(store, queues).await?);
     progress.begin("parcels", None);
     findings.push(audit(store, parcels).await?);
+    progress.begin("gates and bins", None);
+    findings.push(audit(store, gates::check).await?);
     progress.begin("credit", None);
     findings.push(audit(store, credit::check).await?);
     progress.begin("due dates", None);

@@ -44,7 +44,7 @@ impl Simulation {
             self.town.desk(unit)
         };
         let command = CheckOut {
-            item_barcode: self.town.barcodes[item].clone(),
+            item: self.town.barcodes[item].clone().into(),
             owner_unit_code: None,
             card: self.town.cards[reader].clone().into(),
             ward: None,
@@ -94,7 +94,7 @@ impl Simulation {
             .percent(15)
             .then(|| self.now() - chrono::TimeDelta::hours(hours));
         let command = CheckIn {
-            item_barcode: self.town.barcodes[item].clone(),
+            item: self.town.barcodes[item].clone().into(),
             owner_unit_code: None,
             returned_at: earlier,
             consent: Consent::default(),

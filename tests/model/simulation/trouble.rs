@@ -90,7 +90,7 @@ impl Simulation {
             .map(|(loan, _)| LoanId::new(*loan));
         let hold = self.random.any(&self.open.holds).map(HoldId::new);
         let lend = Deed::Lend(CheckOut {
-            item_barcode: self.town.barcodes[item].clone(),
+            item: self.town.barcodes[item].clone().into(),
             owner_unit_code: None,
             card: self.town.cards[reader].clone().into(),
             ward: None,
@@ -99,7 +99,7 @@ impl Simulation {
             dry_run: false,
         });
         let back = Deed::TakeBack(CheckIn {
-            item_barcode: self.town.barcodes[item].clone(),
+            item: self.town.barcodes[item].clone().into(),
             owner_unit_code: None,
             returned_at: None,
             consent: Consent::default(),

@@ -37,8 +37,10 @@ pub fn routes(config: &mut ServiceConfig) {
 pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
     vec![
         alarms::Document::openapi(),
+        bins::Document::openapi(),
         calls::Document::openapi(),
         commands::Document::openapi(),
         devices::Document::openapi(),
+        gates::Document::openapi(),
     ]
 }
