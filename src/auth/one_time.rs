@@ -13,6 +13,10 @@ use super::tokens::hash_refresh;
 
 /// Seconds of a time step.
 const STEP_S: i64 = 30;
+/// How many minutes a code that was sent to somebody counts.
+pub const CODE_MINUTES: i64 = 10;
+/// How often one may be tried.
+pub const CODE_ATTEMPTS: i32 = 5;
 /// Steps before and after the present one that are taken: clocks differ.
 const DRIFT: i64 = 1;
 /// Letters without those that look alike.

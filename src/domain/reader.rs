@@ -154,6 +154,11 @@ impl CardKind {
     pub const fn is_of_person(self) -> bool {
         matches!(self, Self::IdCard | Self::SocialSecurity)
     }
+
+    /// Carries a number that staff read off it; an electronic one may be given a number of ours.
+    pub const fn needs_number(self) -> bool {
+        matches!(self, Self::Physical | Self::OtherCity)
+    }
 }
 
 /// A block that staff put on a reader, with an end.

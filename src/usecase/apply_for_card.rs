@@ -16,6 +16,7 @@ use super::register_reader::OLDEST_YEARS;
 use super::session::SessionTools;
 use super::{Result, UseCaseError};
 use crate::auth::Audience;
+use crate::auth::one_time::CODE_MINUTES;
 use crate::auth::passwords::check_pin;
 use crate::auth::tokens::new_refresh;
 use crate::domain::event::age_years;
@@ -30,8 +31,6 @@ use crate::store::ids::IdRun;
 use crate::store::readers::day_text;
 use crate::store::tx::WriteTx;
 
-/// How long the code counts.
-pub(super) const CODE_MINUTES: i64 = 10;
 /// Ids of an application: its own, the outbox's.
 const IDS: i64 = 2;
 

@@ -7,13 +7,13 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::add_guardian::{AddGuardian, IDS_PER_LINK};
+use super::add_guardian::AddGuardian;
 use super::card_numbers;
-use super::credit_ledger::IDS_PER_POSTING;
 use super::reader_contacts::proved_row;
-use super::register_reader::{self, RegisterReader};
+use super::register_reader::{self, REGISTRATION_IDS, RegisterReader};
 use super::{Caller, Result, UseCaseError, Who};
 use crate::auth::tokens::hash_refresh;
+use crate::auth::one_time::CODE_ATTEMPTS;
 use crate::auth::{DerivedSecrets, one_time};
 use crate::domain::event::age_years;
 use crate::domain::ids::{ReaderId, UnitId};
@@ -26,11 +26,6 @@ use crate::store::Store;
 use crate::store::applications::{ApplicationRow, Decided, REGISTERED, UNPROVED};
 use crate::store::ids::IdRun;
 use crate::store::tx::{ReadTx, WriteTx};
-
-/// How often a code may be tried.
-const ATTEMPTS: i32 = 5;
-/// Ids of a registration: reader, card, ID number, event, a guardian's link, and what the ledger needs.
-pub(super) const REGISTRATION_IDS: i64 = 4 + IDS_PER_LINK + IDS_PER_POSTING;
 
 /// How an application stands, for whoever made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -86,7 +81,7 @@ fn tried(
     number: i64,
     ids: IdRun,
 ) -> Result<Option<ApplicationState>> {
-    let Some(row) = tx.try_application(&hash_refresh(application), ATTEMPTS)? else {
+    let Some(row) = tx.try_application(&hash_refresh(application), CODE_ATTEMPTS)? else {
         return Ok(None);
     };
     let in_time = tx.now().timestamp_millis() < row.code_expires_at;

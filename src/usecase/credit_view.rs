@@ -305,15 +305,13 @@ pub(super) fn outcome_of(
     reader: ReaderId,
     entry: Option<i64>,
 ) -> Result<CreditOutcome> {
-    let entry = match entry {
+    let mut entry = match entry {
         Some(id) => tx.credit_entry(id)?,
         None => None,
     };
-    let mut entries: Vec<_> = entry.into_iter().collect();
-    hide_ended_loans(tx, &mut entries)?;
-    let entry = entries.pop().map(CreditEntryView::from);
+    hide_ended_loans(tx, entry.as_mut_slice())?;
     Ok(CreditOutcome {
-        entry,
+        entry: entry.map(CreditEntryView::from),
         credit: credit_of(tx, network, reader)?,
     })
 }

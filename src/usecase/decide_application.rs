@@ -9,10 +9,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::add_guardian::AddGuardian;
-use super::confirm_application::{Applicant, REGISTRATION_IDS, register};
+use super::confirm_application::{Applicant, register};
 use super::once::once;
 use super::page::{Page, PageRequest};
-use super::register_reader::RegisteredReader;
+use super::register_reader::{REGISTRATION_IDS, RegisteredReader};
 use super::view::unit_code;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::{Right, one_time};

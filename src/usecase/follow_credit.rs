@@ -1,6 +1,7 @@
 //! Credit follows the events: what was lent, renewed, undone, brought back late, lost, refused or left on the hold shelf moves points,
 //! in commit order, each event once (decision 0032). Run by a job.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -158,8 +159,9 @@ fn apply(tx: &mut WriteTx<'_>, batch: &Batch, mut ids: IdRun) -> Result<i64> {
     }
     let events = by_reader(under_lock(tx, &batch.events)?);
     let (caller, now) = (Caller::system(), tx.now());
+    let known = Known::of(tx, &events)?;
     let mut posted = 0;
-    for event in &events {
+    for event in events.iter().filter(|event| !known.is_idle(event)) {
         // An act is judged by the rules of its own time.
         let network = tx.as_of(network.clone(), event.at)?;
         let Some(rules) = network.rules().credit.as_ref() else {
@@ -197,6 +199,54 @@ fn under_lock(tx: &mut WriteTx<'_>, events: &[FedEvent]) -> Result<Vec<FedEvent>
     Err(StoreError::Retry(diesel::result::Error::RollbackTransaction).into())
 }
 
+/// What is asked once for all events of a write, for most of them move nothing: whether their readers are still there, and of which
+/// loans credit knows.
+struct Known {
+    readers: HashSet<ReaderId>,
+    loans: HashSet<i64>,
+}
+
+impl Known {
+    fn of(tx: &mut WriteTx<'_>, events: &[FedEvent]) -> Result<Self> {
+        let mut readers: Vec<ReaderId> = events.iter().map(|event| event.reader).collect();
+        readers.dedup();
+        let returned = events.iter().filter(|event| event.kind == EventKind::LoanReturned);
+        let returned: Vec<i64> = returned.filter_map(|event| event.number("loan_id")).collect();
+        let mut loans = tx.loans_in_ledgers(&returned)?;
+        // What comes before a return in the same write may bring its loan into the ledger.
+        let mut seen = HashSet::new();
+        let named = events.iter().filter_map(|event| event.number("loan_id"));
+        loans.extend(named.filter(|loan| !seen.insert(*loan)));
+        Ok(Self {
+            readers: tx.readers_there(&readers)?,
+            loans,
+        })
+    }
+
+    /// A record that is gone (merged, erased) has no ledger any more; and most returns are in time, of loans that cost nothing.
+    fn is_idle(&self, event: &FedEvent) -> bool {
+        let returned_plainly = event.kind == EventKind::LoanReturned
+            && !event.was_refused()
+            && !event.was_late()
+            && event.number("loan_id").is_some_and(|loan| !self.loans.contains(&loan));
+        returned_plainly || !self.readers.contains(&event.reader)
+    }
+}
+
+impl FedEvent {
+    fn number(&self, name: &str) -> Option<i64> {
+        self.detail.get(name).and_then(serde_json::Value::as_i64)
+    }
+
+    fn was_refused(&self) -> bool {
+        self.detail.get("parcel").and_then(serde_json::Value::as_str) == Some("refused")
+    }
+
+    fn was_late(&self) -> bool {
+        self.number("overdue_days").unwrap_or(0) > 0
+    }
+}
+
 /// One reader after the other; each one's as they happened. Lines are numbered as they are written: among those of one write nobody
 /// can tell by their numbers which event, and so which item, was whose, once events have forgotten their readers.
 fn by_reader(mut events: Vec<FedEvent>) -> Vec<FedEvent> {
@@ -207,12 +257,8 @@ fn by_reader(mut events: Vec<FedEvent>) -> Vec<FedEvent> {
 impl Books<'_, '_> {
     /// What an event comes to. True: something may have been posted.
     fn follow(&mut self, event: &FedEvent) -> Result<bool> {
-        let loan = event.detail.get("loan_id").and_then(serde_json::Value::as_i64);
+        let loan = event.number("loan_id");
         let says = |name: &str| event.detail.get(name).and_then(serde_json::Value::as_bool) == Some(true);
-        // A record that is gone (merged, erased) has no ledger any more.
-        if self.tx.credit_account(event.reader)?.is_none() {
-            return Ok(false);
-        }
         match (event.kind, loan) {
             (EventKind::LoanMade, Some(_)) if says("reading_room") => return Ok(false),
             (EventKind::LoanMade, Some(loan)) => self.simple(event, CreditEvent::Loan, Some(loan))?,
@@ -247,20 +293,13 @@ impl Books<'_, '_> {
     }
 
     fn returned(&mut self, event: &FedEvent, loan: i64) -> Result<()> {
-        let refused = event.detail.get("parcel").and_then(serde_json::Value::as_str) == Some("refused");
-        let late = event
-            .detail
-            .get("overdue_days")
-            .and_then(serde_json::Value::as_i64)
-            .unwrap_or(0)
-            > 0;
+        let (refused, late) = (event.was_refused(), event.was_late());
         let known = self
             .tx
             .loan_to_charge(loan)?
             .filter(|known| known.reader == event.reader);
         let touched = known.as_ref().is_some_and(|known| known.so_far.days > 0);
         let locked = self.tx.freeze_of_loan(loan)?.is_some();
-        // Most returns are in time, and cost nothing here.
         if !refused && !late && !touched && !locked {
             return Ok(());
         }
@@ -311,7 +350,7 @@ fn line(event: &FedEvent, what: CreditEvent, day: chrono::NaiveDate, loan: Optio
     };
     let reason = CreditReason {
         loan_id: loan,
-        hold_id: event.detail.get("hold_id").and_then(serde_json::Value::as_i64),
+        hold_id: event.number("hold_id"),
         ..CreditReason::default()
     };
     Line::by_rule(what, cause, day, reason)

@@ -22,9 +22,10 @@ use crate::store::idempotency::Outcome;
 pub struct DeviceAlarmView {
     #[schema(example = 9001)]
     pub id: i64,
+    /// The device it is about.
     #[schema(example = 42)]
     pub device_id: i64,
-    /// Of the device it is about.
+    /// Of that device.
     #[schema(example = "JC-L1")]
     pub device_code: String,
     /// What is wrong.

@@ -13,6 +13,7 @@ use super::issue_card::open_reader;
 use super::once::{About, once};
 use super::session::require_standing;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use crate::auth::one_time::{CODE_ATTEMPTS, CODE_MINUTES};
 use crate::auth::{DerivedSecrets, Right};
 use crate::clock::from_millis;
 use crate::domain::delivery::Phone;
@@ -29,10 +30,6 @@ use crate::store::notices::{Line, Notice};
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
 
-/// How long a code counts.
-const CODE_MINUTES: i64 = 10;
-/// How often one may be tried.
-const CODE_ATTEMPTS: i32 = 5;
 /// Codes for one reader within an hour.
 const CODES_AN_HOUR: i64 = 5;
 /// What a code for an address is for.

@@ -50,6 +50,9 @@ pub struct RegisterReader {
     pub guardian: Option<AddGuardian>,
 }
 
+/// Ids of a registration: reader, card, ID number, event, a guardian's link, and what the ledger needs.
+pub(super) const REGISTRATION_IDS: i64 = 4 + IDS_PER_LINK + IDS_PER_POSTING;
+
 /// A reader was registered. Nothing personal: this answer is kept for a while under the idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RegisteredReader {
@@ -83,9 +86,7 @@ pub async fn register_reader(
         Some(pin) => Some(passwords.hash(pin.clone()).await?),
         None => None,
     };
-    let ids = store
-        .take_ids::<UseCaseError>(4 + IDS_PER_LINK + IDS_PER_POSTING)
-        .await?;
+    let ids = store.take_ids::<UseCaseError>(REGISTRATION_IDS).await?;
     let who = caller.clone();
     store
         .write_once(claim, move |tx| {

@@ -96,7 +96,7 @@ fn check(command: &ReplaceCard, kind: CardKind, end: Option<NaiveDate>, today: N
         Some(given) if resident_id::stands_in(given.as_str()) => {
             return number("is a resident identity number, which is never a card's number");
         }
-        None if !of_person && kind != CardKind::ECard => return number("is needed for this kind"),
+        None if kind.needs_number() => return number("is needed for this kind"),
         _ => {}
     }
     if end.is_some_and(|day| day < today) {

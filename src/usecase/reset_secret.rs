@@ -15,6 +15,7 @@ use super::log_in_attempt::{Attempt, reader_account};
 use super::reader_contacts::{CODE_IDS, send_code, take_code};
 use super::session::{SessionTools, audience_code};
 use super::{Result, UseCaseError};
+use crate::auth::one_time::{CODE_ATTEMPTS, CODE_MINUTES};
 use crate::auth::passwords::{check_pin, check_staff_password};
 use crate::auth::{Audience, DerivedSecrets};
 use crate::domain::barcode::CardNumber;
@@ -29,10 +30,6 @@ use crate::store::notices::contacts::ContactRow;
 use crate::store::sessions::reset_codes::ResetRow;
 use crate::store::tx::{ReadTx, WriteTx};
 
-/// How long a code counts.
-const LIFE: TimeDelta = TimeDelta::minutes(10);
-/// How often one may be tried.
-const ATTEMPTS: i32 = 5;
 /// Codes for one account within an hour.
 const PER_HOUR: i64 = 3;
 /// What a reader's code is for.
@@ -113,7 +110,7 @@ fn make(tx: &mut WriteTx<'_>, account: &Account, mut ids: IdRun) -> Result<()> {
         audience: audience.to_owned(),
         subject_id: subject,
         made_at: now.timestamp_millis(),
-        expires_at: (now + LIFE).timestamp_millis(),
+        expires_at: (now + TimeDelta::minutes(CODE_MINUTES)).timestamp_millis(),
         attempts: 0,
         ended_at: None,
     };
@@ -217,7 +214,7 @@ fn tried(tx: &mut WriteTx<'_>, account: &Account) -> Result<Option<ResetRow>> {
         return Ok(None);
     };
     let now = tx.now().timestamp_millis();
-    Ok(tx.try_reset(audience_code(account.audience()), subject, now, ATTEMPTS)?)
+    Ok(tx.try_reset(audience_code(account.audience()), subject, now, CODE_ATTEMPTS)?)
 }
 
 fn set(tx: &mut WriteTx<'_>, account: &Account, subject: i64, hash: &str, mut ids: IdRun) -> Result<()> {

@@ -315,7 +315,10 @@ fn the_document_lists_every_operation_with_its_failures() {
         // changes nothing.
         let unkeyed = [
             "checkGateExit",
-            // Asked again it hands out the same orders under the same receipts.
+            // What a device says or asks again does no harm: the latest beat counts, the same orders go out under the same receipts, and
+            // the secret that is used last is the one.
+            "heartbeat",
+            "renewDeviceSecret",
             "pullCommands",
             "reportParcel",
             "importCreditEvents",

@@ -7,7 +7,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::guardians::NewGuardian;
 use crate::app::App;
-use crate::domain::ids::ReaderId;
 use crate::domain::notice::SendChannel;
 use crate::domain::self_registration::SelfRegistration;
 use crate::http::answer::{self, Answer};
@@ -206,11 +205,10 @@ pub async fn approve_application(
     id: web::Path<i64>,
     request: Changing<ApprovalOfApplication>,
 ) -> Answer {
-    let guardian = request.body.guardian.map(|guardian| guardian.link(ReaderId::new(0)));
     let command = ApproveApplication {
         id: *id,
         category: text(request.body.category),
-        guardian: guardian.transpose().map_err(|error| error.below("guardian"))?,
+        guardian: request.body.guardian.map(NewGuardian::of_new_reader).transpose()?,
     };
     let made = decide_application::approve_application(&app.store, &who.caller, command, request.key).await?;
     let location = format!("/api/v1/readers/{}", made.value.id);

@@ -39,6 +39,14 @@ pub struct NewGuardian {
 }
 
 impl NewGuardian {
+    /// The link to a reader who is not registered yet: the ward is whoever that will be.
+    ///
+    /// # Errors
+    /// As [`Self::link`], below `guardian`.
+    pub(super) fn of_new_reader(self) -> Result<AddGuardian, UseCaseError> {
+        self.link(ReaderId::new(0)).map_err(|error| error.below("guardian"))
+    }
+
     /// The link to a ward.
     ///
     /// # Errors

@@ -69,8 +69,7 @@ pub struct NewReader {
         ChangeFailures))]
 pub async fn register_reader(app: web::Data<App>, who: RegistersReaders, request: Changing<NewReader>) -> Answer {
     let reader = request.body;
-    // The ward is whoever is registered.
-    let guardian = reader.guardian.map(|guardian| guardian.link(ReaderId::new(0)));
+    let guardian = reader.guardian.map(NewGuardian::of_new_reader).transpose()?;
     let command = RegisterReader {
         name: reader.name.into(),
         category: reader.category.into(),
@@ -82,7 +81,7 @@ pub async fn register_reader(app: web::Data<App>, who: RegistersReaders, request
         birth_date: reader.birth_date.map(|day| day.0),
         pin: reader.pin.map(|pin| pin.0),
         note: text(reader.note),
-        guardian: guardian.transpose().map_err(|error| error.below("guardian"))?,
+        guardian,
     };
     let made = register_reader::register_reader(&app.store, &app.passwords, &who.caller, command, request.key).await?;
     let location = format!("/api/v1/readers/{}", made.value.id);

@@ -1,6 +1,8 @@
 //! What moves credit by itself: sealed events in commit order and how far the ledger has followed them; overdue loans, accounts and
 //! old deductions that the nightly jobs look at.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
@@ -10,7 +12,7 @@ use super::super::items::parse_day;
 use super::super::overdue::given_back_in_time;
 use super::super::readers::day_text;
 use super::super::schema::{
-    credit_entries, credit_feed, credit_overdue, event_personal, event_seals, loans, parcel_lines, parcels, readers,
+    credit_entries, credit_feed, credit_freezes, credit_overdue, event_personal, event_seals, loans, parcel_lines, parcels, readers,
 };
 use super::super::seals::Seal;
 use super::super::tx::{ReadTx, WriteTx};
@@ -256,6 +258,30 @@ impl ReadTx<'_> {
             .select(overdue_columns!());
         let row: Option<OverdueRow> = on_engine!(self.conn, conn => query.first(conn).optional())?;
         row.map_or(Ok(None), overdue_loan)
+    }
+
+    /// Those of some loans that a ledger knows of: days were charged, or somebody is frozen for them.
+    pub fn loans_in_ledgers(&mut self, loans: &[i64]) -> Result<HashSet<i64>, StoreError> {
+        let charged = credit_overdue::table
+            .filter(credit_overdue::loan_id.eq_any(loans))
+            .select(credit_overdue::loan_id);
+        let frozen = credit_freezes::table
+            .filter(credit_freezes::loan_id.assume_not_null().eq_any(loans))
+            .filter(credit_freezes::ended_at.is_null())
+            .select(credit_freezes::loan_id.assume_not_null());
+        let mut found: Vec<i64> = charged.load(self.conn)?;
+        found.extend(frozen.load::<i64>(self.conn)?);
+        Ok(found.into_iter().collect())
+    }
+
+    /// Those of some readers who are neither erased nor merged.
+    pub fn readers_there(&mut self, some: &[ReaderId]) -> Result<HashSet<ReaderId>, StoreError> {
+        let ids: Vec<i64> = some.iter().map(|reader| reader.get()).collect();
+        let found: Vec<i64> = readers::table
+            .filter(readers::id.eq_any(ids).and(readers::merged_into.is_null()))
+            .select(readers::id)
+            .load(self.conn)?;
+        Ok(found.into_iter().map(ReaderId::new).collect())
     }
 
     /// The day on which a reader's ledger was opened: what was before it moves nothing.
