@@ -1,13 +1,16 @@
 //! Relay boards by Modbus RTU on a serial line. Its frames have no numbers: what comes late looks like the answer to the next
 //! question. So after an error the line is listened to until it is quiet, before anything is asked again.
 
+use std::io;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_modbus::client::rtu;
-use tokio_serial::{Parity, SerialPortBuilderExt, SerialStream};
+use tokio_serial::{ClearBuffer, Parity, SerialPort, SerialPortBuilderExt, SerialStream};
 
 use super::modbus::{Board, Layout};
 use crate::device::bus::{Bus, Connect, WireFault};
@@ -74,7 +77,35 @@ impl Connect for Rtu {
         if after_fault {
             let_it_finish(&mut line, self.late).await?;
         }
-        Ok(Board::new(rtu::attach_slave(line, self.layout.slave()), self.layout))
+        Ok(Board::new(
+            rtu::attach_slave(HalfDuplex(line), self.layout.slave()),
+            self.layout,
+        ))
+    }
+}
+
+/// A line on which nobody speaks unasked: what is there before a question is written is no answer to it.
+#[derive(Debug)]
+struct HalfDuplex(SerialStream);
+
+impl AsyncRead for HalfDuplex {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for HalfDuplex {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, question: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.clear(ClearBuffer::Input)?;
+        Pin::new(&mut self.0).poll_write(cx, question)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 
