@@ -94,9 +94,15 @@ impl Rig {
         self.doors().open(order(number, turn)).await
     }
 
+    /// Which locks let go and held again, in that order.
+    fn switched(&self) -> Vec<String> {
+        let did = self.peer.did().into_iter();
+        did.filter(|line| !line.starts_with("look")).collect()
+    }
+
     /// How often the locks of the board let go.
     fn pulses(&self) -> usize {
-        self.peer.did().iter().filter(|line| line.starts_with("on ")).count()
+        self.switched().iter().filter(|line| line.starts_with("on ")).count()
     }
 }
 
@@ -150,9 +156,7 @@ async fn a_door_opens(rig: Rig) {
     assert_eq!(rig.doors().door(3).await, DoorSeen::Open);
     assert_eq!(rig.items().inside(3).await, Sensed::Item);
     assert_eq!(rig.doors().door(4).await, DoorSeen::Shut);
-    let switched: Vec<String> = rig.peer.did().into_iter().filter(|line| line.contains('o')).collect();
-    let switched: Vec<&String> = switched.iter().filter(|line| !line.starts_with("look")).collect();
-    assert_eq!(switched, ["on 3", "off 3"]);
+    assert_eq!(rig.switched(), ["on 3", "off 3"]);
 }
 
 async fn a_door_that_stays_shut_is_told_as_such(mut rig: Rig) {
@@ -219,13 +223,7 @@ async fn two_orders_at_once_are_one_after_the_other(rig: Rig) {
         doors.open(order(6, 1))
     );
     assert_eq!([one, other, third], [Opened::Opened; 3]);
-    let done = rig.peer.did();
-    let switched: Vec<&str> = done
-        .iter()
-        .map(String::as_str)
-        .filter(|line| !line.starts_with("look"))
-        .collect();
-    assert_eq!(switched, ["on 1", "off 1", "on 2", "off 2", "on 6", "off 6"]);
+    assert_eq!(rig.switched(), ["on 1", "off 1", "on 2", "off 2", "on 6", "off 6"]);
 }
 
 async fn an_order_of_an_old_turn_is_refused(mut rig: Rig) {

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ impl MqttBoard {
 }
 
 /// Until it takes connections.
-fn run(broker: &PathBuf, config: &PathBuf, port: u16) -> Child {
+fn run(broker: &Path, config: &Path, port: u16) -> Child {
     let mut running = Command::new(broker);
     running
         .arg("-c")
@@ -86,7 +86,7 @@ fn run(broker: &PathBuf, config: &PathBuf, port: u16) -> Child {
 }
 
 /// The board itself: hears lines of topic and payload, and answers each. Comes back once it is subscribed.
-fn listen(subscribe: &PathBuf, publish: &PathBuf, port: u16, state: &Arc<Mutex<State>>) -> Child {
+fn listen(subscribe: &Path, publish: &Path, port: u16, state: &Arc<Mutex<State>>) -> Child {
     let port = port.to_string();
     let topics = [format!("{PREFIX}/open"), format!("{PREFIX}/ask"), "probe".to_owned()];
     let mut ears = Command::new(subscribe);
