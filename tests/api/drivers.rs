@@ -145,7 +145,7 @@ fn a_driver_is_known_by_its_name_and_tells_every_wrong_setting(app: &TestApp) {
     let good = json!({"driver": "modbus_tcp", "driver_settings": {"address": "10.1.2.3:502", "feedback_open": false}});
     let made = configure(app, &machine, &good).expect(200).body;
     assert_eq!((&made["driver"], &made["version"]), (&json!("modbus_tcp"), &json!(1)));
-    let body = json!({"code": format!("JC-R{}", app.next()), "unit_code": "M1", "kind": "desk_reader", "name": "",
+    let body = json!({"code": format!("JC-R{}", app.next()), "unit_code": "M1", "kind": "desk_reader", "name": "Desk 1",
         "capabilities": ["card_reader"]});
     let reader = app.post(&machine.manager, "/api/v1/devices", &body).expect(201).body;
     let path = format!("/api/v1/devices/{}/configuration", reader["device"]["id"]);
@@ -157,7 +157,7 @@ fn a_driver_is_known_by_its_name_and_tells_every_wrong_setting(app: &TestApp) {
 fn a_password_is_kept_and_never_shown(app: &TestApp) {
     let machine = machine(app);
     let settings = |more: Value| {
-        let mut settings = json!({"url": "mqtt://broker:1883", "prefix": "lockers/7", "username": "tongjie"});
+        let mut settings = json!({"url": "mqtt://broker:1883", "prefix": "lockers/7", "username": "board-7-of-m1"});
         settings
             .as_object_mut()
             .expect("one")
@@ -167,7 +167,7 @@ fn a_password_is_kept_and_never_shown(app: &TestApp) {
     let made = configure(app, &machine, &settings(json!({"password": "open sesame"})))
         .expect(200)
         .body;
-    assert_eq!(made["driver_settings"]["username"], "tongjie");
+    assert_eq!(made["driver_settings"]["username"], "board-7-of-m1");
     assert!(made["driver_settings"]["password"].is_null());
     let shown = app
         .get(&machine.manager, &machine.path("/configuration"))
