@@ -24,7 +24,8 @@ mod pairs;
 mod report;
 mod worker;
 
-use accounts::{GateAccount, Workload};
+use accounts::Workload;
+use gates::GateSession;
 use report::{Op, Report, Tally};
 use worker::{Window, Worker};
 
@@ -197,7 +198,8 @@ async fn drive(args: &BenchArgs, target: SocketAddr) -> Result<Report, BenchErro
     }
     let gates = if args.profile == Profile::Gates {
         let account = workload.gate.ok_or(BenchError::NoGate)?;
-        ask_at_gates(args, target, &account, window, run_id)
+        let session = GateSession::begin(target, account).await?;
+        ask_at_gates(args, &session, window, run_id)
     } else {
         Vec::new()
     };
@@ -222,16 +224,14 @@ async fn drive(args: &BenchArgs, target: SocketAddr) -> Result<Report, BenchErro
 
 fn ask_at_gates(
     args: &BenchArgs,
-    target: SocketAddr,
-    account: &Rc<GateAccount>,
+    session: &Rc<GateSession>,
     window: Window,
     run_id: u64,
 ) -> Vec<JoinHandle<Result<Tally, BenchError>>> {
     let pace = Duration::from_secs_f64(gates::CONNECTIONS as f64 / f64::from(args.gate_checks));
     let ask = |number| {
         let asker = gates::Asker {
-            target,
-            account: Rc::clone(account),
+            session: Rc::clone(session),
             window,
             run_id,
             number,
