@@ -69,7 +69,7 @@ start() {
     export TONGJIE__HTTP__BIND=127.0.0.1:$port TONGJIE__SIP2__BIND=127.0.0.1:0
     export FUZZ_URL=http://127.0.0.1:$port FUZZ_ACCOUNTS=$TONGJIE__DATA__DIR/demo-accounts.json
     : >"$work/server.log"
-    "$tongjie" demo --scale 0.02 >"$work/server.log" 2>&1 </dev/null &
+    "$tongjie" demo --scale 0.02 --without-machines >"$work/server.log" 2>&1 </dev/null &
     server=$!
     for _ in {1..600}; do
         if grep -q 'Stop it with' "$work/server.log"; then

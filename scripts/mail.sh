@@ -143,7 +143,7 @@ fi
 
 export TONGJIE__MAIL__TIMEOUT_MS=2000
 mkdir "$TONGJIE__DATA__DIR"
-start demo --scale 0.05
+start demo --scale 0.05 --without-machines
 "$python" scripts/mail/take.py "http://127.0.0.1:$port" "$smtp" "$TONGJIE__DATA__DIR/demo-accounts.json" "$work" "$READERS"
 stop
 echo "mail_test=ok"

@@ -38,7 +38,7 @@ export TONGJIE__AUTH__ARGON2_MEMORY_KIB=64 TONGJIE__AUTH__ARGON2_ITERATIONS=1
 export TONGJIE__TELEMETRY__OTLP_ENDPOINT=http://127.0.0.1:$collector TONGJIE__TELEMETRY__SERVICE_NAME=street-branch
 mkdir "$TONGJIE__DATA__DIR"
 : >"$work/server.log"
-target/debug/tongjie demo --scale 0.02 >"$work/server.log" 2>&1 </dev/null &
+target/debug/tongjie demo --scale 0.02 --without-machines >"$work/server.log" 2>&1 </dev/null &
 server=$!
 for _ in {1..600}; do
     ! grep -q 'Stop it with' "$work/server.log" || break

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 
 mod accounts;
 mod connection;
 mod credit;
 mod desk;
+mod gates;
 mod idle;
 mod model;
 mod pairs;
@@ -24,6 +25,7 @@ mod report;
 mod worker;
 
 use accounts::Workload;
+use gates::GateSession;
 use report::{Op, Report, Tally};
 use worker::{Window, Worker};
 
@@ -55,6 +57,9 @@ pub struct BenchArgs {
     /// Profile idle: connections that send one byte of a head per second
     #[arg(long, default_value_t = 200)]
     pub slow: u16,
+    /// Profile gates: questions a second
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    pub gate_checks: u16,
     /// Write the figures to this file instead of standard output: JSON, flat, one key per line
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -74,6 +79,8 @@ pub enum Profile {
     Idle,
     /// As latency, with credit rules and without in turns; publishes the network's rules anew for each turn, and those of before in the end
     Credit,
+    /// As model, and beside it a gate that asks whether books may go out
+    Gates,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +108,8 @@ pub enum BenchError {
     NoSystemAccount,
     #[error("the rules could not be changed: {reason}")]
     Rules { reason: String },
+    #[error("the accounts file has no gate among its `devices`: it was made by an earlier version")]
+    NoGate,
     #[error("the accounts file has no `bench` object with a history_card and a fresh_card")]
     NoHistoryCards,
     #[error("log-in of {username} failed: {reason}")]
@@ -181,14 +190,24 @@ async fn drive(args: &BenchArgs, target: SocketAddr) -> Result<Report, BenchErro
         let (profile, rate) = (args.profile, args.multiple / clients as f64);
         tasks.push(tokio::task::spawn_local(async move {
             match (profile, history) {
-                (Profile::Model, _) => model::run(worker, share, rate, random_u64()).await,
+                (Profile::Model | Profile::Gates, _) => model::run(worker, share, rate, random_u64()).await,
                 (_, Some(cards)) => pairs::history(worker, share, cards).await,
                 (_, None) => pairs::mix(worker, share, (Op::CheckOut, Op::CheckIn)).await,
             }
         }));
     }
+    let gates = if args.profile == Profile::Gates {
+        let account = workload.gate.ok_or(BenchError::NoGate)?;
+        let session = GateSession::begin(target, account).await?;
+        ask_at_gates(args, &session, window, run_id)
+    } else {
+        Vec::new()
+    };
     let progress = tokio::task::spawn_local(show_progress(window));
     let mut tally = Tally::default();
+    for task in gates {
+        tally.absorb(task.await.map_err(BenchError::Client)??);
+    }
     for task in tasks {
         tally.absorb(task.await.map_err(BenchError::Client)?);
     }
@@ -201,6 +220,26 @@ async fn drive(args: &BenchArgs, target: SocketAddr) -> Result<Report, BenchErro
         tally,
         crowd: None,
     })
+}
+
+fn ask_at_gates(
+    args: &BenchArgs,
+    session: &Rc<GateSession>,
+    window: Window,
+    run_id: u64,
+) -> Vec<JoinHandle<Result<Tally, BenchError>>> {
+    let pace = Duration::from_secs_f64(gates::CONNECTIONS as f64 / f64::from(args.gate_checks));
+    let ask = |number| {
+        let asker = gates::Asker {
+            session: Rc::clone(session),
+            window,
+            run_id,
+            number,
+            pace,
+        };
+        tokio::task::spawn_local(asker.run())
+    };
+    (0..gates::CONNECTIONS).map(ask).collect()
 }
 
 /// A bar on a terminal; nothing in a log file.

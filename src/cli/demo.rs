@@ -6,15 +6,23 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::progress::Bars;
 use super::serve::{refuse_exposed_demo, serve};
+use super::simulate::{Behaviour, Machines};
 use super::{CliError, close, open};
 use crate::app::App;
 use crate::config::{Config, DatabaseUrl};
 use crate::usecase::seed_demo::{DemoAccounts, DemoState, SeedOptions, demo_state, seed_demo};
+
+/// How its gate and its locker live beside the server.
+const CALM: Behaviour = Behaviour {
+    pace: Duration::from_secs(2),
+    outages: 2,
+};
 
 /// The file with the log-ins, in the data directory.
 const ACCOUNTS_FILE: &str = "demo-accounts.json";
@@ -26,6 +34,9 @@ pub struct DemoArgs {
     pub seed: u64,
     #[arg(long, default_value_t = 1.0, hide = true)]
     pub scale: f64,
+    /// Serve alone: the demo's gate and locker stay silent
+    #[arg(long)]
+    pub without_machines: bool,
 }
 
 pub(super) async fn run(config: Config, args: DemoArgs) -> Result<(), CliError> {
@@ -41,19 +52,33 @@ pub(super) async fn run(config: Config, args: DemoArgs) -> Result<(), CliError> 
     };
     let _claim = App::claim(&config)?;
     let app = open(config).await?;
-    let served = prepare_and_serve(&app, options).await;
+    let served = prepare_and_serve(&app, options, !args.without_machines).await;
     close(&app).await;
     served
 }
 
-async fn prepare_and_serve(app: &Arc<App>, options: SeedOptions) -> Result<(), CliError> {
+async fn prepare_and_serve(app: &Arc<App>, options: SeedOptions, with_machines: bool) -> Result<(), CliError> {
     let accounts = match demo_state(&app.store).await? {
         DemoState::Ready => read_accounts(app)?,
         _ => create(app, options).await?,
     };
     refuse_exposed_demo(app).await?;
-    let mut told = Ok(());
-    serve(app, |url| told = refresh(app, accounts, url)).await?;
+    let (mut told, mut machines) = (Ok(()), None);
+    let stopping = Arc::clone(app);
+    let ended = Box::new(move || stopping.is_stopping());
+    let ready = |url: String| {
+        // A certificate that only this server knows is none for a client: then they stay silent, too.
+        if with_machines && url.starts_with("http://") {
+            machines = Some(Machines::start(&url, &accounts, &accounts.devices, CALM, ended));
+        }
+        told = refresh(app, accounts, url);
+    };
+    let served = serve(app, ready).await;
+    if let Some(machines) = machines {
+        let stopped = tokio::task::spawn_blocking(move || machines.stop()).await;
+        tracing::info!(did = stopped.unwrap_or_default(), "the simulated machines ended");
+    }
+    served?;
     told
 }
 

@@ -18,6 +18,7 @@ mod progress;
 mod rules;
 mod seed;
 mod serve;
+mod simulate;
 mod simulate_carrier;
 mod simulate_provider;
 
@@ -68,6 +69,8 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Drive a running server and say how fast it answers
     Bench(bench::BenchArgs),
+    /// Drive gates and lockers that exist only in this process against a running server, as its clients
+    Simulate(simulate::SimulateArgs),
     /// Serve a carrier of parcels that exists only in this process, for development
     SimulateCarrier(simulate_carrier::SimulateCarrierArgs),
     /// Serve a provider of scores that exists only in this process, for development
@@ -173,6 +176,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Backup(args) => on_runtime(backup::back_it_up(config()?, args)),
         Command::Restore(args) => on_runtime(backup::put_it_back(config()?, args)),
         Command::Bench(args) => Ok(bench::run(args)?),
+        Command::Simulate(args) => on_runtime(simulate::run(args)),
         Command::SimulateCarrier(args) => simulate_carrier::run(&config()?, args),
         Command::SimulateProvider(args) => simulate_provider::run(&config()?, args),
         Command::Openapi(args) => openapi::run(&args),

@@ -12,6 +12,8 @@ const FLUSH_SECONDS: RangeInclusive<u32> = 5..=60;
 #[serde(deny_unknown_fields)]
 pub struct DevicesConfig {
     pub flush_seconds: u32,
+    /// This node speaks to devices that do not call us.
+    pub drivers: bool,
 }
 
 impl DevicesConfig {

@@ -58,6 +58,7 @@ pub mod loan_life;
 pub mod locker_session;
 pub mod log_in_guard;
 pub mod machine_jobs;
+pub mod machine_outcome;
 pub mod mail_address;
 pub mod membership;
 pub mod merge_bibs;

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::{every, pass};
 use crate::app::App;
+use crate::device::runner;
 use crate::domain::machine_jobs::{COMMAND_EXPIRY, SILENCE_ALARMS};
 use crate::usecase::alarm_silence::AlarmSilence;
 use crate::usecase::expire_commands::ExpireCommands;
@@ -39,5 +40,9 @@ pub(super) fn own(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHa
         let app = Arc::clone(&watching);
         async move { watch_commands(&app.store, &app.board).await }
     });
-    vec![flush, watch]
+    let mut tasks = vec![flush, watch];
+    if app.config.devices.drivers {
+        tasks.push(runner::start(app, stopped));
+    }
+    tasks
 }

@@ -1538,6 +1538,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     device_status,
     device_alarms,
     device_commands,
+    device_configurations,
     gate_checks,
     compartments,
     locker_sessions,

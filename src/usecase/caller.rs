@@ -113,6 +113,15 @@ impl Caller {
         }
     }
 
+    /// A device that does not call us: its driver acts for it.
+    pub(super) const fn driven(id: DeviceId, unit: UnitId, channel: Channel) -> Self {
+        Self {
+            who: Who::Device { id, channel },
+            unit: Some(unit),
+            session: 0,
+        }
+    }
+
     /// The channel an event of an act by this caller names.
     pub fn event_channel(&self, act: &Act) -> &'static str {
         match self.who {

@@ -8,11 +8,12 @@ use utoipa::ToSchema;
 
 use super::acting_device::{acting_device, device_of, within_reach};
 use super::device_board::DeviceBoard;
+use super::machine_ports::{DriverRead, DriverShelf};
 use super::named::Wrong;
 use super::once::once;
 use super::{Caller, IdempotencyKey, Result, Store, UseCaseError};
 use crate::auth::Right;
-use crate::domain::device::DeviceState;
+use crate::domain::device::{Capability, DeviceState};
 use crate::domain::device_settings::{Settings, check};
 use crate::domain::event::EventKind;
 use crate::domain::ids::DeviceId;
@@ -26,6 +27,9 @@ use crate::store::tx::{ReadTx, WriteTx};
 
 /// The driver of a device that calls us: none.
 pub const CALLS_US: &str = "calls_us";
+
+/// The setting of a driver that is kept and never shown.
+const PASSWORD: &str = "password";
 
 /// Longest settings of a driver, as JSON.
 const MAX_DRIVER_SETTINGS: usize = 4_096;
@@ -54,7 +58,7 @@ pub struct ConfigurationView {
     /// Every setting, with the defaults filled in.
     #[schema(value_type = Object, example = json!({"heartbeat_seconds": 60, "offline_loans": false}))]
     pub settings: Value,
-    /// What the driver reads; empty for `calls_us`.
+    /// What the driver reads, without a password; empty for `calls_us`.
     #[schema(value_type = Object, example = json!({}))]
     pub driver_settings: Value,
 }
@@ -77,12 +81,13 @@ pub async fn configure_device(
     store: &Arc<Store>,
     board: &DeviceBoard,
     caller: &Caller,
+    drivers: &dyn DriverShelf,
     command: ConfigureDevice,
     key: Option<IdempotencyKey>,
 ) -> Result<Once<ConfigurationView>> {
     caller.require_somewhere(Right::ManageDevices)?;
-    let device = command.device;
-    let done = once(store, caller, key, 1, command, configure).await?;
+    let (device, read) = (command.device, read(drivers, &command));
+    let done = once(store, caller, key, 1, (command, read), configure).await?;
     board.forget(device);
     Ok(done)
 }
@@ -145,7 +150,7 @@ fn newest(tx: &mut ReadTx<'_>, id: DeviceId) -> Result<ConfigurationView> {
 fn configure(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
-    command: &ConfigureDevice,
+    (command, read): &(ConfigureDevice, Read),
     mut ids: IdRun,
 ) -> Result<ConfigurationView> {
     let device = tx.lock_device(command.device)?;
@@ -156,11 +161,11 @@ fn configure(
     if command.seen.is_some_and(|seen| seen != device.configuration_version) {
         return Err(UseCaseError::Stale(device.configuration_version));
     }
-    judge(&device, command)?;
+    judge(&device, command, read)?;
     let (now, version) = (tx.now(), device.configuration_version + 1);
     let kept = Kept {
         settings: command.settings.clone(),
-        driver_settings: command.driver_settings.clone(),
+        driver_settings: with_password(tx, &device, command)?,
     };
     let text = serde_json::to_string(&kept).map_err(|error| UseCaseError::Internal(error.to_string()))?;
     tx.insert_configuration(&ConfigurationRow {
@@ -177,24 +182,67 @@ fn configure(
     view(version, &command.driver, &kept)
 }
 
-/// Only what calls us is known here. A driver is known once there are some (`device::drivers`), and reads its own settings.
-fn judge(device: &Device, command: &ConfigureDevice) -> Result<()> {
+/// What the driver says of its settings, or which drivers there are.
+#[derive(Debug, Clone)]
+enum Read {
+    Driver(DriverRead),
+    NoneOf(String),
+}
+
+fn read(drivers: &dyn DriverShelf, command: &ConfigureDevice) -> Read {
+    let none = serde_json::Map::new();
+    let settings = command.driver_settings.as_object().unwrap_or(&none);
+    let read = drivers.read(&command.driver, settings);
+    read.map_or_else(|| Read::NoneOf(drivers.names().join(", ")), Read::Driver)
+}
+
+fn judge(device: &Device, command: &ConfigureDevice, read: &Read) -> Result<()> {
     let mut wrong = Wrong::default();
-    if command.driver != CALLS_US {
-        wrong.say("driver", format!("must be {CALLS_US}"));
+    match read {
+        Read::NoneOf(names) => wrong.say("driver", format!("must be one of {names}")),
+        Read::Driver(read) => {
+            let serves = |capability: &Capability| device.capabilities.has(*capability);
+            if command.driver != CALLS_US && !read.capabilities.iter().any(serves) {
+                let able: Vec<&str> = read.capabilities.iter().map(|one| one.code()).collect();
+                let reason = format!("serves {}, and the device has none of these", able.join(", "));
+                wrong.say("driver", reason);
+            }
+            for fault in &read.faults {
+                wrong.say(format!("driver_settings.{}", fault.field), &*fault.reason);
+            }
+        }
     }
     for fault in check(&command.settings, device.kind, &device.capabilities) {
         wrong.say(format!("settings.{}", fault.field), fault.reason);
     }
     match &command.driver_settings {
-        Value::Object(members) if command.driver == CALLS_US && !members.is_empty() => {
-            wrong.say("driver_settings", format!("must be empty: {CALLS_US} has no settings"));
-        }
         Value::Object(_) if command.driver_settings.to_string().len() <= MAX_DRIVER_SETTINGS => {}
         Value::Object(_) => wrong.say("driver_settings", format!("is longer than {MAX_DRIVER_SETTINGS} bytes")),
         _ => wrong.say("driver_settings", "must be an object"),
     }
     wrong.check()
+}
+
+/// A password is never shown, so who changes something else cannot repeat it: for the same user at the same place it stays.
+fn with_password(tx: &mut ReadTx<'_>, device: &Device, command: &ConfigureDevice) -> Result<Value> {
+    let mut settings = command.driver_settings.clone();
+    let Some(before) = tx.configuration(device.id, device.configuration_version)? else {
+        return Ok(settings);
+    };
+    let old = kept(&before)?.driver_settings;
+    let same = ["url", "username"]
+        .iter()
+        .all(|name| old.get(name) == settings.get(name));
+    if let (true, Some(password), Value::Object(members)) = (same, old.get(PASSWORD), &mut settings)
+        && before.driver == command.driver
+    {
+        members.entry(PASSWORD).or_insert_with(|| password.clone());
+    }
+    Ok(settings)
+}
+
+pub(super) fn driver_settings_of(row: &ConfigurationRow) -> Result<Value> {
+    Ok(kept(row)?.driver_settings)
 }
 
 fn kept(row: &ConfigurationRow) -> Result<Kept> {
@@ -203,10 +251,14 @@ fn kept(row: &ConfigurationRow) -> Result<Kept> {
 }
 
 fn view(version: i64, driver: &str, kept: &Kept) -> Result<ConfigurationView> {
+    let mut shown = kept.driver_settings.clone();
+    if let Some(members) = shown.as_object_mut() {
+        members.remove(PASSWORD);
+    }
     Ok(ConfigurationView {
         version,
         driver: driver.to_owned(),
         settings: serde_json::to_value(&kept.settings).map_err(|error| UseCaseError::Internal(error.to_string()))?,
-        driver_settings: kept.driver_settings.clone(),
+        driver_settings: shown,
     })
 }

@@ -14,13 +14,14 @@ use utoipa::ToSchema;
 
 use super::acting_device::acting_device;
 use super::device_board::DeviceBoard;
+use super::driven_devices::is_driven;
 use super::{Caller, Result, Store, UseCaseError};
 use crate::domain::device_command::CommandStatus;
 use crate::domain::ids::DeviceId;
 use crate::store::devices::commands::Command;
 
 /// Commands told at once.
-const AT_ONCE: i64 = 16;
+pub(super) const AT_ONCE: i64 = 16;
 
 /// Longest wait.
 pub const MAX_WAIT_SECONDS: u16 = 10;
@@ -55,13 +56,27 @@ pub async fn pull_commands(
     wait: Duration,
 ) -> Result<Vec<DeliveredCommand>> {
     let device = caller.device().ok_or(UseCaseError::Forbidden)?;
+    wait_for_some(board, device, wait, || hand_out(store, board, caller, device)).await
+}
+
+/// Looks, and looks again whenever the device is woken, until there is something, the time is over, or the node stops.
+pub(super) async fn wait_for_some<L, F, T>(
+    board: &DeviceBoard,
+    device: DeviceId,
+    wait: Duration,
+    mut look: L,
+) -> Result<Vec<T>>
+where
+    L: FnMut() -> F,
+    F: Future<Output = Result<Vec<T>>>,
+{
     let until = Instant::now() + wait;
     let listening = board.listen(device);
     loop {
         // Listen first: what is ordered between looking and waiting is not missed.
         let mut woken = std::pin::pin!(listening.notified());
         woken.as_mut().enable();
-        let open = hand_out(store, board, caller, device).await?;
+        let open = look().await?;
         if !open.is_empty() || board.is_stopped() || Instant::now() >= until {
             return Ok(open);
         }
@@ -82,6 +97,10 @@ async fn hand_out(
     let open = store
         .read(move |tx| {
             acting_device(tx, &who, None)?;
+            // What a driver of ours carries out is not carried out by the device as well.
+            if is_driven(tx, device)? {
+                return Ok(Vec::new());
+            }
             tx.open_commands(device, AT_ONCE).map_err(UseCaseError::from)
         })
         .await?;
@@ -117,7 +136,7 @@ async fn deliver(store: &Arc<Store>, caller: &Caller, device: DeviceId) -> Resul
         .await
 }
 
-fn told(command: &Command, now: DateTime<Utc>) -> Result<DeliveredCommand> {
+pub(super) fn told(command: &Command, now: DateTime<Utc>) -> Result<DeliveredCommand> {
     let fault = |error: serde_json::Error| UseCaseError::Internal(format!("command {}: {error}", command.id));
     Ok(DeliveredCommand {
         id: command.id.get(),

@@ -156,3 +156,37 @@ fn an_interrupted_demo_says_what_to_do_and_another_network_is_left_alone() {
     let told = tongjie.fails(&["seed", "--tier", "demo"], 1);
     assert!(told.contains("not a demo"), "{told}");
 }
+
+#[test]
+fn simulated_machines_log_in_ask_at_the_gate_and_report() {
+    let tongjie = Tongjie::new(Engine::Sqlite);
+    let (server, address) = start(&tongjie, &["demo", "--scale", "0.005"]);
+    let made = accounts(&tongjie);
+    let devices = made["devices"].as_array().expect("devices");
+    let kinds: Vec<&str> = devices.iter().filter_map(|one| one["kind"].as_str()).collect();
+    assert_eq!(kinds, ["gate", "kiosk", "locker"]);
+    let (url, file) = (format!("http://{address}"), tongjie.file("demo-accounts.json"));
+    let file = file.to_string_lossy();
+    let args = [
+        "simulate",
+        "--url",
+        &url,
+        "--accounts",
+        &file,
+        "--devices",
+        "5",
+        "--seconds",
+        "2",
+        "--pace-ms",
+        "50",
+        "--outages",
+        "20",
+    ];
+    let said = tongjie.succeeds(&args);
+    assert!(said.contains("5 machines call") && said.contains(" errors=0"), "{said}");
+    for nothing in ["heartbeats=0 ", "gate_checks=0 ", "decided_alone=0 ", "batches=0 "] {
+        assert!(!said.contains(nothing), "{said}");
+    }
+    assert_eq!(server.stop(), Some(0));
+    tongjie.succeeds(&["check"]);
+}

@@ -23,6 +23,15 @@ struct AccountsFile {
     #[serde(default)]
     items_on_loan: Vec<LoanItem>,
     bench: Option<HistoryCards>,
+    #[serde(default)]
+    devices: Vec<Device>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Device {
+    code: String,
+    secret: String,
+    kind: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -48,6 +57,7 @@ struct ShelfItem {
 
 #[derive(Debug, Deserialize)]
 struct LoanItem {
+    barcode: String,
     card_number: String,
 }
 
@@ -56,6 +66,15 @@ struct LoanItem {
 pub(super) struct HistoryCards {
     pub history_card: String,
     pub fresh_card: String,
+}
+
+/// A gate, and what goes through it.
+#[derive(Debug, Default)]
+pub(super) struct GateAccount {
+    pub code: String,
+    pub secret: String,
+    pub lent: Vec<Rc<str>>,
+    pub on_shelf: Vec<Rc<str>>,
 }
 
 /// An item and the desk that lends it.
@@ -80,6 +99,7 @@ pub(super) struct Workload {
     pub history: Option<HistoryCards>,
     /// Who may change the network's rules.
     pub system: Option<StaffAccount>,
+    pub gate: Option<Rc<GateAccount>>,
 }
 
 impl Workload {
@@ -97,6 +117,7 @@ impl Workload {
 
     fn deal(file: AccountsFile, clients: usize) -> Result<Self, BenchError> {
         let system = file.staff.iter().find(|staff| staff.role == "system").cloned();
+        let gate = gate_of(&file).map(Rc::new);
         let (desks, items) = items_by_turns(file.staff, file.items_on_shelf);
         let readers = pick_readers(&file.readers, &file.items_on_loan);
         if items.len() < clients || readers.is_empty() {
@@ -121,8 +142,28 @@ impl Workload {
             shares,
             history: file.bench,
             system,
+            gate,
         })
     }
+}
+
+/// The first gate, with the books that nobody else asks about and those that may be lent meanwhile.
+fn gate_of(file: &AccountsFile) -> Option<GateAccount> {
+    let gate = file.devices.iter().find(|device| device.kind == "gate")?;
+    Some(GateAccount {
+        code: gate.code.clone(),
+        secret: gate.secret.clone(),
+        lent: file
+            .items_on_loan
+            .iter()
+            .map(|item| item.barcode.as_str().into())
+            .collect(),
+        on_shelf: file
+            .items_on_shelf
+            .iter()
+            .map(|item| item.barcode.as_str().into())
+            .collect(),
+    })
 }
 
 /// One desk per unit that has both items and staff who may lend; its items, one of each desk in turn.

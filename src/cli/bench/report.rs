@@ -26,10 +26,11 @@ pub(super) enum Op {
     CheckInCredit,
     CheckOutNoCredit,
     CheckInNoCredit,
+    GateCheck,
 }
 
 impl Op {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::CheckOut,
         Self::CheckIn,
         Self::Renew,
@@ -45,6 +46,7 @@ impl Op {
         Self::CheckInCredit,
         Self::CheckOutNoCredit,
         Self::CheckInNoCredit,
+        Self::GateCheck,
     ];
 
     const fn name(self) -> &'static str {
@@ -64,6 +66,7 @@ impl Op {
             Self::CheckInCredit => "check_in_credit",
             Self::CheckOutNoCredit => "check_out_no_credit",
             Self::CheckInNoCredit => "check_in_no_credit",
+            Self::GateCheck => "gate_check",
         }
     }
 }
@@ -265,7 +268,7 @@ impl Report {
             format!("\"clients\": {}", self.clients),
             format!("\"seconds\": {}", self.seconds),
         ];
-        if self.profile == Profile::Model {
+        if matches!(self.profile, Profile::Model | Profile::Gates) {
             lines.push(format!("\"multiple\": {}", self.multiple));
             lines.push(format!("\"visits_skipped\": {}", self.tally.skipped));
         }

@@ -80,7 +80,7 @@ pub(super) struct DeviceRow {
 }
 
 impl DeviceRow {
-    fn read(self) -> Result<Device, StoreError> {
+    pub(super) fn read(self) -> Result<Device, StoreError> {
         let kind = DeviceKind::from_code(&self.kind)
             .ok_or_else(|| StoreError::Corrupt(format!("device {} is of no kind: {:?}", self.id, self.kind)))?;
         Ok(Device {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::super::log_in::device_secret_hash;
 use super::super::{Result, UseCaseError};
 use crate::auth::passwords::{check_pin, check_staff_password};
 use crate::auth::{PasswordService, Role};
@@ -27,6 +28,9 @@ pub struct DemoAccounts {
     pub items_on_shelf: Vec<ShelfItem>,
     pub items_on_loan: Vec<LoanItem>,
     pub bench: BenchCards,
+    /// Of a demo made by an earlier version: none.
+    #[serde(default)]
+    pub devices: Vec<DeviceAccount>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,6 +58,13 @@ pub struct ShelfItem {
 pub struct LoanItem {
     pub barcode: String,
     pub card_number: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceAccount {
+    pub code: String,
+    pub secret: String,
+    pub kind: String,
 }
 
 /// An institution with a long history, and one without.
@@ -149,8 +160,14 @@ pub(super) struct StaffPlan {
 pub(super) struct LastStep {
     pub staff: Vec<(StaffPlan, Secret)>,
     pub pins: Vec<(ReaderId, Secret)>,
-    /// Code, kind and unit.
-    pub devices: Vec<(String, &'static str, UnitId)>,
+    pub devices: Vec<DevicePlan>,
+}
+
+/// A device, with what it logs in with.
+pub(super) struct DevicePlan {
+    pub account: DeviceAccount,
+    pub capabilities: &'static str,
+    pub unit: UnitId,
 }
 
 /// Creates the log-ins and devices and marks the database as a demo, all at once: without the mark the log-ins do not
@@ -183,20 +200,21 @@ fn apply(tx: &mut WriteTx<'_>, step: &LastStep, mut ids: IdRun) -> Result<()> {
     for (reader, secret) in &step.pins {
         tx.set_pin_hash(*reader, &secret.hash)?;
     }
-    for (code, kind, unit) in &step.devices {
-        // Nobody is told the secret: registering the device again gives it a new one.
-        let (_, hash) = crate::auth::tokens::new_refresh();
-        let secret_hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        let (id, code, kind) = (ids.next(), code.clone(), (*kind).to_owned());
+    for DevicePlan {
+        account,
+        capabilities,
+        unit,
+    } in &step.devices
+    {
         tx.insert_device(&NewDevice {
-            id,
-            code,
+            id: ids.next(),
+            code: account.code.clone(),
             unit_id: unit.get(),
-            kind,
-            secret_hash,
+            kind: account.kind.clone(),
+            secret_hash: device_secret_hash(&account.secret),
             active: true,
             name: String::new(),
-            capabilities: String::new(),
+            capabilities: (*capabilities).to_owned(),
             registered_at: Some(now.timestamp_millis()),
             approved_at: Some(now.timestamp_millis()),
         })?;

@@ -4,12 +4,13 @@ use chrono::NaiveDate;
 
 use super::SeedOptions;
 use super::accounts::{
-    BenchCards, DemoAccounts, LastStep, LoanItem, ReaderAccount, Secret, ShelfItem, StaffAccount, StaffPlan,
+    BenchCards, DemoAccounts, DeviceAccount, DevicePlan, LastStep, LoanItem, ReaderAccount, Secret, ShelfItem,
+    StaffAccount, StaffPlan,
 };
 use super::network::Place;
 use super::plan::World;
 use super::readers::{FRESH_READER, HISTORY_READER, Reader, card_number};
-use crate::auth::Role;
+use crate::auth::{Role, tokens};
 use crate::domain::ids::{ReaderId, UnitId};
 use crate::domain::network::Network;
 use crate::domain::unit::UnitKind;
@@ -111,6 +112,7 @@ pub(super) fn assemble(
     }
     let pins: Vec<(usize, Secret)> = readers.into_iter().zip(secrets).collect();
     let unit_code = |unit: UnitId| network.unit(unit).map(|unit| unit.code.clone()).unwrap_or_default();
+    let devices = devices(&world.places);
     let accounts = DemoAccounts {
         base_url: String::new(),
         staff: staff
@@ -130,19 +132,13 @@ pub(super) fn assemble(
             history_card: card_number(HISTORY_READER),
             fresh_card: card_number(FRESH_READER),
         },
+        devices: devices.iter().map(|device| device.account.clone()).collect(),
     };
     let pins = pins
         .into_iter()
         .map(|(reader, pin)| (ReaderId::new(world.readers[reader].id), pin))
         .collect();
-    (
-        accounts,
-        LastStep {
-            staff,
-            pins,
-            devices: devices(&world.places),
-        },
-    )
+    (accounts, LastStep { staff, pins, devices })
 }
 
 /// One open loan each of some persons, with a barcode that means one item.
@@ -192,7 +188,7 @@ fn loan_item(world: &World, item: usize, reader: usize) -> LoanItem {
 }
 
 /// A gate and a kiosk in the general central, a locker outside.
-fn devices(places: &[Place]) -> Vec<(String, &'static str, UnitId)> {
+fn devices(places: &[Place]) -> Vec<DevicePlan> {
     let at = |code: &str| {
         places
             .iter()
@@ -200,12 +196,24 @@ fn devices(places: &[Place]) -> Vec<(String, &'static str, UnitId)> {
             .or(places.first())
             .map(|place| place.id)
     };
+    let doors = "door_bank,item_sensor,tag_reader,card_reader,two_phase_loans";
     [
-        ("demo-gate", "gate", "JC"),
-        ("demo-kiosk", "kiosk", "JC"),
-        ("demo-locker", "locker", "LJ-L1"),
+        ("demo-gate", "gate", "gate,tag_reader", "JC"),
+        ("demo-kiosk", "kiosk", "tag_reader,card_reader,printer", "JC"),
+        ("demo-locker", "locker", doors, "LJ-L1"),
     ]
     .into_iter()
-    .filter_map(|(code, kind, unit)| Some((code.to_owned(), kind, at(unit)?)))
+    .filter_map(|(code, kind, capabilities, unit)| {
+        let account = DeviceAccount {
+            code: code.to_owned(),
+            secret: tokens::new_refresh().0,
+            kind: kind.to_owned(),
+        };
+        at(unit).map(|unit| DevicePlan {
+            account,
+            capabilities,
+            unit,
+        })
+    })
     .collect()
 }

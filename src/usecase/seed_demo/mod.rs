@@ -29,7 +29,7 @@ use crate::auth::PasswordService;
 use crate::domain::ids::UnitId;
 use crate::store::Store;
 
-pub use accounts::{BenchCards, DemoAccounts, LoanItem, ReaderAccount, ShelfItem, StaffAccount};
+pub use accounts::{BenchCards, DemoAccounts, DeviceAccount, LoanItem, ReaderAccount, ShelfItem, StaffAccount};
 pub use catalogue::write_records;
 
 use accounts::Hashing;

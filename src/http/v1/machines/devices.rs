@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
+use crate::device::driver_list::DriverList;
 use crate::domain::device_settings::Settings;
 use crate::domain::ids::DeviceId;
 use crate::http::answer::{self, Answer};
@@ -241,14 +242,14 @@ pub async fn look_at_configuration(app: web::Data<App>, who: ReadsDevices, id: w
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewConfiguration {
-    /// Which driver of ours speaks to it; `calls_us`, the default: none.
+    /// Which driver of ours speaks to it: `calls_us` (the default: none), `modbus_rtu`, `modbus_tcp`, `mqtt` or `simulator`.
     #[schema(value_type = Option<String>, max_length = 32, example = "calls_us")]
     driver: Option<CodeText>,
     /// What is left out is as the default says; see docs/DEVICES.md.
     #[serde(default)]
     #[schema(value_type = Object, example = json!({"heartbeat_seconds": 60}))]
     settings: Settings,
-    /// What the driver reads.
+    /// What the driver reads; see docs/DEVICES.md. A password that is left out stays for the same `url` and `username`.
     #[serde(default)]
     #[schema(value_type = Object, example = json!({}))]
     driver_settings: Map<String, Value>,
@@ -274,7 +275,9 @@ pub async fn configure_device(
         driver_settings: Value::Object(body.driver_settings),
         seen: seen.0,
     };
-    let done = configure_device::configure_device(&app.store, &app.board, &who.caller, command, request.key).await?;
+    let (store, board) = (&app.store, &app.board);
+    let done = configure_device::configure_device(store, board, &who.caller, &DriverList, command, request.key);
+    let done = done.await?;
     precondition::tagged(answer::done(&done), done.value.version)
 }
 

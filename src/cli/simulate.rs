@@ -1,0 +1,253 @@
+//! `tongjie simulate`: gates and lockers that exist only in this process, as clients of a running server. They know the API and nothing
+//! else, as a real device does: log in, heartbeat, configuration, gate checks and passages, commands and their acknowledgement.
+//! `tongjie demo` runs those of its accounts file beside itself.
+
+mod client;
+mod gate;
+mod locker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::CliError;
+use crate::usecase::seed_demo::{DemoAccounts, DeviceAccount};
+use client::Client;
+
+/// What they are and how they behave.
+#[derive(Debug, Clone, Args)]
+pub struct SimulateArgs {
+    /// The running server
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    url: String,
+    /// A file like `demo-accounts.json`: `devices`, the books that pass the gates, and a `system` account if there are to be more
+    #[arg(long, value_name = "FILE")]
+    accounts: PathBuf,
+    /// How many; more than the file has are registered and approved with its `system` account [default: those of the file]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    devices: Option<u16>,
+    /// How long; without it until interrupted
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    seconds: Option<u64>,
+    /// Milliseconds between two passages at a gate
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    pace_ms: u64,
+    /// Of a hundred questions of gates so many are not asked: decided by the tag, and told later
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    outages: u8,
+}
+
+/// How the machines behave.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Behaviour {
+    pub pace: Duration,
+    pub outages: u8,
+}
+
+/// What they did together.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    heartbeats: AtomicU64,
+    checks: AtomicU64,
+    alarms: AtomicU64,
+    alone: AtomicU64,
+    batches: AtomicU64,
+    commands: AtomicU64,
+    errors: AtomicU64,
+}
+
+impl Counts {
+    fn line(&self) -> String {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        format!(
+            "heartbeats={} gate_checks={} alarms={} decided_alone={} batches={} commands={} errors={}",
+            read(&self.heartbeats),
+            read(&self.checks),
+            read(&self.alarms),
+            read(&self.alone),
+            read(&self.batches),
+            read(&self.commands),
+            read(&self.errors),
+        )
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A book that goes through a gate, and what its tag says.
+#[derive(Debug, Clone)]
+pub(super) struct Book {
+    barcode: String,
+    lent: bool,
+}
+
+/// What every machine shares.
+pub(super) struct Scene {
+    behaviour: Behaviour,
+    books: Vec<Book>,
+    counts: Counts,
+    stopped: AtomicBool,
+    /// The server is about to end: nobody is to hold a connection.
+    ended: Ended,
+}
+
+/// Whether it is time to end, asked now and then.
+pub(super) type Ended = Box<dyn Fn() -> bool + Send + Sync>;
+
+impl Scene {
+    fn of(accounts: &DemoAccounts, behaviour: Behaviour, ended: Ended) -> Arc<Self> {
+        let lent = accounts.items_on_loan.iter().map(|item| (&item.barcode, true));
+        let shelved = accounts.items_on_shelf.iter().map(|item| (&item.barcode, false));
+        let book = |(barcode, lent): (&String, bool)| Book {
+            barcode: barcode.clone(),
+            lent,
+        };
+        Arc::new(Self {
+            behaviour,
+            books: lent.chain(shelved.take(200)).map(book).collect(),
+            counts: Counts::default(),
+            stopped: AtomicBool::new(false),
+            ended,
+        })
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst) || (self.ended)()
+    }
+
+    /// Sleeps, in pieces, so that a stop is heard.
+    fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while !self.is_stopped() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(100)));
+        }
+    }
+}
+
+/// Machines at work.
+pub(super) struct Machines {
+    scene: Arc<Scene>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Machines {
+    /// A thread per device; those of a kind that nobody plays are left out.
+    pub(super) fn start(
+        url: &str,
+        accounts: &DemoAccounts,
+        devices: &[DeviceAccount],
+        behaviour: Behaviour,
+        ended: Ended,
+    ) -> Self {
+        let scene = Scene::of(accounts, behaviour, ended);
+        let play = |device: &DeviceAccount| {
+            let (client, scene) = (Client::new(url, device), Arc::clone(&scene));
+            let play: fn(Client, &Scene) = match device.kind.as_str() {
+                "gate" => gate::play,
+                "locker" | "kiosk" => locker::play,
+                _ => return None,
+            };
+            let thread = std::thread::Builder::new().name(device.code.clone());
+            thread.spawn(move || play(client, &scene)).ok()
+        };
+        let threads = devices.iter().filter_map(play).collect();
+        Self { scene, threads }
+    }
+
+    /// Tells them to stop, waits, and says what they did.
+    pub(super) fn stop(self) -> String {
+        self.scene.stopped.store(true, Ordering::SeqCst);
+        for thread in self.threads {
+            // A panic was told on standard error.
+            let _ = thread.join();
+        }
+        self.scene.counts.line()
+    }
+}
+
+pub(super) async fn run(args: SimulateArgs) -> Result<(), CliError> {
+    let failed = |source| CliError::File {
+        path: args.accounts.display().to_string(),
+        source,
+    };
+    let text = std::fs::read(&args.accounts).map_err(failed)?;
+    let accounts: DemoAccounts = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
+    let url = args.url.trim_end_matches('/').to_owned();
+    let wanted = args.devices.map_or(accounts.devices.len(), usize::from);
+    let mut devices: Vec<DeviceAccount> = accounts.devices.iter().take(wanted).cloned().collect();
+    let (asking, base, missing) = (accounts.clone(), url.clone(), wanted - devices.len());
+    let more = tokio::task::spawn_blocking(move || register(&base, &asking, missing)).await;
+    devices.extend(more.map_err(|error| CliError::Runtime(error.into()))??);
+    if devices.is_empty() {
+        return Err(CliError::Usage(
+            "the accounts file has no devices; see --devices".to_owned(),
+        ));
+    }
+    let behaviour = Behaviour {
+        pace: Duration::from_millis(args.pace_ms),
+        outages: args.outages,
+    };
+    let machines = Machines::start(&url, &accounts, &devices, behaviour, Box::new(|| false));
+    println!("{} machines call {url}; stop them with Ctrl-C", machines.threads.len());
+    let end = async {
+        match args.seconds {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = end => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(CliError::Runtime)?,
+    }
+    let said = tokio::task::spawn_blocking(move || machines.stop()).await;
+    println!("{}", said.map_err(|error| CliError::Runtime(error.into()))?);
+    Ok(())
+}
+
+/// Further devices, three gates to one locker, at the unit of the file's `system` account.
+fn register(url: &str, accounts: &DemoAccounts, missing: usize) -> Result<Vec<DeviceAccount>, CliError> {
+    if missing == 0 {
+        return Ok(Vec::new());
+    }
+    let staff = accounts.staff.iter().find(|one| one.role == "system");
+    let staff = staff.ok_or_else(|| CliError::Usage("the accounts file has no `system` account".to_owned()))?;
+    let mut client = Client::of_staff(url, &staff.username, &staff.password);
+    let salt = getrandom::u32().map_err(|error| CliError::Failed(error.to_string()))?;
+    let mut made = Vec::with_capacity(missing);
+    for number in 0..missing {
+        let (kind, capabilities) = match number % 4 {
+            3 => (
+                "locker",
+                json!(["door_bank", "item_sensor", "tag_reader", "card_reader"]),
+            ),
+            _ => ("gate", json!(["gate", "tag_reader"])),
+        };
+        let code = format!("sim-{salt:08x}-{number:04}");
+        let body = json!({
+            "code": code, "unit_code": staff.unit_code, "kind": kind, "name": "tongjie simulate", "capabilities": capabilities,
+        });
+        let device = client.change("/devices", &body).map_err(CliError::Failed)?;
+        let approval = format!("/devices/{}/approval", device["device"]["id"]);
+        client.change(&approval, &json!({})).map_err(CliError::Failed)?;
+        let secret = device["secret"].as_str().unwrap_or_default().to_owned();
+        let kind = kind.to_owned();
+        made.push(DeviceAccount { code, secret, kind });
+    }
+    Ok(made)
+}
+
+/// The moment, as the API writes it.
+fn moment() -> Value {
+    json!(crate::clock::Clock::System.now())
+}
