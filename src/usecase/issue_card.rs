@@ -136,9 +136,7 @@ fn check(command: &IssueCard, network: &Network, reader: &ReaderView, today: Nai
                 "is a resident identity number, which is never a card's number",
             );
         }
-        None if kind.is_some_and(CardKind::needs_number) => {
-            wrong.say("number", "is needed for this kind")
-        }
+        None if kind.is_some_and(CardKind::needs_number) => wrong.say("number", "is needed for this kind"),
         _ => {}
     }
     if (kind == Some(CardKind::OtherCity)) != command.issuer.is_some() {

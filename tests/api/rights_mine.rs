@@ -113,7 +113,9 @@ fn waiting_application(about: &About<'_>) -> i64 {
 fn session_of(about: &About<'_>) -> i64 {
     let whose = match (about.account, about.itself, about.allowed) {
         (0, true, _) => format!("audience = 'reader' AND subject_id = {}", about.things.reader),
-        (0, false, true) => "audience = 'device' AND subject_id = (SELECT id FROM devices WHERE code = 'kiosk-m1')".to_owned(),
+        (0, false, true) => {
+            "audience = 'device' AND subject_id = (SELECT id FROM devices WHERE code = 'kiosk-m1')".to_owned()
+        }
         (0, false, false) => "audience = 'staff'".to_owned(),
         (account, ..) => format!("audience = 'staff' AND subject_id = {account}"),
     };

@@ -296,8 +296,7 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         deliveries::Document::openapi(),
         parcels::Document::openapi(),
     ];
-    all.extend(machines::documents());
-    all.extend(people::documents());
-    all.extend(administration::documents());
+    let of_parts = [machines::documents(), people::documents(), administration::documents()];
+    all.extend(of_parts.into_iter().flatten());
     all
 }

@@ -12,7 +12,8 @@ use super::super::items::parse_day;
 use super::super::overdue::given_back_in_time;
 use super::super::readers::day_text;
 use super::super::schema::{
-    credit_entries, credit_feed, credit_freezes, credit_overdue, event_personal, event_seals, loans, parcel_lines, parcels, readers,
+    credit_entries, credit_feed, credit_freezes, credit_overdue, event_personal, event_seals, loans, parcel_lines,
+    parcels, readers,
 };
 use super::super::seals::Seal;
 use super::super::tx::{ReadTx, WriteTx};
