@@ -22,7 +22,7 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
         Code::ItemDamaged | Code::ItemNeedsAttention | Code::ItemWithdrawn => &[CheckOut, CheckIn, PlaceHold],
         Code::ItemLost | Code::ItemClaimedReturned => &[CheckOut, Renew, PlaceHold],
         Code::DueWithoutRight | Code::DueInPast | Code::CardExpiresBeforeDue | Code::WantedByOthers | Code::Recalled
-        | Code::ReadingRoomOnly => &[CheckOut, Renew],
+        | Code::ReadingRoomOnly | Code::LoanUnconfirmed => &[CheckOut, Renew],
         Code::UnitInactive | Code::AdultOnlyUnit => &[CheckOut, PlaceHold, ChangeHold],
         Code::NotForChildren | Code::HasDebt | Code::DebtOverLimit
         | Code::BelowAge | Code::AgeUnknown | Code::OwnerNotForReader | Code::ItemMissing | Code::ItemNotForLoan

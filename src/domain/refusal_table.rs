@@ -296,6 +296,9 @@ codes! {
     OnLoanToOther = "on_loan_to_other": C,
         "该册正被其他读者借出", "确认则先还后借",
         "The item is on loan to somebody else", "Confirming returns it first, then lends it";
+    LoanUnconfirmed = "loan_unconfirmed": B,
+        "上一次自助借出尚未确认", "请等待设备或馆员确认",
+        "A loan at a machine is not confirmed yet", "Wait for the machine or staff";
     BibAlreadyOnLoan = "bib_already_on_loan": C [PlaceHold: O],
         "读者已借有同一种文献", "请确认是否仍要办理",
         "The reader has this bib on loan already", "Confirm that it is wanted";
