@@ -97,6 +97,7 @@ pub async fn end_loading_round(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CompartmentLoad {
+    #[schema(value_type = String)]
     item_barcode: Barcode,
     /// Says whose item, where the barcode means several.
     #[schema(value_type = Option<String>, max_length = 32)]

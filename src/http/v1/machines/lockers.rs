@@ -13,7 +13,7 @@ use crate::http::extract::{
     Changing, ManagesDevices, Operates, ReadsDevices, ReceivesTransits, SettlesMachines, Staff, Voids,
 };
 use crate::http::input::{CodeText, Cursor, Limit, List, Moment, PageBody, Remark, Text, page, text};
-use crate::http::openapi::{ChangeOneFailures, ChangeOneSeenFailures, IdempotencyHeader, ListFailures, LookFailures};
+use crate::http::openapi::{ChangeOneFailures, ChangeSeenFailures, IdempotencyHeader, ListFailures, LookFailures};
 use crate::http::precondition::{self, IfMatchGiven, IfMatchGivenHeader};
 use crate::http::query::Parameters;
 use crate::usecase::UseCaseError;
@@ -78,7 +78,7 @@ pub struct NewCompartments {
 #[utoipa::path(put, path = "/api/v1/devices/{id}/compartments", operation_id = "setCompartments", tag = "devices",
     params(("id" = i64, Path, description = "The device's id"), IdempotencyHeader, IfMatchGivenHeader),
     request_body = NewCompartments, security(("bearer" = [])),
-    responses((status = 200, description = "The compartments", body = CompartmentsView), ChangeOneSeenFailures))]
+    responses((status = 200, description = "The compartments", body = CompartmentsView), ChangeSeenFailures))]
 pub async fn set_compartments(
     app: web::Data<App>,
     who: ManagesDevices,
@@ -202,6 +202,7 @@ fn report_of(number: u16, body: CompartmentReport) -> Result<ReportCompartment, 
 #[serde(deny_unknown_fields)]
 pub struct CompartmentSettlement {
     /// The book that lies there; absent: nothing does.
+    #[schema(value_type = Option<String>)]
     item_barcode: Option<Barcode>,
     /// Says whose item, where the barcode means several.
     #[schema(value_type = Option<String>, max_length = 32)]

@@ -47,6 +47,7 @@ pub struct NewLockerSession {
     /// The text of the QR code that an electronic card shows.
     #[schema(value_type = Option<String>, max_length = 512, example = json!(null))]
     card_token: Option<Secret>,
+    #[schema(value_type = Option<String>)]
     card_number: Option<CardNumber>,
     /// Of an ID card that is one of the reader's cards. Its number is not kept.
     #[schema(value_type = Option<String>, max_length = 64, example = json!(null))]
@@ -151,6 +152,7 @@ pub struct NewLockerLoan {
     /// The number on the door.
     #[schema(minimum = 1, maximum = 9999, example = 12)]
     compartment: Option<u16>,
+    #[schema(value_type = Option<String>)]
     item_barcode: Option<Barcode>,
 }
 
