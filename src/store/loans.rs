@@ -264,7 +264,9 @@ impl WriteTx<'_> {
             .select((loan_columns!(), readers::status, loan_confirmations::loan_id.nullable()));
         let row: Option<(LoanRow, String, Option<i64>)> =
             on_engine!(self.conn, conn => query.get_result(conn)).optional()?;
-        let Some((row, status, asked)) = row else { return Ok(None) };
+        let Some((row, status, asked)) = row else {
+            return Ok(None);
+        };
         let mut loaded = loaded_loan(row, &status)?;
         loaded.loan.unconfirmed = asked.is_some();
         Ok(Some(loaded))

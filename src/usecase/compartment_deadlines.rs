@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::compartment_record::{IDS, tell};
-use super::confirm_loan::said_of_loan;
+use super::confirm_loan::{heard_of_loan, said_of_loan};
 use super::report_compartment::ReportedBy;
 use super::run_job::{Look, Pass, of_one};
 use super::{Result, Store, UseCaseError};
@@ -102,7 +102,7 @@ fn door_silent(tx: &mut WriteTx<'_>, id: CompartmentId, ids: &mut IdRun) -> Resu
         return Ok(false);
     };
     if let Some(asked) = tx.confirmation_of_turn(seen.device, seen.id, seen.turn)? {
-        said_of_loan(tx, asked.loan, Said::Silence, ReportedBy::Report, now, ids)?;
+        heard_of_loan(tx, asked.loan, Said::Silence, ReportedBy::Report, now, ids)?;
     }
     tx.lock_compartment_as(&seen)?;
     if let Some(back) = tx.return_of(seen.id, seen.turn)?.filter(ReturnRow::is_open) {

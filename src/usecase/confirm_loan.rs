@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::acting_device::{ActingDevice, acting_device, device_of};
+use super::acting_device::{ActingDevice, acting_device, device_of, no_such};
 use super::compartment_record::IDS;
 use super::once::{About, once};
 use super::record::{self, Consent, Ledger};
@@ -72,16 +72,22 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &ConfirmLoan, mut ids: Id
         None => None,
     };
     let asked_of = tx.confirmation(asked.loan)?.ok_or_else(unknown)?;
-    let device = match own {
-        Some(own) if own.id == asked_of.device => own,
+    match own {
+        Some(own) if own.id == asked_of.device => {}
         Some(_) => return Err(unknown()),
-        None => device_of(tx, caller, asked_of.device, Right::VoidLoan).map_err(|_| unknown())?,
-    };
+        None => {
+            device_of(tx, caller, asked_of.device, Right::VoidLoan).map_err(|error| no_such(error, "loan"))?;
+        }
+    }
     let by = match caller.device() {
         Some(_) => ReportedBy::Report,
         None => ReportedBy::Person,
     };
-    let reason = asked.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    let reason = asked
+        .reason
+        .as_deref()
+        .map(str::trim)
+        .filter(|reason| !reason.is_empty());
     if by == ReportedBy::Person && reason.is_none() {
         return Err(UseCaseError::field("reason", "must say how it is known"));
     }
@@ -95,7 +101,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &ConfirmLoan, mut ids: Id
     };
     let outcome = say(tx, &teller, asked.loan, said, &mut ids)?;
     if matches!(outcome, Outcome::Confirm | Outcome::Void) {
-        settle_compartment::follow_loan(tx, &device, &asked_of, asked.taken, &mut ids)?;
+        settle_compartment::follow_loan(tx, &asked_of, asked.taken, &mut ids)?;
     }
     let now = tx.confirmation(asked.loan)?.ok_or_else(unknown)?;
     let view = LoanSaid {
@@ -117,11 +123,31 @@ pub(super) struct Teller<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// What a machine's report, its journal or the clock says of a loan. Before the lock of its compartment.
+/// What a machine's journal or the clock says of a loan; its compartment follows, where nobody knows what is in it.
 ///
 /// # Errors
 /// `NotFound` for a loan that is of no machine; a failure of the store.
 pub(super) fn said_of_loan(
+    tx: &mut WriteTx<'_>,
+    loan: LoanId,
+    said: Said,
+    by: ReportedBy,
+    at: DateTime<Utc>,
+    ids: &mut IdRun,
+) -> Result<Outcome> {
+    let outcome = heard_of_loan(tx, loan, said, by, at, ids)?;
+    if matches!(outcome, Outcome::Confirm | Outcome::Void) {
+        let asked = tx.confirmation(loan)?.ok_or(UseCaseError::NotFound("loan"))?;
+        settle_compartment::follow_loan(tx, &asked, outcome == Outcome::Confirm, ids)?;
+    }
+    Ok(outcome)
+}
+
+/// The same for what is heard of a door: whoever says it sees to the compartment, whose lock comes after.
+///
+/// # Errors
+/// As [`said_of_loan`].
+pub(super) fn heard_of_loan(
     tx: &mut WriteTx<'_>,
     loan: LoanId,
     said: Said,
@@ -158,7 +184,9 @@ pub(super) fn say(
     // Under the lock of the item: whoever was first has decided.
     let asked = tx.confirmation(loan)?.ok_or_else(unknown)?;
     let loaded = item.loan.clone().filter(|open| open.loan.id == loan);
-    let scanned_since = asked.decided_at.is_some_and(|decided| item.facts.last_event_at > decided);
+    let scanned_since = asked
+        .decided_at
+        .is_some_and(|decided| item.facts.last_event_at > decided);
     let outcome = decide(&Facts {
         phase: asked.phase,
         said,
@@ -236,13 +264,7 @@ fn void(tx: &mut WriteTx<'_>, teller: &Teller<'_>, case: &Case<'_>, ids: &mut Id
     Ok(())
 }
 
-fn append(
-    tx: &mut WriteTx<'_>,
-    teller: &Teller<'_>,
-    case: &Case<'_>,
-    kind: EventKind,
-    ids: &mut IdRun,
-) -> Result<()> {
+fn append(tx: &mut WriteTx<'_>, teller: &Teller<'_>, case: &Case<'_>, kind: EventKind, ids: &mut IdRun) -> Result<()> {
     let unit = case.loaded.map_or(case.item.facts.current, |loaded| loaded.loan.unit);
     let act = record::act_of(teller.caller, unit, case.network, &Consent::default(), None);
     let now = record::now_for(tx, &case.item.facts);

@@ -68,7 +68,10 @@ fn apply(
     if let Some(round) = asked.round {
         let known = tx.round(device.id, round)?;
         if known.is_none_or(|round| round.ended_at.is_some()) {
-            return Err(UseCaseError::field("round_id", "no round of this machine under way has this id"));
+            return Err(UseCaseError::field(
+                "round_id",
+                "no round of this machine under way has this id",
+            ));
         }
     }
     let network = tx.network()?;
@@ -84,10 +87,16 @@ fn apply(
             None => "the book lies in a compartment: unload it first".to_owned(),
         }));
     }
-    let size = tx.tag_and_size(item.facts.id)?.map_or(Size::UNRECORDED, |(_, _, size)| size);
+    let size = tx
+        .tag_and_size(item.facts.id)?
+        .map_or(Size::UNRECORDED, |(_, _, size)| size);
     if seen.size < size {
         let doors = tx.compartments_of(device.id)?;
-        let mut free: Vec<Size> = doors.iter().filter(|door| door.size >= size).map(|door| door.size).collect();
+        let mut free: Vec<Size> = doors
+            .iter()
+            .filter(|door| door.size >= size)
+            .map(|door| door.size)
+            .collect();
         free.sort_unstable();
         free.dedup();
         return Err(UseCaseError::NoCompartmentFits { free });
@@ -101,8 +110,10 @@ fn apply(
     let after = open(tx, &opening, &seen, &mut ids)?;
     let event = Event::new(EventKind::DeviceOrdered, tx.now(), device.unit, caller.own_channel())
         .by(caller.staff(), caller.device())
-        .detail(json!({"device_id": device.id, "number": after.number, "turn": after.turn, "kind": "open_compartment",
-            "item_id": item.facts.id}));
+        .detail(
+            json!({"device_id": device.id, "number": after.number, "turn": after.turn, "kind": "open_compartment",
+            "item_id": item.facts.id}),
+        );
     tx.append_event(ids.next(), &event)?;
     Ok(DoorOrdered::of(&after))
 }
@@ -124,8 +135,7 @@ fn the_machine(tx: &mut WriteTx<'_>, caller: &Caller, device: DeviceId) -> Resul
 /// It travels to this unit, or is here already, and nobody has it.
 fn belongs_here(device: &ActingDevice, item: &ItemFacts) -> Result<()> {
     let travels_here = item.transit.as_ref().is_some_and(|transit| transit.to == device.unit);
-    let is_here = item.current == device.unit
-        && matches!(item.status, ItemStatus::OnShelf | ItemStatus::OnHoldShelf);
+    let is_here = item.current == device.unit && matches!(item.status, ItemStatus::OnShelf | ItemStatus::OnHoldShelf);
     if travels_here || is_here {
         return Ok(());
     }

@@ -87,16 +87,14 @@ pub async fn start_loading_round(
     once(store, caller, key, 1, command, begin).await
 }
 
-fn begin(
-    tx: &mut WriteTx<'_>,
-    caller: &Caller,
-    asked: &StartLoadingRound,
-    mut ids: IdRun,
-) -> Result<LoadingRoundView> {
+fn begin(tx: &mut WriteTx<'_>, caller: &Caller, asked: &StartLoadingRound, mut ids: IdRun) -> Result<LoadingRoundView> {
     tx.lock_device(asked.device)?;
     let device = device_of(tx, caller, asked.device, Right::ReceiveTransit)?;
     if let Some(open) = tx.open_round(device.id)? {
-        return Err(UseCaseError::State(format!("round {} is under way: end it first", open.id)));
+        return Err(UseCaseError::State(format!(
+            "round {} is under way: end it first",
+            open.id
+        )));
     }
     let mut wrong = Wrong::default();
     let mut items: Vec<(i64, Option<String>)> = Vec::new();
@@ -216,12 +214,7 @@ pub async fn end_loading_round(
     once(store, caller, key, 1, (device, round), end).await
 }
 
-fn end(
-    tx: &mut WriteTx<'_>,
-    caller: &Caller,
-    (device, round): &(DeviceId, i64),
-    _: IdRun,
-) -> Result<LoadingRoundView> {
+fn end(tx: &mut WriteTx<'_>, caller: &Caller, (device, round): &(DeviceId, i64), _: IdRun) -> Result<LoadingRoundView> {
     tx.lock_device(*device)?;
     let device = device_of(tx, caller, *device, Right::ReceiveTransit)?;
     let row = tx.round(device.id, *round)?.ok_or(UseCaseError::NotFound("round"))?;

@@ -221,15 +221,16 @@ fn books(tx: &mut WriteTx<'_>, device: &ActingDevice, reader: ReaderId, wanted: 
             if holds.iter().all(lies) {
                 return Ok(books);
             }
-            Err(UseCaseError::field("hold_ids", "not all of them lie ready here for this reader"))
+            Err(UseCaseError::field(
+                "hold_ids",
+                "not all of them lie ready here for this reader",
+            ))
         }
         Wanted::Compartment(number) if books.is_empty() => match doors.iter().find(|door| door.number == *number) {
             Some(door) => Err(state_of(door)),
             None => Err(UseCaseError::field("compartment", "the machine has no such door")),
         },
-        Wanted::Item(_) if books.is_empty() => {
-            Err(UseCaseError::field("item_barcode", "does not lie in this machine"))
-        }
+        Wanted::Item(_) if books.is_empty() => Err(UseCaseError::field("item_barcode", "does not lie in this machine")),
         Wanted::Compartment(_) | Wanted::Item(_) => Ok(books),
     }
 }

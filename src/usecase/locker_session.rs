@@ -130,10 +130,17 @@ pub async fn start_locker_session(
         Identified::Pin(number, pin) => {
             let (attempt, reader) = by_pin(store, tools, &number, pin, address).await?;
             let known = (attempt.clone(), reader, screen);
-            let opened = once(store, caller, key, IDS, known, |tx, caller, (attempt, reader, screen), ids| {
-                attempt.succeeded(tx)?;
-                open(tx, caller, *reader, *screen, ids)
-            })
+            let opened = once(
+                store,
+                caller,
+                key,
+                IDS,
+                known,
+                |tx, caller, (attempt, reader, screen), ids| {
+                    attempt.succeeded(tx)?;
+                    open(tx, caller, *reader, *screen, ids)
+                },
+            )
             .await;
             if opened.as_ref().map_or(true, |once| once.replayed) {
                 let ids = store.take_ids::<UseCaseError>(1).await?;

@@ -109,7 +109,10 @@ fn apply(
         WhyOpen::Unload(Some(round)) => {
             let known = tx.round(device.id, *round)?;
             if known.is_none_or(|round| round.ended_at.is_some()) {
-                return Err(UseCaseError::field("round_id", "no round of this machine under way has this id"));
+                return Err(UseCaseError::field(
+                    "round_id",
+                    "no round of this machine under way has this id",
+                ));
             }
             detail["round_id"] = json!(round);
             serde_json::Value::Null

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use super::acting_device::{ActingDevice, acting_device};
 use super::check_in::{Arrival, take_back};
 use super::compartment_record::{IDS, tell};
-use super::confirm_loan::said_of_loan;
+use super::configure_device::settings_of;
+use super::confirm_loan::heard_of_loan;
 use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB};
 use super::view::CheckInOutcome;
@@ -265,7 +266,10 @@ fn look(tx: &mut WriteTx<'_>, device: &ActingDevice, report: &DoorReport) -> Res
     let door_means_taken = report.inside == Inside::NoSensor && settings(tx, device)?.door_means_taken;
     let judged = judge(&Facts {
         state: seen.state,
-        expected: expected.as_ref().and_then(|(_, tag)| tag.as_deref()).or(expected.as_ref().map(|_| "")),
+        expected: expected
+            .as_ref()
+            .and_then(|(_, tag)| tag.as_deref())
+            .or(expected.as_ref().map(|_| "")),
         is_return: back.as_ref().is_some_and(ReturnRow::is_open),
         ours: &ours,
         door: report.door,
@@ -285,12 +289,7 @@ fn look(tx: &mut WriteTx<'_>, device: &ActingDevice, report: &DoorReport) -> Res
 /// The settings that the device is to run.
 pub(super) fn settings(tx: &mut WriteTx<'_>, device: &ActingDevice) -> Result<Settings> {
     let version = tx.device(device.id)?.map_or(0, |device| device.configuration_version);
-    let Some(row) = tx.configuration(device.id, version)? else {
-        return Ok(Settings::default());
-    };
-    let stored: serde_json::Value =
-        serde_json::from_str(&row.settings).map_err(|error| UseCaseError::Internal(error.to_string()))?;
-    serde_json::from_value(stored["settings"].clone()).map_err(|error| UseCaseError::Internal(error.to_string()))
+    settings_of(tx, device.id, version)
 }
 
 /// What the report says of the loan for which the door was opened. A door that did not open says nothing of one that is decided.
@@ -307,7 +306,7 @@ fn say_of_loan(
         return Ok(Some((asked.loan, LoanOutcome::Nothing)));
     }
     let said = if gone { Said::Taken } else { Said::NotTaken };
-    let outcome = said_of_loan(tx, asked.loan, said, report.by, report.at, ids)?;
+    let outcome = heard_of_loan(tx, asked.loan, said, report.by, report.at, ids)?;
     Ok(Some((asked.loan, outcome)))
 }
 
@@ -395,7 +394,9 @@ fn end_return(
     after: &Compartment,
     report: &DoorReport,
 ) -> Result<Option<ReturnRow>> {
-    let Some(back) = known.back.clone() else { return Ok(None) };
+    let Some(back) = known.back.clone() else {
+        return Ok(None);
+    };
     if !back.is_open() {
         return Ok(Some(back));
     }

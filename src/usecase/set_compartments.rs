@@ -70,12 +70,7 @@ pub async fn set_compartments(
     once(store, caller, key, ids, command, apply).await
 }
 
-fn apply(
-    tx: &mut WriteTx<'_>,
-    caller: &Caller,
-    command: &SetCompartments,
-    mut ids: IdRun,
-) -> Result<CompartmentsView> {
+fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &SetCompartments, mut ids: IdRun) -> Result<CompartmentsView> {
     tx.lock_device(command.device)?;
     let device = device_of(tx, caller, command.device, Right::ManageDevices)?;
     if !device.capabilities.has(Capability::DoorBank) {
@@ -112,7 +107,10 @@ fn apply(
             })?,
         }
     }
-    for one in before.iter().filter(|one| !built.iter().any(|(number, ..)| *number == one.number)) {
+    for one in before
+        .iter()
+        .filter(|one| !built.iter().any(|(number, ..)| *number == one.number))
+    {
         take_away(tx, one)?;
     }
     let event = Event::new(EventKind::DeviceConfigured, now, device.unit, caller.own_channel())

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::acting_device::{ActingDevice, device_of};
-use super::compartment_record::{IDS, tell};
+use super::compartment_record::{IDS, left, tell};
 use super::confirm_loan::{Teller, say};
 use super::list_compartments::{CompartmentView, shown_one};
 use super::once::once;
@@ -23,6 +24,7 @@ use crate::store::events::Event;
 use crate::store::ids::IdRun;
 use crate::store::lockers::compartments::Compartment;
 use crate::store::lockers::confirmations::Confirmation;
+use crate::store::lockers::returns::ReturnRow;
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
 
@@ -52,19 +54,17 @@ pub async fn settle_compartment(
     once(store, caller, key, IDS, command, apply).await
 }
 
-fn apply(
-    tx: &mut WriteTx<'_>,
-    caller: &Caller,
-    asked: &SettleCompartment,
-    mut ids: IdRun,
-) -> Result<CompartmentView> {
+fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &SettleCompartment, mut ids: IdRun) -> Result<CompartmentView> {
     let device = device_of(tx, caller, asked.device, Right::SettleMachines)?;
     let seen = tx
         .compartment_at(device.id, asked.number)?
         .ok_or(UseCaseError::NotFound("compartment"))?;
     let reason = asked.reason.trim();
     if reason.is_empty() {
-        return Err(UseCaseError::field("reason", "must say who has looked, and what was seen"));
+        return Err(UseCaseError::field(
+            "reason",
+            "must say who has looked, and what was seen",
+        ));
     }
     let network = tx.network()?;
     let found = match &asked.found {
@@ -96,7 +96,7 @@ fn apply(
     }
     let back = tx.held_return(seen.id)?;
     if let Some((item, bib)) = found.filter(|(item, _)| seen.item != Some(*item) || seen.awaited.is_some()) {
-        let returned_at = back.as_ref().and_then(|row| row.returned_at());
+        let returned_at = back.as_ref().and_then(ReturnRow::returned_at);
         arrive(tx, &device, &seen, (item, bib), returned_at, &mut ids)?;
     }
     if let Some(row) = back {
@@ -105,17 +105,19 @@ fn apply(
             Some((item, _)) => row.became("checked_in", Some(item)),
             None => row,
         };
-        tx.put_return(&crate::store::lockers::returns::ReturnRow {
-            settled_at: now,
-            ..row
-        })?;
+        tx.put_return(&ReturnRow { settled_at: now, ..row })?;
     }
     let item = found.map(|(item, _)| item);
     let after = settle(tx, &seen, (taken, state), item, &mut ids)?;
-    let event = Event::new(EventKind::CompartmentSettled, tx.now(), device.unit, caller.own_channel())
-        .by(caller.staff(), None)
-        .detail(json!({"device_id": device.id, "number": seen.number, "was": seen.state, "item_id": item}))
-        .personal(json!({"reason": reason}));
+    let event = Event::new(
+        EventKind::CompartmentSettled,
+        tx.now(),
+        device.unit,
+        caller.own_channel(),
+    )
+    .by(caller.staff(), None)
+    .detail(json!({"device_id": device.id, "number": seen.number, "was": seen.state, "item_id": item}))
+    .personal(json!({"reason": reason}));
     tx.append_event(ids.next(), &event)?;
     shown_one(tx, &after)
 }
@@ -132,7 +134,7 @@ fn arrive(
     device: &ActingDevice,
     seen: &Compartment,
     (item, bib): (ItemId, BibId),
-    returned_at: Option<chrono::DateTime<chrono::Utc>>,
+    returned_at: Option<DateTime<Utc>>,
     ids: &mut IdRun,
 ) -> Result<()> {
     let network = tx.network()?;
@@ -156,7 +158,7 @@ fn settle(
 ) -> Result<Compartment> {
     if let Some(item) = item {
         let other = tx.compartment_with(item)?.map(|one| one.id).filter(|id| *id != seen.id);
-        super::compartment_record::left(tx, other)?;
+        left(tx, other)?;
     }
     tx.lock_compartment_as(seen)?;
     let after = Compartment {
@@ -172,23 +174,19 @@ fn settle(
     Ok(after)
 }
 
-/// What was said of a loan is said of its compartment, where nobody knows what is in it.
-pub(super) fn follow_loan(
-    tx: &mut WriteTx<'_>,
-    device: &ActingDevice,
-    loan: &Confirmation,
-    gone: bool,
-    ids: &mut IdRun,
-) -> Result<()> {
+/// What was said of a loan is said of its compartment, where nobody knows what is in it. A book that is gone lies in none.
+pub(super) fn follow_loan(tx: &mut WriteTx<'_>, loan: &Confirmation, gone: bool, ids: &mut IdRun) -> Result<()> {
     let Some(id) = loan.compartment else { return Ok(()) };
-    let Some(seen) = tx.compartment(id)? else { return Ok(()) };
-    if seen.state != CompartmentState::Unsure || seen.turn != loan.turn || seen.device != device.id {
+    let Some(seen) = tx.compartment(id)?.filter(|seen| seen.turn == loan.turn) else {
         return Ok(());
-    }
-    let (taken, item) = match (gone, seen.item) {
-        (true, _) => (CompartmentStep::SettleEmpty, None),
-        (false, Some(item)) => (CompartmentStep::SettleItem, Some(item)),
-        (false, None) => return Ok(()),
+    };
+    let (taken, item) = match (seen.state, gone, seen.item) {
+        (CompartmentState::Unsure, true, _) => (CompartmentStep::SettleEmpty, None),
+        (CompartmentState::Unsure, false, Some(item)) => (CompartmentStep::SettleItem, Some(item)),
+        (CompartmentState::Held | CompartmentState::OutOfOrder, true, Some(_)) => {
+            return left(tx, Some(seen.id));
+        }
+        _ => return Ok(()),
     };
     let state = step(seen.state, taken).map_err(UseCaseError::CompartmentState)?;
     settle(tx, &seen, (taken, state), item, ids)?;

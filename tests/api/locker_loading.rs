@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use crate::app::TestApp;
 use crate::holds::{hold, put};
-use crate::locker_scene::{
-    Locker, book, browsing, closed, copy, item_status, locker, ready, silence, tags, waiting, waiting_for,
-};
+use crate::locker_scene::{Locker, book, browsing, closed, copy, item_status, locker, ready, silence, tags, waiting};
 use crate::notices::later;
 
 on_both!(
@@ -38,8 +36,15 @@ fn a_hold_is_ready_only_when_its_book_is_in_the_compartment(app: &TestApp) {
     let locker = locker(app);
     let waiting = waiting(app);
     let ordered = locker.load(app, 2, &waiting.book).expect(200).body;
-    assert_eq!((ordered["state"].as_str(), ordered["turn"].as_i64()), (Some("receiving"), Some(1)));
-    assert_eq!(hold(app, waiting.hold)["shelf_number"], json!(null), "it is not there yet");
+    assert_eq!(
+        (ordered["state"].as_str(), ordered["turn"].as_i64()),
+        (Some("receiving"), Some(1))
+    );
+    assert_eq!(
+        hold(app, waiting.hold)["shelf_number"],
+        json!(null),
+        "it is not there yet"
+    );
     app.assert_sound();
     locker.says(app, 2, &tags(&[&waiting.book])).expect(200);
     assert!(hold(app, waiting.hold)["shelf_number"].is_i64());
@@ -86,7 +91,8 @@ fn another_book_in_the_compartment_is_held_and_the_hold_is_not_ready(app: &TestA
     app.assert_sound();
     // The courier opens it again and takes it out.
     let open = json!({"reason": "放错"});
-    app.post(&locker.desk, &locker.path("/compartments/2/opening"), &open).expect(200);
+    app.post(&locker.desk, &locker.path("/compartments/2/opening"), &open)
+        .expect(200);
     locker.says(app, 2, &closed("empty")).expect(200);
     locker.loaded(app, 2, &waiting.book);
     assert!(hold(app, waiting.hold)["shelf_number"].is_i64());
@@ -134,7 +140,9 @@ fn a_report_of_another_turn_changes_nothing(app: &TestApp) {
             .says_of(app, 2, turn, &closed("empty"))
             .expect_problem(409, "compartment_turn");
     }
-    locker.says(app, 2, &json!({"door": "ajar"})).expect_fields(422, &["door"]);
+    locker
+        .says(app, 2, &json!({"door": "ajar"}))
+        .expect_fields(422, &["door"]);
     locker.says(app, 2, &closed("ghost")).expect_fields(422, &["inside"]);
     let both = json!({"door": "closed", "inside": "empty", "tags": ["E1"]});
     locker.says(app, 2, &both).expect_fields(422, &["tags"]);
@@ -161,7 +169,13 @@ fn lines(round: &Value, way: &str) -> Vec<(String, Value, String)> {
     let of_way = lines.iter().filter(|line| line["way"] == way);
     let shown = |line: &Value, member: &str| line[member].as_str().expect("a text").to_owned();
     of_way
-        .map(|line| (shown(line, "item_barcode"), line["compartment"].clone(), shown(line, "state")))
+        .map(|line| {
+            (
+                shown(line, "item_barcode"),
+                line["compartment"].clone(),
+                shown(line, "state"),
+            )
+        })
         .collect()
 }
 
@@ -181,7 +195,8 @@ fn a_round_proposes_doors_and_keeps_what_is_left(app: &TestApp) {
     let (id, label) = (made["id"].as_i64().expect("an id"), made["label"].clone());
     for one in [&first, &second] {
         let pack = json!({"item_barcode": one.book.barcode});
-        app.post(&packing, &format!("/api/v1/crates/{id}/items"), &pack).expect(200);
+        app.post(&packing, &format!("/api/v1/crates/{id}/items"), &pack)
+            .expect(200);
     }
     start_round(app, &locker, &json!(["no such"])).expect_fields(422, &["crate_labels[0]"]);
     let round = start_round(app, &locker, &json!([label])).expect(201).body;
@@ -189,13 +204,17 @@ fn a_round_proposes_doors_and_keeps_what_is_left(app: &TestApp) {
     assert_eq!(proposed, [json!(2), json!(3)]);
     start_round(app, &locker, &json!([])).expect_problem(409, "wrong_state");
     let load = json!({"item_barcode": first.book.barcode, "round_id": round["id"]});
-    app.post(&locker.desk, &locker.path("/compartments/2/load"), &load).expect(200);
+    app.post(&locker.desk, &locker.path("/compartments/2/load"), &load)
+        .expect(200);
     locker.says(app, 2, &tags(&[&first.book])).expect(200);
     let path = locker.path(&format!("/loading-rounds/{}", round["id"]));
     let shown = app.get(&locker.desk, &path).expect(200).body;
     let states: Vec<String> = lines(&shown, "load").into_iter().map(|line| line.2).collect();
     assert_eq!(states, ["done", "open"]);
-    let ended = app.post(&locker.desk, &format!("{path}/end"), &json!({})).expect(200).body;
+    let ended = app
+        .post(&locker.desk, &format!("{path}/end"), &json!({}))
+        .expect(200)
+        .body;
     let states: Vec<String> = lines(&ended, "load").into_iter().map(|line| line.2).collect();
     assert_eq!(states, ["done", "left"]);
     let next = start_round(app, &locker, &json!([label])).expect(201).body;
@@ -217,15 +236,18 @@ fn an_expired_hold_is_taken_out_by_the_next_round(app: &TestApp) {
         ..locker
     };
     let round = start_round(app, &locker, &json!([])).expect(201).body;
-    assert_eq!(lines(&round, "unload"), [(waiting.book.barcode.clone(), json!(2), "open".to_owned())]);
+    assert_eq!(
+        lines(&round, "unload"),
+        [(waiting.book.barcode.clone(), json!(2), "open".to_owned())]
+    );
     let body = json!({"round_id": round["id"]});
-    app.post(&locker.desk, &locker.path("/compartments/2/unload"), &body).expect(200);
-    let machine = Locker::at(app, "P1", "locker");
-    drop(machine);
+    app.post(&locker.desk, &locker.path("/compartments/2/unload"), &body)
+        .expect(200);
     silence(app);
     locker.settle(app, 2, None).expect(200);
     let scan = json!({"item_barcode": waiting.book.barcode});
-    app.post(&app.staff("librarian", "B1"), "/api/v1/check-ins", &scan).expect(200);
+    app.post(&app.staff("librarian", "B1"), "/api/v1/check-ins", &scan)
+        .expect(200);
     assert_eq!(item_status(app, &waiting.book), "on_shelf");
     app.assert_sound();
 }
@@ -236,7 +258,10 @@ fn staff_open_a_compartment_with_a_reason(app: &TestApp) {
     let path = locker.path("/compartments/2/opening");
     app.post(&locker.desk, &path, &json!({"reason": " "}))
         .expect_fields(422, &["reason"]);
-    let ordered = app.post(&locker.desk, &path, &json!({"reason": "读者来电"})).expect(200).body;
+    let ordered = app
+        .post(&locker.desk, &path, &json!({"reason": "读者来电"}))
+        .expect(200)
+        .body;
     assert_eq!(ordered["state"], "unloading");
     app.post(&locker.desk, &path, &json!({"reason": "再开"}))
         .expect_problem(409, "compartment_state");
@@ -266,7 +291,10 @@ fn compartments_are_set_as_a_whole(app: &TestApp) {
     let kept = json!({"compartments": [{"number": 2, "size": "large", "purpose": "any"}]});
     let set = put(app, &locker.manager, &path, &kept).expect(200).body;
     let set = set["compartments"].as_array().expect("compartments").clone();
-    assert_eq!((set.len(), &set[0]["state"], &set[0]["size"]), (1, &json!("occupied"), &json!("large")));
+    assert_eq!(
+        (set.len(), &set[0]["state"], &set[0]["size"]),
+        (1, &json!("occupied"), &json!("large"))
+    );
     app.assert_sound();
 }
 
@@ -275,7 +303,8 @@ fn lent(app: &TestApp) -> crate::locker_scene::Book {
     let book = book(app, &json!({}));
     let (_, card) = app.reader("adult", "B1");
     let out = json!({"item_barcode": book.barcode, "card_number": card});
-    app.post(&app.staff("librarian", "B1"), "/api/v1/check-outs", &out).expect(201);
+    app.post(&app.staff("librarian", "B1"), "/api/v1/check-outs", &out)
+        .expect(201);
     later(app, 120);
     book
 }
@@ -304,13 +333,22 @@ fn what_cannot_be_read_is_held_with_a_receipt_and_settled_with_its_time(app: &Te
     let book = lent(app);
     let back = locker.bring_back(app);
     let said = locker.says(app, 5, &closed("unread")).expect(200).body;
-    assert_eq!((&said["return_id"], &said["return_state"]), (&back["return_id"], &json!("held")));
+    assert_eq!(
+        (&said["return_id"], &said["return_state"]),
+        (&back["return_id"], &json!("held"))
+    );
     let receipt = said["returned_at"].as_str().expect("a time").to_owned();
     app.assert_sound();
     // Days later somebody looks; nobody is late by that.
     later(app, 7_200);
+    let locker = Locker {
+        desk: app.staff("librarian", "P1"),
+        ..locker
+    };
     locker.settle(app, 5, Some(&book)).expect(200);
-    let at = chrono::DateTime::parse_from_rfc3339(&receipt).expect("a time").timestamp_millis();
+    let at = chrono::DateTime::parse_from_rfc3339(&receipt)
+        .expect("a time")
+        .timestamp_millis();
     let closed_at = format!("SELECT closed_at AS n FROM loans WHERE item_id = {}", book.item);
     assert_eq!(app.database.outside().number(&closed_at), at);
     locker.expect_door(app, 5, "occupied");
@@ -340,7 +378,10 @@ fn a_return_closed_empty_is_none(app: &TestApp) {
     let locker = locker(app);
     locker.bring_back(app);
     let said = locker.says(app, 5, &closed("empty")).expect(200).body;
-    assert_eq!((&said["return_state"], &said["state"]), (&json!("nothing"), &json!("empty")));
+    assert_eq!(
+        (&said["return_state"], &said["state"]),
+        (&json!("nothing"), &json!("empty"))
+    );
     app.assert_sound();
 }
 
@@ -348,7 +389,10 @@ fn a_jammed_return_door_sends_the_reader_to_another(app: &TestApp) {
     let locker = locker(app);
     locker.bring_back(app);
     let said = locker.says(app, 5, &json!({"door": "jammed"})).expect(200).body;
-    assert_eq!((&said["return_state"], &said["state"]), (&json!("nothing"), &json!("out_of_order")));
+    assert_eq!(
+        (&said["return_state"], &said["state"]),
+        (&json!("nothing"), &json!("out_of_order"))
+    );
     assert_eq!(locker.bring_back(app)["compartment"], 6);
     app.assert_sound();
 }
@@ -395,7 +439,11 @@ fn a_book_that_is_gone_without_a_loan_is_told_of(app: &TestApp) {
     locker.expect_door(app, 2, "unsure");
     locker.says(app, 2, &closed("empty")).expect(200);
     locker.expect_door(app, 2, "empty");
-    assert_eq!(locker.alarms(app), ["compartment_unsure"], "until a person has seen to it");
+    assert_eq!(
+        locker.alarms(app),
+        ["compartment_unsure"],
+        "until a person has seen to it"
+    );
     app.assert_sound();
 }
 
@@ -411,6 +459,4 @@ fn a_book_checked_in_elsewhere_lies_in_no_compartment(app: &TestApp) {
     locker.expect_door(app, 2, "unsure");
     assert_eq!(locker.door(app, 2)["item_barcode"], json!(null));
     app.assert_sound();
-    let reader = app.reader("adult", "B1");
-    drop(waiting_for(app, reader.0, reader.1));
 }

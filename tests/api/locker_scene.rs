@@ -52,7 +52,9 @@ impl Locker {
         let id = made["device"]["id"].as_i64().expect("an id");
         app.post(&manager, &format!("/api/v1/devices/{id}/approval"), &json!({}))
             .expect(200);
-        let session = app.log_in(&json!({"device_code": code, "secret": made["secret"]})).expect(201);
+        let session = app
+            .log_in(&json!({"device_code": code, "secret": made["secret"]}))
+            .expect(201);
         let token = session.body["access_token"].as_str().expect("a token").to_owned();
         let purpose = if kind == "kiosk" { "browsing" } else { "pickup" };
         let door = |number: u16, size: &str, purpose: &str| json!({"number": number, "size": size, "purpose": purpose});
@@ -97,7 +99,11 @@ impl Locker {
     pub fn says_of(&self, app: &TestApp, number: u16, turn: i64, said: &Value) -> Answer {
         let mut body = said.clone();
         body["turn"] = turn.into();
-        app.post(&self.token, &format!("/api/v1/device/compartments/{number}/reports"), &body)
+        app.post(
+            &self.token,
+            &format!("/api/v1/device/compartments/{number}/reports"),
+            &body,
+        )
     }
 
     pub fn load(&self, app: &TestApp, number: u16, book: &Book) -> Answer {
@@ -138,7 +144,11 @@ impl Locker {
         if let Some(book) = found {
             body["item_barcode"] = book.barcode.clone().into();
         }
-        app.post(&self.desk, &self.path(&format!("/compartments/{number}/settlement")), &body)
+        app.post(
+            &self.desk,
+            &self.path(&format!("/compartments/{number}/settlement")),
+            &body,
+        )
     }
 
     /// The kinds of the alarms that stand.
@@ -146,12 +156,18 @@ impl Locker {
         let path = format!("/api/v1/device-alarms?device_id={}", self.id);
         let listed = app.get(&self.manager, &path).expect(200).body;
         let listed = listed["items"].as_array().expect("alarms");
-        listed.iter().map(|alarm| alarm["kind"].as_str().expect("a kind").to_owned()).collect()
+        listed
+            .iter()
+            .map(|alarm| alarm["kind"].as_str().expect("a kind").to_owned())
+            .collect()
     }
 
     /// What the machine is told to do.
     pub fn orders(&self, app: &TestApp) -> Vec<Value> {
-        let told = app.post(&self.token, "/api/v1/device/commands/pull", &json!({})).expect(200).body;
+        let told = app
+            .post(&self.token, "/api/v1/device/commands/pull", &json!({}))
+            .expect(200)
+            .body;
         told["items"].as_array().expect("commands").clone()
     }
 }
@@ -167,7 +183,12 @@ pub fn copy(app: &TestApp, bib: i64, extra: &Value) -> Book {
     let mut extra = extra.clone();
     extra["rfid_tag"] = tag.clone().into();
     let (item, barcode) = app.item(bib, "B1", &extra);
-    Book { bib, item, barcode, tag }
+    Book {
+        bib,
+        item,
+        barcode,
+        tag,
+    }
 }
 
 /// A reader for whom a book is on its way to P1.
@@ -228,8 +249,14 @@ pub fn tags(books: &[&Book]) -> Value {
 /// Nothing is heard until the deadlines are over.
 pub fn silence(app: &TestApp) {
     later(app, 150);
-    app.block_on(run_job(&app.app.store, "a", COMPARTMENT_DEADLINES, &CompartmentDeadlines, || false))
-        .expect("runs");
+    app.block_on(run_job(
+        &app.app.store,
+        "a",
+        COMPARTMENT_DEADLINES,
+        &CompartmentDeadlines,
+        || false,
+    ))
+    .expect("runs");
 }
 
 pub fn loan_status(app: &TestApp, loan: i64) -> String {
@@ -250,11 +277,16 @@ fn phase(app: &TestApp, loan: i64) -> String {
         let sql = format!("SELECT count(*) AS n FROM loan_confirmations WHERE loan_id = {loan} AND state = '{state}'");
         app.database.outside().number(&sql) == 1
     };
-    let found = ["reserved", "unconfirmed", "confirmed"].into_iter().find(|state| is(state));
+    let found = ["reserved", "unconfirmed", "confirmed"]
+        .into_iter()
+        .find(|state| is(state));
     found.unwrap_or("asked of nobody").to_owned()
 }
 
 pub fn item_status(app: &TestApp, book: &Book) -> String {
-    let shown = app.get(&app.root_token(), &format!("/api/v1/items/{}", book.item)).expect(200).body;
+    let shown = app
+        .get(&app.root_token(), &format!("/api/v1/items/{}", book.item))
+        .expect(200)
+        .body;
     shown["status"].as_str().expect("a status").to_owned()
 }

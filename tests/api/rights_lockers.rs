@@ -25,7 +25,12 @@ pub fn doors(operation: &str, about: &About<'_>) -> Option<Asked> {
         }
         "getLoadingRound" | "endLoadingRound" => {
             let machine = machine(about);
-            let round = by_root(about, &format!("/api/v1/devices/{}/loading-rounds", machine.id), &nothing(), 201);
+            let round = by_root(
+                about,
+                &format!("/api/v1/devices/{}/loading-rounds", machine.id),
+                &nothing(),
+                201,
+            );
             let asked = match operation {
                 "getLoadingRound" => about.id(machine.id),
                 _ => about.with(machine.id, nothing()),
@@ -79,7 +84,10 @@ fn compartments() -> Value {
 
 fn set(about: &About<'_>, id: i64) {
     let put = about.app.request("PUT", &format!("/api/v1/devices/{id}/compartments"));
-    put.bearer(&about.scene.root_token).json(&compartments()).send().expect(200);
+    put.bearer(&about.scene.root_token)
+        .json(&compartments())
+        .send()
+        .expect(200);
 }
 
 /// A new browsing machine at work at the unit of the things.
@@ -91,8 +99,13 @@ fn machine(about: &About<'_>) -> Made {
     let id = made["device"]["id"].as_i64().expect("an id");
     by_root(about, &format!("/api/v1/devices/{id}/approval"), &json!({}), 200);
     set(about, id);
-    let session = about.app.log_in(&json!({"device_code": code, "secret": made["secret"]}));
-    let token = session.expect(201).body["access_token"].as_str().expect("a token").to_owned();
+    let session = about
+        .app
+        .log_in(&json!({"device_code": code, "secret": made["secret"]}));
+    let token = session.expect(201).body["access_token"]
+        .as_str()
+        .expect("a token")
+        .to_owned();
     Made { id, token }
 }
 
@@ -110,7 +123,12 @@ fn lent_by_machine(about: &About<'_>) -> i64 {
     }
     let machine = machine(about);
     let load = json!({"item_barcode": on_shelf(about)});
-    by_root(about, &format!("/api/v1/devices/{}/compartments/1/load", machine.id), &load, 200);
+    by_root(
+        about,
+        &format!("/api/v1/devices/{}/compartments/1/load", machine.id),
+        &load,
+        200,
+    );
     let seen = json!({"turn": 1, "door": "closed", "inside": "something"});
     machine.does(about, "/api/v1/device/compartments/1/reports", &seen, 200);
     let (_, card) = about.app.reader("adult", about.unit());

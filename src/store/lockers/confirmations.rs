@@ -44,7 +44,10 @@ struct ConfirmationRow {
 impl ConfirmationRow {
     fn read(self) -> Result<Confirmation, StoreError> {
         let phase = LoanPhase::from_code(&self.state).ok_or_else(|| {
-            StoreError::Corrupt(format!("the confirmation of loan {} has an unknown state", self.loan_id))
+            StoreError::Corrupt(format!(
+                "the confirmation of loan {} has an unknown state",
+                self.loan_id
+            ))
         })?;
         Ok(Confirmation {
             loan: LoanId::new(self.loan_id),

@@ -6,7 +6,10 @@ use crate::store::audit::SqlRule;
 use crate::store::tx::ReadTx;
 
 pub(super) fn check(tx: &mut ReadTx<'_>) -> Result<Finding> {
-    let mut finding = Finding::new(1, "compartments agree with what lies in them, and loans at machines with what is asked of them");
+    let mut finding = Finding::new(
+        1,
+        "compartments agree with what lies in them, and loans at machines with what is asked of them",
+    );
     finding.checked = tx.audit_size("compartments")? + tx.audit_size("loan_confirmations")?;
     finding.judge(tx, COMPARTMENTS)?;
     finding.judge(tx, LOANS)?;
@@ -26,7 +29,7 @@ const COMPARTMENTS: &[SqlRule] = &[
     SqlRule {
         fault: "holds a book that is lent and of which nothing is asked: compartment",
         breaks: "SELECT c.id FROM compartments c JOIN items i ON i.id = c.item_id WHERE i.status = 'on_loan' \
-                 AND NOT EXISTS (SELECT 1 FROM loans l JOIN loan_confirmations f ON f.loan_id = l.id WHERE l.item_id = i.id \
+                 AND c.state <> 'handing_out' AND NOT EXISTS (SELECT 1 FROM loans l JOIN loan_confirmations f ON f.loan_id = l.id WHERE l.item_id = i.id \
                  AND l.closed_at IS NULL AND f.decided_at IS NULL AND f.compartment_id = c.id)",
     },
     SqlRule {

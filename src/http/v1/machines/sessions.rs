@@ -1,7 +1,7 @@
 //! Readers at a locker: who they are, what they fetch, borrow and bring back.
 
-use actix_web::web::{self, ServiceConfig, post, resource};
 use actix_web::HttpRequest;
+use actix_web::web::{self, ServiceConfig, post, resource};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -84,7 +84,10 @@ pub async fn start_locker_session(
 fn identified(app: &App, body: NewLockerSession) -> Result<Identified, UseCaseError> {
     let number = match (body.card_number, body.id_number) {
         (Some(_), Some(_)) => {
-            return Err(UseCaseError::field("id_number", "is given beside card_number: one is enough"));
+            return Err(UseCaseError::field(
+                "id_number",
+                "is given beside card_number: one is enough",
+            ));
         }
         (card, id) => card.or(id),
     };
@@ -204,8 +207,9 @@ pub struct NewLockerReturn {
 pub async fn locker_return(app: web::Data<App>, who: Operates, request: Changing<NewLockerReturn>) -> Answer {
     let size = match request.body.size.map(String::from) {
         None => Size::UNRECORDED,
-        Some(word) => Size::from_code(&word)
-            .ok_or_else(|| UseCaseError::field("size", "must be small, medium or large"))?,
+        Some(word) => {
+            Size::from_code(&word).ok_or_else(|| UseCaseError::field("size", "must be small, medium or large"))?
+        }
     };
     let command = LockerReturn {
         size,
