@@ -43,7 +43,7 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
         | Code::NotLater | Code::OutsideFixedTerm => &[Renew],
         Code::LimitHolds | Code::LimitHoldsPerBib | Code::LimitHoldsPerDay | Code::ItemNotOfBib | Code::AlreadyHeld
         | Code::BibAlreadyHeld | Code::NotHoldable | Code::CopyOnShelfHere | Code::NotAPackingUnit
-        | Code::DeliveryNotAllowed | Code::HoldKindNotAllowed => &[PlaceHold],
+        | Code::DeliveryNotAllowed | Code::HoldKindNotAllowed | Code::CompartmentUnfit => &[PlaceHold],
         Code::PickupUnknown | Code::NotAPickupPoint | Code::HoldDatesInvalid | Code::NoCopyCanFill | Code::HomeOnly
         | Code::NewItemProtected => {
             &[PlaceHold, ChangeHold]

@@ -44,8 +44,6 @@ pub static PENDING: &[Pending] = &[
         ["读者另有费用{debt}元", "请提醒读者"], ["The reader has other charges of {debt} yuan", "Remind the reader"]),
     pending("contact_invalid", &[CheckOut, PlaceHold], O, "notices",
         ["读者的联系方式无效", "请更新联系方式"], ["The reader's address or contact is not valid", "Have it corrected"]),
-    pending("compartment_unfit", &[PlaceHold], B, "machines",
-        ["书柜没有合适的格口", "请选择其他取书点"], ["No compartment fits", "Choose another pickup unit"]),
     pending("rfid_count_differs", &[CheckOut], C, "machines",
         ["RFID识别到{found}册,应为{asked}册", "请核对后确认"],
         ["{found} items are sensed, {asked} were asked for", "Look at them, then confirm"]),

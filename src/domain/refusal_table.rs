@@ -459,6 +459,9 @@ codes! {
     HoldForDelivery = "hold_for_delivery": B,
         "该预约属于送书申请,不能单独更改取书点", "请取消该预约,再重新申请送书或预约",
         "The hold is a line of a delivery request and goes where the request says", "Cancel it and ask again";
+    CompartmentUnfit = "compartment_unfit": B,
+        "书柜没有合适的格口", "请选择其他取书点",
+        "No compartment fits", "Choose another pickup unit";
 
     // Void
     VoidTooLate = "void_too_late": O,

@@ -8,6 +8,7 @@ use super::acting_device::ActingDevice;
 use super::alarm;
 use super::order_device::{RECEIPT_BYTES, order};
 use super::{Caller, Result, UseCaseError, Who};
+use crate::domain::compartment_choice::{Purpose, Size};
 use crate::domain::compartment_life::{CompartmentState, CompartmentStep, next, step};
 use crate::domain::device::DeviceState;
 use crate::domain::device_command::CommandKind;
@@ -142,4 +143,21 @@ pub(super) fn left(tx: &mut WriteTx<'_>, compartment: Option<CompartmentId>) -> 
 pub(super) fn must_be_loaded(tx: &mut ReadTx<'_>, network: &Network, unit: UnitId) -> Result<bool> {
     let point = network.unit(unit).is_some_and(|unit| unit.kind == UnitKind::Point);
     Ok(point && tx.has_compartments(unit)?)
+}
+
+/// Whether the machine of a unit has a compartment for a copy; of which nobody has said yet which one, for one of the usual size. No
+/// statement but at a service point.
+pub(super) fn fits(tx: &mut ReadTx<'_>, network: &Network, unit: UnitId, item: Option<ItemId>) -> Result<bool> {
+    if network.unit(unit).is_none_or(|unit| unit.kind != UnitKind::Point) {
+        return Ok(true);
+    }
+    let doors = tx.compartments_at(unit)?;
+    let size = match item {
+        Some(item) => tx.tag_and_size(item)?.map_or(Size::UNRECORDED, |(_, _, size)| size),
+        None => Size::UNRECORDED,
+    };
+    Ok(doors.is_empty()
+        || doors
+            .iter()
+            .any(|door| door.size >= size && door.purpose.serves(Purpose::Pickup)))
 }

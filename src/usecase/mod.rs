@@ -10,6 +10,7 @@ mod card_numbers;
 pub mod card_session;
 pub mod card_view;
 mod charge_overdue;
+mod compartment_after;
 pub mod compartment_deadlines;
 mod compartment_record;
 pub mod confirm_application;

@@ -5,28 +5,25 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::acting_device::{ActingDevice, acting_device};
 use super::check_in::{Arrival, take_back};
+use super::compartment_after::{after, append, end_return};
 use super::compartment_record::{IDS, tell};
 use super::configure_device::settings_of;
 use super::confirm_loan::heard_of_loan;
 use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB};
 use super::view::CheckInOutcome;
-use super::{Caller, IdempotencyKey, Result, UseCaseError, alarm};
-use crate::domain::compartment_life::{CompartmentState, CompartmentStep, is_of_this_turn, next};
+use super::{Caller, IdempotencyKey, Result, UseCaseError};
+use crate::domain::compartment_life::{CompartmentStep, is_of_this_turn, next};
 use crate::domain::compartment_report::{Door, Facts, Inside, Judged, judge};
 use crate::domain::device::Capability;
-use crate::domain::device_heartbeat::AlarmKind;
 use crate::domain::device_settings::Settings;
-use crate::domain::event::EventKind;
 use crate::domain::ids::{BibId, ItemId, LoanId};
 use crate::domain::network::Network;
 use crate::domain::two_phase::{Outcome as LoanOutcome, Said};
-use crate::store::events::Event;
 use crate::store::idempotency::Outcome;
 use crate::store::ids::IdRun;
 use crate::store::item_lock::Candidate;
@@ -37,7 +34,7 @@ use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
 
 /// Most tags that are kept of one report.
-const TAGS_KEPT: usize = 20;
+pub(super) const TAGS_KEPT: usize = 20;
 
 /// Whose word it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,16 +180,16 @@ impl ReportOutcome {
 }
 
 /// What is known before a report is judged.
-struct Known {
-    seen: Compartment,
-    loan: Option<Confirmation>,
+pub(super) struct Known {
+    pub seen: Compartment,
+    pub loan: Option<Confirmation>,
     /// A return whose end nobody has said.
-    back: Option<ReturnRow>,
+    pub back: Option<ReturnRow>,
     /// The book that lies there, lay there, or was announced.
-    expected: Option<(ItemId, BibId)>,
+    pub expected: Option<(ItemId, BibId)>,
     /// The item that the one tag means.
-    found: Option<(ItemId, BibId)>,
-    judged: Judged,
+    pub found: Option<(ItemId, BibId)>,
+    pub judged: Judged,
 }
 
 /// Applies what is said of a door. Locks bib, item and reader, then the compartment.
@@ -355,113 +352,4 @@ pub(super) fn check_in_at(
         into: Some(compartment.id),
     };
     take_back(tx, &arrival, Candidate::known(item, bib), ids.part(IDS_PER_VERB))
-}
-
-/// The compartment after a step.
-fn after(
-    known: &Known,
-    step: CompartmentStep,
-    state: CompartmentState,
-    taken_in: bool,
-    now: DateTime<Utc>,
-) -> Compartment {
-    let seen = &known.seen;
-    let put_in = seen.awaited.or(known.found.map(|(item, _)| item)).filter(|_| taken_in);
-    let gone = known.judged.gone == Some(true);
-    let item = match (step, state) {
-        (_, CompartmentState::Empty) => None,
-        (CompartmentStep::ClosedKnown, CompartmentState::Occupied) => {
-            put_in.or(seen.item).or(known.expected.map(|(item, _)| item))
-        }
-        (CompartmentStep::ClosedForeign, _) if gone => None,
-        _ => seen.item,
-    };
-    Compartment {
-        state,
-        item,
-        awaited: seen.awaited.filter(|_| state == CompartmentState::Unsure),
-        deadline_at: None,
-        changed_at: now,
-        ..seen.clone()
-    }
-}
-
-/// What became of the return for which the door was opened.
-fn end_return(
-    tx: &mut WriteTx<'_>,
-    known: &Known,
-    step: CompartmentStep,
-    after: &Compartment,
-    report: &DoorReport,
-) -> Result<Option<ReturnRow>> {
-    let Some(back) = known.back.clone() else {
-        return Ok(None);
-    };
-    if !back.is_open() {
-        return Ok(Some(back));
-    }
-    let reported = Some(report.at.timestamp_millis());
-    let row = match step {
-        CompartmentStep::ClosedKnown => ReturnRow {
-            reported_at: reported,
-            ..back.became("checked_in", after.item)
-        },
-        CompartmentStep::ClosedForeign => ReturnRow {
-            reported_at: reported,
-            tags: tags_text(&report.inside),
-            ..back.became("held", None)
-        },
-        CompartmentStep::ClosedEmpty | CompartmentStep::NotOpened => back.became("nothing", None),
-        CompartmentStep::Silent => back.became("unsure", None),
-        _ => return Ok(Some(back)),
-    };
-    tx.put_return(&row)?;
-    Ok(Some(row))
-}
-
-fn tags_text(inside: &Inside) -> String {
-    match inside {
-        Inside::Tags(tags) => tags.iter().take(TAGS_KEPT).cloned().collect::<Vec<_>>().join(","),
-        _ => String::new(),
-    }
-}
-
-/// The event of what was put in, taken out or held; and the round's line.
-fn append(
-    tx: &mut WriteTx<'_>,
-    device: &ActingDevice,
-    known: &Known,
-    (step, after): (CompartmentStep, &Compartment),
-    ids: &mut IdRun,
-) -> Result<()> {
-    let (seen, now) = (&known.seen, tx.now());
-    let (kind, item) = match (step, seen.state) {
-        (CompartmentStep::ClosedKnown, _) if seen.item.is_none() => (EventKind::CompartmentLoaded, after.item),
-        (CompartmentStep::ClosedEmpty, CompartmentState::Unloading) => (EventKind::CompartmentUnloaded, seen.item),
-        (CompartmentStep::ClosedForeign, _) => (EventKind::CompartmentHeld, after.item),
-        _ => {
-            return vanished(tx, known, after, ids);
-        }
-    };
-    if let Some(item) = item.filter(|_| kind != EventKind::CompartmentHeld) {
-        tx.round_line_done(device.id, item, seen.id, now)?;
-    }
-    let event = Event::new(kind, now, device.unit, device.kind.channel().code())
-        .by(None, Some(device.id))
-        .detail(json!({"device_id": device.id, "number": seen.number, "turn": seen.turn, "item_id": item}));
-    tx.append_event(ids.next(), &event)?;
-    vanished(tx, known, after, ids)
-}
-
-/// A book is not where it lay, and nobody has borrowed it or taken it out: that stands until a person has seen to it.
-fn vanished(tx: &mut WriteTx<'_>, known: &Known, after: &Compartment, ids: &mut IdRun) -> Result<()> {
-    let seen = &known.seen;
-    let explained = known.loan.is_some() || seen.state == CompartmentState::Unloading;
-    match seen.item {
-        Some(item) if after.item.is_none() && !explained => {
-            let subject = format!("{} item {item}", seen.number);
-            alarm::raise(tx, seen.device, AlarmKind::CompartmentUnsure, &subject, ids)
-        }
-        _ => Ok(()),
-    }
 }
