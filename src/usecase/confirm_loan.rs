@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::acting_device::{ActingDevice, acting_device, device_of, no_such};
 use super::compartment_record::IDS;
-use super::once::{About, once};
+use super::once::once;
 use super::record::{self, Consent, Ledger};
 use super::report_compartment::ReportedBy;
 use super::void_loan::{Undoing, undo};
@@ -22,6 +22,7 @@ use crate::domain::ids::{LoanId, ReaderId};
 use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
 use crate::domain::two_phase::{Facts, LoanPhase, Outcome, Said, after, decide};
+use crate::store::idempotency::Outcome as Stored;
 use crate::store::ids::IdRun;
 use crate::store::item_lock::{Candidate, LoadedItem};
 use crate::store::loans::LoadedLoan;
@@ -51,6 +52,8 @@ pub struct LoanSaid {
     pub conflict: bool,
 }
 
+impl Stored for LoanSaid {}
+
 /// Says whether the book of a loan at a machine was taken.
 ///
 /// # Errors
@@ -62,10 +65,10 @@ pub async fn confirm_loan(
     key: Option<IdempotencyKey>,
 ) -> Result<Once<LoanSaid>> {
     caller.require_somewhere(Right::VoidLoan)?;
-    Ok(About::alone(once(store, caller, key, IDS, command, apply).await?))
+    once(store, caller, key, IDS, command, apply).await
 }
 
-fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &ConfirmLoan, mut ids: IdRun) -> Result<About<LoanSaid>> {
+fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &ConfirmLoan, mut ids: IdRun) -> Result<LoanSaid> {
     let unknown = || UseCaseError::NotFound("loan");
     let own = match caller.device() {
         Some(_) => Some(acting_device(tx, caller, None)?),
@@ -92,7 +95,6 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &ConfirmLoan, mut ids: Id
         return Err(UseCaseError::field("reason", "must say how it is known"));
     }
     let said = if asked.taken { Said::Taken } else { Said::NotTaken };
-    let (_, _, reader) = tx.item_of_loan(asked.loan)?.ok_or_else(unknown)?;
     let teller = Teller {
         caller,
         by,
@@ -104,14 +106,11 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &ConfirmLoan, mut ids: Id
         settle_compartment::follow_loan(tx, &asked_of, asked.taken, &mut ids)?;
     }
     let now = tx.confirmation(asked.loan)?.ok_or_else(unknown)?;
-    let view = LoanSaid {
+    Ok(LoanSaid {
         loan_id: asked.loan.get(),
         phase: now.phase.code().to_owned(),
         conflict: outcome == Outcome::Contradicts,
-    };
-    // A reader who was erased since has nothing to keep.
-    let reader = reader.unwrap_or(ReaderId::new(0));
-    Ok(About::reader(reader, view))
+    })
 }
 
 /// Who says it, and when it was seen.

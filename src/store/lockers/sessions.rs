@@ -117,6 +117,20 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Ends every session of a device that is not at work any more.
+    pub fn end_locker_sessions_of(&mut self, device: DeviceId, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let open = locker_sessions::table
+            .filter(locker_sessions::device_id.eq(device.get()))
+            .filter(locker_sessions::ended_at.is_null());
+        diesel::update(open)
+            .set((
+                locker_sessions::ended_at.eq(now.timestamp_millis()),
+                locker_sessions::ended_how.eq(SessionEnd::Device.code()),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
     /// Ends a session.
     pub fn end_locker_session(
         &mut self,
