@@ -117,6 +117,23 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Gives a reader's sessions at machines to another; one that goes on ends.
+    pub fn move_locker_sessions(&mut self, from: ReaderId, to: ReaderId, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let open = locker_sessions::table
+            .filter(locker_sessions::reader_id.eq(from.get()))
+            .filter(locker_sessions::ended_at.is_null());
+        diesel::update(open)
+            .set((
+                locker_sessions::ended_at.eq(now.timestamp_millis()),
+                locker_sessions::ended_how.eq(SessionEnd::Device.code()),
+            ))
+            .execute(self.conn)?;
+        diesel::update(locker_sessions::table.filter(locker_sessions::reader_id.eq(from.get())))
+            .set(locker_sessions::reader_id.eq(to.get()))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
     /// Ends every session of a device that is not at work any more.
     pub fn end_locker_sessions_of(&mut self, device: DeviceId, now: DateTime<Utc>) -> Result<(), StoreError> {
         let open = locker_sessions::table
