@@ -253,7 +253,7 @@ pub fn silence(app: &TestApp) {
         &app.app.store,
         "a",
         COMPARTMENT_DEADLINES,
-        &CompartmentDeadlines,
+        &std::sync::Arc::new(CompartmentDeadlines),
         || false,
     ))
     .expect("runs");
