@@ -207,8 +207,12 @@ pub fn waiting(app: &TestApp) -> Waiting {
 pub fn waiting_for(app: &TestApp, reader: i64, card: String) -> Waiting {
     let book = book(app, &json!({}));
     let desk = app.staff("librarian", "B1");
+    // Somebody has it when the hold is placed, and brings it back.
+    let (_, other) = app.reader("adult", "B1");
+    let out = json!({"item_barcode": book.barcode, "card_number": other});
+    app.post(&desk, "/api/v1/check-outs", &out).expect(201);
     let body = json!({"card_number": card, "bib_id": book.bib, "pickup_unit_code": "P1"});
-    let placed = app.post_consenting(&desk, "/api/v1/holds", &body).expect(201).body;
+    let placed = app.post(&desk, "/api/v1/holds", &body).expect(201).body;
     let packed = app.post(&desk, "/api/v1/check-ins", &json!({"item_barcode": book.barcode}));
     assert_eq!(packed.expect(200).body["next_step"]["to_unit_code"], "P1");
     Waiting {

@@ -40,7 +40,7 @@ fn two_readers_at_two_screens_get_one_book_once(app: &TestApp) {
     let settings = json!({"settings": {"screens": 2}});
     crate::holds::put(app, &locker.manager, &locker.path("/configuration"), &settings).expect(200);
     let book = book(app, &json!({"home_unit_code": "P1"}));
-    place_in(app, &locker, 1, &book);
+    place_in(app, &locker, 3, &book);
     let sessions: Vec<i64> = [1, 2]
         .map(|screen| {
             let (_, card) = app.reader("adult", "B1");
@@ -56,7 +56,7 @@ fn two_readers_at_two_screens_get_one_book_once(app: &TestApp) {
         thread::spawn(move || {
             let path = format!("/api/v1/device/locker-sessions/{session}/loans");
             let request = Request::new(address, "POST", &path).bearer(&token);
-            request.json(&json!({"compartment": 1})).send()
+            request.json(&json!({"compartment": 3})).send()
         })
     });
     let asked: Vec<_> = asked.collect();
@@ -149,17 +149,17 @@ fn a_wrong_pin_opens_no_session_and_slows_the_next(app: &TestApp) {
 fn a_reader_borrows_what_stands_in_a_browsing_machine(app: &TestApp) {
     let locker = browsing(app);
     let book = book(app, &json!({"home_unit_code": "P1"}));
-    place_in(app, &locker, 1, &book);
+    place_in(app, &locker, 3, &book);
     let (_, card) = app.reader("adult", "B1");
     let session = locker.session(app, &card).expect(201).body;
-    assert_eq!(session["to_borrow"][0]["compartment"], 1);
+    assert_eq!(session["to_borrow"][0]["compartment"], 3);
     let session = session["id"].as_i64().expect("an id");
     locker.borrow(app, session, 2).expect_problem(409, "compartment_state");
     locker.borrow(app, session, 99).expect_fields(422, &["compartment"]);
-    let lent = locker.borrow(app, session, 1).expect(200).body;
+    let lent = locker.borrow(app, session, 3).expect(200).body;
     let loan = lent["granted"][0]["loan"]["id"].as_i64().expect("an id");
     assert_eq!(lent["granted"][0]["loan"]["channel"], "kiosk");
-    locker.says(app, 1, &closed("empty")).expect(200);
+    locker.says(app, 3, &closed("empty")).expect(200);
     assert_eq!(loan_status(app, loan), "confirmed");
     app.assert_sound();
 }
@@ -167,13 +167,13 @@ fn a_reader_borrows_what_stands_in_a_browsing_machine(app: &TestApp) {
 fn what_the_rules_refuse_stays_in_the_compartment(app: &TestApp) {
     let locker = browsing(app);
     let book = book(app, &json!({"home_unit_code": "P1", "min_age_years": 18}));
-    place_in(app, &locker, 1, &book);
+    place_in(app, &locker, 3, &book);
     let (_, card) = app.reader("child", "B1");
     let session = locker.session(app, &card).expect(201).id();
-    let lent = locker.borrow(app, session, 1).expect(200).body;
+    let lent = locker.borrow(app, session, 3).expect(200).body;
     assert_eq!(lent["granted"], json!([]));
     assert!(!lent["refused"][0]["refusals"].as_array().expect("reasons").is_empty());
-    locker.expect_door(app, 1, "occupied");
+    locker.expect_door(app, 3, "occupied");
     app.assert_sound();
 }
 
