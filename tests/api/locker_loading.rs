@@ -199,13 +199,13 @@ fn a_round_proposes_doors_and_keeps_what_is_left(app: &TestApp) {
     let (first, second) = (waiting(app), waiting(app));
     let packing = app.staff("librarian", "B1");
     let made = app
-        .post(&packing, "/api/v1/crates", &json!({"to_unit_code": "P1"}))
+        .post(&packing, "/api/v1/shipments", &json!({"to_unit_code": "P1"}))
         .expect(201)
         .body;
     let (id, label) = (made["id"].as_i64().expect("an id"), made["label"].clone());
     for one in [&first, &second] {
         let pack = json!({"item_barcode": one.book.barcode});
-        app.post(&packing, &format!("/api/v1/crates/{id}/items"), &pack)
+        app.post(&packing, &format!("/api/v1/shipments/{id}/items"), &pack)
             .expect(200);
     }
     start_round(app, &locker, &json!(["no such"])).expect_fields(422, &["crate_labels[0]"]);
@@ -267,7 +267,7 @@ fn staff_open_a_compartment_with_a_reason(app: &TestApp) {
     let (waiting, _) = ready(app, &locker);
     let path = locker.path("/compartments/2/opening");
     app.post(&locker.desk, &path, &json!({"reason": " "}))
-        .expect_fields(422, &["reason"]);
+        .expect_fields(400, &["reason"]);
     let ordered = app
         .post(&locker.desk, &path, &json!({"reason": "读者来电"}))
         .expect(200)
