@@ -9,7 +9,7 @@ use super::check_in::is_returnable;
 use super::entry_gate::judge_entry;
 use super::ids::{HoldId, ItemId, LoanId, RuleId, TransitId, UnitId};
 use super::item::{ItemFacts, ItemStatus};
-use super::judge_item::{judge_age, judge_binding, judge_reading_room};
+use super::judge_item::{judge_age, judge_lendable, judge_reading_room};
 use super::judge_reader::{judge_account, judge_consent, judge_limits, judge_unit, moment, tell_reader, unit_name};
 use super::lending_terms::judge_copies_to_holds;
 use super::limit::{LimitKind, Usage};
@@ -119,7 +119,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     judge_consent(&mut found, network, reader, now);
     tell_reader(&mut found, network, reader, now);
     judge_state(&mut found, facts, now);
-    judge_binding(&mut found, item);
+    judge_lendable(&mut found, item);
     judge_keepers(&mut found, facts);
     let effect = if reader.reading_only {
         Effect::LocalUse { at: act.unit }

@@ -22,7 +22,7 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
         Code::ItemDamaged | Code::ItemNeedsAttention | Code::ItemWithdrawn => &[CheckOut, CheckIn, PlaceHold],
         Code::ItemLost | Code::ItemClaimedReturned => &[CheckOut, Renew, PlaceHold],
         Code::DueWithoutRight | Code::DueInPast | Code::CardExpiresBeforeDue | Code::WantedByOthers | Code::Recalled
-        | Code::ReadingRoomOnly => &[CheckOut, Renew],
+        | Code::ReadingRoomOnly | Code::LoanUnconfirmed => &[CheckOut, Renew],
         Code::UnitInactive | Code::AdultOnlyUnit => &[CheckOut, PlaceHold, ChangeHold],
         Code::NotForChildren | Code::HasDebt | Code::DebtOverLimit
         | Code::BelowAge | Code::AgeUnknown | Code::OwnerNotForReader | Code::ItemMissing | Code::ItemNotForLoan
@@ -43,7 +43,7 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
         | Code::NotLater | Code::OutsideFixedTerm => &[Renew],
         Code::LimitHolds | Code::LimitHoldsPerBib | Code::LimitHoldsPerDay | Code::ItemNotOfBib | Code::AlreadyHeld
         | Code::BibAlreadyHeld | Code::NotHoldable | Code::CopyOnShelfHere | Code::NotAPackingUnit
-        | Code::DeliveryNotAllowed | Code::HoldKindNotAllowed => &[PlaceHold],
+        | Code::DeliveryNotAllowed | Code::HoldKindNotAllowed | Code::CompartmentUnfit => &[PlaceHold],
         Code::PickupUnknown | Code::NotAPickupPoint | Code::HoldDatesInvalid | Code::NoCopyCanFill | Code::HomeOnly
         | Code::NewItemProtected => {
             &[PlaceHold, ChangeHold]

@@ -318,6 +318,7 @@ impl World {
             claimed_returned_at: None,
             recalled_at: None,
             reading_room: false,
+            unconfirmed: false,
         }
     }
 
@@ -330,6 +331,7 @@ impl World {
             due_at: loan.due_at,
             unit: loan.unit,
             recalled_at: loan.recalled_at,
+            unconfirmed: loan.unconfirmed,
         };
         ItemFacts {
             status: ItemStatus::OnLoan,

@@ -232,6 +232,8 @@ pub struct OpenLoanOfItem {
     pub unit: UnitId,
     /// Since when somebody wants it back before its time.
     pub recalled_at: Option<DateTime<Utc>>,
+    /// Nobody has said yet whether the book was taken.
+    pub unconfirmed: bool,
 }
 
 /// The hold an item is captured for.

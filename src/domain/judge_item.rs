@@ -9,8 +9,16 @@ use super::item::{ItemFacts, Lending};
 use super::network::Network;
 use super::refusal::Code;
 
+/// What its binding says, and the machine that has reserved it for somebody.
+pub(super) fn judge_lendable(found: &mut Findings, item: &ItemFacts) {
+    judge_binding(found, item);
+    if item.open_loan.as_ref().is_some_and(|loan| loan.unconfirmed) {
+        found.add(Code::LoanUnconfirmed);
+    }
+}
+
 /// It is never handed out, or only together with what it is bound into.
-pub(super) fn judge_binding(found: &mut Findings, item: &ItemFacts) {
+fn judge_binding(found: &mut Findings, item: &ItemFacts) {
     if item.lending == Lending::Restricted {
         found.add(Code::ItemRestricted);
     }

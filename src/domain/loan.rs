@@ -29,4 +29,6 @@ pub struct OpenLoan {
     pub recalled_at: Option<DateTime<Utc>>,
     /// For use in the reading room: never renewed, whatever the item is by now.
     pub reading_room: bool,
+    /// A machine has reserved it and nobody has said yet whether the book was taken.
+    pub unconfirmed: bool,
 }

@@ -11,6 +11,14 @@ pub const SILENCE_ALARMS: Job = Job {
     does_en: "Raises alarms for devices that are not heard of any more",
 };
 
+/// Says of doors and loans at machines of which nothing was heard that nobody knows.
+pub const COMPARTMENT_DEADLINES: Job = Job {
+    name: "compartment_deadlines",
+    schedule: Schedule::Every { seconds: 10 },
+    does_zh: "处理超时未报告的格口和自助借出",
+    does_en: "Puts compartments and loans at machines in question of which nothing was heard in time",
+};
+
 /// Ends commands to devices whose time is over.
 pub const COMMAND_EXPIRY: Job = Job {
     name: "command_expiry",

@@ -45,6 +45,8 @@ pub struct Facts<'a> {
     pub wanted_until: Option<NaiveDate>,
     /// Asked for online, to be delivered; `None` for a hold of its own.
     pub online: Option<Online>,
+    /// The machine at the pickup unit, if one is there, has a compartment that is large enough.
+    pub compartment_fits: bool,
 }
 
 /// Open holds of the same reader.
@@ -92,7 +94,7 @@ pub struct Plan {
 /// let facts = Facts {
 ///     act: &act, network: &world.network, reader: &reader, bib: copies[0].bib, item: None, volume: None, copies: &copies,
 ///     pickup: act.unit, existing: Existing::default(), hold_types: &[], holds_today: 0, queue_length: 4,
-///     not_before: None, wanted_until: None, online: None,
+///     not_before: None, wanted_until: None, online: None, compartment_fits: true,
 /// };
 /// // The third hold is an adult's last.
 /// assert_eq!(decide(&facts, world.now)?.position, 5);
@@ -111,6 +113,9 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     judge_consent(&mut found, network, reader, now);
     let by_parcel = facts.online.is_some_and(|online| online.delivery == Delivery::Parcel);
     judge_pickup(&mut found, network, facts.pickup, reader.child, by_parcel);
+    if !facts.compartment_fits {
+        found.add(Code::CompartmentUnfit);
+    }
     judge_dates(&mut found, facts, now);
     judge_existing(&mut found, facts);
     let best = judge_copies(&mut found, facts, now);

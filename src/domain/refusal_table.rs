@@ -296,6 +296,9 @@ codes! {
     OnLoanToOther = "on_loan_to_other": C,
         "该册正被其他读者借出", "确认则先还后借",
         "The item is on loan to somebody else", "Confirming returns it first, then lends it";
+    LoanUnconfirmed = "loan_unconfirmed": B,
+        "上一次自助借出尚未确认", "请等待设备或馆员确认",
+        "A loan at a machine is not confirmed yet", "Wait for the machine or staff";
     BibAlreadyOnLoan = "bib_already_on_loan": C [PlaceHold: O],
         "读者已借有同一种文献", "请确认是否仍要办理",
         "The reader has this bib on loan already", "Confirm that it is wanted";
@@ -456,6 +459,9 @@ codes! {
     HoldForDelivery = "hold_for_delivery": B,
         "该预约属于送书申请,不能单独更改取书点", "请取消该预约,再重新申请送书或预约",
         "The hold is a line of a delivery request and goes where the request says", "Cancel it and ask again";
+    CompartmentUnfit = "compartment_unfit": B,
+        "书柜没有合适的格口", "请选择其他取书点",
+        "No compartment fits", "Choose another pickup unit";
 
     // Void
     VoidTooLate = "void_too_late": O,

@@ -141,6 +141,9 @@ fn judge_loan(found: &mut Findings, facts: &Facts<'_>, loan: &OpenLoan, row: &Te
         _ => {}
     }
     judge_reading_room(found, facts.item, loan.reading_room);
+    if loan.unconfirmed {
+        found.add(Code::LoanUnconfirmed);
+    }
     if let Some(since) = loan.recalled_at {
         found.add(Code::Recalled).with("since", moment(network, since));
     }

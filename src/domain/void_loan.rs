@@ -88,7 +88,9 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
         return Err(found.refuse(facts.act));
     };
     let window = TimeDelta::minutes(i64::from(VOID_WINDOW_MINUTES));
-    if now.signed_duration_since(loan.loaned_at) > window || loan.renewals > 0 {
+    // Of a loan that nobody has confirmed nothing had happened.
+    let late = now.signed_duration_since(loan.loaned_at) > window || loan.renewals > 0;
+    if late && !loan.unconfirmed {
         found.add(Code::VoidTooLate).with("minutes", VOID_WINDOW_MINUTES);
     }
     let passed = found.subtract(facts.act)?;

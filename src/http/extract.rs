@@ -125,6 +125,20 @@ audiences! {
 }
 
 #[doc(hidden)]
+pub struct LoadingSet;
+
+impl Audiences for LoadingSet {
+    const SET: &'static [Audience] = &[Audience::Staff, Audience::Device];
+
+    fn admits(caller: &Caller, _: &HttpRequest) -> bool {
+        caller.may_somewhere(Right::ReceiveTransit) || caller.may_somewhere(Right::OperateDevice)
+    }
+}
+
+/// Couriers and staff who take in what was on its way, and machines that are loaded through themselves.
+pub type Loads = Authenticated<LoadingSet>;
+
+#[doc(hidden)]
 pub struct PinSet;
 
 impl Audiences for PinSet {

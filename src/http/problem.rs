@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 pub use super::problem_codes::Code;
 use super::problem_help::help;
 use super::security_headers::of_every_answer;
+use crate::domain::compartment_choice::Size;
 use crate::usecase::UseCaseError;
 use crate::usecase::consent::Offer;
 use crate::usecase::error::{FieldError, OwnerChoice};
@@ -325,6 +326,14 @@ impl From<UseCaseError> for Problem {
             UseCaseError::DeviceSuspended => Self::of(Code::DeviceSuspended),
             UseCaseError::AcknowledgementForged => Self::of(Code::AcknowledgementForged),
             UseCaseError::SaidOtherwise(first) => Self::of(Code::Conflict).detail(first),
+            UseCaseError::LockerInUse { wait_s } => Self::of(Code::LockerInUse).retry_after(wait_s),
+            UseCaseError::LockerSessionEnded(how) => Self::of(Code::LockerSessionEnded).detail(how.code()),
+            UseCaseError::NoCompartmentFits { free } => Self::of(Code::NoCompartmentFits).detail(free_sizes(&free)),
+            UseCaseError::CompartmentState(obstacle) => Self::of(Code::CompartmentState).detail(obstacle.to_string()),
+            UseCaseError::CompartmentTurn { present } => {
+                Self::of(Code::CompartmentTurn).detail(format!("the compartment is at turn {present}"))
+            }
+            UseCaseError::LoadIt => Self::of(Code::LoadIt),
             UseCaseError::TooManyLogIns { wait_s } => Self::of(Code::TooManyLogIns).retry_after(wait_s),
             UseCaseError::State(state) => Self::of(Code::WrongState).detail(state),
             UseCaseError::Merged { into, .. } => {
@@ -345,6 +354,14 @@ impl From<UseCaseError> for Problem {
             UseCaseError::Store(error) => error.into(),
             UseCaseError::Internal(cause) => Self::of(Code::Internal).cause(cause),
         }
+    }
+}
+
+fn free_sizes(free: &[Size]) -> String {
+    let sizes: Vec<&str> = free.iter().map(|size| size.code()).collect();
+    match sizes.as_slice() {
+        [] => "no compartment is empty".to_owned(),
+        _ => format!("empty ones are {}", sizes.join(", ")),
     }
 }
 

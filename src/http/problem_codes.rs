@@ -56,6 +56,12 @@ codes! {
     DuplicateReader = "duplicate_reader" 409, "This person is registered already", "该读者已登记";
     Conflict = "conflict" 409, "Somebody else was first", "与其他操作冲突";
     AcknowledgementForged = "acknowledgement_forged" 409, "Not the receipt of this command", "回执与指令不符";
+    LockerInUse = "locker_in_use" 409, "Another reader is at this screen", "该屏幕正由其他读者使用";
+    LockerSessionEnded = "locker_session_ended" 409, "The session at the machine is over", "自助服务会话已结束";
+    NoCompartmentFits = "no_compartment_fits" 409, "No empty compartment fits", "没有合适的空格口";
+    CompartmentState = "compartment_state" 409, "The compartment's state excludes this", "格口当前状态不允许此操作";
+    CompartmentTurn = "compartment_turn" 409, "Of another turn of the compartment", "格口轮次不符";
+    LoadIt = "load_it" 409, "The copy belongs into a compartment", "该册应装入格口";
     PreconditionFailed = "precondition_failed" 412, "It was changed meanwhile", "内容已被他人修改";
     BodyTooLarge = "body_too_large" 413, "The request body is too large", "请求内容过大";
     HeadersTooLarge = "headers_too_large" 431, "The request line and headers are too large", "请求头过大";

@@ -108,6 +108,36 @@ static ROWS: &[(Code, &str, &str)] = &[
         "Acknowledge with the receipt that came with the command; never with one that was kept of another.",
     ),
     (
+        Code::LockerInUse,
+        "Another reader's session is open on this screen, or one of its doors.",
+        "Try again after `Retry-After`; a machine with several screens has others.",
+    ),
+    (
+        Code::LockerSessionEnded,
+        "The session ended: `ended`, `idle` after a minute, `too_long` after fifteen, or with its `device`.",
+        "Let the reader identify again (`startLockerSession`).",
+    ),
+    (
+        Code::NoCompartmentFits,
+        "No compartment that is empty is large enough and meant for this; the detail says which sizes are empty.",
+        "Show the nearest other machine, or wait for the next round.",
+    ),
+    (
+        Code::CompartmentState,
+        "What is known of the compartment's inside excludes this; the detail says in which states it is possible.",
+        "Look at the compartment (`listCompartments`); a person may settle it (`settleCompartment`).",
+    ),
+    (
+        Code::CompartmentTurn,
+        "The report or order is of another turn: somebody else has had the compartment since. Nothing was changed.",
+        "Open no door for it; report what is inside with the present turn.",
+    ),
+    (
+        Code::LoadIt,
+        "The copy is for a reader who fetches it from a compartment here; checked in otherwise it would be ready and in none.",
+        "Put it into a compartment (`loadCompartment`).",
+    ),
+    (
         Code::BodyTooLarge,
         "The body is longer than `http.max_body_bytes`, or that of a batch than `limits.batch_body_bytes`.",
         "Send less at once, or raise the limit.",

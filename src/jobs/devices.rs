@@ -9,8 +9,9 @@ use tokio::task::JoinHandle;
 use super::{every, pass};
 use crate::app::App;
 use crate::device::runner;
-use crate::domain::machine_jobs::{COMMAND_EXPIRY, SILENCE_ALARMS};
+use crate::domain::machine_jobs::{COMMAND_EXPIRY, COMPARTMENT_DEADLINES, SILENCE_ALARMS};
 use crate::usecase::alarm_silence::AlarmSilence;
+use crate::usecase::compartment_deadlines::CompartmentDeadlines;
 use crate::usecase::expire_commands::ExpireCommands;
 use crate::usecase::flush_heartbeats::{flush_heartbeats, watch_commands};
 
@@ -25,6 +26,7 @@ pub(super) fn passes(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<
     vec![
         pass(app, node, SILENCE_ALARMS, silence, stopped),
         pass(app, node, COMMAND_EXPIRY, ExpireCommands, stopped),
+        pass(app, node, COMPARTMENT_DEADLINES, CompartmentDeadlines, stopped),
     ]
 }
 

@@ -39,6 +39,20 @@ impl IdRun {
         self.next - 1
     }
 
+    /// So many of them, for a part of the work that uses them up by itself.
+    ///
+    /// # Panics
+    /// As `next`.
+    #[must_use]
+    pub fn part(&mut self, count: i64) -> Self {
+        assert!(self.left() >= count, "more ids drawn than taken");
+        self.next += count;
+        Self {
+            next: self.next - count,
+            end: self.next,
+        }
+    }
+
     /// How many are left.
     pub fn left(&self) -> i64 {
         self.end - self.next

@@ -7,10 +7,12 @@ use super::error::StoreError;
 use super::items::{parse_day, volume_of};
 use super::loans::LoadedLoan;
 use super::readers::band_from_code;
-use super::schema::{bibs, holds, items, readers, transits};
+use super::schema::{bibs, compartments, holds, items, readers, transits};
 use super::tx::WriteTx;
 use crate::clock::from_millis;
-use crate::domain::ids::{BibId, CategoryId, CollectionId, HoldId, ItemId, ItemTypeId, ReaderId, TransitId, UnitId};
+use crate::domain::ids::{
+    BibId, CategoryId, CollectionId, CompartmentId, HoldId, ItemId, ItemTypeId, ReaderId, TransitId, UnitId,
+};
 use crate::domain::item::{
     CapturedHold, ItemFacts, ItemStatus, Lending, OpenLoanOfItem, OpenTransit, TransitReason, Unscanned,
 };
@@ -44,6 +46,7 @@ struct ItemRow {
     lending: String,
     bound_into: Option<i64>,
     created_at: i64,
+    compartment: Option<i64>,
 }
 
 #[derive(Debug, Clone, Queryable)]
@@ -78,6 +81,10 @@ macro_rules! item_columns {
             items::lending,
             items::bound_into_item_id,
             items::created_at,
+            compartments::table
+                .filter(compartments::item_id.eq(items::id.nullable()))
+                .select(compartments::id)
+                .single_value(),
         )
     };
 }
@@ -91,6 +98,8 @@ pub struct LoadedItem {
     pub loan: Option<LoadedLoan>,
     /// Open holds on the bib: when 0 no queue needs reading.
     pub open_holds_of_bib: u32,
+    /// The compartment of a machine in which it lies, as far as is known.
+    pub compartment: Option<CompartmentId>,
 }
 
 /// One of several items a barcode may mean.
@@ -261,6 +270,7 @@ impl WriteTx<'_> {
             title: bib.title,
             loan,
             open_holds_of_bib: u32::try_from(bib.open_holds).unwrap_or(0),
+            compartment: row.compartment.map(CompartmentId::new),
         })
     }
 
@@ -301,6 +311,7 @@ fn of_item(loaded: &LoadedLoan) -> OpenLoanOfItem {
         due_at: loan.due_at,
         unit: loan.unit,
         recalled_at: loan.recalled_at,
+        unconfirmed: loan.unconfirmed,
     }
 }
 

@@ -10,7 +10,7 @@ use super::closing::Closing;
 use super::error::StoreError;
 use super::hot::{InsertLoan, on_engine};
 use super::readers::channel_from_code;
-use super::schema::{bibs, cards, items, loans, readers};
+use super::schema::{bibs, cards, items, loan_confirmations, loans, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
 use crate::domain::ids::{BibId, CardId, CategoryId, HoldId, ItemId, LoanId, ReaderId, UnitId};
@@ -256,9 +256,20 @@ impl WriteTx<'_> {
         let query = loans::table
             .inner_join(readers::table.on(loans::reader_id.eq(readers::id.nullable())))
             .filter(loans::item_id.eq(item.get()).and(loans::closed_at.is_null()))
-            .select((loan_columns!(), readers::status));
-        let row: Option<(LoanRow, String)> = on_engine!(self.conn, conn => query.get_result(conn)).optional()?;
-        row.map(|(row, status)| loaded_loan(row, &status)).transpose()
+            .left_join(
+                loan_confirmations::table.on(loan_confirmations::loan_id
+                    .eq(loans::id)
+                    .and(loan_confirmations::decided_at.is_null())),
+            )
+            .select((loan_columns!(), readers::status, loan_confirmations::loan_id.nullable()));
+        let row: Option<(LoanRow, String, Option<i64>)> =
+            on_engine!(self.conn, conn => query.get_result(conn)).optional()?;
+        let Some((row, status, asked)) = row else {
+            return Ok(None);
+        };
+        let mut loaded = loaded_loan(row, &status)?;
+        loaded.loan.unconfirmed = asked.is_some();
+        Ok(Some(loaded))
     }
 
     /// Opens a loan.
@@ -358,6 +369,7 @@ fn loaded_loan(row: LoanRow, status: &str) -> Result<LoadedLoan, StoreError> {
             claimed_returned_at: claimed.map(from_millis),
             recalled_at: recalled.map(from_millis),
             reading_room,
+            unconfirmed: false,
         },
         bib: BibId::new(bib),
         age_band,

@@ -49,6 +49,7 @@ pub mod items;
 pub mod job;
 pub mod jobs;
 pub mod loans;
+pub mod lockers;
 pub mod log_in_tallies;
 pub mod merge_bibs;
 pub mod migrate;

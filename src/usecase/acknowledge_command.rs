@@ -7,11 +7,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::acting_device::acting_device;
+use super::acting_device::{ActingDevice, acting_device};
 use super::list_commands::{CommandView, view};
 use super::once::once;
-use super::{Caller, IdempotencyKey, Result, Store, UseCaseError, alarm};
-use crate::domain::device_command::{Acknowledged, CommandStatus, Facts, acknowledge};
+use super::report_compartment::{DoorReport, ReportedBy, apply_report};
+use super::{Caller, IdempotencyKey, Result, Store, UseCaseError, alarm, compartment_record};
+use crate::domain::compartment_report::{Door, Inside};
+use crate::domain::device_command::{Acknowledged, CommandKind, CommandStatus, Facts, acknowledge};
 use crate::domain::device_heartbeat::AlarmKind;
 use crate::domain::ids::CommandId;
 use crate::store::Once;
@@ -53,7 +55,7 @@ pub async fn acknowledge_command(
     command: AcknowledgeCommand,
     key: Option<IdempotencyKey>,
 ) -> Result<Once<CommandView>> {
-    let done = once(store, caller, key, 1, command, take).await?;
+    let done = once(store, caller, key, compartment_record::IDS, command, take).await?;
     match done.value {
         Answered::Taken(value) => Ok(Once {
             value,
@@ -82,6 +84,9 @@ fn take(tx: &mut WriteTx<'_>, caller: &Caller, asked: &AcknowledgeCommand, mut i
     match acknowledge(&facts, now) {
         Acknowledged::Ends(status) => {
             tx.end_command(command.id, status, Some(&result), now)?;
+            if status == CommandStatus::Failed && command.kind == CommandKind::OpenCompartment {
+                did_not_open(tx, &device, &command, &mut ids)?;
+            }
         }
         Acknowledged::Late => late(tx, &command, &result)?,
         Acknowledged::Again => {}
@@ -100,6 +105,28 @@ fn take(tx: &mut WriteTx<'_>, caller: &Caller, asked: &AcknowledgeCommand, mut i
     }
     let command = tx.command(command.id)?.ok_or(UseCaseError::NotFound("command"))?;
     view(&command).map(Answered::Taken)
+}
+
+/// The door that was ordered open stayed closed. One of an earlier turn says nothing of the present one.
+fn did_not_open(tx: &mut WriteTx<'_>, device: &ActingDevice, command: &Command, ids: &mut IdRun) -> Result<()> {
+    let body: Value = serde_json::from_str(&command.body).unwrap_or_default();
+    let number = body["number"].as_u64().and_then(|number| u16::try_from(number).ok());
+    let (Some(number), Some(turn)) = (number, body["turn"].as_i64()) else {
+        return Ok(());
+    };
+    let network = tx.network()?;
+    let report = DoorReport {
+        number,
+        turn,
+        door: Door::Jammed,
+        inside: Inside::NoSensor,
+        at: tx.now(),
+        by: ReportedBy::Report,
+    };
+    match apply_report(tx, device, &report, &network, ids) {
+        Ok(_) | Err(UseCaseError::CompartmentTurn { .. } | UseCaseError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Its time was over before the job said so: it ends here, and what came is kept beside.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::compartment_record;
+use super::confirm_loan::seen_elsewhere;
 use super::deposit_copies::came_home;
 use super::item_shown::ItemShown;
 use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
@@ -15,7 +17,7 @@ use crate::auth::Right;
 use crate::domain::act::Act;
 use crate::domain::check_in::{self, Facts, Plan, TransitEffect};
 use crate::domain::event::{AgeBand, EventKind};
-use crate::domain::ids::{TransitId, UnitId};
+use crate::domain::ids::{CompartmentId, TransitId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
 use crate::domain::refusal::Verb;
@@ -67,6 +69,7 @@ pub async fn check_in(
                 consent: &command.consent,
                 returned_at: command.returned_at,
                 parcel: None,
+                into: None,
             };
             take_back(tx, &arrival, candidate, ids.clone())
         })
@@ -82,6 +85,8 @@ pub(super) struct Arrival<'a> {
     pub returned_at: Option<DateTime<Utc>>,
     /// How it came back, when a parcel brought it: `refused`, `returned` or `posted`.
     pub parcel: Option<&'static str>,
+    /// The compartment of a machine in which it lies now.
+    pub into: Option<CompartmentId>,
 }
 
 /// The whole of a check-in once the item is known; receiving a transit ends here too.
@@ -98,6 +103,11 @@ pub(super) fn take_back(
     let now = record::now_for(tx, &item.facts);
     let returned_at = returned_at(arrival, item.loan.as_ref(), now)?;
     let next_hold = record::next_hold(tx, network, &item, now)?;
+    let fetched_here = item.facts.captured_for.as_ref().map(|hold| hold.pickup);
+    let fetched_here = fetched_here.or(next_hold.as_ref().map(|hold| hold.wish.pickup)) == Some(act.unit);
+    if fetched_here && arrival.into.is_none() && compartment_record::must_be_loaded(tx, network, act.unit)? {
+        return Err(UseCaseError::LoadIt);
+    }
     let next_shelf_number = record::shelf_number(tx, &item, next_hold.as_ref(), act.unit)?;
     tx.count_floating(&mut item.facts, act.unit)?;
     let loan = item.loan.as_ref();
@@ -137,6 +147,7 @@ pub(super) fn take_back(
         }
         transit
     };
+    compartment_record::left(tx, item.compartment.filter(|lay| arrival.into != Some(*lay)))?;
     let bin = bin_for(tx, arrival.caller, (act.unit, &plan.next_step), network)?;
     Ok(CheckInOutcome {
         bin,
@@ -172,6 +183,7 @@ fn carry_out(
             .tx
             .close_loan(closes.loan, LoanEnd::Returned, closes.returned_at, ledger.act.unit)?;
         append_return(ledger, loaded, closes.overdue_days, parcel)?;
+        seen_elsewhere(ledger, loaded)?;
     }
     let kept = match plan.transit {
         TransitEffect::None => None,

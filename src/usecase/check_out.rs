@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::caller::with_link;
 use super::card_session::{self, CardShown, spend};
+use super::compartment_record;
 use super::item_shown::ItemShown;
 use super::lend_to::{self, Borrower, Shown, UNKNOWN_CARD};
 use super::once::{once, rehearsed};
@@ -109,6 +110,7 @@ fn apply(
         link,
     };
     let outcome = hand_over(tx, &desk, &item, &reader, &mut ids)?;
+    compartment_record::left(tx, item.compartment.filter(|_| outcome.loan.is_some()))?;
     Ok(CheckOutOutcome {
         dry_run: command.dry_run,
         ..outcome

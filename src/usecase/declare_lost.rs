@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::confirm_loan::seen_elsewhere;
 use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB, Ledger};
 use super::report_item::{ItemLifeOutcome, append, leave, obstacle};
@@ -85,6 +86,7 @@ fn end_loan(ledger: &mut Ledger<'_, '_>, loaded: &LoadedLoan, network: &Network,
     ledger
         .tx
         .close_loan(loan.id, LoanEnd::Lost, ledger.now, ledger.act.unit)?;
+    seen_elsewhere(ledger, loaded)?;
     let band = AgeBand::from_code(&loaded.age_band).unwrap_or(AgeBand::Unknown);
     let detail = json!({"loan_id": loan.id, "lent_at_unit_id": loan.unit, "was": ledger.item.status.code(),
         "overdue_days": overdue_days(network, loan, ledger.now)});

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 
 use super::consent::{Fault, Offer};
+use crate::domain::compartment_choice::Size;
+use crate::domain::compartment_life::Obstacle;
+use crate::domain::locker_session::SessionEnd;
 use crate::domain::refusal::Refusals;
 use crate::store::StoreError;
 use crate::store::job::FromStore;
@@ -80,6 +83,24 @@ pub enum UseCaseError {
     /// Something else was said before, and stands.
     #[error("{0}")]
     SaidOtherwise(String),
+    /// Another reader is at this screen; somebody else may try again after so many seconds.
+    #[error("another reader is at this screen")]
+    LockerInUse { wait_s: u32 },
+    /// The reader's session at the machine is over.
+    #[error("the session is over: {0}")]
+    LockerSessionEnded(SessionEnd),
+    /// No compartment is empty and large enough; the sizes that are.
+    #[error("no empty compartment fits")]
+    NoCompartmentFits { free: Vec<Size> },
+    /// The compartment is in a state that excludes this.
+    #[error("{0}")]
+    CompartmentState(Obstacle),
+    /// What is said is of an earlier turn of the compartment, or of none.
+    #[error("the compartment is at turn {present}")]
+    CompartmentTurn { present: i64 },
+    /// The copy belongs into a compartment: it is loaded there.
+    #[error("the copy is fetched from a compartment here: load it")]
+    LoadIt,
     /// Log-ins failed too often: the next may be tried after so many seconds.
     #[error("too many log-ins failed; try again in {wait_s} s")]
     TooManyLogIns { wait_s: u32 },

@@ -250,6 +250,7 @@ fn carry_out(
     let moved = tx.move_reader(from, to)?;
     tx.move_identity(from, to)?;
     tx.move_notices(from, to, now)?;
+    tx.move_locker_sessions(from, to, now)?;
     tx.move_privacy(from, to, now)?;
     tx.move_note(from, to)?;
     let ended = i32::try_from(plan.cancelled.len()).unwrap_or(i32::MAX);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::compartment_record;
 use super::crate_view::{CrateItemView, CrateView, shown, step};
 use super::once::once;
 use super::record::{self, About, Consent, Ledger, settle};
@@ -103,6 +104,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &PackItem, mut ids: IdR
             ids: &mut ids,
         };
         put_in(&mut ledger, into.id)?;
+        compartment_record::left(tx, item.compartment)?;
     }
     outcome(tx, &item, into.id, &network, plan.repeated)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{NaiveDate, NaiveTime, TimeZone, Utc};
 use serde_json::json;
 
+use super::compartment_record;
 use super::merge_bibs;
 use super::once::once;
 use super::record::{self, About, Consent, IDS_PER_VERB, settle};
@@ -146,6 +147,7 @@ fn decide(
         not_before: command.not_before,
         wanted_until: command.wanted_until,
         online: None,
+        compartment_fits: compartment_record::fits(tx, network, pickup, command.item)?,
     };
     let about = About {
         caller,

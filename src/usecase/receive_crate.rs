@@ -293,6 +293,7 @@ fn take_one(
         consent: &Consent::default(),
         returned_at: None,
         parcel: None,
+        into: None,
     };
     let check_in = Some(take_back(tx, &arrival, candidate, ids)?);
     Ok(TakenIn { awaited, check_in })

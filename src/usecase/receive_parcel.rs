@@ -80,6 +80,7 @@ fn apply(
         consent: &command.consent,
         returned_at,
         parcel: Some(came_back(&parcel)),
+        into: None,
     };
     let event_id = ids.next();
     let outcome = take_back(tx, &arrival, Candidate::known(line.item(), line.bib()), ids)?;

@@ -62,6 +62,7 @@ pub async fn receive_transit(
                 consent: &command.consent,
                 returned_at: None,
                 parcel: None,
+                into: None,
             };
             take_back(tx, &arrival, candidate, ids.clone())
         })

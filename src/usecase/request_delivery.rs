@@ -329,6 +329,7 @@ fn ask(tx: &mut WriteTx<'_>, asking: &Asking<'_>, line: Line, reader: &ReaderFac
         not_before: None,
         wanted_until: None,
         online: Some(asking.online),
+        compartment_fits: true,
     };
     settle(asking.consent, &asking.about(reader), &asking.act, now, |act| {
         place_hold::decide(&Facts { act, ..facts }, now)

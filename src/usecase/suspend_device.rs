@@ -89,6 +89,7 @@ fn take(
     if device.state() != DeviceState::Active {
         tx.revoke_subject("device", device.id.get(), now.timestamp_millis())?;
         tx.cancel_commands(device.id, now)?;
+        tx.end_locker_sessions_of(device.id, now)?;
     }
     let event = Event::new(kind_of(*step), now, device.unit, caller.own_channel())
         .by(caller.staff(), None)

@@ -11,10 +11,13 @@ use super::view::{LoanOutcome, LoanView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::{AgeBand, EventKind};
-use crate::domain::ids::LoanId;
+use crate::domain::ids::{LoanId, ReaderId, UnitId};
+use crate::domain::network::Network;
 use crate::domain::refusal::Verb;
+use crate::domain::two_phase::LoanPhase;
 use crate::domain::void_loan::{self, Facts, FilledHold, Plan, RestoresHold};
 use crate::store::ids::IdRun;
+use crate::store::item_lock::LoadedItem;
 use crate::store::loans::{LoadedLoan, LoanEnd};
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
@@ -50,22 +53,67 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdR
         return Err(UseCaseError::field("reason", "must say why the loan is undone"));
     }
     let (item, loaded, reader) = find(tx, caller, command.loan, &network)?;
+    let undoing = Undoing {
+        caller,
+        unit,
+        network: &network,
+        consent: &command.consent,
+        reason: &command.reason,
+        by: "person",
+    };
+    let plan = undo(tx, &undoing, &item, loaded.as_ref(), reader, &mut ids)?;
+    let row = tx.loan_view(plan.loan)?.ok_or(UseCaseError::NotFound("loan"))?;
+    Ok(LoanOutcome {
+        loan: LoanView::of(row, &network),
+        notices: refusal_views(&plan.passed.notices),
+        overridden: record::overridden_codes(&plan.passed),
+    })
+}
+
+/// Who undoes a loan where, and why.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Undoing<'a> {
+    pub caller: &'a Caller,
+    pub unit: UnitId,
+    pub network: &'a Network,
+    pub consent: &'a Consent,
+    pub reason: &'a str,
+    /// Whose word it is where a machine has not confirmed the loan.
+    pub by: &'static str,
+}
+
+/// The whole of a void once the item is locked; locks the reader.
+pub(super) fn undo(
+    tx: &mut WriteTx<'_>,
+    undoing: &Undoing<'_>,
+    item: &LoadedItem,
+    loaded: Option<&LoadedLoan>,
+    reader: ReaderId,
+    ids: &mut IdRun,
+) -> Result<Plan> {
+    let Undoing {
+        caller,
+        unit,
+        network,
+        consent,
+        ..
+    } = *undoing;
     tx.lock_readers(&[reader])?;
-    let filled = match &loaded {
+    let filled = match loaded {
         Some(loaded) => filled_hold(tx, loaded)?,
         None => None,
     };
-    let act = record::act_of(caller, unit, &network, &command.consent, None);
+    let act = record::act_of(caller, unit, network, consent, None);
     let now = record::now_for(tx, &item.facts);
     let facts = Facts {
         act: &act,
-        network: &network,
+        network,
         item: &item.facts,
-        loan: loaded.as_ref().map(|loaded| &loaded.loan),
+        loan: loaded.map(|loaded| &loaded.loan),
         filled_hold: filled.as_ref(),
     };
     let about = About::item(caller, Verb::VoidLoan, Some(reader), &item.facts);
-    let plan = settle(&command.consent, &about, &act, now, |act| {
+    let plan = settle(consent, &about, &act, now, |act| {
         void_loan::decide(&Facts { act, ..facts }, now)
     })?;
     let loaded = loaded.ok_or(UseCaseError::NotFound("loan"))?;
@@ -75,15 +123,13 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdR
         act: &act,
         item: &item.facts,
         now,
-        ids: &mut ids,
+        ids,
     };
-    carry_out(&mut ledger, &plan, &loaded, command)?;
-    let row = tx.loan_view(plan.loan)?.ok_or(UseCaseError::NotFound("loan"))?;
-    Ok(LoanOutcome {
-        loan: LoanView::of(row, &network),
-        notices: refusal_views(&plan.passed.notices),
-        overridden: record::overridden_codes(&plan.passed),
-    })
+    carry_out(&mut ledger, &plan, loaded, undoing)?;
+    if loaded.loan.unconfirmed {
+        tx.set_loan_phase(plan.loan, LoanPhase::Voided, Some((undoing.by, now)))?;
+    }
+    Ok(plan)
 }
 
 /// The hold the loan filled, unless the reader waits for the same again: then that one stands, and the old one stays filled.
@@ -98,7 +144,7 @@ fn filled_hold(tx: &mut WriteTx<'_>, loaded: &LoadedLoan) -> Result<Option<Fille
     Ok(tx.filled_hold(id)?)
 }
 
-fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loaded: &LoadedLoan, command: &VoidLoan) -> Result<()> {
+fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loaded: &LoadedLoan, undoing: &Undoing<'_>) -> Result<()> {
     let loan = &loaded.loan;
     ledger
         .tx
@@ -129,9 +175,9 @@ fn carry_out(ledger: &mut Ledger<'_, '_>, plan: &Plan, loaded: &LoadedLoan, comm
         .of_reader(loan.reader, loan.category, band);
     let event = event
         .detail(detail)
-        .personal(match record::consent_reason(&plan.passed, &command.consent) {
-            serde_json::Value::Null => json!({"reason": command.reason}),
-            passed => json!({"reason": command.reason, "override_reason": passed["override_reason"]}),
+        .personal(match record::consent_reason(&plan.passed, undoing.consent) {
+            serde_json::Value::Null => json!({"reason": undoing.reason}),
+            passed => json!({"reason": undoing.reason, "override_reason": passed["override_reason"]}),
         });
     ledger.append_event(&event)
 }

@@ -302,7 +302,7 @@ impl TestApp {
             secret_hash: device_secret_hash(secret),
             active: true,
             name: String::new(),
-            capabilities: String::new(),
+            capabilities: "door_bank,two_phase_loans".to_owned(),
             registered_at: Some(0),
             approved_at: Some(0),
         };

@@ -56,6 +56,8 @@ const GROUPS: &[Group] = &[
     credit,
     crate::rights_machines::registry,
     crate::rights_machines::calls,
+    crate::rights_lockers::doors,
+    crate::rights_lockers::readers,
     machines,
     crate::rights_mine::portal,
     crate::rights_mine::accounts,

@@ -101,6 +101,7 @@ impl Scene {
             pickup: BRANCH,
             existing: place_hold::Existing::default(),
             online: None,
+            compartment_fits: true,
             hold_types: Vec::new(),
             holds_today: 0,
             not_before: None,

@@ -26,7 +26,7 @@ pub struct Document;
 
 /// A code as it was scanned, opened with the keys of this node. What is none of ours is refused by the use case, after the
 /// right was asked.
-pub(super) fn scanned(app: &App, token: &Secret) -> CardShown {
+pub(in crate::http) fn scanned(app: &App, token: &Secret) -> CardShown {
     let opened = app.cards.open(token.0.expose_secret(), app.store.clock().now());
     CardShown::Token(opened.ok().map(Box::new))
 }

@@ -6,7 +6,8 @@ use super::card_tokens::NewCardSession;
 use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
 use super::schema::{
-    card_sessions, device_commands, devices, items, jobs, log_in_tallies, network_state, readers, staff, visit_keys,
+    card_sessions, compartments, device_commands, devices, items, jobs, locker_sessions, log_in_tallies, network_state,
+    readers, staff, visit_keys,
 };
 
 diesel::define_sql_function! {
@@ -61,6 +62,30 @@ pub fn lock_command(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
         device_commands::table
             .filter(device_commands::id.eq(id))
             .select(device_commands::id)
+            .for_no_key_update()
+            .load::<i64>(conn)?;
+    }
+    Ok(())
+}
+
+/// Locks a compartment.
+pub fn lock_compartment(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        compartments::table
+            .filter(compartments::id.eq(id))
+            .select(compartments::id)
+            .for_no_key_update()
+            .load::<i64>(conn)?;
+    }
+    Ok(())
+}
+
+/// Locks a reader's session at a machine.
+pub fn lock_locker_session(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        locker_sessions::table
+            .filter(locker_sessions::id.eq(id))
+            .select(locker_sessions::id)
             .for_no_key_update()
             .load::<i64>(conn)?;
     }

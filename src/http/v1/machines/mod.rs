@@ -42,5 +42,8 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         commands::Document::openapi(),
         devices::Document::openapi(),
         gates::Document::openapi(),
+        loading::Document::openapi(),
+        lockers::Document::openapi(),
+        sessions::Document::openapi(),
     ]
 }
