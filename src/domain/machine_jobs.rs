@@ -11,6 +11,14 @@ pub const SILENCE_ALARMS: Job = Job {
     does_en: "Raises alarms for devices that are not heard of any more",
 };
 
+/// Judges what journals told and was not judged at once, and gives up what is missing in them for too long.
+pub const JOURNAL_DRAINING: Job = Job {
+    name: "journal_draining",
+    schedule: Schedule::Every { seconds: 30 },
+    does_zh: "处理设备离线日志中尚未记账的操作",
+    does_en: "Judges acts of offline journals that still wait",
+};
+
 /// Ends commands to devices whose time is over.
 pub const COMMAND_EXPIRY: Job = Job {
     name: "command_expiry",

@@ -8,8 +8,9 @@ use tokio::task::JoinHandle;
 
 use super::{every, pass};
 use crate::app::App;
-use crate::domain::machine_jobs::{COMMAND_EXPIRY, SILENCE_ALARMS};
+use crate::domain::machine_jobs::{COMMAND_EXPIRY, JOURNAL_DRAINING, SILENCE_ALARMS};
 use crate::usecase::alarm_silence::AlarmSilence;
+use crate::usecase::drain_journal::DrainJournals;
 use crate::usecase::expire_commands::ExpireCommands;
 use crate::usecase::flush_heartbeats::{flush_heartbeats, watch_commands};
 
@@ -21,7 +22,11 @@ pub(super) fn passes(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<
     let silence = AlarmSilence {
         flush_seconds: app.config.devices.flush_seconds,
     };
+    let journals = DrainJournals {
+        cards: Arc::clone(&app.cards),
+    };
     vec![
+        pass(app, node, JOURNAL_DRAINING, journals, stopped),
         pass(app, node, SILENCE_ALARMS, silence, stopped),
         pass(app, node, COMMAND_EXPIRY, ExpireCommands, stopped),
     ]

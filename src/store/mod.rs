@@ -48,6 +48,7 @@ pub mod item_lock;
 pub mod items;
 pub mod job;
 pub mod jobs;
+pub mod journal;
 pub mod loans;
 pub mod log_in_tallies;
 pub mod merge_bibs;

@@ -23,7 +23,7 @@ pub(super) struct ActingDevice {
 }
 
 impl ActingDevice {
-    fn of(device: Device) -> Self {
+    pub(super) fn of(device: Device) -> Self {
         Self {
             id: device.id,
             code: device.code,

@@ -6,7 +6,8 @@ use super::card_tokens::NewCardSession;
 use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
 use super::schema::{
-    card_sessions, device_commands, devices, items, jobs, log_in_tallies, network_state, readers, staff, visit_keys,
+    card_sessions, device_commands, devices, items, jobs, journal_conflicts, journal_quarantine, log_in_tallies,
+    network_state, readers, staff, visit_keys,
 };
 
 diesel::define_sql_function! {
@@ -61,6 +62,30 @@ pub fn lock_command(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
         device_commands::table
             .filter(device_commands::id.eq(id))
             .select(device_commands::id)
+            .for_no_key_update()
+            .load::<i64>(conn)?;
+    }
+    Ok(())
+}
+
+/// Locks a line of the quarantine of journals.
+pub fn lock_quarantine(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        journal_quarantine::table
+            .filter(journal_quarantine::id.eq(id))
+            .select(journal_quarantine::id)
+            .for_no_key_update()
+            .load::<i64>(conn)?;
+    }
+    Ok(())
+}
+
+/// Locks a contradiction.
+pub fn lock_conflict(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        journal_conflicts::table
+            .filter(journal_conflicts::id.eq(id))
+            .select(journal_conflicts::id)
             .for_no_key_update()
             .load::<i64>(conn)?;
     }

@@ -40,7 +40,9 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         bins::Document::openapi(),
         calls::Document::openapi(),
         commands::Document::openapi(),
+        conflicts::Document::openapi(),
         devices::Document::openapi(),
         gates::Document::openapi(),
+        journal::Document::openapi(),
     ]
 }
