@@ -4,7 +4,7 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use super::machine_jobs::{COMMAND_EXPIRY, JOURNAL_DRAINING, SILENCE_ALARMS};
+use super::machine_jobs::{COMMAND_EXPIRY, JOURNAL_DRAINING, OFFLINE_BLOCKS, OFFLINE_COMPARISON, SILENCE_ALARMS};
 
 /// How long a failed run rests before it is tried again.
 pub const REST_SECONDS: i64 = 60;
@@ -272,7 +272,7 @@ pub const UNLINKING: Job = Job {
 };
 
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 33] = [
+pub const JOBS: [Job; 35] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -306,6 +306,8 @@ pub const JOBS: [Job; 33] = [
     SILENCE_ALARMS,
     COMMAND_EXPIRY,
     JOURNAL_DRAINING,
+    OFFLINE_BLOCKS,
+    OFFLINE_COMPARISON,
 ];
 
 /// What is known of a job's runs.

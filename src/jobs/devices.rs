@@ -8,11 +8,14 @@ use tokio::task::JoinHandle;
 
 use super::{every, pass};
 use crate::app::App;
-use crate::domain::machine_jobs::{COMMAND_EXPIRY, JOURNAL_DRAINING, SILENCE_ALARMS};
+use crate::domain::machine_jobs::{
+    COMMAND_EXPIRY, JOURNAL_DRAINING, OFFLINE_BLOCKS, OFFLINE_COMPARISON, SILENCE_ALARMS,
+};
 use crate::usecase::alarm_silence::AlarmSilence;
 use crate::usecase::drain_journal::DrainJournals;
 use crate::usecase::expire_commands::ExpireCommands;
 use crate::usecase::flush_heartbeats::{flush_heartbeats, watch_commands};
+use crate::usecase::follow_blocks::{CompareBlocks, FollowBlocks};
 
 /// How soon a command that another node queued ends the long poll here.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
@@ -29,6 +32,8 @@ pub(super) fn passes(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<
         pass(app, node, JOURNAL_DRAINING, journals, stopped),
         pass(app, node, SILENCE_ALARMS, silence, stopped),
         pass(app, node, COMMAND_EXPIRY, ExpireCommands, stopped),
+        pass(app, node, OFFLINE_BLOCKS, FollowBlocks, stopped),
+        pass(app, node, OFFLINE_COMPARISON, CompareBlocks, stopped),
     ]
 }
 

@@ -55,6 +55,7 @@ pub mod merge_bibs;
 pub mod migrate;
 pub mod network;
 pub mod notices;
+pub mod offline_blocks;
 pub mod options;
 pub mod outbox;
 pub mod overdue;

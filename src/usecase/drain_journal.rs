@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply_entry::{Step, apply_next};
-use super::journal_intake::advance;
+use super::journal_gaps::advance;
 use super::run_job::{Look, Pass, of_one};
 use super::{Result, Store, UseCaseError};
 use crate::auth::card_token::CardTokens;
@@ -94,9 +94,7 @@ impl Pass for DrainJournals {
                 .await?;
             for journal in journals {
                 let ids = store.take_ids::<UseCaseError>(GAP_IDS).await?;
-                let done = store
-                    .write(move |tx| go_on(tx, device, journal, ids.clone()))
-                    .await;
+                let done = store.write(move |tx| go_on(tx, device, journal, ids.clone())).await;
                 if of_one(done, "journal of device", device.get())?.is_some() {
                     judged += drain(store, &self.cards, device, journal).await?;
                 }

@@ -16,7 +16,7 @@ use crate::store::journal::cursors::CursorRow;
 use crate::store::tx::ReadTx;
 
 /// Reasons whose lines do not take the number.
-const WITHOUT_NUMBER: &[&str] = &["forged", "unknown_key", "sequence_reused"];
+pub(super) const WITHOUT_NUMBER: &[&str] = &["forged", "unknown_key", "sequence_reused"];
 
 /// Most stretches of missing numbers that are told at once.
 const MAX_MISSING: usize = 200;
@@ -113,7 +113,9 @@ fn stand(tx: &mut ReadTx<'_>, device: DeviceId) -> Result<JournalsStand> {
             acknowledged_to: next - 1,
             next,
             missing: missing.into_iter().take(MAX_MISSING).map(MissingNumbers::of).collect(),
-            waits_until: cursor.gap_since.map(|since| from_millis(since) + crate::domain::journal::GAP_WAIT),
+            waits_until: cursor
+                .gap_since
+                .map(|since| from_millis(since) + crate::domain::journal::GAP_WAIT),
         });
     }
     Ok(JournalsStand { items })

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::journal_cursor::{MissingNumbers, begun};
+use super::journal_cursor::{MissingNumbers, WITHOUT_NUMBER, begun};
+use super::journal_gaps::{advance, close_gaps, give_up};
 use super::journal_text::{Told, ToldAct};
 use super::settle_quarantine::alarm_of;
 use super::upload_journal::{SentEntry, UploadJournal};
@@ -17,9 +18,7 @@ use crate::domain::device::DeviceState;
 use crate::domain::device_heartbeat::AlarmKind;
 use crate::domain::event::EventKind;
 use crate::domain::ids::DeviceId;
-use crate::domain::journal::{
-    AfterGap, Facts, Key, Known, Quarantine, Settlement, UploadClock, after_gap, standing_between, take,
-};
+use crate::domain::journal::{Facts, Key, Known, Quarantine, Settlement, UploadClock, take};
 use crate::store::devices::Device;
 use crate::store::devices::keys::KeyRow;
 use crate::store::events::{Event, SYSTEM_CHANNEL};
@@ -28,12 +27,6 @@ use crate::store::journal::cursors::CursorRow;
 use crate::store::journal::entries::EntryRow;
 use crate::store::journal::quarantine::QuarantineRow;
 use crate::store::tx::WriteTx;
-
-/// Reasons whose lines do not take the number.
-const WITHOUT_NUMBER: &[&str] = &["forged", "unknown_key", "sequence_reused"];
-
-/// Ids kept for alarms and events while gaps are given up.
-const KEPT_IDS: i64 = 40;
 
 /// What came of an upload.
 #[derive(Debug, Clone)]
@@ -81,7 +74,12 @@ struct Work<'a> {
 ///
 /// # Errors
 /// A failure of the store.
-pub(super) fn take_in(tx: &mut WriteTx<'_>, device: DeviceId, upload: &UploadJournal, mut ids: IdRun) -> Result<Intake> {
+pub(super) fn take_in(
+    tx: &mut WriteTx<'_>,
+    device: DeviceId,
+    upload: &UploadJournal,
+    mut ids: IdRun,
+) -> Result<Intake> {
     let device = tx.lock_device(device)?.ok_or(UseCaseError::NotFound("device"))?;
     let keys = tx.device_keys(device.id)?;
     let found = tx.journal_cursor(device.id, upload.journal)?;
@@ -121,7 +119,7 @@ pub(super) fn take_in(tx: &mut WriteTx<'_>, device: DeviceId, upload: &UploadJou
         alarm::raise(tx, device.id, AlarmKind::JournalReplaced, &subject, &mut ids)?;
     }
     tell(tx, &work, &mut ids)?;
-    close_gaps(tx, &work, cursor)?;
+    close_gaps(tx, cursor, &work.rows)?;
     let told = work.rows.last().map(|row| row.happened_at);
     let last_at = cursor.last_at.max(told);
     let stands = advance(tx, &device, CursorRow { last_at, ..cursor }, &mut ids)?;
@@ -141,7 +139,11 @@ fn keys_of(keys: &[KeyRow], journal: i64) -> Vec<Key> {
     let signs = keys.iter().filter(|key| key.journal <= journal);
     let key = |key: &KeyRow| Key {
         id: key.key_id.clone(),
-        first_sequence: if key.journal == journal { key.first_sequence.cast_unsigned() } else { 0 },
+        first_sequence: if key.journal == journal {
+            key.first_sequence.cast_unsigned()
+        } else {
+            0
+        },
         revoked: key.revoked_at.is_some(),
     };
     let mut ours: Vec<Key> = signs.map(key).collect();
@@ -182,7 +184,9 @@ impl Before {
         if lines.iter().any(|(known, _, released)| *released && known == hash) {
             return Known::SameContent;
         }
-        let mut took = lines.iter().filter(|(_, reason, _)| !WITHOUT_NUMBER.contains(&reason.as_str()));
+        let mut took = lines
+            .iter()
+            .filter(|(_, reason, _)| !WITHOUT_NUMBER.contains(&reason.as_str()));
         took.next().map_or(Known::Nothing, |(known, ..)| of(known == hash))
     }
 
@@ -322,104 +326,15 @@ fn tell(tx: &mut WriteTx<'_>, work: &Work<'_>, ids: &mut IdRun) -> Result<()> {
         let (from, to) = (sequences.iter().min(), sequences.iter().max());
         let detail = json!({"device_id": work.device.id, "journal": work.upload.journal, "reason": reason.code(),
             "entries": sequences.len(), "from": from, "to": to});
-        let event = Event::new(EventKind::JournalQuarantined, work.now, work.device.unit, SYSTEM_CHANNEL)
-            .by(None, Some(work.device.id))
-            .detail(detail);
+        let event = Event::new(
+            EventKind::JournalQuarantined,
+            work.now,
+            work.device.unit,
+            SYSTEM_CHANNEL,
+        )
+        .by(None, Some(work.device.id))
+        .detail(detail);
         tx.append_event(ids.next(), &event)?;
     }
     Ok(())
-}
-
-/// Gives numbers up: a line for a person.
-fn give_up(
-    tx: &mut WriteTx<'_>,
-    device: &Device,
-    journal: i64,
-    (from, to): (i64, i64),
-    note: &str,
-    id: i64,
-) -> Result<()> {
-    let now = tx.now().timestamp_millis();
-    tx.insert_quarantine(&QuarantineRow {
-        id,
-        device_id: device.id.get(),
-        journal,
-        sequence: from,
-        to_sequence: to,
-        reason: Quarantine::Gap.code().to_owned(),
-        key_id: None,
-        signature: None,
-        body: None,
-        body_hash: None,
-        claimed_at: None,
-        shifted_at: None,
-        received_at: now,
-        settled_at: None,
-        settled_how: None,
-        note: (note == "lost").then(|| "the device says that they are lost".to_owned()),
-    })?;
-    Ok(())
-}
-
-/// Gaps that were given up and have come after all.
-fn close_gaps(tx: &mut WriteTx<'_>, work: &Work<'_>, cursor: CursorRow) -> Result<()> {
-    let late = || work.rows.iter().map(|row| row.sequence).filter(|one| *one < cursor.next_sequence);
-    let (Some(from), Some(to)) = (late().min(), late().max()) else {
-        return Ok(());
-    };
-    let (device, journal, now) = (work.device.id, work.upload.journal, work.now);
-    let mut closed = false;
-    for gap in tx.open_gaps(device, journal, from, to)? {
-        let came = tx.entries_between(device, journal, gap.sequence, gap.to_sequence)?;
-        if came == gap.to_sequence - gap.sequence + 1 {
-            tx.settle_quarantine(gap.id, Settlement::Came.code(), None, now)?;
-            closed = true;
-        }
-    }
-    if closed && tx.open_quarantine(device, Quarantine::Gap.code())? == 0 {
-        alarm::clear(tx, device, AlarmKind::JournalGap, Quarantine::Gap.code())?;
-    }
-    Ok(())
-}
-
-/// Where the journal stands now. What is missing for too long is given up, and the rest goes on.
-pub(super) fn advance(
-    tx: &mut WriteTx<'_>,
-    device: &Device,
-    cursor: CursorRow,
-    ids: &mut IdRun,
-) -> Result<(CursorRow, Vec<MissingNumbers>)> {
-    let now = tx.now();
-    let (id, journal, next) = (device.id, cursor.journal, cursor.next_sequence);
-    let numbers = tx.journal_numbers_from(id, journal, next, WITHOUT_NUMBER)?;
-    let mut came: Vec<(u64, u64)> = numbers
-        .into_iter()
-        .map(|(from, to)| (from.cast_unsigned(), to.cast_unsigned()))
-        .collect();
-    let mut stands = standing_between(next.cast_unsigned(), &came);
-    let since = cursor.gap_since.map_or(now, crate::clock::from_millis);
-    if !stands.missing.is_empty() && after_gap(since, now) == AfterGap::GoesOn {
-        let most = usize::try_from(ids.left() - KEPT_IDS).unwrap_or(0);
-        for (from, to) in stands.missing.iter().take(most) {
-            give_up(tx, device, journal, (from.cast_signed(), to.cast_signed()), "", ids.next())?;
-            came.push((*from, *to));
-        }
-        alarm::raise(tx, id, AlarmKind::JournalGap, Quarantine::Gap.code(), ids)?;
-        let detail = json!({"device_id": id, "journal": journal, "reason": Quarantine::Gap.code(),
-            "entries": stands.missing.iter().take(most).map(|(from, to)| to - from + 1).sum::<u64>(),
-            "from": stands.missing.first().map(|gap| gap.0), "to": stands.missing.last().map(|gap| gap.1)});
-        let event = Event::new(EventKind::JournalQuarantined, now, device.unit, SYSTEM_CHANNEL)
-            .by(None, Some(id))
-            .detail(detail);
-        tx.append_event(ids.next(), &event)?;
-        stands = standing_between(next.cast_unsigned(), &came);
-    }
-    let gap_since = (!stands.missing.is_empty()).then(|| since.timestamp_millis());
-    let cursor = CursorRow {
-        next_sequence: stands.next.cast_signed(),
-        gap_since,
-        ..cursor
-    };
-    let missing = stands.missing.into_iter().map(MissingNumbers::of).collect();
-    Ok((cursor, missing))
 }

@@ -37,7 +37,10 @@ pub(super) enum ToldAct {
     Compartment,
     Passages(Box<Passages>),
     /// Numbers that will never come.
-    Lost { from: u64, to: u64 },
+    Lost {
+        from: u64,
+        to: u64,
+    },
 }
 
 /// An act on an item.
@@ -186,12 +189,14 @@ impl Text {
                 card_token,
             } => (at, on_item(ActKind::Renewal, item, (card_number, card_token))?),
             Self::CheckIn { at, item } => (at, on_item(ActKind::CheckIn, item, (None, None))?),
-            Self::LoanTaken { at, loan_id, sequence } => {
-                (at, (loan_id.is_some() != sequence.is_some()).then_some(ToldAct::Taken(true))?)
-            }
-            Self::LoanNotTaken { at, loan_id, sequence } => {
-                (at, (loan_id.is_some() != sequence.is_some()).then_some(ToldAct::Taken(false))?)
-            }
+            Self::LoanTaken { at, loan_id, sequence } => (
+                at,
+                (loan_id.is_some() != sequence.is_some()).then_some(ToldAct::Taken(true))?,
+            ),
+            Self::LoanNotTaken { at, loan_id, sequence } => (
+                at,
+                (loan_id.is_some() != sequence.is_some()).then_some(ToldAct::Taken(false))?,
+            ),
             Self::Compartment { at } => (at, ToldAct::Compartment),
             Self::Passages {
                 at,

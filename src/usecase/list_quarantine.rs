@@ -60,7 +60,9 @@ pub struct QuarantineView {
     #[schema(example = "_oEsEvOr")]
     pub key_id: Option<String>,
     /// As it was sent, until it is settled, or for 180 days.
-    #[schema(example = "{\"kind\":\"check_in\",\"at\":\"2026-03-04T04:00:00Z\",\"item\":{\"tag\":\"E0040150000004A1\"}}")]
+    #[schema(
+        example = "{\"kind\":\"check_in\",\"at\":\"2026-03-04T04:00:00Z\",\"item\":{\"tag\":\"E0040150000004A1\"}}"
+    )]
     pub body: Option<String>,
     /// When it happened, by the device's clock.
     #[schema(example = "2026-03-04T05:00:00Z")]
@@ -127,7 +129,9 @@ pub(super) fn view(tx: &mut ReadTx<'_>, row: QuarantineRow, network: &Network) -
     let known = tx.device(device)?.ok_or(UseCaseError::NotFound("device"))?;
     let released = row.settled_how.as_deref() == Some(Settlement::Released.code());
     let verdict = if released {
-        tx.journal_entries(device, RELEASED, &[row.id])?.pop().map(|entry| entry.verdict)
+        tx.journal_entries(device, RELEASED, &[row.id])?
+            .pop()
+            .map(|entry| entry.verdict)
     } else {
         None
     };

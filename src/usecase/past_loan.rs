@@ -4,9 +4,9 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::apply_entry::Scene;
 use super::check_in::{Arrival, Told, append_return, take_back};
 use super::check_out::{self, clear_the_way};
+use super::judge_past::Scene;
 use super::record::{self, Consent, Ledger};
 use super::renew_loan;
 use super::{Result, UseCaseError};
@@ -175,14 +175,12 @@ fn insert(
     (reader, plan, codes): Lent<'_>,
     ended: Option<(DateTime<Utc>, UnitId)>,
 ) -> Result<Option<LoanId>> {
-    let (then, item) = (past.scene.then, &past.item.facts);
+    let then = past.scene.then;
     let told_at = ledger.tx.now();
     let band = record::age_band(reader, past.network, then);
     ledger.now = then;
     let Effect::Loan {
-        due_at,
-        due_by_hand,
-        reading_room,
+        due_at, reading_room, ..
     } = plan.effect
     else {
         let event = ledger.event(EventKind::LocalUse).detail(told(told_at, codes));
@@ -190,28 +188,7 @@ fn insert(
         return Ok(None);
     };
     let loan = LoanId::new(ledger.ids.next());
-    let row = NewLoan {
-        id: loan.get(),
-        item_id: item.id.get(),
-        bib_id: item.bib_id.get(),
-        reader_id: Some(reader.id.get()),
-        card_id: Some(reader.card.id.get()),
-        unit_id: past.act.unit.get(),
-        owner_unit_id: item.owner.get(),
-        item_type_id: item.item_type.get(),
-        category_id: reader.category.get(),
-        age_band: band.code().to_owned(),
-        channel: past.act.channel.code().to_owned(),
-        device_id: past.act.device.map(DeviceId::get),
-        rule_id: plan.rule.get(),
-        rules_version: plan.rules_version,
-        filled_hold_id: plan.fills_hold.map(HoldId::get),
-        loaned_at: then.timestamp_millis(),
-        due_at: due_at.timestamp_millis(),
-        due_by_hand,
-        renewals: 0,
-        reading_room,
-    };
+    let row = row(loan, past, (reader, plan));
     match ended {
         None => ledger.tx.insert_loan(&row)?,
         Some((at, unit)) => ledger.tx.insert_past_loan(&row, at, unit)?,
@@ -231,30 +208,71 @@ fn insert(
         .personal(json!({"card_id": reader.card.id}));
     ledger.append_event(&event)?;
     if let Some((at, _)) = ended {
-        let made = OpenLoan {
-            id: loan,
-            item: item.id,
-            reader: reader.id,
-            reader_status: reader.status,
-            category: reader.category,
-            unit: past.act.unit,
-            channel: past.act.channel,
-            loaned_at: then,
-            due_at,
-            renewals: 0,
-            claimed_returned_at: None,
-            recalled_at: None,
-            reading_room,
-        };
+        let late = overdue_days(past.network, &made(loan, past, (reader, plan)), at);
         ledger.now = at;
         let event = ledger
             .event(EventKind::LoanReturned)
             .of_reader(reader.id, reader.category, band)
-            .detail(json!({"loan_id": loan, "overdue_days": overdue_days(past.network, &made, at),
-                "lent_at_unit_id": past.act.unit, "told_at": told_at.timestamp_millis()}));
+            .detail(
+                json!({"loan_id": loan, "overdue_days": late, "lent_at_unit_id": past.act.unit,
+                "told_at": told_at.timestamp_millis()}),
+            );
         ledger.append_event(&event)?;
     }
     Ok(Some(loan))
+}
+
+fn row(loan: LoanId, past: &Past<'_>, (reader, plan): (&ReaderFacts, &Plan)) -> NewLoan {
+    let item = &past.item.facts;
+    let made = made(loan, past, (reader, plan));
+    let band = record::age_band(reader, past.network, past.scene.then);
+    NewLoan {
+        id: loan.get(),
+        item_id: item.id.get(),
+        bib_id: item.bib_id.get(),
+        reader_id: Some(reader.id.get()),
+        card_id: Some(reader.card.id.get()),
+        unit_id: made.unit.get(),
+        owner_unit_id: item.owner.get(),
+        item_type_id: item.item_type.get(),
+        category_id: reader.category.get(),
+        age_band: band.code().to_owned(),
+        channel: made.channel.code().to_owned(),
+        device_id: past.act.device.map(DeviceId::get),
+        rule_id: plan.rule.get(),
+        rules_version: plan.rules_version,
+        filled_hold_id: plan.fills_hold.map(HoldId::get),
+        loaned_at: made.loaned_at.timestamp_millis(),
+        due_at: made.due_at.timestamp_millis(),
+        due_by_hand: false,
+        renewals: 0,
+        reading_room: made.reading_room,
+    }
+}
+
+fn made(loan: LoanId, past: &Past<'_>, (reader, plan): (&ReaderFacts, &Plan)) -> OpenLoan {
+    let then = past.scene.then;
+    let (due_at, reading_room) = match plan.effect {
+        Effect::Loan {
+            due_at, reading_room, ..
+        } => (due_at, reading_room),
+        Effect::LocalUse { .. } => (then, false),
+    };
+    OpenLoan {
+        id: loan,
+        item: past.item.facts.id,
+        reader: reader.id,
+        reader_status: reader.status,
+        category: reader.category,
+        unit: past.act.unit,
+        channel: past.act.channel,
+        loaned_at: then,
+        due_at,
+        renewals: 0,
+        claimed_returned_at: None,
+        recalled_at: None,
+        reading_room,
+    }
 }
 
 /// When it was told of, and what would have refused it.
@@ -333,12 +351,7 @@ pub(super) fn take_back_then(
 }
 
 /// Nobody knows where the item is: it must not count as on the shelf. One that was withdrawn does not.
-pub(super) fn set_aside(
-    tx: &mut WriteTx<'_>,
-    past: &Past<'_>,
-    reason: ConflictReason,
-    ids: &mut IdRun,
-) -> Result<()> {
+pub(super) fn set_aside(tx: &mut WriteTx<'_>, past: &Past<'_>, reason: ConflictReason, ids: &mut IdRun) -> Result<()> {
     let facts = &past.item.facts;
     if matches!(facts.status, ItemStatus::NeedsAttention | ItemStatus::Withdrawn) {
         return Ok(());

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::Result;
-use super::apply_entry::Scene;
+use super::judge_past::Scene;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{DeviceId, ItemId, LoanId, ReaderId, UnitId};
 use crate::domain::journal_conflict::ConflictReason;

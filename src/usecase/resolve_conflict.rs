@@ -7,9 +7,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::acting_device::ActingDevice;
-use super::apply_entry::{Judged, Scene, Whose, act_of_text, as_caller, keep_subject, on_item};
+use super::apply_entry::{act_of_text, as_caller, keep_subject};
 use super::check_in::{Arrival, Told, take_back};
 use super::item_shown::ItemShown;
+use super::judge_past::{Judged, Scene, Whose, on_item};
 use super::list_conflicts::{ConflictView, view};
 use super::once::once;
 use super::record::{self, Consent};
@@ -89,12 +90,7 @@ pub async fn resolve_conflict(
     once(store, caller, key, IDS, command, apply).await
 }
 
-fn apply(
-    tx: &mut WriteTx<'_>,
-    caller: &Caller,
-    command: &ResolveConflict,
-    mut ids: IdRun,
-) -> Result<ConflictResolved> {
+fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &ResolveConflict, mut ids: IdRun) -> Result<ConflictResolved> {
     let missing = || UseCaseError::NotFound("conflict");
     let network = tx.network()?;
     let (row, ..) = tx.lock_conflict(command.conflict)?.ok_or_else(missing)?;
@@ -133,8 +129,18 @@ fn fits(row: &ConflictRow, command: &ResolveConflict) -> Result<()> {
         _ => Ok(()),
     };
     let (resolution, card, item) = (command.resolution, &command.card_number, &command.item);
-    needs(resolution == Resolution::ReaderIs, card.is_some(), "card_number", "reader_is")?;
-    needs(resolution == Resolution::ItemIs, item.is_some(), "item_barcode", "item_is")
+    needs(
+        resolution == Resolution::ReaderIs,
+        card.is_some(),
+        "card_number",
+        "reader_is",
+    )?;
+    needs(
+        resolution == Resolution::ItemIs,
+        item.is_some(),
+        "item_barcode",
+        "item_is",
+    )
 }
 
 fn answer(conflict: ConflictView, judged: Option<Judged>) -> ConflictResolved {
@@ -146,7 +152,11 @@ fn answer(conflict: ConflictView, judged: Option<Judged>) -> ConflictResolved {
     ConflictResolved {
         conflict,
         verdict: verdict.map(str::to_owned),
-        codes: judged.iter().flat_map(|judged| &judged.codes).map(|code| code.code().to_owned()).collect(),
+        codes: judged
+            .iter()
+            .flat_map(|judged| &judged.codes)
+            .map(|code| code.code().to_owned())
+            .collect(),
         loan_id: judged.and_then(|judged| judged.loan),
     }
 }
@@ -242,7 +252,9 @@ fn again(
     };
     let stands = command.resolution == Resolution::ActStands;
     if stands && act.kind != ActKind::CheckIn && whose.is_none() {
-        return Err(UseCaseError::State("nobody has the card of that act any more".to_owned()));
+        return Err(UseCaseError::State(
+            "nobody has the card of that act any more".to_owned(),
+        ));
     }
     on_item(tx, &scene, (act.kind, candidate, whose), stands, ids).map(Some)
 }
@@ -259,18 +271,14 @@ fn holder(tx: &mut WriteTx<'_>, command: &ResolveConflict) -> Result<Whose> {
     Ok(Whose::Card(card.to_owned(), reader, Vec::new()))
 }
 
-fn append(
-    tx: &mut WriteTx<'_>,
-    caller: &Caller,
-    command: &ResolveConflict,
-    row: &ConflictRow,
-    id: i64,
-) -> Result<()> {
+fn append(tx: &mut WriteTx<'_>, caller: &Caller, command: &ResolveConflict, row: &ConflictRow, id: i64) -> Result<()> {
     let unit = UnitId::new(row.unit_id);
     let event = Event::new(EventKind::ConflictResolved, tx.now(), unit, caller.own_channel())
         .by(caller.staff(), Some(DeviceId::new(row.device_id)))
-        .detail(json!({"conflict_id": row.id, "reason": row.reason, "resolution": command.resolution,
-            "entry_id": row.entry_id, "item_id": row.item_id, "loan_id": row.loan_id}))
+        .detail(
+            json!({"conflict_id": row.id, "reason": row.reason, "resolution": command.resolution,
+            "entry_id": row.entry_id, "item_id": row.item_id, "loan_id": row.loan_id}),
+        )
         .personal(json!({"note": command.reason}));
     Ok(tx.append_event(id, &event)?)
 }

@@ -145,10 +145,17 @@ fn append(
     (row, command): (&QuarantineRow, &SettleQuarantine),
     id: i64,
 ) -> Result<()> {
-    let event = Event::new(EventKind::QuarantineSettled, tx.now(), device.unit, caller.own_channel())
-        .by(caller.staff(), Some(device.id))
-        .detail(json!({"line": row.id, "device_id": device.id, "journal": row.journal, "sequence": row.sequence,
-            "to_sequence": row.to_sequence, "reason": row.reason, "settlement": command.settlement}))
-        .personal(json!({"note": command.reason}));
+    let event = Event::new(
+        EventKind::QuarantineSettled,
+        tx.now(),
+        device.unit,
+        caller.own_channel(),
+    )
+    .by(caller.staff(), Some(device.id))
+    .detail(
+        json!({"line": row.id, "device_id": device.id, "journal": row.journal, "sequence": row.sequence,
+            "to_sequence": row.to_sequence, "reason": row.reason, "settlement": command.settlement}),
+    )
+    .personal(json!({"note": command.reason}));
     Ok(tx.append_event(id, &event)?)
 }

@@ -97,7 +97,9 @@ pub async fn upload_journal(
 ) -> Result<JournalUploaded> {
     caller.require_somewhere(Right::OperateDevice)?;
     let who = caller.clone();
-    let device = store.read(move |tx| Ok::<_, UseCaseError>(acting_device(tx, &who, None)?.id)).await?;
+    let device = store
+        .read(move |tx| Ok::<_, UseCaseError>(acting_device(tx, &who, None)?.id))
+        .await?;
     taken(store, cards, device, upload).await
 }
 
@@ -129,7 +131,9 @@ async fn taken(
     let journal = upload.journal;
     // A row for each entry; an alarm and an event for each reason; gaps that are given up; the memory that was replaced.
     let most = 2 * upload.entries.len() + 60;
-    let ids = store.take_ids::<UseCaseError>(i64::try_from(most).unwrap_or(i64::MAX)).await?;
+    let ids = store
+        .take_ids::<UseCaseError>(i64::try_from(most).unwrap_or(i64::MAX))
+        .await?;
     let upload = Arc::new(upload);
     let sent = Arc::clone(&upload);
     let intake = store.write(move |tx| take_in(tx, device, &sent, ids.clone())).await?;

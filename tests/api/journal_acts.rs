@@ -20,12 +20,10 @@ on_both!(
 
 fn what_rules_would_have_refused_is_recorded_and_told(app: &TestApp) {
     let scene = scene(app);
-    let path = format!("/api/v1/readers/{}", scene.reader);
-    let etag = app.get(&app.root_token(), &path).expect(200);
-    drop(etag);
-    app.database
-        .outside()
-        .run(&format!("UPDATE cards SET status = 'lost' WHERE reader_id = {}", scene.reader));
+    app.database.outside().run(&format!(
+        "UPDATE cards SET status = 'lost' WHERE reader_id = {}",
+        scene.reader
+    ));
     let entry = scene.machine.entry(1, &lent(ago(app, 7200), &scene.tag, &scene.card));
     let answer = scene.machine.send(app, &[entry]).expect(200).body;
     let line = &answer["results"][0];
@@ -40,7 +38,10 @@ fn a_loan_that_was_returned_elsewhere_meanwhile_is_recorded_with_its_end(app: &T
     let other = alone(app, "B1");
     let told = other.tell(app, &[other.entry(1, &back(ago(app, 3600), &scene.tag))]);
     assert_eq!(told, ["accepted"]);
-    let told = scene.machine.tell(app, &[scene.machine.entry(1, &lent(ago(app, 7200), &scene.tag, &scene.card))]);
+    let told = scene.machine.tell(
+        app,
+        &[scene.machine.entry(1, &lent(ago(app, 7200), &scene.tag, &scene.card))],
+    );
     assert_eq!(told, ["accepted"]);
     let loan = scene.loans(app)[0].clone();
     assert_eq!(
@@ -54,7 +55,9 @@ fn a_loan_that_was_returned_elsewhere_meanwhile_is_recorded_with_its_end(app: &T
 fn a_return_of_an_earlier_loan_leaves_the_later_one_alone(app: &TestApp) {
     let scene = scene(app);
     scene.lend(app, &scene.card);
-    let told = scene.machine.tell(app, &[scene.machine.entry(1, &back(ago(app, 600), &scene.tag))]);
+    let told = scene
+        .machine
+        .tell(app, &[scene.machine.entry(1, &back(ago(app, 600), &scene.tag))]);
     assert_eq!(told, ["accepted"]);
     assert_eq!(scene.loans(app)[0]["status"], "open");
     app.assert_sound();
@@ -89,7 +92,11 @@ fn one_copy_through_two_machines_ends_the_same_in_either_order(app: &TestApp) {
         };
         let (mine, theirs) = (of(scene.reader, &scene.card), of(second, &second_card));
         assert_eq!((mine.len(), theirs.len()), (1, 1));
-        ends.push(json!([mine[0]["status"], mine[0]["closed_at"] == json!(ago(app, 5400)), theirs[0]["status"]]));
+        ends.push(json!([
+            mine[0]["status"],
+            mine[0]["closed_at"] == json!(ago(app, 5400)),
+            theirs[0]["status"]
+        ]));
     }
     assert_eq!(ends[0], ends[1]);
     assert_eq!(ends[0], json!(["returned", true, "open"]));
@@ -114,8 +121,14 @@ fn a_return_that_was_not_told_is_between_two_loans_of_one_reader(app: &TestApp) 
     assert_eq!(told, ["accepted"]);
     let found = scene.loans(app);
     assert_eq!(found.len(), 2);
-    assert_eq!((&found[0]["status"], &found[0]["loaned_at"]), (&json!("open"), &json!(ago(app, 600))));
-    assert_eq!((&found[1]["id"], &found[1]["closed_at"]), (&json!(old), &json!(ago(app, 600))));
+    assert_eq!(
+        (&found[0]["status"], &found[0]["loaned_at"]),
+        (&json!("open"), &json!(ago(app, 600)))
+    );
+    assert_eq!(
+        (&found[1]["id"], &found[1]["closed_at"]),
+        (&json!(old), &json!(ago(app, 600)))
+    );
     app.assert_sound();
 }
 
@@ -148,7 +161,10 @@ fn a_renewal_counts_as_of_its_time(app: &TestApp) {
     let words = crate::journal_scene::verdicts(&answer);
     assert_eq!(words, ["accepted", "accepted_despite", "conflict"]);
     assert!(
-        answer["results"][1]["codes"].as_array().expect("codes").contains(&json!("renewal_limit")),
+        answer["results"][1]["codes"]
+            .as_array()
+            .expect("codes")
+            .contains(&json!("renewal_limit")),
         "the rules grant one"
     );
     let now = scene.loans(app)[0].clone();
@@ -161,7 +177,11 @@ fn a_return_serves_whoever_waits(app: &TestApp) {
     let scene = scene(app);
     scene.lend(app, &scene.card);
     let (_, waiting) = app.reader("adult", "B1");
-    let bib = app.get(&scene.desk, &format!("/api/v1/items/{}", scene.item)).expect(200).body["bib_id"].clone();
+    let bib = app
+        .get(&app.root_token(), &format!("/api/v1/items/{}", scene.item))
+        .expect(200)
+        .body["bib_id"]
+        .clone();
     let hold = json!({"bib_id": bib, "card_number": waiting, "pickup_unit_code": "B1"});
     app.post(&scene.desk, "/api/v1/holds", &hold).expect(201);
     pass(app, 7200);
@@ -177,20 +197,30 @@ fn an_item_lent_alone_may_be_on_its_way_elsewhere(app: &TestApp) {
     let scene = scene(app);
     // Given back at B2, it is on its way home.
     let away = app.staff("librarian", "B2");
-    app.post(&away, "/api/v1/check-ins", &json!({"item_tag": scene.tag})).expect(200);
+    app.post(&away, "/api/v1/check-ins", &json!({"item_tag": scene.tag}))
+        .expect(200);
     assert_eq!(scene.status(app), "awaiting_dispatch");
     pass(app, 7200);
     let machine = scene.machine.copied().again(app);
     let entry = machine.entry(1, &lent(ago(app, 600), &scene.tag, &scene.card));
     let answer = machine.send(app, &[entry]).expect(200).body;
-    assert!(answer["results"][0]["verdict"].as_str().expect("a word").starts_with("accepted"));
+    assert!(
+        answer["results"][0]["verdict"]
+            .as_str()
+            .expect("a word")
+            .starts_with("accepted")
+    );
     assert_eq!(scene.status(app), "on_loan");
     app.assert_sound();
 }
 
 fn the_hold_of_the_reader_is_filled(app: &TestApp) {
     let scene: Scene = scene(app);
-    let bib = app.get(&scene.desk, &format!("/api/v1/items/{}", scene.item)).expect(200).body["bib_id"].clone();
+    let bib = app
+        .get(&app.root_token(), &format!("/api/v1/items/{}", scene.item))
+        .expect(200)
+        .body["bib_id"]
+        .clone();
     let hold = json!({"bib_id": bib, "card_number": scene.card, "pickup_unit_code": "B1"});
     app.post_consenting(&scene.desk, "/api/v1/holds", &hold);
     pass(app, 7200);
@@ -199,8 +229,16 @@ fn the_hold_of_the_reader_is_filled(app: &TestApp) {
         .send(app, &[machine.entry(1, &lent(ago(app, 600), &scene.tag, &scene.card))])
         .expect(200)
         .body;
-    assert!(answer["results"][0]["verdict"].as_str().expect("a word").starts_with("accepted"));
-    let open = app.database.outside().number("SELECT count(*) AS n FROM holds WHERE closed_at IS NULL");
+    assert!(
+        answer["results"][0]["verdict"]
+            .as_str()
+            .expect("a word")
+            .starts_with("accepted")
+    );
+    let open = app
+        .database
+        .outside()
+        .number("SELECT count(*) AS n FROM holds WHERE closed_at IS NULL");
     assert_eq!(open, 0);
     app.assert_sound();
 }

@@ -74,9 +74,15 @@ pub fn alone(app: &TestApp, unit: &str) -> Alone {
 }
 
 pub fn coded(app: &TestApp, unit: &str, code: &str, first_sequence: i64) -> Alone {
-    let at = app.get(&app.root_token(), &format!("/api/v1/units/{unit}")).expect(200).id();
+    let at = app
+        .get(&app.root_token(), &format!("/api/v1/units/{unit}"))
+        .expect(200)
+        .id();
     app.device(code, at, SECRET);
-    let listed = app.get(&app.root_token(), &format!("/api/v1/devices?unit_code={unit}&limit=200"));
+    let listed = app.get(
+        &app.root_token(),
+        &format!("/api/v1/devices?unit_code={unit}&limit=200"),
+    );
     let listed = listed.expect(200).body;
     let mine = listed["items"].as_array().expect("devices").iter();
     let mine = mine.map(|line| &line["device"]).find(|device| device["code"] == code);
@@ -90,7 +96,11 @@ pub fn coded(app: &TestApp, unit: &str, code: &str, first_sequence: i64) -> Alon
     let device = device.again(app);
     let body = json!({"public_key": URL_SAFE_NO_PAD.encode(device.key.verifying_key().as_bytes()), "journal": 1,
         "first_sequence": first_sequence});
-    let put = app.request("PUT", "/api/v1/device/key").bearer(&device.token).json(&body).send();
+    let put = app
+        .request("PUT", "/api/v1/device/key")
+        .bearer(&device.token)
+        .json(&body)
+        .send();
     put.expect(200);
     device
 }
@@ -99,7 +109,10 @@ impl Alone {
     /// Logged in anew: tokens live for minutes.
     pub fn again(self, app: &TestApp) -> Self {
         let session = app.log_in(&json!({"device_code": self.code, "secret": SECRET}));
-        let token = session.expect(201).body["access_token"].as_str().expect("a token").to_owned();
+        let token = session.expect(201).body["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned();
         Self { token, ..self }
     }
 
@@ -173,7 +186,10 @@ pub fn renewed(at: DateTime<Utc>, tag: &str, card: &str) -> Value {
 /// The loans of a reader, open and closed, the newest first.
 pub fn loans(app: &TestApp, reader: i64, card: &str) -> Vec<Value> {
     let token = app.reader_token(card);
-    let listed = app.get(&token, &format!("/api/v1/readers/{reader}/loans?status=all")).expect(200).body;
+    let listed = app
+        .get(&token, &format!("/api/v1/readers/{reader}/loans?status=all"))
+        .expect(200)
+        .body;
     listed["items"].as_array().expect("loans").clone()
 }
 
@@ -191,38 +207,42 @@ impl Scene {
     }
 
     pub fn take_back(&self, app: &TestApp) {
-        app.post(&self.desk, "/api/v1/check-ins", &json!({"item_tag": self.tag})).expect(200);
+        app.post(&self.desk, "/api/v1/check-ins", &json!({"item_tag": self.tag}))
+            .expect(200);
     }
 
     pub fn resolve(&self, app: &TestApp, conflict: &Value, body: &Value) -> Answer {
         let path = format!("/api/v1/conflicts/{}/resolution", conflict["id"]);
-        app.post(&self.manager, &path, body)
+        app.post(&app.root_token(), &path, body)
     }
 
     pub fn settle(&self, app: &TestApp, line: &Value, body: &Value) -> Answer {
         let path = format!("/api/v1/journal-quarantine/{}/settlement", line["id"]);
-        app.post(&self.manager, &path, body)
+        app.post(&app.root_token(), &path, body)
     }
 
     pub fn status(&self, app: &TestApp) -> Value {
         let path = format!("/api/v1/items/{}", self.item);
-        app.get(&self.desk, &path).expect(200).body["status"].clone()
+        app.get(&app.root_token(), &path).expect(200).body["status"].clone()
     }
 
     pub fn conflicts(&self, app: &TestApp, query: &str) -> Vec<Value> {
-        let path = format!("/api/v1/conflicts{query}");
-        let listed = app.get(&self.manager, &path).expect(200).body;
+        let path = format!("/api/v1/conflicts?unit_code=B1{query}");
+        let listed = app.get(&app.root_token(), &path).expect(200).body;
         listed["items"].as_array().expect("conflicts").clone()
     }
 
     pub fn quarantine(&self, app: &TestApp, query: &str) -> Vec<Value> {
-        let path = format!("/api/v1/journal-quarantine{query}");
-        let listed = app.get(&self.manager, &path).expect(200).body;
+        let path = format!("/api/v1/journal-quarantine?unit_code=B1{query}");
+        let listed = app.get(&app.root_token(), &path).expect(200).body;
         listed["items"].as_array().expect("lines").clone()
     }
 
     pub fn alarms(&self, app: &TestApp) -> Vec<(String, String)> {
-        let listed = app.get(&self.manager, "/api/v1/device-alarms?unit_code=B1").expect(200).body;
+        let listed = app
+            .get(&app.root_token(), "/api/v1/device-alarms?unit_code=B1")
+            .expect(200)
+            .body;
         let lines = listed["items"].as_array().expect("alarms").iter();
         let word = |line: &Value, member: &str| line[member].as_str().expect("a word").to_owned();
         let mut found: Vec<(String, String)> = lines.map(|line| (word(line, "kind"), word(line, "subject"))).collect();

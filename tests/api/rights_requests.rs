@@ -56,6 +56,7 @@ const GROUPS: &[Group] = &[
     credit,
     crate::rights_machines::registry,
     crate::rights_machines::calls,
+    crate::rights_machines::journals,
     machines,
     crate::rights_mine::portal,
     crate::rights_mine::accounts,

@@ -51,11 +51,7 @@ impl ReadTx<'_> {
             .filter(journal_conflicts::id.lt(before))
             .order(journal_conflicts::id.desc())
             .limit(limit)
-            .select((
-                journal_conflicts::all_columns,
-                devices::code,
-                items::barcode.nullable(),
-            ))
+            .select((journal_conflicts::all_columns, devices::code, items::barcode.nullable()))
             .into_boxed();
         found = if resolved {
             found.filter(journal_conflicts::resolved_at.is_not_null())
@@ -71,11 +67,7 @@ impl ReadTx<'_> {
             .inner_join(devices::table.on(devices::id.eq(journal_conflicts::device_id)))
             .left_join(items::table.on(journal_conflicts::item_id.eq(items::id.nullable())))
             .filter(journal_conflicts::id.eq(id))
-            .select((
-                journal_conflicts::all_columns,
-                devices::code,
-                items::barcode.nullable(),
-            ))
+            .select((journal_conflicts::all_columns, devices::code, items::barcode.nullable()))
             .first(self.conn)
             .optional()?)
     }

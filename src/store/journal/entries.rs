@@ -165,9 +165,7 @@ impl WriteTx<'_> {
                 }
             }
             AnyConnection::Postgres(conn) if !rows.is_empty() => {
-                diesel::insert_into(journal_entries::table)
-                    .values(rows)
-                    .execute(conn)?;
+                diesel::insert_into(journal_entries::table).values(rows).execute(conn)?;
             }
             AnyConnection::Postgres(_) => {}
         }

@@ -6,6 +6,7 @@ mod devices;
 mod due_dates;
 mod gates;
 mod item_states;
+mod journal;
 mod people;
 mod privacy_rules;
 mod rule_sets;
@@ -95,6 +96,8 @@ pub async fn check(store: &Arc<Store>, progress: &dyn Progress) -> Result<Vec<Fi
     findings.push(audit(store, rule_sets::check).await?);
     progress.begin("devices", None);
     findings.push(audit(store, devices::check).await?);
+    progress.begin("journals", None);
+    findings.push(audit(store, journal::check).await?);
     Ok(findings)
 }
 

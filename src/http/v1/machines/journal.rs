@@ -61,7 +61,9 @@ pub struct JournalEntry {
     #[schema(value_type = String, min_length = 1, max_length = 64, example = "_oEsEvOr")]
     key_id: Text<64>,
     /// What was done, as text: it is signed as it stands. docs/OFFLINE.md says what it holds.
-    #[schema(example = "{\"kind\":\"check_in\",\"at\":\"2026-03-04T04:00:00Z\",\"item\":{\"tag\":\"E0040150000004A1\"}}")]
+    #[schema(
+        example = "{\"kind\":\"check_in\",\"at\":\"2026-03-04T04:00:00Z\",\"item\":{\"tag\":\"E0040150000004A1\"}}"
+    )]
     body: String,
     /// Ed25519 in base64url, of `tongjie-journal-1`, device code, journal, sequence and body, each on a line.
     #[schema(value_type = String, min_length = 1, max_length = 128, example = "iMeFBvKM4LVZn6aeZmAz…")]

@@ -44,5 +44,6 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         devices::Document::openapi(),
         gates::Document::openapi(),
         journal::Document::openapi(),
+        pack::Document::openapi(),
     ]
 }

@@ -1,1 +1,0 @@
-ALTER TABLE journal_entries DROP COLUMN kind;
