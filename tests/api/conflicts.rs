@@ -197,7 +197,7 @@ fn an_answer_counts_once_and_has_to_fit(app: &TestApp) {
     scene.resolve(app, &conflict, &silent).expect(400);
     scene.resolve(app, &conflict, &answer("record_stands")).expect(200);
     let second = scene.resolve(app, &conflict, &answer("act_stands"));
-    second.expect_problem(409, "wrong_state");
+    let second = second.expect_problem(409, "wrong_state");
     assert!(
         second.body["detail"].as_str().expect("words").contains("record_stands"),
         "{:?}",
