@@ -206,11 +206,6 @@ impl Scene {
         lent["loan"]["id"].as_i64().expect("an id")
     }
 
-    pub fn take_back(&self, app: &TestApp) {
-        app.post(&self.desk, "/api/v1/check-ins", &json!({"item_tag": self.tag}))
-            .expect(200);
-    }
-
     pub fn resolve(&self, app: &TestApp, conflict: &Value, body: &Value) -> Answer {
         let path = format!("/api/v1/conflicts/{}/resolution", conflict["id"]);
         app.post(&app.root_token(), &path, body)
