@@ -10,7 +10,9 @@ use super::entry_gate::judge_entry;
 use super::ids::{HoldId, ItemId, LoanId, RuleId, TransitId, UnitId};
 use super::item::{ItemFacts, ItemStatus};
 use super::judge_item::{judge_age, judge_lendable, judge_reading_room};
-use super::judge_reader::{judge_account, judge_consent, judge_limits, judge_unit, moment, tell_reader, unit_name};
+use super::judge_reader::{
+    judge_account, judge_consent, judge_due_by_hand, judge_limits, judge_unit, moment, tell_reader, unit_name,
+};
 use super::lending_terms::judge_copies_to_holds;
 use super::limit::{LimitKind, Usage};
 use super::network::Network;
@@ -103,12 +105,17 @@ pub enum Effect {
 /// # Ok::<(), tongjie::domain::refusal::Refusals>(())
 /// ```
 pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
+    let (found, judged) = judge(facts, now);
+    Ok(plan(facts, judged, found.subtract(facts.act)?))
+}
+
+/// The effect and the terms that decide it.
+pub(super) type Judged = (Effect, TermsRow);
+
+/// Everything that is found, and what would come of it.
+pub(super) fn judge(facts: &Facts<'_>, now: DateTime<Utc>) -> (Findings, Judged) {
     let Facts {
-        act,
-        network,
-        reader,
-        item,
-        ..
+        act, network, reader, ..
     } = *facts;
     let mut found = Findings::new(Verb::CheckOut, act.channel);
     let situation = situation(facts);
@@ -126,7 +133,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     } else {
         judge_lending(&mut found, facts, &row, now);
         let usage = usage(facts, now);
-        let reading_room = row.terms.lending.is_reading_room_use(item);
+        let reading_room = row.terms.lending.is_reading_room_use(facts.item);
         let counted = if reading_room {
             LimitKind::ReadingRoom
         } else {
@@ -141,19 +148,24 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
             reading_room,
         }
     };
-    let passed = found.subtract(act)?;
+    (found, (effect, row))
+}
+
+/// What the store does about it.
+pub(super) fn plan(facts: &Facts<'_>, (effect, row): Judged, passed: Passed) -> Plan {
+    let (item, reader) = (facts.item, facts.reader);
     let lent = matches!(effect, Effect::Loan { .. });
     let other = item.captured_for.as_ref().filter(|hold| hold.reader != reader.id);
-    Ok(Plan {
+    Plan {
         effect,
         rule: row.id,
-        rules_version: network.rules().version,
+        rules_version: facts.network.rules().version,
         returns_first: item.open_loan.as_ref().filter(|_| lent).map(|loan| loan.id),
         fills_hold: fills_hold(facts).filter(|_| lent),
         releases_hold: other.filter(|_| lent).map(|hold| hold.id),
         completes_transit: item.transit.as_ref().filter(|_| lent).map(|transit| transit.id),
         passed,
-    })
+    }
 }
 
 /// What the terms of the loan are looked up for.
@@ -366,23 +378,6 @@ fn judge_due(found: &mut Findings, facts: &Facts<'_>, terms: &Terms, now: DateTi
         found.add(Code::CardExpiresBeforeDue).with("expires_on", end);
     }
     (due.at, false)
-}
-
-/// A due date given by hand needs the right, and a confirmation if it lies in the past.
-pub(super) fn judge_due_by_hand(
-    found: &mut Findings,
-    act: &Act,
-    network: &Network,
-    now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
-    let due_at = act.due_by_hand?;
-    if !act.may_set_due {
-        found.add(Code::DueWithoutRight);
-    }
-    if due_at < now {
-        found.add(Code::DueInPast).with("due_at", moment(network, due_at));
-    }
-    Some(due_at)
 }
 
 /// The reader's own hold that this loan fills: the one this item is set aside for, else the one that has no copy yet.

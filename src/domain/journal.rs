@@ -253,13 +253,27 @@ pub struct Standing {
 /// assert_eq!((standing.next, standing.missing), (6, vec![(6, 7)]));
 /// ```
 pub fn standing(next: u64, came: &BTreeSet<u64>) -> Standing {
+    let came: Vec<(u64, u64)> = came.iter().map(|one| (*one, *one)).collect();
+    standing_between(next, &came)
+}
+
+/// The same of stretches of numbers, from and to, in any order.
+///
+/// ```
+/// use tongjie::domain::journal::standing_between;
+/// let standing = standing_between(4, &[(8, 9), (1, 5)]);
+/// assert_eq!((standing.next, standing.missing), (6, vec![(6, 7)]));
+/// ```
+pub fn standing_between(next: u64, came: &[(u64, u64)]) -> Standing {
+    let mut came = came.to_vec();
+    came.sort_unstable();
     let mut due = next;
     let mut missing = Vec::new();
-    for sequence in came.range(next..) {
-        if *sequence > due {
-            missing.push((due, *sequence - 1));
+    for (from, to) in came.into_iter().filter(|(_, to)| *to >= next) {
+        if from > due {
+            missing.push((due, from - 1));
         }
-        due = sequence.saturating_add(1);
+        due = due.max(to.saturating_add(1));
     }
     let next = missing.first().map_or(due, |(from, _)| *from);
     Standing { next, missing }

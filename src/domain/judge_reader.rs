@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::act::Findings;
+use super::act::{Act, Findings};
 use super::event::age_years;
 use super::guardian::needs_consent;
 use super::ids::UnitId;
@@ -25,6 +25,23 @@ pub(super) fn unit_name(network: &Network, unit: UnitId) -> Value {
 /// A moment in the network's zone.
 pub(super) fn moment(network: &Network, at: DateTime<Utc>) -> Value {
     Value::moment(network.zone(), at)
+}
+
+/// A due date given by hand needs the right, and a confirmation if it lies in the past.
+pub(super) fn judge_due_by_hand(
+    found: &mut Findings,
+    act: &Act,
+    network: &Network,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let due_at = act.due_by_hand?;
+    if !act.may_set_due {
+        found.add(Code::DueWithoutRight);
+    }
+    if due_at < now {
+        found.add(Code::DueInPast).with("due_at", moment(network, due_at));
+    }
+    Some(due_at)
 }
 
 /// The unit of an act: known and in service.

@@ -19,6 +19,30 @@ pub const COMPARTMENT_DEADLINES: Job = Job {
     does_en: "Puts compartments and loans at machines in question of which nothing was heard in time",
 };
 
+/// Judges what journals told and was not judged at once, and gives up what is missing in them for too long.
+pub const JOURNAL_DRAINING: Job = Job {
+    name: "journal_draining",
+    schedule: Schedule::Every { seconds: 30 },
+    does_zh: "处理设备离线日志中尚未记账的操作",
+    does_en: "Judges acts of offline journals that still wait",
+};
+
+/// Keeps the list of cards that devices may not lend to.
+pub const OFFLINE_BLOCKS: Job = Job {
+    name: "offline_blocks",
+    schedule: Schedule::Every { seconds: 5 },
+    does_zh: "更新供设备离线使用的停用证名单",
+    does_en: "Keeps the block list that devices take along",
+};
+
+/// Finds what no event told that list.
+pub const OFFLINE_COMPARISON: Job = Job {
+    name: "offline_comparison",
+    schedule: Schedule::Daily { minute: 220 },
+    does_zh: "全面核对供设备离线使用的停用证名单",
+    does_en: "Compares the block list of devices with all cards",
+};
+
 /// Ends commands to devices whose time is over.
 pub const COMMAND_EXPIRY: Job = Job {
     name: "command_expiry",

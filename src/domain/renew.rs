@@ -5,11 +5,10 @@ use chrono::{DateTime, Days, Utc};
 
 use super::act::{Act, Findings, Passed};
 use super::calendar::due;
-use super::check_out::judge_due_by_hand;
 use super::ids::{LoanId, RuleId};
 use super::item::{ItemFacts, ItemStatus};
 use super::judge_item::judge_reading_room;
-use super::judge_reader::{judge_account, judge_limits, moment};
+use super::judge_reader::{judge_account, judge_due_by_hand, judge_limits, moment};
 use super::lending_terms::judge_fixed_term;
 use super::limit::{LimitKind, Usage};
 use super::loan::OpenLoan;
@@ -78,15 +77,24 @@ pub struct Plan {
 /// # Ok::<(), tongjie::domain::refusal::Refusals>(())
 /// ```
 pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
+    let Some(loan) = facts.loan else {
+        let mut found = Findings::new(Verb::Renew, facts.act.channel);
+        judge_account(&mut found, facts.network, facts.reader, now);
+        found.add(Code::NotOnLoan);
+        return Err(found.refuse(facts.act));
+    };
+    let (found, plan) = judge(facts, loan, now);
+    let passed = found.subtract(facts.act)?;
+    Ok(Plan { passed, ..plan })
+}
+
+/// Everything that is found, and what would come of it.
+pub(super) fn judge(facts: &Facts<'_>, loan: &OpenLoan, now: DateTime<Utc>) -> (Findings, Plan) {
     let Facts {
         act, network, reader, ..
     } = *facts;
     let mut found = Findings::new(Verb::Renew, act.channel);
     judge_account(&mut found, network, reader, now);
-    let Some(loan) = facts.loan else {
-        found.add(Code::NotOnLoan);
-        return Err(found.refuse(act));
-    };
     let situation = situation(facts, loan);
     let row = network.winner(&situation);
     judge_loan(&mut found, facts, loan, &row, now);
@@ -102,16 +110,16 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     };
     judge_limits(&mut found, network, &situation, &[LimitKind::OverdueLoans], &usage);
     let (due_at, due_by_hand) = judge_due(&mut found, facts, loan, &row, now);
-    let passed = found.subtract(act)?;
-    Ok(Plan {
+    let plan = Plan {
         loan: loan.id,
         due_at,
         due_by_hand,
         renewals: loan.renewals.saturating_add(1),
         rule: row.id,
         rules_version: network.rules().version,
-        passed,
-    })
+        passed: Passed::default(),
+    };
+    (found, plan)
 }
 
 /// The place and channel of the loan decide, not those of the renewal.

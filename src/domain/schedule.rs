@@ -4,7 +4,9 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use super::machine_jobs::{COMMAND_EXPIRY, COMPARTMENT_DEADLINES, SILENCE_ALARMS};
+use super::machine_jobs::{
+    COMMAND_EXPIRY, COMPARTMENT_DEADLINES, JOURNAL_DRAINING, OFFLINE_BLOCKS, OFFLINE_COMPARISON, SILENCE_ALARMS,
+};
 
 /// How long a failed run rests before it is tried again.
 pub const REST_SECONDS: i64 = 60;
@@ -272,7 +274,7 @@ pub const UNLINKING: Job = Job {
 };
 
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 33] = [
+pub const JOBS: [Job; 36] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -306,6 +308,9 @@ pub const JOBS: [Job; 33] = [
     SILENCE_ALARMS,
     COMMAND_EXPIRY,
     COMPARTMENT_DEADLINES,
+    JOURNAL_DRAINING,
+    OFFLINE_BLOCKS,
+    OFFLINE_COMPARISON,
 ];
 
 /// What is known of a job's runs.

@@ -9,11 +9,15 @@ use tokio::task::JoinHandle;
 use super::{every, pass};
 use crate::app::App;
 use crate::device::runner;
-use crate::domain::machine_jobs::{COMMAND_EXPIRY, COMPARTMENT_DEADLINES, SILENCE_ALARMS};
+use crate::domain::machine_jobs::{
+    COMMAND_EXPIRY, COMPARTMENT_DEADLINES, JOURNAL_DRAINING, OFFLINE_BLOCKS, OFFLINE_COMPARISON, SILENCE_ALARMS,
+};
 use crate::usecase::alarm_silence::AlarmSilence;
 use crate::usecase::compartment_deadlines::CompartmentDeadlines;
+use crate::usecase::drain_journal::DrainJournals;
 use crate::usecase::expire_commands::ExpireCommands;
 use crate::usecase::flush_heartbeats::{flush_heartbeats, watch_commands};
+use crate::usecase::follow_blocks::{CompareBlocks, FollowBlocks};
 
 /// How soon a command that another node queued ends the long poll here.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
@@ -23,10 +27,16 @@ pub(super) fn passes(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<
     let silence = AlarmSilence {
         flush_seconds: app.config.devices.flush_seconds,
     };
+    let journals = DrainJournals {
+        cards: Arc::clone(&app.cards),
+    };
     vec![
+        pass(app, node, JOURNAL_DRAINING, journals, stopped),
         pass(app, node, SILENCE_ALARMS, silence, stopped),
         pass(app, node, COMMAND_EXPIRY, ExpireCommands, stopped),
         pass(app, node, COMPARTMENT_DEADLINES, CompartmentDeadlines, stopped),
+        pass(app, node, OFFLINE_BLOCKS, FollowBlocks, stopped),
+        pass(app, node, OFFLINE_COMPARISON, CompareBlocks, stopped),
     ]
 }
 

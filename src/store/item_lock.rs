@@ -212,7 +212,7 @@ impl WriteTx<'_> {
             .ok_or_else(|| StoreError::Corrupt(format!("item {} has the unknown status {}", row.id, row.status)))?;
         let may_be_lent = matches!(
             status,
-            ItemStatus::OnLoan | ItemStatus::ClaimedReturned | ItemStatus::Lost
+            ItemStatus::OnLoan | ItemStatus::ClaimedReturned | ItemStatus::Lost | ItemStatus::NeedsAttention
         );
         let may_travel = matches!(
             status,

@@ -1,6 +1,7 @@
 //! Loans: opened, renewed, closed. The database allows one open loan per item whatever the code thinks.
 
 mod automatic;
+mod past;
 mod recalls;
 
 use chrono::{DateTime, Utc};

@@ -1460,6 +1460,7 @@ diesel::table! {
         judged_at -> Nullable<BigInt>,
         item_id -> Nullable<BigInt>,
         loan_id -> Nullable<BigInt>,
+        kind -> Nullable<Text>,
     }
 }
 
@@ -1546,6 +1547,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     loading_round_lines,
     journal_entries,
     journal_conflicts,
+    journal_quarantine,
     sorter_bins,
     unit_self_registration,
     card_applications,

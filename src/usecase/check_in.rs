@@ -1,5 +1,6 @@
 //! Check-in: an item comes back, anywhere. Every one ends in exactly one next step.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -14,13 +15,14 @@ use super::sorter_bin::bin_for;
 use super::view::{CheckInOutcome, ClosedLoan, NextStepView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
-use crate::domain::act::Act;
+use crate::domain::act::{Act, Overrides};
 use crate::domain::check_in::{self, Facts, Plan, TransitEffect};
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{CompartmentId, TransitId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
-use crate::domain::refusal::Verb;
+use crate::domain::reader::Channel;
+use crate::domain::refusal::{Code, Verb};
 use crate::domain::route::NextStep;
 use crate::store::ids::IdRun;
 use crate::store::item_lock::{Candidate, LoadedItem};
@@ -70,6 +72,7 @@ pub async fn check_in(
                 returned_at: command.returned_at,
                 parcel: None,
                 into: None,
+                told: Told::Now,
             };
             take_back(tx, &arrival, candidate, ids.clone())
         })
@@ -87,6 +90,18 @@ pub(super) struct Arrival<'a> {
     pub parcel: Option<&'static str>,
     /// The compartment of a machine in which it lies now.
     pub into: Option<CompartmentId>,
+    pub told: Told,
+}
+
+/// How an arrival is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It happens now, and may be refused.
+    Now,
+    /// A journal tells of it: it cannot be refused any more, and is routed from where it lies.
+    Then(DateTime<Utc>),
+    /// A person has it in hand and knows all that stands in its way.
+    Settled,
 }
 
 /// The whole of a check-in once the item is known; receiving a transit ends here too.
@@ -125,9 +140,19 @@ pub(super) fn take_back(
         .returned_at
         .map_or_else(String::new, |at| at.timestamp_millis().to_string());
     let about = About::item(arrival.caller, Verb::CheckIn, reader, &item.facts).with(&said);
-    let plan = settle(arrival.consent, &about, act, now, |act| {
-        check_in::decide(&Facts { act, ..facts }, now)
-    })?;
+    let plan = match arrival.told {
+        Told::Now => settle(arrival.consent, &about, act, now, |act| {
+            check_in::decide(&Facts { act, ..facts }, now)
+        })?,
+        Told::Then(_) => {
+            let act = &Act::at(act.unit, Channel::Drop);
+            check_in::decide(&Facts { act, ..facts }, now)?
+        }
+        Told::Settled => {
+            let act = &all_seen(act);
+            check_in::decide(&Facts { act, ..facts }, now)?
+        }
+    };
     let transit = if plan.repeated {
         // The same scan again: nothing changes.
         item.facts.transit.as_ref().map(|transit| transit.id)
@@ -141,7 +166,7 @@ pub(super) fn take_back(
             ids: &mut ids,
         };
         ledger.append_passed(&plan.passed, arrival.consent)?;
-        let transit = carry_out(&mut ledger, &plan, loan, arrival.parcel)?;
+        let transit = carry_out(&mut ledger, &plan, loan, arrival)?;
         if plan.capture.is_some() && next_hold.as_ref().is_some_and(|hold| hold.pulled) {
             tx.close_found_pull(item.facts.id, now)?;
         }
@@ -153,6 +178,20 @@ pub(super) fn take_back(
         bin,
         ..outcome(&plan, &item, transit, network)
     })
+}
+
+/// The act of somebody who knows everything that could be found.
+fn all_seen(act: &Act) -> Act {
+    let all: BTreeSet<Code> = Code::ALL.iter().copied().collect();
+    Act {
+        may_override: true,
+        overrides: Overrides {
+            codes: all.clone(),
+            reason: "settled".to_owned(),
+        },
+        confirmed: all,
+        ..act.clone()
+    }
 }
 
 /// The true return time: given, but neither in the future nor before the loan.
@@ -176,15 +215,26 @@ fn carry_out(
     ledger: &mut Ledger<'_, '_>,
     plan: &Plan,
     loan: Option<&LoadedLoan>,
-    parcel: Option<&'static str>,
+    arrival: &Arrival<'_>,
 ) -> Result<Option<TransitId>> {
+    let now = ledger.now;
+    // What follows from it now carries the time of now.
+    let then = match arrival.told {
+        Told::Then(then) => then,
+        Told::Now | Told::Settled => now,
+    };
+    ledger.now = then;
     if let (Some(closes), Some(loaded)) = (&plan.closes_loan, loan) {
         ledger
             .tx
             .close_loan(closes.loan, LoanEnd::Returned, closes.returned_at, ledger.act.unit)?;
-        append_return(ledger, loaded, closes.overdue_days, parcel)?;
+        append_return(ledger, loaded, closes.overdue_days, arrival.parcel)?;
         seen_elsewhere(ledger, loaded)?;
     }
+    if plan.local_use {
+        ledger.append(EventKind::LocalUse, serde_json::Value::Null)?;
+    }
+    ledger.now = now;
     let kept = match plan.transit {
         TransitEffect::None => None,
         TransitEffect::Received(id) => {
@@ -200,9 +250,6 @@ fn carry_out(
     if matches!(ledger.item.status, ItemStatus::Missing | ItemStatus::Lost) {
         ledger.append(EventKind::ItemFound, json!({"was": ledger.item.status.code()}))?;
     }
-    if plan.local_use {
-        ledger.append(EventKind::LocalUse, serde_json::Value::Null)?;
-    }
     if let Some(capture) = &plan.capture {
         ledger.capture(capture)?;
     }
@@ -213,7 +260,9 @@ fn carry_out(
     if let NextStep::Exception { reason } = plan.next_step {
         ledger.append(EventKind::ItemNeedsAttention, json!({"reason": reason}))?;
     }
+    ledger.now = then.max(ledger.item.last_event_at);
     ledger.place(plan.item_status, plan.current)?;
+    ledger.now = now;
     came_home(ledger, plan)?;
     match kept {
         Some(id) => Ok(Some(id)),

@@ -213,7 +213,7 @@ fn with_card(tx: &mut WriteTx<'_>, card: &str, error: UseCaseError) -> Result<Ca
 }
 
 /// Who else waits for the bib, and the reader's own hold; no statement when nobody waits.
-fn demand(tx: &mut WriteTx<'_>, facts: &Facts<'_>, item: &LoadedItem, now: DateTime<Utc>) -> Result<Demand> {
+pub(super) fn demand(tx: &mut WriteTx<'_>, facts: &Facts<'_>, item: &LoadedItem, now: DateTime<Utc>) -> Result<Demand> {
     let (network, reader) = (facts.network, facts.reader);
     if item.open_holds_of_bib == 0 {
         return Ok(Demand::default());
@@ -252,7 +252,7 @@ fn demand(tx: &mut WriteTx<'_>, facts: &Facts<'_>, item: &LoadedItem, now: DateT
 }
 
 /// Everything that has to end before the loan begins.
-fn clear_the_way(
+pub(super) fn clear_the_way(
     ledger: &mut Ledger<'_, '_>,
     plan: &Plan,
     item: &LoadedItem,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::check_in::{Arrival, take_back};
+use super::check_in::{Arrival, Told, take_back};
 use super::crate_view::{CrateView, change, shown, step};
 use super::record::{self, About, Consent, IDS_PER_VERB, settle};
 use super::send_crate::{Departure, IDS, depart};
@@ -294,6 +294,7 @@ fn take_one(
         returned_at: None,
         parcel: None,
         into: None,
+        told: Told::Now,
     };
     let check_in = Some(take_back(tx, &arrival, candidate, ids)?);
     Ok(TakenIn { awaited, check_in })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::check_in::{Arrival, take_back};
+use super::check_in::{Arrival, Told, take_back};
 use super::record::{self, Consent, IDS_PER_VERB};
 use super::view::{CheckInOutcome, unit_code};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -81,6 +81,7 @@ fn apply(
         returned_at,
         parcel: Some(came_back(&parcel)),
         into: None,
+        told: Told::Now,
     };
     let event_id = ids.next();
     let outcome = take_back(tx, &arrival, Candidate::known(line.item(), line.bib()), ids)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::check_in::{Arrival, take_back};
+use super::check_in::{Arrival, Told, take_back};
 use super::record::{self, Consent, IDS_PER_VERB};
 use super::view::CheckInOutcome;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -63,6 +63,7 @@ pub async fn receive_transit(
                 returned_at: None,
                 parcel: None,
                 into: None,
+                told: Told::Now,
             };
             take_back(tx, &arrival, candidate, ids.clone())
         })

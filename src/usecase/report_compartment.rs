@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::acting_device::{ActingDevice, acting_device};
-use super::check_in::{Arrival, take_back};
+use super::check_in::{Arrival, Told, take_back};
 use super::compartment_after::{after, append, end_return};
 use super::compartment_record::{IDS, tell};
 use super::configure_device::settings_of;
@@ -349,6 +349,7 @@ pub(super) fn check_in_at(
         consent: &consent,
         returned_at: returned_at.filter(|at| lent_at.is_none_or(|lent| *at >= lent)),
         parcel: None,
+        told: Told::Now,
         into: Some(compartment.id),
     };
     take_back(tx, &arrival, Candidate::known(item, bib), ids.part(IDS_PER_VERB))

@@ -57,6 +57,36 @@ pub fn registry(operation: &str, about: &About<'_>) -> Option<Asked> {
     })
 }
 
+/// What staff and devices do with journals.
+pub fn journals(operation: &str, about: &About<'_>) -> Option<Asked> {
+    let upload = || json!({"journal": 1, "sent_at": about.app.clock.now(), "entries": []});
+    Some(match operation {
+        "uploadJournal" => about.body(upload()),
+        "getJournalCursor" | "getOfflinePack" => about.id(0),
+        "uploadDeviceJournal" => about.with(registered(about).id, upload()),
+        "getDeviceJournal" => about.id(registered(about).id),
+        "listQuarantine" | "listConflicts" => about.query(format!("?unit_code={}", about.unit())),
+        "settleQuarantine" => {
+            let (line, device) = (900_000 + i64::from(about.app.next()), registered(about).id);
+            about.app.database.outside().run(&format!(
+                "INSERT INTO journal_quarantine (id, device_id, journal, sequence, to_sequence, reason, received_at) \
+                 VALUES ({line}, {device}, 1, 1, 2, 'gap', 0)"
+            ));
+            about.with(line, json!({"settlement": "noted"}))
+        }
+        "resolveConflict" => {
+            let (line, device) = (900_000 + i64::from(about.app.next()), registered(about).id);
+            about.app.database.outside().run(&format!(
+                "INSERT INTO journal_conflicts (id, device_id, unit_id, reason, happened_at, raised_at) \
+                 SELECT {line}, {device}, id, 'said_otherwise', 0, 0 FROM units WHERE code = '{}'",
+                about.unit()
+            ));
+            about.with(line, json!({"resolution": "record_stands", "reason": "已核实"}))
+        }
+        _ => return None,
+    })
+}
+
 /// What a device does for itself.
 pub fn calls(operation: &str, about: &About<'_>) -> Option<Asked> {
     Some(match operation {

@@ -58,6 +58,7 @@ const GROUPS: &[Group] = &[
     crate::rights_machines::calls,
     crate::rights_lockers::doors,
     crate::rights_lockers::readers,
+    crate::rights_machines::journals,
     machines,
     crate::rights_mine::portal,
     crate::rights_mine::accounts,

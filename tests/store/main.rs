@@ -12,6 +12,7 @@ mod credit_night;
 mod groups;
 mod holds;
 mod imports;
+mod journal_drain;
 mod lost_commit;
 mod once;
 mod order;

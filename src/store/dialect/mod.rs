@@ -6,8 +6,8 @@ use super::card_tokens::NewCardSession;
 use super::connection::AnyConnection;
 use super::log_in_tallies::{Scope, TallyRow};
 use super::schema::{
-    card_sessions, compartments, device_commands, devices, items, jobs, locker_sessions, log_in_tallies, network_state,
-    readers, staff, visit_keys,
+    card_sessions, compartments, device_commands, devices, items, jobs, journal_conflicts, journal_quarantine,
+    locker_sessions, log_in_tallies, network_state, readers, staff, visit_keys,
 };
 
 diesel::define_sql_function! {
@@ -19,6 +19,40 @@ diesel::define_sql_function! {
 const MATCHING: i64 = 8_390_880_625_402_109_441;
 const DAILY_CAPS: i64 = 8_390_880_625_402_109_442;
 
+/// Locks one row by its id; SQLite has one writer at a time.
+macro_rules! row_locks {
+    ($($(#[$doc:meta])+ $name:ident: $table:ident;)+) => {$(
+        $(#[$doc])+
+        pub fn $name(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
+            if let AnyConnection::Postgres(conn) = conn {
+                $table::table
+                    .filter($table::id.eq(id))
+                    .select($table::id)
+                    .for_no_key_update()
+                    .load::<i64>(conn)?;
+            }
+            Ok(())
+        }
+    )+};
+}
+
+row_locks! {
+    /// Locks a member of staff.
+    lock_staff: staff;
+    /// Locks a device.
+    lock_device: devices;
+    /// Locks a command of a device.
+    lock_command: device_commands;
+    /// Locks a compartment.
+    lock_compartment: compartments;
+    /// Locks a line of the quarantine of journals.
+    lock_quarantine: journal_quarantine;
+    /// Locks a reader's session at a machine.
+    lock_locker_session: locker_sessions;
+    /// Locks a contradiction.
+    lock_conflict: journal_conflicts;
+}
+
 /// Locks readers in one statement, ascending. Only after bibs and items.
 pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {
@@ -26,66 +60,6 @@ pub fn lock_readers(conn: &mut AnyConnection, ids: &[i64]) -> QueryResult<()> {
             .filter(readers::id.eq_any(ids))
             .order(readers::id)
             .select(readers::id)
-            .for_no_key_update()
-            .load::<i64>(conn)?;
-    }
-    Ok(())
-}
-
-/// Locks a member of staff.
-pub fn lock_staff(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
-    if let AnyConnection::Postgres(conn) = conn {
-        staff::table
-            .filter(staff::id.eq(id))
-            .select(staff::id)
-            .for_no_key_update()
-            .load::<i64>(conn)?;
-    }
-    Ok(())
-}
-
-/// Locks a device.
-pub fn lock_device(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
-    if let AnyConnection::Postgres(conn) = conn {
-        devices::table
-            .filter(devices::id.eq(id))
-            .select(devices::id)
-            .for_no_key_update()
-            .load::<i64>(conn)?;
-    }
-    Ok(())
-}
-
-/// Locks a command of a device.
-pub fn lock_command(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
-    if let AnyConnection::Postgres(conn) = conn {
-        device_commands::table
-            .filter(device_commands::id.eq(id))
-            .select(device_commands::id)
-            .for_no_key_update()
-            .load::<i64>(conn)?;
-    }
-    Ok(())
-}
-
-/// Locks a compartment.
-pub fn lock_compartment(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
-    if let AnyConnection::Postgres(conn) = conn {
-        compartments::table
-            .filter(compartments::id.eq(id))
-            .select(compartments::id)
-            .for_no_key_update()
-            .load::<i64>(conn)?;
-    }
-    Ok(())
-}
-
-/// Locks a reader's session at a machine.
-pub fn lock_locker_session(conn: &mut AnyConnection, id: i64) -> QueryResult<()> {
-    if let AnyConnection::Postgres(conn) = conn {
-        locker_sessions::table
-            .filter(locker_sessions::id.eq(id))
-            .select(locker_sessions::id)
             .for_no_key_update()
             .load::<i64>(conn)?;
     }

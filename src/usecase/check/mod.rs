@@ -6,6 +6,7 @@ mod devices;
 mod due_dates;
 mod gates;
 mod item_states;
+mod journal;
 mod lockers;
 mod people;
 mod privacy_rules;
@@ -98,6 +99,8 @@ pub async fn check(store: &Arc<Store>, progress: &dyn Progress) -> Result<Vec<Fi
     findings.push(audit(store, devices::check).await?);
     progress.begin("lockers", None);
     findings.push(audit(store, lockers::check).await?);
+    progress.begin("journals", None);
+    findings.push(audit(store, journal::check).await?);
     Ok(findings)
 }
 

@@ -40,10 +40,13 @@ pub fn documents() -> Vec<utoipa::openapi::OpenApi> {
         bins::Document::openapi(),
         calls::Document::openapi(),
         commands::Document::openapi(),
+        conflicts::Document::openapi(),
         devices::Document::openapi(),
         gates::Document::openapi(),
+        journal::Document::openapi(),
         loading::Document::openapi(),
         lockers::Document::openapi(),
+        pack::Document::openapi(),
         sessions::Document::openapi(),
     ]
 }

@@ -1,0 +1,109 @@
+//! What an act without the network, or a machine, says against the records: a queue for people.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use crate::store::dialect;
+use crate::store::error::StoreError;
+use crate::store::schema::{devices, items, journal_conflicts};
+use crate::store::tx::{ReadTx, WriteTx};
+
+/// A contradiction.
+#[derive(Debug, Clone, PartialEq, Eq, Insertable, Queryable)]
+#[diesel(table_name = journal_conflicts)]
+pub struct ConflictRow {
+    pub id: i64,
+    pub device_id: i64,
+    pub unit_id: i64,
+    /// `None`: a machine and a person said otherwise of one loan.
+    pub entry_id: Option<i64>,
+    pub reason: String,
+    pub happened_at: i64,
+    pub item_id: Option<i64>,
+    /// Of the act, where it is known.
+    pub reader_id: Option<i64>,
+    /// What stands in its way.
+    pub loan_id: Option<i64>,
+    /// The act; goes when it is settled.
+    pub body: Option<String>,
+    pub raised_at: i64,
+    pub resolved_at: Option<i64>,
+    pub resolution: Option<String>,
+    pub note: Option<String>,
+}
+
+/// The same with what people know device and item by.
+pub type ConflictSeen = (ConflictRow, String, Option<String>);
+
+impl ReadTx<'_> {
+    /// Contradictions of some units before an id, the newest first, with the codes of devices and the barcodes of items.
+    pub fn conflicts(
+        &mut self,
+        units: &[i64],
+        resolved: bool,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<ConflictSeen>, StoreError> {
+        let mut found = journal_conflicts::table
+            .inner_join(devices::table.on(devices::id.eq(journal_conflicts::device_id)))
+            .left_join(items::table.on(journal_conflicts::item_id.eq(items::id.nullable())))
+            .filter(journal_conflicts::unit_id.eq_any(units))
+            .filter(journal_conflicts::id.lt(before))
+            .order(journal_conflicts::id.desc())
+            .limit(limit)
+            .select((journal_conflicts::all_columns, devices::code, items::barcode.nullable()))
+            .into_boxed();
+        found = if resolved {
+            found.filter(journal_conflicts::resolved_at.is_not_null())
+        } else {
+            found.filter(journal_conflicts::resolved_at.is_null())
+        };
+        Ok(found.load(self.conn)?)
+    }
+
+    /// One contradiction.
+    pub fn conflict(&mut self, id: i64) -> Result<Option<ConflictSeen>, StoreError> {
+        Ok(journal_conflicts::table
+            .inner_join(devices::table.on(devices::id.eq(journal_conflicts::device_id)))
+            .left_join(items::table.on(journal_conflicts::item_id.eq(items::id.nullable())))
+            .filter(journal_conflicts::id.eq(id))
+            .select((journal_conflicts::all_columns, devices::code, items::barcode.nullable()))
+            .first(self.conn)
+            .optional()?)
+    }
+}
+
+impl WriteTx<'_> {
+    /// A contradiction that nobody else settles until the end of the transaction.
+    pub fn lock_conflict(&mut self, id: i64) -> Result<Option<ConflictSeen>, StoreError> {
+        dialect::lock_conflict(self.conn, id)?;
+        self.conflict(id)
+    }
+
+    /// Adds a contradiction.
+    pub fn insert_conflict(&mut self, row: &ConflictRow) -> Result<(), StoreError> {
+        diesel::insert_into(journal_conflicts::table)
+            .values(row.clone())
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Settles a contradiction; the text of the act goes.
+    pub fn resolve_conflict(
+        &mut self,
+        id: i64,
+        resolution: &str,
+        note: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        diesel::update(journal_conflicts::table.find(id))
+            .set((
+                journal_conflicts::resolved_at.eq(now.timestamp_millis()),
+                journal_conflicts::resolution.eq(resolution),
+                journal_conflicts::note.eq(note),
+                journal_conflicts::body.eq(None::<String>),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+}

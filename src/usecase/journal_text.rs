@@ -1,0 +1,339 @@
+//! The text of one entry of a journal, read. What a device adds of its own is passed over; what is missing or cannot be makes the
+//! whole text unreadable.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::check_gate_exit::ReadAtGate;
+use super::item_shown::ItemShown;
+use super::report_gate_passages::{Decided, HourOfGate, MAX_CHECKS, MAX_HOURS, Passages, ToldCheck};
+use crate::domain::barcode::{Barcode, CardNumber};
+use crate::domain::gate_exit::{DecidedBy, ExitDecision, ExitReason, TagBit};
+use crate::domain::journal_act::ActKind;
+
+/// Longest text of one entry, in bytes.
+pub const MAX_BODY: usize = 8192;
+
+/// Most numbers that one entry says are lost.
+const MAX_LOST: u64 = 10_000;
+
+/// Most people an hour is believed of.
+const MAX_PASSED: u32 = 100_000;
+
+/// What an entry says.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// By the device's clock.
+    pub at: DateTime<Utc>,
+    pub act: ToldAct,
+}
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub(super) enum ToldAct {
+    OnItem(OnItem),
+    /// A loan in two phases: the book was taken, or was not.
+    Taken(bool),
+    Compartment,
+    Passages(Box<Passages>),
+    /// Numbers that will never come.
+    Lost {
+        from: u64,
+        to: u64,
+    },
+}
+
+/// An act on an item.
+#[derive(Debug, Clone)]
+pub(super) struct OnItem {
+    pub kind: ActKind,
+    pub item: ItemShown,
+    pub owner_unit_code: Option<String>,
+    /// Of a return nobody's.
+    pub card: Option<CardTold>,
+}
+
+/// Whose card was shown.
+#[derive(Debug, Clone)]
+pub(super) enum CardTold {
+    Number(CardNumber),
+    Token(String),
+}
+
+impl Told {
+    /// Reads a text; `None`: it is no entry.
+    pub(super) fn read(body: &str) -> Option<Self> {
+        let text: Text = serde_json::from_str(body).ok()?;
+        text.told()
+    }
+}
+
+impl ToldAct {
+    /// The word of its kind.
+    pub(super) const fn code(&self) -> &'static str {
+        match self {
+            Self::OnItem(act) => act.kind.code(),
+            Self::Taken(true) => "loan_taken",
+            Self::Taken(false) => "loan_not_taken",
+            Self::Compartment => "compartment",
+            Self::Passages(_) => "passages",
+            Self::Lost { .. } => "lost",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ItemText {
+    tag: Option<String>,
+    barcode: Option<String>,
+    owner_unit_code: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Text {
+    CheckOut {
+        at: DateTime<Utc>,
+        item: ItemText,
+        card_number: Option<String>,
+        card_token: Option<String>,
+    },
+    CheckIn {
+        at: DateTime<Utc>,
+        item: ItemText,
+    },
+    Renewal {
+        at: DateTime<Utc>,
+        item: ItemText,
+        card_number: Option<String>,
+        card_token: Option<String>,
+    },
+    LoanTaken {
+        at: DateTime<Utc>,
+        loan_id: Option<i64>,
+        sequence: Option<u64>,
+    },
+    LoanNotTaken {
+        at: DateTime<Utc>,
+        loan_id: Option<i64>,
+        sequence: Option<u64>,
+    },
+    Compartment {
+        at: DateTime<Utc>,
+    },
+    Passages {
+        at: DateTime<Utc>,
+        batch: String,
+        #[serde(default)]
+        hours: Vec<HourText>,
+        #[serde(default)]
+        checks: Vec<CheckText>,
+    },
+    ExitCheck {
+        at: DateTime<Utc>,
+        check_id: String,
+        tag: Option<String>,
+        barcode: Option<String>,
+        #[serde(default = "unknown")]
+        tag_bit: TagBit,
+        decided: DecidedBy,
+        decision: ExitDecision,
+        reason: Option<ExitReason>,
+    },
+    Lost {
+        at: DateTime<Utc>,
+        from: u64,
+        to: u64,
+    },
+}
+
+#[derive(Deserialize)]
+struct HourText {
+    hour: DateTime<Utc>,
+    #[serde(rename = "in")]
+    went_in: u32,
+    #[serde(rename = "out")]
+    went_out: u32,
+}
+
+#[derive(Deserialize)]
+struct CheckText {
+    check_id: String,
+    at: DateTime<Utc>,
+    tag: Option<String>,
+    barcode: Option<String>,
+    #[serde(default = "unknown")]
+    tag_bit: TagBit,
+    decided: DecidedBy,
+    decision: ExitDecision,
+    reason: Option<ExitReason>,
+}
+
+const fn unknown() -> TagBit {
+    TagBit::Unknown
+}
+
+impl Text {
+    fn told(self) -> Option<Told> {
+        let (at, act) = match self {
+            Self::CheckOut {
+                at,
+                item,
+                card_number,
+                card_token,
+            } => (at, on_item(ActKind::CheckOut, item, (card_number, card_token))?),
+            Self::Renewal {
+                at,
+                item,
+                card_number,
+                card_token,
+            } => (at, on_item(ActKind::Renewal, item, (card_number, card_token))?),
+            Self::CheckIn { at, item } => (at, on_item(ActKind::CheckIn, item, (None, None))?),
+            Self::LoanTaken { at, loan_id, sequence } => (
+                at,
+                (loan_id.is_some() != sequence.is_some()).then_some(ToldAct::Taken(true))?,
+            ),
+            Self::LoanNotTaken { at, loan_id, sequence } => (
+                at,
+                (loan_id.is_some() != sequence.is_some()).then_some(ToldAct::Taken(false))?,
+            ),
+            Self::Compartment { at } => (at, ToldAct::Compartment),
+            Self::Passages {
+                at,
+                batch,
+                hours,
+                checks,
+            } => (at, passages(batch, hours, checks)?),
+            Self::ExitCheck {
+                at,
+                check_id,
+                tag,
+                barcode,
+                tag_bit,
+                decided,
+                decision,
+                reason,
+            } => {
+                let batch = format!("check:{check_id}");
+                let check = CheckText {
+                    check_id,
+                    at,
+                    tag,
+                    barcode,
+                    tag_bit,
+                    decided,
+                    decision,
+                    reason,
+                };
+                (at, passages(batch, Vec::new(), vec![check])?)
+            }
+            Self::Lost { at, from, to } => {
+                let fits = from >= 1 && from <= to && to - from < MAX_LOST && to < 1 << 53;
+                (at, fits.then_some(ToldAct::Lost { from, to })?)
+            }
+        };
+        Some(Told { at, act })
+    }
+}
+
+fn on_item(kind: ActKind, item: ItemText, (number, token): (Option<String>, Option<String>)) -> Option<ToldAct> {
+    let shown = match (item.tag, item.barcode) {
+        (Some(tag), None) => ItemShown::Tag(plain(tag, 64)?),
+        (None, Some(barcode)) => ItemShown::Barcode(Barcode::parse(&barcode).ok()?),
+        _ => return None,
+    };
+    let card = match (kind, number, token) {
+        (ActKind::CheckIn, ..) => None,
+        (_, Some(number), None) => Some(CardTold::Number(CardNumber::parse(&number).ok()?)),
+        (_, None, Some(token)) => Some(CardTold::Token(plain(token, 512)?)),
+        _ => return None,
+    };
+    let owner_unit_code = match item.owner_unit_code {
+        Some(code) => Some(plain(code, 32)?),
+        None => None,
+    };
+    Some(ToldAct::OnItem(OnItem {
+        kind,
+        item: shown,
+        owner_unit_code,
+        card,
+    }))
+}
+
+fn plain(text: String, most: usize) -> Option<String> {
+    let fits = (1..=most).contains(&text.len()) && !text.chars().any(char::is_control);
+    fits.then_some(text)
+}
+
+fn passages(batch: String, hours: Vec<HourText>, checks: Vec<CheckText>) -> Option<ToldAct> {
+    if hours.len() > MAX_HOURS || checks.len() > MAX_CHECKS {
+        return None;
+    }
+    let hours = hours.into_iter().map(|hour| {
+        let fits = hour.went_in <= MAX_PASSED && hour.went_out <= MAX_PASSED;
+        fits.then_some(HourOfGate {
+            hour: hour.hour,
+            went_in: hour.went_in,
+            went_out: hour.went_out,
+        })
+    });
+    let checks = checks.into_iter().map(told_check);
+    Some(ToldAct::Passages(Box::new(Passages {
+        batch: plain(batch, 80)?,
+        hours: hours.collect::<Option<_>>()?,
+        checks: checks.collect::<Option<_>>()?,
+    })))
+}
+
+fn told_check(check: CheckText) -> Option<ToldCheck> {
+    let read = match (check.tag, check.barcode) {
+        (Some(tag), None) => ReadAtGate::Tag(plain(tag, 64)?),
+        (None, Some(barcode)) => ReadAtGate::Barcode(Barcode::parse(&barcode).ok()?.into()),
+        _ => return None,
+    };
+    let decided = match (check.decided, check.reason) {
+        (DecidedBy::Locally, None) => Decided::Locally(check.decision),
+        (DecidedBy::Asked, Some(reason)) if reason.decision() == check.decision => Decided::Asked(reason),
+        _ => return None,
+    };
+    Some(ToldCheck {
+        check_id: plain(check.check_id, 64)?,
+        at: check.at,
+        read,
+        bit: check.tag_bit,
+        decided,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_entry_is_unreadable() {
+        for body in [
+            "",
+            "[]",
+            "{}",
+            r#"{"kind":"check_in","at":"yesterday","item":{"tag":"E1"}}"#,
+            r#"{"kind":"check_in","at":"2026-03-04T04:00:00Z","item":{}}"#,
+            r#"{"kind":"check_in","at":"2026-03-04T04:00:00Z","item":{"tag":"E1","barcode":"1"}}"#,
+            "{\"kind\":\"check_in\",\"at\":\"2026-03-04T04:00:00Z\",\"item\":{\"tag\":\"E\\u0000\"}}",
+            r#"{"kind":"check_out","at":"2026-03-04T04:00:00Z","item":{"tag":"E1"}}"#,
+            r#"{"kind":"check_out","at":"2026-03-04T04:00:00Z","item":{"tag":"E1"},"card_number":"1","card_token":"a"}"#,
+            r#"{"kind":"lost","at":"2026-03-04T04:00:00Z","from":5,"to":4}"#,
+            r#"{"kind":"lost","at":"2026-03-04T04:00:00Z","from":1,"to":9007199254740991}"#,
+            r#"{"kind":"burnt","at":"2026-03-04T04:00:00Z"}"#,
+        ] {
+            assert!(Told::read(body).is_none(), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_a_device_adds_of_its_own_is_passed_over() {
+        let body = r#"{"kind":"check_in","at":"2026-03-04T12:00:00+08:00","item":{"tag":"E1"},"lamp":"green"}"#;
+        let told = Told::read(body).expect("an entry");
+        assert_eq!(told.act.code(), "check_in");
+        assert_eq!(told.at.to_rfc3339(), "2026-03-04T04:00:00+00:00");
+    }
+}
