@@ -36,7 +36,7 @@ pub struct AcknowledgeCommand {
 /// What the write decided. A forged one is an `Ok` of the write: its alarm must be committed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Answered {
-    Taken(CommandView),
+    Taken(Box<CommandView>),
     Forged,
 }
 
@@ -56,7 +56,7 @@ pub async fn acknowledge_command(
     let done = once(store, caller, key, 1, command, take).await?;
     match done.value {
         Answered::Taken(value) => Ok(Once {
-            value,
+            value: *value,
             replayed: done.replayed,
         }),
         Answered::Forged => Err(UseCaseError::AcknowledgementForged),
@@ -99,7 +99,7 @@ fn take(tx: &mut WriteTx<'_>, caller: &Caller, asked: &AcknowledgeCommand, mut i
         }
     }
     let command = tx.command(command.id)?.ok_or(UseCaseError::NotFound("command"))?;
-    view(&command).map(Answered::Taken)
+    view(&command).map(Box::new).map(Answered::Taken)
 }
 
 /// Its time was over before the job said so: it ends here, and what came is kept beside.
