@@ -30,7 +30,7 @@ fn bodies_that_are_no_json_are_refused(app: &TestApp) {
     send(b"[]").expect_fields(400, &["body"]);
     send(b"null").expect_fields(400, &["body"]);
     send(b"{}").expect_fields(422, &["item_barcode"]);
-    send(b"").expect_fields(400, &["item_barcode"]);
+    send(b"").expect_fields(422, &["item_barcode"]);
     send(br#"{"item_barcode": "1", "card_number": "2"} x"#).expect_problem(400, "malformed_request");
     send(br#"{"item_barcode": "1", "card_number": "2",}"#).expect_problem(400, "malformed_request");
     send(br#"{"item_barcode": "1", "item_barcode": "1", "card_number": "2"}"#).expect_fields(400, &["item_barcode"]);
