@@ -144,7 +144,7 @@ async fn waits(world: &Arc<World>, phase: &'static str) -> String {
 
 async fn give_back(world: &World, item: &str, key: String) {
     let command = CheckIn {
-        item_barcode: Barcode::parse(item).expect("a barcode"),
+        item: Barcode::parse(item).expect("a barcode").into(),
         owner_unit_code: None,
         returned_at: None,
         consent: Consent::default(),

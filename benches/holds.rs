@@ -145,7 +145,7 @@ fn make_holds(world: &World) {
 
 async fn scan(world: &World, barcode: &str) -> Duration {
     let command = CheckIn {
-        item_barcode: Barcode::parse(barcode).expect("a barcode"),
+        item: Barcode::parse(barcode).expect("a barcode").into(),
         owner_unit_code: None,
         returned_at: None,
         consent: Consent::default(),

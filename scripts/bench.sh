@@ -51,12 +51,12 @@ is_ready() {
     [[ $status == "HTTP/1.1 200"* ]]
 }
 
-# start COMMAND SECONDS: starts the server and waits until it is ready, at most so long. Sets start_ms.
+# start COMMAND SECONDS [OPTION...]: starts the server and waits until it is ready, at most so long. Sets start_ms.
 start() {
     local began deadline
     began=$(now_ms)
     deadline=$((began + $2 * 1000))
-    "$tongjie" "$1" >"$work/server.log" 2>&1 </dev/null &
+    "$tongjie" "$1" "${@:3}" >"$work/server.log" 2>&1 </dev/null &
     server=$!
     until is_ready; do
         if ! kill -0 "$server" 2>/dev/null || (($(now_ms) > deadline)); then
@@ -99,7 +99,7 @@ measure() {
     port=$(free_port)
     export TONGJIE__HTTP__BIND=127.0.0.1:$port TONGJIE__SIP2__BIND=127.0.0.1:0
     say "$engine: creating the demo network"
-    start demo 900
+    start demo 900 --without-machines
     echo "ready after $start_ms ms"
     bench mix 64 "$work/$engine-mix.json"
     bench latency 8 "$work/$engine-latency.json"

@@ -31,6 +31,10 @@ install_packages() {
         timeout 120 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >&2
 }
 
-install_pymodbus || echo "pymodbus could not be installed: the Modbus drivers are not tested"
+install_pymodbus || {
+    # The tests take an environment that is there for a whole one.
+    rm -rf target/devices-venv
+    echo "pymodbus could not be installed: the Modbus drivers are not tested"
+}
 install_packages || echo "socat or mosquitto could not be installed: what needs them is not tested"
 cargo test --locked --test drivers -- --nocapture "$@"

@@ -38,7 +38,7 @@ pub struct AcknowledgeCommand {
 /// What the write decided. A forged one is an `Ok` of the write: its alarm must be committed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Answered {
-    Taken(CommandView),
+    Taken(Box<CommandView>),
     Forged,
 }
 
@@ -58,7 +58,7 @@ pub async fn acknowledge_command(
     let done = once(store, caller, key, compartment_record::IDS, command, take).await?;
     match done.value {
         Answered::Taken(value) => Ok(Once {
-            value,
+            value: *value,
             replayed: done.replayed,
         }),
         Answered::Forged => Err(UseCaseError::AcknowledgementForged),
@@ -104,7 +104,7 @@ fn take(tx: &mut WriteTx<'_>, caller: &Caller, asked: &AcknowledgeCommand, mut i
         }
     }
     let command = tx.command(command.id)?.ok_or(UseCaseError::NotFound("command"))?;
-    view(&command).map(Answered::Taken)
+    view(&command).map(Box::new).map(Answered::Taken)
 }
 
 /// The door that was ordered open stayed closed. One of an earlier turn says nothing of the present one.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::acting_device::acting_device;
+use super::configure_device::settings_in;
 use super::{Caller, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::device::Capability;
@@ -139,7 +140,7 @@ fn settings(lender: &Lender) -> Result<Settings> {
     let Some(text) = &lender.settings else {
         return Ok(Settings::default());
     };
-    serde_json::from_str(text).map_err(|error| UseCaseError::Internal(format!("settings of a device: {error}")))
+    settings_in(text)
 }
 
 /// What passed where and when.

@@ -245,6 +245,13 @@ pub(super) fn driver_settings_of(row: &ConfigurationRow) -> Result<Value> {
     Ok(kept(row)?.driver_settings)
 }
 
+/// What the device is told of the text of a configuration.
+pub(super) fn settings_in(text: &str) -> Result<Settings> {
+    let kept: Kept = serde_json::from_str(text)
+        .map_err(|error| UseCaseError::Internal(format!("configuration of a device: {error}")))?;
+    Ok(kept.settings)
+}
+
 fn kept(row: &ConfigurationRow) -> Result<Kept> {
     let fault = |error| UseCaseError::Internal(format!("configuration of device {}: {error}", row.device_id));
     serde_json::from_str(&row.settings).map_err(fault)

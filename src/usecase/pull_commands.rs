@@ -21,7 +21,7 @@ use crate::domain::ids::DeviceId;
 use crate::store::devices::commands::Command;
 
 /// Commands told at once.
-pub(super) const AT_ONCE: i64 = 16;
+const AT_ONCE: i64 = 16;
 
 /// Longest wait.
 pub const MAX_WAIT_SECONDS: u16 = 10;
@@ -127,11 +127,7 @@ async fn deliver(store: &Arc<Store>, caller: &Caller, device: DeviceId) -> Resul
             let ids: Vec<i64> = open.iter().map(|command| command.id.get()).collect();
             tx.deliver_commands(device, &ids, now)?;
             // What was cancelled meanwhile is not told.
-            let told = tx.open_commands(device, AT_ONCE)?;
-            Ok(told
-                .into_iter()
-                .filter(|command| ids.contains(&command.id.get()))
-                .collect())
+            Ok(tx.open_among(device, &ids)?)
         })
         .await
 }

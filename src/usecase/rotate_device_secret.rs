@@ -11,6 +11,7 @@ use super::device_view::view;
 use super::log_in::device_secret_hash;
 use super::once::once;
 use super::register_device::{DeviceWithSecret, Registered, with_secret};
+use super::session::require_session;
 use super::{Caller, IdempotencyKey, Result, Store, UseCaseError};
 use crate::auth::{Right, tokens};
 use crate::domain::device::{DeviceState, SECRET_OVERLAP};
@@ -67,6 +68,7 @@ pub async fn renew_device_secret(store: &Arc<Store>, caller: &Caller) -> Result<
         let id = caller.device().ok_or(UseCaseError::Forbidden)?;
         let device = tx.lock_device(id)?.ok_or(UseCaseError::Forbidden)?;
         acting_device(tx, caller, None)?;
+        require_session(tx, caller)?;
         replace(tx, caller, &device, hash, false, ids)
     })
     .await?;

@@ -107,11 +107,24 @@ pub(super) fn refresh_row(id: i64, hash: [u8; 32], opened: &Opened, life: Durati
 /// # Errors
 /// `Unauthenticated` when the reader's session has been ended.
 pub(super) fn require_standing(tx: &mut ReadTx<'_>, caller: &Caller) -> Result<()> {
-    let now = tx.now().timestamp_millis();
-    if caller.reader().is_some() && !tx.session_stands(caller.session, now)? {
-        return Err(UseCaseError::Unauthenticated);
+    if caller.reader().is_none() {
+        return Ok(());
     }
-    Ok(())
+    require_session(tx, caller)
+}
+
+/// Of anybody: for what outlives the session itself, such as a device's secret and key. Who stole a secret must not make another one
+/// with the access token that is left.
+///
+/// # Errors
+/// `Unauthenticated` when the session has been ended.
+pub(super) fn require_session(tx: &mut ReadTx<'_>, caller: &Caller) -> Result<()> {
+    let now = tx.now().timestamp_millis();
+    if tx.session_stands(caller.session, now)? {
+        Ok(())
+    } else {
+        Err(UseCaseError::Unauthenticated)
+    }
 }
 
 /// The word of an audience.

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::acting_device::{ActingDevice, acting_device, device_of};
 use super::named::Wrong;
 use super::once::once;
+use super::session::require_session;
 use super::{Caller, IdempotencyKey, Result, Store, UseCaseError};
 use crate::auth::Right;
 use crate::auth::journal_signature::{JournalKey, NewKey};
@@ -107,6 +108,7 @@ pub async fn revoke_device_key(
 
 fn give(tx: &mut WriteTx<'_>, caller: &Caller, asked: &SetDeviceKey, mut ids: IdRun) -> Result<DeviceKeyView> {
     let device = acting_device(tx, caller, None)?;
+    require_session(tx, caller)?;
     tx.lock_device(device.id)?;
     let public = JournalKey::read(&asked.public_key).ok_or_else(|| {
         UseCaseError::field(

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::acting_device::acting_device;
 use super::device_board::DeviceBoard;
-use super::pull_commands::{AT_ONCE, DeliveredCommand, told, wait_for_some};
+use super::pull_commands::{DeliveredCommand, told, wait_for_some};
 use super::{Caller, Result, Store, UseCaseError};
-use crate::domain::device_command::CommandStatus;
 use crate::domain::ids::DeviceId;
 use crate::store::devices::commands::Command;
 
-/// Takes everything that is queued, the oldest first, or waits for it.
+/// Takes what is queued, one at a time and the oldest first, or waits for it: what would lie taken behind another would be carried out
+/// after its time, or be lost with the node. An empty answer: nothing came.
 ///
 /// # Errors
 /// `Forbidden` once the device is not at work; a failure of the store.
@@ -36,8 +36,7 @@ async fn take(
     let queued = store
         .read(move |tx| -> Result<bool> {
             acting_device(tx, &who, None)?;
-            let open = tx.open_commands(device, AT_ONCE)?;
-            Ok(open.iter().any(|command| command.status == CommandStatus::Queued))
+            Ok(tx.next_queued(device)?.is_some())
         })
         .await?;
     if !queued {
@@ -46,17 +45,15 @@ async fn take(
     }
     let who = caller.clone();
     let taken = store
-        .write(move |tx| -> Result<Vec<Command>> {
+        .write(move |tx| -> Result<Option<Command>> {
             acting_device(tx, &who, None)?;
-            let (open, now) = (tx.open_commands(device, AT_ONCE)?, tx.now());
-            let mut taken = Vec::new();
-            for command in open {
-                // Another node may have it: only who makes it `delivered` has taken it.
-                if tx.deliver_commands(device, &[command.id.get()], now)? == 1 {
-                    taken.push(command);
-                }
-            }
-            Ok(taken)
+            let now = tx.now();
+            let Some(next) = tx.next_queued(device)? else {
+                return Ok(None);
+            };
+            // Another node may have it: only who makes it `delivered` has taken it.
+            let is_ours = tx.deliver_commands(device, &[next.id.get()], now)? == 1;
+            Ok(is_ours.then_some(next))
         })
         .await?;
     let now = store.clock().now();

@@ -29,14 +29,14 @@ fn bodies_that_are_no_json_are_refused(app: &TestApp) {
     send(b"{").expect_fields(400, &["body"]);
     send(b"[]").expect_fields(400, &["body"]);
     send(b"null").expect_fields(400, &["body"]);
-    send(b"{}").expect_fields(400, &["item_barcode"]);
-    send(b"").expect_fields(400, &["item_barcode"]);
+    send(b"{}").expect_fields(422, &["item_barcode"]);
+    send(b"").expect_fields(422, &["item_barcode"]);
     send(br#"{"item_barcode": "1", "card_number": "2"} x"#).expect_problem(400, "malformed_request");
     send(br#"{"item_barcode": "1", "card_number": "2",}"#).expect_problem(400, "malformed_request");
     send(br#"{"item_barcode": "1", "item_barcode": "1", "card_number": "2"}"#).expect_fields(400, &["item_barcode"]);
     send(br#"{"item_barcode": "1", "card_numbr": "2"}"#).expect_fields(400, &["card_numbr"]);
     send(br#"{"item_barcode": 1, "card_number": "2"}"#).expect_fields(400, &["item_barcode"]);
-    send(br#"{"item_barcode": null, "card_number": "2"}"#).expect_fields(400, &["item_barcode"]);
+    send(br#"{"item_barcode": null, "card_number": "2"}"#).expect_fields(422, &["item_barcode"]);
     let deep = format!(r#"{{"confirm": {}1{}}}"#, "[".repeat(500), "]".repeat(500));
     send(deep.as_bytes()).expect_problem(400, "malformed_request");
     let long = format!(r#"{{"item_barcode": "{}", "card_number": "2"}}"#, "1".repeat(65));

@@ -230,6 +230,9 @@ fn a_leaked_secret_ends_with_its_sessions(app: &TestApp) {
     let refresh = json!({"refresh_token": session["refresh_token"]});
     let refreshed = app.request("POST", "/api/v1/sessions/refresh").json(&refresh).send();
     refreshed.expect_problem(401, "unauthenticated");
+    let left = session["access_token"].as_str().expect("a token");
+    app.post(left, "/api/v1/device/secret", &json!({}))
+        .expect_problem(401, "unauthenticated");
     machine.log_in_with(app, &secret_of(&rotated)).expect(201);
 }
 

@@ -605,15 +605,20 @@ fn statements(sql: &str) -> Vec<String> {
 }
 
 fn a_database_of_before_keeps_its_journeys_both_ways(app: &TestApp) {
-    let (down, up) = match app.database.engine {
-        Engine::Sqlite => (
+    // Bins of sorters name routes: they go first and come back last.
+    let there_and_back = match app.database.engine {
+        Engine::Sqlite => [
+            include_str!("../../migrations/sqlite/2026-11-22-000054_sorters/down.sql"),
             include_str!("../../migrations/sqlite/2026-11-22-000012_distribution/down.sql"),
             include_str!("../../migrations/sqlite/2026-11-22-000012_distribution/up.sql"),
-        ),
-        Engine::Postgres => (
+            include_str!("../../migrations/sqlite/2026-11-22-000054_sorters/up.sql"),
+        ],
+        Engine::Postgres => [
+            include_str!("../../migrations/postgres/2026-11-22-000054_sorters/down.sql"),
             include_str!("../../migrations/postgres/2026-11-22-000012_distribution/down.sql"),
             include_str!("../../migrations/postgres/2026-11-22-000012_distribution/up.sql"),
-        ),
+            include_str!("../../migrations/postgres/2026-11-22-000054_sorters/up.sql"),
+        ],
     };
     network(app);
     let (waits, _) = returned(app, "M2", "M1");
@@ -624,9 +629,8 @@ fn a_database_of_before_keeps_its_journeys_both_ways(app: &TestApp) {
     pack(app, &open(app, "M1", "M2"), &boxed).expect(200);
     scan(app, &app.staff("librarian", "M2"), &there).expect(200);
     let mut outside = app.database.outside();
-    let mut run = |sql: &str| statements(sql).iter().for_each(|one| outside.run(one));
-    run(down);
-    run(up);
+    let steps = there_and_back.into_iter().flat_map(statements);
+    steps.for_each(|one| outside.run(&one));
     for (item, status) in [
         (waits, "awaiting_dispatch"),
         (travels, "sent"),

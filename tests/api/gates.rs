@@ -208,11 +208,13 @@ fn a_released_tag_counts_while_a_machine_of_the_unit_may_have_lent_offline(app: 
     let scene = scene(app);
     machine(app, "kiosk", "B1", "tag_reader,card_reader");
     let mut outside = app.database.outside();
-    outside.run(
-        "INSERT INTO device_configurations (device_id, version, driver, settings, made_at) \
-         SELECT id, 1, 'calls_us', '{\"offline_loans\": true}', 0 FROM devices WHERE kind = 'kiosk'",
-    );
-    outside.run("UPDATE devices SET configuration_version = 1 WHERE kind = 'kiosk'");
+    let lender = outside.number("SELECT id AS n FROM devices WHERE kind = 'kiosk'");
+    let configure = |lends: bool| {
+        let request = app.request("PUT", &format!("/api/v1/devices/{lender}/configuration"));
+        let body = json!({"settings": {"offline_loans": lends}});
+        request.bearer(&app.root_token()).json(&body).send().expect(200);
+    };
+    configure(true);
     let ask = |bit: &str| {
         let check = json!({"check_id": format!("c{}", app.next()), "tag": TAG, "tag_bit": bit});
         asked(app, &scene.gate, &check)
@@ -245,7 +247,7 @@ fn a_released_tag_counts_while_a_machine_of_the_unit_may_have_lent_offline(app: 
         says("allow", "lent_offline_perhaps"),
         "it owes a part of its journal"
     );
-    outside.run("UPDATE device_configurations SET settings = '{\"offline_loans\": false}'");
+    configure(false);
     assert_eq!(ask("released"), says("alarm", "not_lent"), "it lends nothing alone");
     let doubts = awaited(app, &scene.desk, 8);
     let doubts = doubts.iter().filter(|line| line["reason"] == "lent_offline_perhaps");

@@ -15,6 +15,9 @@ ALTER TABLE devices ADD COLUMN old_secret_until BIGINT;
 ALTER TABLE devices ADD COLUMN configuration_version BIGINT NOT NULL DEFAULT 0;
 -- What was registered before there were approvals is at work.
 UPDATE devices SET approved_at = 0;
+-- What a kind is for, it was able to do.
+UPDATE devices SET capabilities = 'gate' WHERE kind = 'gate';
+UPDATE devices SET capabilities = 'sorter' WHERE kind = 'sorter';
 CREATE INDEX devices_by_unit ON devices (unit_id, id);
 
 -- Public keys of a device's journal. The one that signs a sequence is the last that begins at or before it.

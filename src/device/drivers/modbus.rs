@@ -134,7 +134,7 @@ impl Board {
     }
 
     async fn switch(&mut self, number: u16, on: bool) -> Result<Seen, WireFault> {
-        let coil = self.layout.coil_base + number - 1;
+        let coil = self.layout.coil_base + (number - 1);
         match self.call(Request::WriteSingleCoil(coil, on)).await? {
             Response::WriteSingleCoil(written, state) if (written, state) == (coil, on) => Ok(Seen::NOTHING),
             _ => Err(WireFault::Lost("an answer to another question".to_owned())),

@@ -41,10 +41,10 @@ struct Rtu {
 
 fn make(mut settings: Settings<'_>) -> Result<Start, Vec<SettingFault>> {
     let path = settings.needed("path", "the serial line, such as /dev/ttyUSB0");
-    let plain = Path::new(&path)
+    let climbs = Path::new(&path)
         .components()
-        .all(|part| part != std::path::Component::ParentDir);
-    if !path.is_empty() && !(plain && path.starts_with("/dev/")) {
+        .any(|part| part == std::path::Component::ParentDir);
+    if !path.is_empty() && (climbs || !path.starts_with("/dev/")) {
         settings.wrong("path", "must be a line below /dev/");
     }
     let baud = settings.number("baud", 1_200..=115_200, 9_600);

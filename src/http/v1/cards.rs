@@ -37,7 +37,7 @@ pub struct NewCard {
     kind: CodeText,
     /// What the card bears; left out for an ID card and a social-security card, which are found by the reader's ID number;
     /// an electronic card without one gets one.
-    #[schema(value_type = Option<String>, max_length = 64, example = "JC00012346")]
+    #[schema(value_type = Option<String>, pattern = "^ *[!-~]{1,64} *$", example = "JC00012346")]
     number: Option<CardNumber>,
     /// The last day it is good for; without one it does not expire.
     #[schema(value_type = Option<chrono::NaiveDate>)]
@@ -160,7 +160,7 @@ pub async fn renew_card(
 #[serde(deny_unknown_fields)]
 pub struct Replacement {
     /// What the new card bears; left out for an ID card and a social-security card; an electronic card without one gets one.
-    #[schema(value_type = Option<String>, max_length = 64, example = "JC00012347")]
+    #[schema(value_type = Option<String>, pattern = "^ *[!-~]{1,64} *$", example = "JC00012347")]
     number: Option<CardNumber>,
     /// The last day it is good for; that of the old card by default.
     #[schema(value_type = Option<chrono::NaiveDate>)]

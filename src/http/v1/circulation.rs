@@ -32,10 +32,7 @@ pub(super) fn item_shown(barcode: Option<Barcode>, tag: Option<Text<64>>) -> Res
     match (barcode, tag) {
         (Some(barcode), None) => Ok(barcode.into()),
         (None, Some(tag)) => Ok(ItemShown::Tag(tag.into())),
-        (None, None) => Err(Problem::malformed(
-            "item_barcode",
-            "is missing; it or item_tag is needed",
-        )),
+        (None, None) => Err(UseCaseError::field("item_barcode", "is needed, or item_tag").into()),
         (Some(_), Some(_)) => {
             Err(UseCaseError::field("item_tag", "is given beside item_barcode: one is enough").into())
         }

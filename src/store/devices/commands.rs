@@ -93,17 +93,43 @@ impl ReadTx<'_> {
         row.map(CommandRow::read).transpose()
     }
 
-    /// What a device is still to do, the oldest first; what is overdue is left out.
+    /// What a device is still to do, what it was not told yet before the rest and the oldest first; what is overdue is left out.
     pub fn open_commands(&mut self, device: DeviceId, limit: i64) -> Result<Vec<Command>, StoreError> {
         let now = self.now().timestamp_millis();
         let rows: Vec<CommandRow> = device_commands::table
             .filter(device_commands::device_id.eq(device.get()))
             .filter(device_commands::ended_at.is_null())
             .filter(device_commands::expires_at.gt(now))
-            .order(device_commands::id)
+            // `queued` before `delivered`: what is never acknowledged hides nothing.
+            .order((device_commands::status.desc(), device_commands::id))
             .limit(limit)
             .load(self.conn)?;
         rows.into_iter().map(CommandRow::read).collect()
+    }
+
+    /// Those of some commands of a device that it is still to do, the oldest first.
+    pub fn open_among(&mut self, device: DeviceId, ids: &[i64]) -> Result<Vec<Command>, StoreError> {
+        let rows: Vec<CommandRow> = device_commands::table
+            .filter(device_commands::device_id.eq(device.get()))
+            .filter(device_commands::id.eq_any(ids))
+            .filter(device_commands::ended_at.is_null())
+            .order(device_commands::id)
+            .load(self.conn)?;
+        rows.into_iter().map(CommandRow::read).collect()
+    }
+
+    /// The oldest that nobody has taken yet; what is overdue is left out.
+    pub fn next_queued(&mut self, device: DeviceId) -> Result<Option<Command>, StoreError> {
+        let now = self.now().timestamp_millis();
+        let row: Option<CommandRow> = device_commands::table
+            .filter(device_commands::device_id.eq(device.get()))
+            .filter(device_commands::status.eq("queued"))
+            .filter(device_commands::ended_at.is_null())
+            .filter(device_commands::expires_at.gt(now))
+            .order(device_commands::id)
+            .first(self.conn)
+            .optional()?;
+        row.map(CommandRow::read).transpose()
     }
 
     /// How many commands wait for each of some devices.
