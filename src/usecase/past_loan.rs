@@ -75,7 +75,12 @@ pub(super) fn past_plan(
     // The loan in the way had ended: it counts towards no limit.
     let ended = past.item.facts.open_loan.as_ref().map(|open| open.id);
     let alone = ReaderFacts {
-        loans: reader.loans.iter().filter(|loan| Some(loan.id) != ended).cloned().collect(),
+        loans: reader
+            .loans
+            .iter()
+            .filter(|loan| Some(loan.id) != ended)
+            .cloned()
+            .collect(),
         ..reader.clone()
     };
     let as_it_is = seen == PastLoan::Now;
