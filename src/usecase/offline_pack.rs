@@ -43,7 +43,9 @@ pub struct OfflinePack {
     /// There is more already: ask again at once.
     #[schema(example = false)]
     pub more: bool,
+    /// Cards that may not borrow.
     pub blocked: BlockedCards,
+    /// What electronic cards are verified with.
     pub keys: PackKeys,
     /// Electronic cards whose tokens were revoked.
     pub revocations: Vec<CardRevocation>,

@@ -18,6 +18,7 @@ use crate::domain::ids::CompartmentId;
 pub struct UnconfirmedLoanView {
     #[schema(example = 5501)]
     pub loan_id: i64,
+    /// The machine.
     #[schema(example = 42)]
     pub device_id: i64,
     #[schema(example = "JC-L1")]

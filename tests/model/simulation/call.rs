@@ -182,6 +182,12 @@ pub fn is_declared(error: &UseCaseError) -> bool {
             | UseCaseError::State(_)
             | UseCaseError::Merged { .. }
             | UseCaseError::Stale(_)
+            | UseCaseError::CompartmentState(_)
+            | UseCaseError::CompartmentTurn { .. }
+            | UseCaseError::NoCompartmentFits { .. }
+            | UseCaseError::LockerInUse { .. }
+            | UseCaseError::LockerSessionEnded(_)
+            | UseCaseError::TooManyLogIns { .. }
     )
 }
 

@@ -14,7 +14,7 @@ use super::run::Simulation;
 type Step = for<'a> fn(&'a mut Simulation) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// What may happen, with how often it comes.
-const KINDS: [(usize, Step); 43] = [
+const KINDS: [(usize, Step); 53] = [
     (26, |it| Box::pin(it.lend_something())),
     (16, |it| Box::pin(it.return_something())),
     (6, |it| Box::pin(it.renew())),
@@ -64,6 +64,16 @@ const KINDS: [(usize, Step); 43] = [
     (1, |it| Box::pin(it.change_hours())),
     (1, |it| Box::pin(it.publish_rules())),
     (1, |it| Box::pin(it.move_a_unit())),
+    (8, |it| Box::pin(it.load_a_door())),
+    (2, |it| Box::pin(it.open_a_door())),
+    (10, |it| Box::pin(it.visit_a_machine())),
+    (8, |it| Box::pin(it.bring_to_a_machine())),
+    (3, |it| Box::pin(it.late_report())),
+    (4, |it| Box::pin(it.settle_a_door())),
+    (3, |it| Box::pin(it.settle_a_loan())),
+    (8, |it| Box::pin(it.act_alone())),
+    (5, |it| Box::pin(it.send_journal())),
+    (4, |it| Box::pin(it.answer_a_conflict())),
     (12, |it| Box::pin(it.at_once())),
     (1, |it| Box::pin(it.crash())),
     (1, |it| Box::pin(async move { it.put_the_clock() })),
@@ -73,6 +83,7 @@ impl Simulation {
     pub async fn settle_in(&mut self) {
         self.set_routes().await;
         self.set_packing_units().await;
+        self.set_doors().await;
     }
 
     /// Before the doors open: the night's jobs, then the staff's round.

@@ -5,15 +5,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tongjie::domain::machine_jobs::{
+    COMMAND_EXPIRY, COMPARTMENT_DEADLINES, JOURNAL_DRAINING, OFFLINE_BLOCKS, OFFLINE_COMPARISON,
+};
 use tongjie::domain::schedule::{
     ADDRESS_ERASURE, CALENDAR_WALKS, CARRIER_OUTBOX, CREDIT_LAPSES, CREDIT_NIGHT, CREDIT_POSTING, DEPOSIT_RETURN,
     HOLD_EXPIRY, HOLD_TARGETING, Job, OVERDUE_MARKING, OWNERSHIP_MOVES, TRANSIT_ALARMS, UNLINKING,
 };
 use tongjie::usecase::book_carrier::{BookCarrier, Booked, Booking, Carrier};
 use tongjie::usecase::calendar_walk::CalendarWalks;
+use tongjie::usecase::compartment_deadlines::CompartmentDeadlines;
 use tongjie::usecase::deliver_outbox::{DeliverOutbox, Fault};
+use tongjie::usecase::drain_journal::DrainJournals;
 use tongjie::usecase::erase_addresses::EraseAddresses;
+use tongjie::usecase::expire_commands::ExpireCommands;
 use tongjie::usecase::expire_holds::ExpireHolds;
+use tongjie::usecase::follow_blocks::{CompareBlocks, FollowBlocks};
 use tongjie::usecase::follow_credit::FollowCredit;
 use tongjie::usecase::give_up_transits::GiveUpTransits;
 use tongjie::usecase::mark_overdue::MarkOverdue;
@@ -62,6 +69,14 @@ impl Simulation {
         self.pass(CREDIT_LAPSES, LapseCredit).await;
         // Early, so that a week sees it.
         self.pass(UNLINKING, UnlinkReaders { days: 2 }).await;
+        self.pass(COMPARTMENT_DEADLINES, CompartmentDeadlines).await;
+        self.pass(COMMAND_EXPIRY, ExpireCommands).await;
+        self.pass(OFFLINE_BLOCKS, FollowBlocks).await;
+        self.pass(OFFLINE_COMPARISON, CompareBlocks).await;
+        let cards = self.machines.cards.clone();
+        self.pass(JOURNAL_DRAINING, DrainJournals { cards }).await;
+        // What waited in a journal may have been judged.
+        self.read_all_again();
         self.pass(CARRIER_OUTBOX, DeliverOutbox(BookCarrier(Courier::default())))
             .await;
     }

@@ -2,6 +2,7 @@
 //! calls sent twice, at once, cut short; a clock that jumps. After every day the audit of `tongjie check` must be clean and
 //! the simulation's own ledger must agree. The same seed draws the same operations.
 
+mod alone;
 mod calendars;
 mod call;
 mod daily;
@@ -10,6 +11,7 @@ mod holds;
 mod jobs;
 mod ledger;
 mod life;
+mod machines;
 mod parcels;
 mod random;
 mod rows;
@@ -29,7 +31,7 @@ use crate::database::Engine;
 const SEEDS: u64 = 2;
 const DAYS: u32 = 7;
 /// What must have been done at least once in a test run: a simulation that is refused everything would find nothing.
-const REACHED: [&str; 24] = [
+const REACHED: [&str; 36] = [
     "check_out",
     "check_in",
     "renew_loan",
@@ -52,6 +54,18 @@ const REACHED: [&str; 24] = [
     "close_units",
     "undo_closing",
     "publish_text",
+    "load_compartment",
+    "open_compartment",
+    "start_locker_session",
+    "locker_pick_up",
+    "locker_borrow",
+    "locker_return",
+    "report_compartment",
+    "settle_compartment",
+    "confirm_loan",
+    "upload_journal",
+    "journal_duplicate",
+    "resolve_conflict",
     "at_once",
     "crash",
 ];

@@ -9,8 +9,9 @@ use tongjie::clock::Clock;
 use tongjie::store::{Store, StoreOptions};
 
 use super::ledger::Ledger;
+use super::machines::{Machines, passwords};
 use super::random::Random;
-use super::town::Town;
+use super::town::{PIN, Town};
 use crate::database::{Database, Engine};
 
 /// Operations of a day: enough that every kind comes up, few enough for a test.
@@ -51,6 +52,7 @@ pub struct Simulation {
     pub random: Random,
     pub ledger: Ledger,
     pub open: Open,
+    pub machines: Machines,
     pub seal: Arc<ConsentSeal>,
     pub counts: BTreeMap<&'static str, Count>,
     /// Why what was refused.
@@ -75,11 +77,14 @@ impl Simulation {
         let store = open(&db, &clock);
         let mut random = Random::of(seed, 0);
         let today = start.with_timezone(&chrono_tz::Asia::Shanghai).date_naive();
-        let town = Town::build(&store, &mut random, today).await;
+        let pin = passwords(&db).hash(PIN.into()).await.expect("a hash");
+        let town = Town::build(&store, &mut random, today, pin).await;
         let key = SigningKey::from_bytes(b"the simulation's key, of no worth");
         let tokens = Arc::new(TokenService::new(&key, std::time::Duration::from_secs(900)));
         let other = second_node(&db, &store, &clock);
+        let machines = Machines::new(&db, &town, tokens.clone());
         let mut run = Self {
+            machines,
             engine,
             seed,
             day: 0,

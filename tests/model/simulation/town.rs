@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use chrono::{NaiveDate, Weekday};
+use tongjie::auth::journal_signature::JournalKey;
 use tongjie::auth::{Grant, Role};
 use tongjie::domain::barcode::{Barcode, CardNumber};
 use tongjie::domain::calendar::WeeklyHours;
@@ -13,6 +14,7 @@ use tongjie::domain::network::Collection;
 use tongjie::domain::reader::Channel;
 use tongjie::domain::unit::{Unit, UnitKind};
 use tongjie::store::devices::NewDevice;
+use tongjie::store::devices::keys::KeyRow;
 use tongjie::store::ids::IdRun;
 use tongjie::store::readers::NewReader;
 use tongjie::store::readers::guardians::GuardianRow;
@@ -21,6 +23,7 @@ use tongjie::store::tx::WriteTx;
 use tongjie::store::{Store, StoreError};
 use tongjie::usecase::{Caller, Who, bootstrap};
 
+use super::alone::public;
 use super::random::Random;
 use super::rows::{new_bib, new_card, new_item, new_reader, span, stop};
 
@@ -44,6 +47,8 @@ const BIBS: usize = 60;
 const ITEMS: usize = 150;
 const READERS: usize = 60;
 pub const COURIERS: usize = 2;
+/// Of every reader.
+pub const PIN: &str = "135790";
 const CATEGORIES: [&str; 6] = ["adult", "adult", "adult", "child", "senior", "institution_200"];
 const ITEM_TYPES: [&str; 8] = [
     "book",
@@ -71,6 +76,8 @@ pub struct Town {
     pub root: UnitId,
     pub units: Vec<Place>,
     pub machine: DeviceId,
+    /// The machines with doors at the service point: id, code, and the machine as a caller.
+    pub doored: Vec<(DeviceId, String, Caller)>,
     pub couriers: Vec<StaffId>,
     pub bibs: Vec<BibId>,
     pub items: Vec<ItemId>,
@@ -81,7 +88,7 @@ pub struct Town {
 
 impl Town {
     /// Builds it in an empty database.
-    pub async fn build(store: &Arc<Store>, random: &mut Random, today: NaiveDate) -> Self {
+    pub async fn build(store: &Arc<Store>, random: &mut Random, today: NaiveDate, pin: String) -> Self {
         bootstrap::bootstrap(store)
             .await
             .expect("an empty database takes the preset");
@@ -94,6 +101,7 @@ impl Town {
                     ids: ids.clone(),
                     random: chance.clone(),
                     today,
+                    pin: pin.clone(),
                 }
                 .town()
             })
@@ -156,6 +164,11 @@ impl Town {
             .expect("a code of the town")
     }
 
+    /// What is on the tag of a copy.
+    pub fn tag(&self, item: usize) -> String {
+        tag(self.items[item].get())
+    }
+
     pub fn item(&self, id: ItemId) -> Option<usize> {
         self.items.iter().position(|item| *item == id)
     }
@@ -176,11 +189,17 @@ fn staff(id: StaffId, roles: &[Role], at: UnitId, unit: Option<UnitId>) -> Calle
     }
 }
 
+fn tag(item: i64) -> String {
+    format!("E00401{item:010}")
+}
+
 struct Builder<'a, 'tx> {
     tx: &'a mut WriteTx<'tx>,
     ids: IdRun,
     random: Random,
     today: NaiveDate,
+    /// The hash of every reader's PIN.
+    pin: String,
 }
 
 impl Builder<'_, '_> {
@@ -211,12 +230,17 @@ impl Builder<'_, '_> {
         let couriers = (0..COURIERS)
             .map(|n| self.staff(&format!("courier-{n}"), Role::Courier, root.id))
             .collect::<Result<_, _>>()?;
-        let machine = self.machine(&units)?;
+        let machine = self.machine(&units, ("K1", "kiosk"), "")?;
+        let doored = [("L1", "locker"), ("K2", "kiosk")]
+            .into_iter()
+            .map(|kind| self.doored(&units, kind))
+            .collect::<Result<_, _>>()?;
         let bibs = (0..BIBS).map(|_| self.bib()).collect::<Result<_, _>>()?;
         let mut town = Town {
             root: root.id,
             units,
             machine,
+            doored,
             couriers,
             bibs,
             items: Vec::new(),
@@ -294,7 +318,45 @@ impl Builder<'_, '_> {
         Ok(StaffId::new(id))
     }
 
-    fn machine(&mut self, units: &[Place]) -> Result<DeviceId, StoreError> {
+    /// A machine with doors, and the key of its journal.
+    fn doored(
+        &mut self,
+        units: &[Place],
+        (code, kind): (&str, &str),
+    ) -> Result<(DeviceId, String, Caller), StoreError> {
+        let capabilities = "door_bank,item_sensor,tag_reader,card_reader,two_phase_loans";
+        let id = self.machine(units, (code, kind), capabilities)?;
+        let public = public(code);
+        self.tx.insert_device_key(&KeyRow {
+            id: self.ids.next(),
+            device_id: id.get(),
+            key_id: JournalKey::of(&public).expect("a key").id(),
+            public_key: public.to_vec(),
+            journal: 1,
+            first_sequence: 1,
+            given_at: 0,
+            revoked_at: None,
+        })?;
+        let channel = if kind == "locker" {
+            Channel::Locker
+        } else {
+            Channel::Kiosk
+        };
+        let point = units.iter().find(|unit| unit.code == "P1").expect("the service point");
+        let caller = Caller {
+            who: Who::Device { id, channel },
+            unit: Some(point.id),
+            session: 1,
+        };
+        Ok((id, code.to_owned(), caller))
+    }
+
+    fn machine(
+        &mut self,
+        units: &[Place],
+        (code, kind): (&str, &str),
+        capabilities: &str,
+    ) -> Result<DeviceId, StoreError> {
         let at = units
             .iter()
             .find(|unit| unit.code == "P1")
@@ -302,13 +364,13 @@ impl Builder<'_, '_> {
         let id = self.ids.next();
         self.tx.insert_device(&NewDevice {
             id,
-            code: "K1".to_owned(),
+            code: code.to_owned(),
             unit_id: at.id.get(),
-            kind: "kiosk".to_owned(),
+            kind: kind.to_owned(),
             secret_hash: "none".to_owned(),
             active: true,
             name: String::new(),
-            capabilities: String::new(),
+            capabilities: capabilities.to_owned(),
             registered_at: Some(0),
             approved_at: Some(0),
         })?;
@@ -343,6 +405,7 @@ impl Builder<'_, '_> {
             let code = ITEM_TYPES[self.random.below(ITEM_TYPES.len())];
             let item_type = network.item_types().by_code(code).expect("of the preset").id;
             let mut item = new_item(self.ids.next(), *self.random.pick(&town.bibs), item_type.get(), number);
+            item.rfid_tag = Some(tag(item.id));
             item.owner_unit_id = owner.get();
             item.home_unit_id = town.units[home].id.get();
             item.current_unit_id = item.home_unit_id;
@@ -369,6 +432,7 @@ impl Builder<'_, '_> {
             let (id, card) = (self.ids.next(), self.ids.next());
             let reader = NewReader {
                 birth_date: Some(if category.child { "2018-05-01" } else { "1950-05-01" }.to_owned()),
+                pin_hash: Some(self.pin.clone()),
                 ..new_reader(id, home, category.id.get())
             };
             let expires = card_end.map(|days| (self.today + chrono::TimeDelta::days(days)).to_string());
