@@ -6,9 +6,12 @@ use serde::Deserialize;
 
 use super::check_gate_exit::ReadAtGate;
 use super::item_shown::ItemShown;
+use super::report_compartment::TAGS_KEPT;
 use super::report_gate_passages::{Decided, HourOfGate, MAX_CHECKS, MAX_HOURS, Passages, ToldCheck};
 use crate::domain::barcode::{Barcode, CardNumber};
+use crate::domain::compartment_report::{Door, Inside};
 use crate::domain::gate_exit::{DecidedBy, ExitDecision, ExitReason, TagBit};
+use crate::domain::ids::LoanId;
 use crate::domain::journal_act::ActKind;
 
 /// Longest text of one entry, in bytes.
@@ -33,14 +36,31 @@ pub(super) struct Told {
 pub(super) enum ToldAct {
     OnItem(OnItem),
     /// A loan in two phases: the book was taken, or was not.
-    Taken(bool),
-    Compartment,
+    Taken(bool, LoanTold),
+    Compartment(DoorTold),
     Passages(Box<Passages>),
     /// Numbers that will never come.
     Lost {
         from: u64,
         to: u64,
     },
+}
+
+/// Which loan.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LoanTold {
+    Id(LoanId),
+    /// The one that the check-out under this number of the same journal became.
+    Under(i64),
+}
+
+/// What was seen of a door.
+#[derive(Debug, Clone)]
+pub(super) struct DoorTold {
+    pub number: u16,
+    pub turn: i64,
+    pub door: Door,
+    pub inside: Inside,
 }
 
 /// An act on an item.
@@ -51,6 +71,10 @@ pub(super) struct OnItem {
     pub owner_unit_code: Option<String>,
     /// Of a return nobody's.
     pub card: Option<CardTold>,
+    /// The compartment it was handed out from, or put into.
+    pub door: Option<u16>,
+    /// Whether it was taken is told by itself.
+    pub two_phase: bool,
 }
 
 /// Whose card was shown.
@@ -69,13 +93,26 @@ impl Told {
 }
 
 impl ToldAct {
+    /// The compartment a copy was handed out from, or put into.
+    pub(super) const fn door(&self) -> Option<u16> {
+        match self {
+            Self::OnItem(act) => act.door,
+            _ => None,
+        }
+    }
+
+    /// Whether the book of a check-out was taken is told by itself.
+    pub(super) const fn is_two_phase(&self) -> bool {
+        matches!(self, Self::OnItem(act) if act.two_phase)
+    }
+
     /// The word of its kind.
     pub(super) const fn code(&self) -> &'static str {
         match self {
             Self::OnItem(act) => act.kind.code(),
-            Self::Taken(true) => "loan_taken",
-            Self::Taken(false) => "loan_not_taken",
-            Self::Compartment => "compartment",
+            Self::Taken(true, _) => "loan_taken",
+            Self::Taken(false, _) => "loan_not_taken",
+            Self::Compartment(_) => "compartment",
             Self::Passages(_) => "passages",
             Self::Lost { .. } => "lost",
         }
@@ -97,10 +134,14 @@ enum Text {
         item: ItemText,
         card_number: Option<String>,
         card_token: Option<String>,
+        compartment: Option<u16>,
+        #[serde(default)]
+        two_phase: bool,
     },
     CheckIn {
         at: DateTime<Utc>,
         item: ItemText,
+        compartment: Option<u16>,
     },
     Renewal {
         at: DateTime<Utc>,
@@ -120,6 +161,8 @@ enum Text {
     },
     Compartment {
         at: DateTime<Utc>,
+        #[serde(flatten)]
+        door: DoorText,
     },
     Passages {
         at: DateTime<Utc>,
@@ -145,6 +188,16 @@ enum Text {
         from: u64,
         to: u64,
     },
+}
+
+#[derive(Deserialize)]
+struct DoorText {
+    number: u16,
+    turn: i64,
+    door: Door,
+    inside: Option<String>,
+    #[serde(default)]
+    tags: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -181,23 +234,25 @@ impl Text {
                 item,
                 card_number,
                 card_token,
-            } => (at, on_item(ActKind::CheckOut, item, (card_number, card_token))?),
+                compartment,
+                two_phase,
+            } => {
+                let act = on_item(ActKind::CheckOut, item, (card_number, card_token))?;
+                (at, act.at_door(compartment, two_phase)?)
+            }
             Self::Renewal {
                 at,
                 item,
                 card_number,
                 card_token,
-            } => (at, on_item(ActKind::Renewal, item, (card_number, card_token))?),
-            Self::CheckIn { at, item } => (at, on_item(ActKind::CheckIn, item, (None, None))?),
-            Self::LoanTaken { at, loan_id, sequence } => (
-                at,
-                (loan_id.is_some() != sequence.is_some()).then_some(ToldAct::Taken(true))?,
-            ),
-            Self::LoanNotTaken { at, loan_id, sequence } => (
-                at,
-                (loan_id.is_some() != sequence.is_some()).then_some(ToldAct::Taken(false))?,
-            ),
-            Self::Compartment { at } => (at, ToldAct::Compartment),
+            } => (at, ToldAct::OnItem(on_item(ActKind::Renewal, item, (card_number, card_token))?)),
+            Self::CheckIn { at, item, compartment } => {
+                let act = on_item(ActKind::CheckIn, item, (None, None))?;
+                (at, act.at_door(compartment, false)?)
+            }
+            Self::LoanTaken { at, loan_id, sequence } => (at, ToldAct::Taken(true, of_loan(loan_id, sequence)?)),
+            Self::LoanNotTaken { at, loan_id, sequence } => (at, ToldAct::Taken(false, of_loan(loan_id, sequence)?)),
+            Self::Compartment { at, door } => (at, ToldAct::Compartment(told_door(door)?)),
             Self::Passages {
                 at,
                 batch,
@@ -236,7 +291,40 @@ impl Text {
     }
 }
 
-fn on_item(kind: ActKind, item: ItemText, (number, token): (Option<String>, Option<String>)) -> Option<ToldAct> {
+impl OnItem {
+    /// The same at a door.
+    fn at_door(self, door: Option<u16>, two_phase: bool) -> Option<ToldAct> {
+        let fits = door != Some(0);
+        fits.then_some(ToldAct::OnItem(Self { door, two_phase, ..self }))
+    }
+}
+
+/// One of both.
+fn of_loan(id: Option<i64>, number: Option<u64>) -> Option<LoanTold> {
+    match (id, number) {
+        (Some(id), None) if id >= 1 => Some(LoanTold::Id(LoanId::new(id))),
+        (None, Some(number)) if (1..1 << 53).contains(&number) => Some(LoanTold::Under(number.cast_signed())),
+        _ => None,
+    }
+}
+
+fn told_door(door: DoorText) -> Option<DoorTold> {
+    let named = door.inside.as_deref().unwrap_or("no_sensor");
+    if door.number == 0 || door.turn < 0 || door.tags.len() > TAGS_KEPT || (named != "tags" && !door.tags.is_empty()) {
+        return None;
+    }
+    let mut tags = door.tags.into_iter().map(|tag| plain(tag, 64)).collect::<Option<Vec<_>>>()?;
+    tags.sort();
+    tags.dedup();
+    Some(DoorTold {
+        number: door.number,
+        turn: door.turn,
+        door: door.door,
+        inside: Inside::of(named, tags)?,
+    })
+}
+
+fn on_item(kind: ActKind, item: ItemText, (number, token): (Option<String>, Option<String>)) -> Option<OnItem> {
     let shown = match (item.tag, item.barcode) {
         (Some(tag), None) => ItemShown::Tag(plain(tag, 64)?),
         (None, Some(barcode)) => ItemShown::Barcode(Barcode::parse(&barcode).ok()?),
@@ -252,12 +340,14 @@ fn on_item(kind: ActKind, item: ItemText, (number, token): (Option<String>, Opti
         Some(code) => Some(plain(code, 32)?),
         None => None,
     };
-    Some(ToldAct::OnItem(OnItem {
+    Some(OnItem {
         kind,
         item: shown,
         owner_unit_code,
         card,
-    }))
+        door: None,
+        two_phase: false,
+    })
 }
 
 fn plain(text: String, most: usize) -> Option<String> {
@@ -324,6 +414,14 @@ mod tests {
             r#"{"kind":"lost","at":"2026-03-04T04:00:00Z","from":5,"to":4}"#,
             r#"{"kind":"lost","at":"2026-03-04T04:00:00Z","from":1,"to":9007199254740991}"#,
             r#"{"kind":"burnt","at":"2026-03-04T04:00:00Z"}"#,
+            r#"{"kind":"loan_taken","at":"2026-03-04T04:00:00Z"}"#,
+            r#"{"kind":"loan_taken","at":"2026-03-04T04:00:00Z","loan_id":5,"sequence":4}"#,
+            r#"{"kind":"loan_not_taken","at":"2026-03-04T04:00:00Z","loan_id":0}"#,
+            r#"{"kind":"check_in","at":"2026-03-04T04:00:00Z","item":{"tag":"E1"},"compartment":0}"#,
+            r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z"}"#,
+            r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z","number":1,"turn":2,"door":"ajar"}"#,
+            r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z","number":1,"turn":2,"door":"closed","inside":"cat"}"#,
+            r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z","number":1,"turn":2,"door":"closed","inside":"empty","tags":["E1"]}"#,
         ] {
             assert!(Told::read(body).is_none(), "{body}");
         }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::database::Engine;
 use crate::process::{Server, Tongjie};
 
-fn accounts(tongjie: &Tongjie) -> Value {
+pub fn accounts(tongjie: &Tongjie) -> Value {
     let text = fs::read(tongjie.file("demo-accounts.json")).expect("the accounts file");
     serde_json::from_slice(&text).expect("JSON")
 }
