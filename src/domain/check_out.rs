@@ -126,7 +126,7 @@ pub(super) fn judge(facts: &Facts<'_>, now: DateTime<Utc>) -> (Findings, Judged)
     judge_consent(&mut found, network, reader, now);
     tell_reader(&mut found, network, reader, now);
     judge_state(&mut found, facts, now);
-    judge_lendable(&mut found, item);
+    judge_lendable(&mut found, facts.item);
     judge_keepers(&mut found, facts);
     let effect = if reader.reading_only {
         Effect::LocalUse { at: act.unit }

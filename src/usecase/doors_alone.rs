@@ -95,17 +95,19 @@ pub(super) fn door_told(tx: &mut WriteTx<'_>, scene: &Scene<'_>, told: &DoorTold
     }
 }
 
-const fn of_loan(loan: LoanId) -> Judged {
+fn of_loan(loan: LoanId) -> Judged {
     Judged {
         loan: Some(loan.get()),
         ..Judged::accepted()
     }
 }
 
-const CONTRADICTS: Judged = Judged {
-    verdict: Verdict::Conflict(ConflictReason::SaidOtherwise),
-    ..Judged::accepted()
-};
+fn otherwise() -> Judged {
+    Judged {
+        verdict: Verdict::Conflict(ConflictReason::SaidOtherwise),
+        ..Judged::accepted()
+    }
+}
 
 /// It says otherwise of a loan: a person decides, once.
 fn contradicts(tx: &mut WriteTx<'_>, scene: &Scene<'_>, loan: LoanId, ids: &mut IdRun) -> Result<Judged> {
@@ -117,13 +119,13 @@ fn contradicts(tx: &mut WriteTx<'_>, scene: &Scene<'_>, loan: LoanId, ids: &mut 
         ..NewConflict::of(scene, ConflictReason::SaidOtherwise)
     };
     let asks = ask_of_loan(tx, &conflict, ids)?;
-    Ok(if asks { CONTRADICTS } else { of_loan(loan) })
+    Ok(if asks { otherwise() } else { of_loan(loan) })
 }
 
 /// It speaks of a door, a turn or a loan that it does not have.
 fn unknown(tx: &mut WriteTx<'_>, scene: &Scene<'_>, ids: &mut IdRun) -> Result<Judged> {
     raise_conflict(tx, &NewConflict::of(scene, ConflictReason::SaidOtherwise), ids)?;
-    Ok(CONTRADICTS)
+    Ok(otherwise())
 }
 
 /// The door that an act names, as far as the machine has it.

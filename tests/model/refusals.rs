@@ -809,6 +809,17 @@ const CHECK_OUT: &[Case] = &[
         ],
     ),
     (
+        "a machine waits to hear whether somebody else took it",
+        |s| {
+            s.lend_to_other();
+            s.item.open_loan = s.item.open_loan.take().map(|mut loan| {
+                loan.unconfirmed = true;
+                loan
+            });
+        },
+        &[LoanUnconfirmed, OnLoanToOther],
+    ),
+    (
         "recalled, and wanted by this reader",
         |s| {
             s.lend_to_other();
@@ -1019,6 +1030,16 @@ const RENEW: &[Case] = &[
         &[ItemClaimedReturned],
     ),
     ("lost", |s| s.item.status = ItemStatus::Lost, &[ItemLost]),
+    (
+        "a machine waits to hear whether it was taken",
+        |s| {
+            s.loan = s.loan.take().map(|mut loan| {
+                loan.unconfirmed = true;
+                loan
+            });
+        },
+        &[LoanUnconfirmed],
+    ),
     ("not renewable", |s| of_type(s, "periodical"), &[NotRenewable, NotLater]),
     (
         "renewed once already",
@@ -1276,6 +1297,11 @@ const PLACE_HOLD: &[Case] = &[
             s.act.channel = Channel::Portal;
         },
         &[],
+    ),
+    (
+        "no compartment fits at the machine it is to wait in",
+        |s| s.compartment_fits = false,
+        &[CompartmentUnfit],
     ),
     (
         "holds on any copy are not taken",

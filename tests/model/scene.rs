@@ -51,6 +51,7 @@ pub struct Scene {
     pub pickup: UnitId,
     pub existing: place_hold::Existing,
     pub online: Option<tongjie::domain::delivery::Online>,
+    pub compartment_fits: bool,
     pub hold_types: Vec<Vec<tongjie::domain::ids::ItemTypeId>>,
     pub holds_today: u32,
     pub not_before: Option<NaiveDate>,
@@ -307,6 +308,7 @@ impl Scene {
             not_before: self.not_before,
             wanted_until: self.wanted_until,
             online: self.online,
+            compartment_fits: self.compartment_fits,
         };
         place_hold::decide(&facts, self.now)
     }
