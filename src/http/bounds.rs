@@ -110,7 +110,8 @@ fn bound(name: &str, schema: &mut Value) {
     let pattern = match schema["format"].as_str() {
         Some("date" | "date-time") => YEARS,
         Some(_) => return,
-        None if name == "cursor" => CURSOR,
+        // One with a length of its own is no `input::Cursor`.
+        None if name == "cursor" && schema.get("maxLength").is_none() => CURSOR,
         None if NUMBERS.contains(&name) => NUMBER,
         None => TEXT,
     };

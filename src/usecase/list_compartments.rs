@@ -54,6 +54,7 @@ impl Outcome for CompartmentView {}
 /// The compartments of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CompartmentsView {
+    /// The machine.
     #[schema(example = 42)]
     pub device_id: i64,
     /// By number.

@@ -91,8 +91,10 @@ pub struct LockerRefusal {
 pub struct LockerLoans {
     /// Lent: their doors open now.
     pub granted: Vec<LockerGrant>,
+    /// Not lent, each with every reason.
     pub refused: Vec<LockerRefusal>,
     /// Holds whose doors open when those before are closed: ask again then.
+    #[schema(example = json!([2003]))]
     pub waiting: Vec<i64>,
 }
 

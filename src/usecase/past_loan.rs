@@ -74,11 +74,22 @@ pub(super) fn past_plan(
         transit: None,
         ..past.item.facts.clone()
     };
+    // The loan in the way had ended: it counts towards no limit.
+    let ended = past.item.facts.open_loan.as_ref().map(|open| open.id);
+    let alone = ReaderFacts {
+        loans: reader
+            .loans
+            .iter()
+            .filter(|loan| Some(loan.id) != ended)
+            .cloned()
+            .collect(),
+        ..reader.clone()
+    };
     let as_it_is = seen == PastLoan::Now;
     let mut facts = Facts {
         act: past.act,
         network: past.network,
-        reader,
+        reader: if as_it_is { reader } else { &alone },
         item: if as_it_is { &past.item.facts } else { &free },
         demand: Demand::default(),
     };

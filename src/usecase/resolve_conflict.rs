@@ -54,6 +54,7 @@ pub struct ResolveConflict {
 /// What came of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConflictResolved {
+    /// The line of the queue as it is now.
     pub conflict: ConflictView,
     /// What the act was judged to be: `accepted`, `accepted_despite`, or `conflict` when something else contradicts it, which is
     /// another line of the queue. Absent where nothing was recorded of it.

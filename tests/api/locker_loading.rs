@@ -217,7 +217,7 @@ fn a_round_proposes_doors_and_keeps_what_is_left(app: &TestApp) {
     let (id, label) = (made["id"].as_i64().expect("an id"), made["label"].clone());
     for one in [&first, &second] {
         let pack = json!({"item_barcode": one.book.barcode});
-        app.post(&packing, &format!("/api/v1/shipments/{id}/items"), &pack)
+        app.post(&packing, &format!("/api/v1/shipments/{id}/pack"), &pack)
             .expect(200);
     }
     start_round(app, &locker, &json!(["no such"])).expect_fields(422, &["crate_labels[0]"]);

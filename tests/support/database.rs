@@ -3,15 +3,16 @@
 
 #![allow(dead_code, reason = "each test binary uses the part it needs")]
 
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use tongjie::clock::Clock;
-use tongjie::store::connection::{AnyConnection, Target};
-use tongjie::store::{Store, StoreOptions};
+use tongjie::store::connection::{AnyConnection, Opener, Target};
+use tongjie::store::{Store, StoreOptions, migrate};
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -45,14 +46,24 @@ pub struct Database {
 }
 
 impl Database {
+    /// With all its tables: a copy of one that was migrated when the first test of this process asked for it.
     pub fn new(engine: Engine) -> Self {
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("tj_test_{}_{n}", std::process::id());
+        let base = base(engine);
+        let database = Self::at(engine, name);
+        match engine {
+            Engine::Sqlite => {
+                std::fs::copy(base, database.file()).expect("a copy of the migrated file");
+            }
+            Engine::Postgres => admin(&format!("CREATE DATABASE {} TEMPLATE {base}", database.name)),
+        }
+        database
+    }
+
+    fn at(engine: Engine, name: String) -> Self {
         let dir = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&dir).expect("a directory for the test");
-        if engine == Engine::Postgres {
-            admin(&format!("CREATE DATABASE {name}"));
-        }
         Self { engine, dir, name }
     }
 
@@ -122,6 +133,11 @@ impl Database {
             pool_size: 10,
             ..StoreOptions::new(target, chrono_tz::Asia::Shanghai, clock)
         }
+    }
+
+    fn migrate(&self) {
+        let options = self.options(Clock::fixed(chrono::DateTime::UNIX_EPOCH));
+        migrate::run(&Opener::of(&options)).expect("the migrations run");
     }
 
     pub fn open(&self, clock: Clock) -> Arc<Store> {
@@ -251,10 +267,72 @@ impl Drop for Database {
     }
 }
 
+/// The migrated database that others are copied from: migrating takes longer than most tests. Kept from run to run under the digest of
+/// the migrations, so on a cluster that is not thrown away `tj_base_…` of older ones may be dropped by hand.
+fn base(engine: Engine) -> &'static str {
+    static BASES: [OnceLock<String>; 2] = [OnceLock::new(), OnceLock::new()];
+    match engine {
+        Engine::Sqlite => BASES[0].get_or_init(sqlite_base),
+        Engine::Postgres => BASES[1].get_or_init(postgres_base),
+    }
+}
+
+fn sqlite_base() -> String {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = dir.join(format!("tj_base_{}.db", digest("sqlite")));
+    if !file.exists() {
+        let made = Database::at(Engine::Sqlite, format!("tj_test_{}_base", std::process::id()));
+        made.migrate();
+        let beside = dir.join(&made.name);
+        std::fs::copy(made.file(), &beside).expect("a copy of the migrated file");
+        // Whoever was first: they are the same.
+        std::fs::rename(&beside, &file).expect("the copy gets its name");
+    }
+    file.display().to_string()
+}
+
+fn postgres_base() -> String {
+    let name = format!("tj_base_{}", digest("postgres"));
+    let mut conn = admin_connection();
+    let mut run = |sql: &str| {
+        diesel::sql_query(sql)
+            .execute(&mut conn)
+            .expect("the test user may create databases")
+    };
+    // The programs of one run ask at once.
+    run("SELECT pg_advisory_lock(7461)");
+    let made = run(&format!("SELECT 1 FROM pg_database WHERE datname = '{name}'"));
+    if made == 0 {
+        let new = Database::at(Engine::Postgres, format!("tj_test_{}_base", std::process::id()));
+        run(&format!("CREATE DATABASE {}", new.name));
+        new.migrate();
+        run(&format!("ALTER DATABASE {} RENAME TO {name}", new.name));
+    }
+    name
+}
+
+/// Of the text of all migrations of an engine.
+fn digest(engine: &str) -> String {
+    let mut hasher = std::hash::DefaultHasher::new();
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);
+    let entries = std::fs::read_dir(dir).expect("the migrations");
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a migration").path().join("up.sql"))
+        .collect();
+    files.sort();
+    for file in files {
+        std::fs::read(file).expect("a migration").hash(&mut hasher);
+    }
+    format!("{:016x}", hasher.finish())
+}
+
 fn admin(sql: &str) {
-    let url = std::env::var(POSTGRES).expect("the variable was there");
-    let mut conn = diesel::PgConnection::establish(&url).expect("the test cluster answers");
     diesel::sql_query(sql)
-        .execute(&mut conn)
+        .execute(&mut admin_connection())
         .expect("the test user may create databases");
+}
+
+fn admin_connection() -> diesel::PgConnection {
+    let url = std::env::var(POSTGRES).expect("the variable was there");
+    diesel::PgConnection::establish(&url).expect("the test cluster answers")
 }
