@@ -163,9 +163,13 @@ pub(super) fn handed_out(tx: &mut WriteTx<'_>, past: &Past<'_>, loan: LoanId, id
     match (here, other) {
         (Some(door), _) => out_of(tx, &door, scene.two_phase, ids),
         // It was handed out from where another book was known to lie.
-        (None, Some(door)) if door.item.is_some() && door.changed_at <= scene.then => {
-            follow(tx, &door, CompartmentStep::Forced, (door.item, AlarmKind::CompartmentUnsure), ids)
-        }
+        (None, Some(door)) if door.item.is_some() && door.changed_at <= scene.then => follow(
+            tx,
+            &door,
+            CompartmentStep::Forced,
+            (door.item, AlarmKind::CompartmentUnsure),
+            ids,
+        ),
         _ => Ok(()),
     }
 }
@@ -245,13 +249,7 @@ pub(super) fn put_in(tx: &mut WriteTx<'_>, past: &Past<'_>, candidate: Candidate
 }
 
 /// What is known of a compartment after a copy was put into it.
-fn lies_in(
-    tx: &mut WriteTx<'_>,
-    scene: &Scene<'_>,
-    seen: &Compartment,
-    item: ItemId,
-    ids: &mut IdRun,
-) -> Result<()> {
+fn lies_in(tx: &mut WriteTx<'_>, scene: &Scene<'_>, seen: &Compartment, item: ItemId, ids: &mut IdRun) -> Result<()> {
     let expected = seen.item.or(seen.awaited).is_none_or(|known| known == item);
     let state = match (seen.state, expected) {
         (state, true) if state.names_an_item() => state,

@@ -1,18 +1,20 @@
 //! The text of one entry of a journal, read. What a device adds of its own is passed over; what is missing or cannot be makes the
 //! whole text unreadable.
 
+mod doors;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::check_gate_exit::ReadAtGate;
 use super::item_shown::ItemShown;
-use super::report_compartment::TAGS_KEPT;
 use super::report_gate_passages::{Decided, HourOfGate, MAX_CHECKS, MAX_HOURS, Passages, ToldCheck};
 use crate::domain::barcode::{Barcode, CardNumber};
-use crate::domain::compartment_report::{Door, Inside};
 use crate::domain::gate_exit::{DecidedBy, ExitDecision, ExitReason, TagBit};
-use crate::domain::ids::LoanId;
 use crate::domain::journal_act::ActKind;
+use doors::{DoorText, of_loan, told_door};
+
+pub(super) use doors::{DoorTold, LoanTold};
 
 /// Longest text of one entry, in bytes.
 pub const MAX_BODY: usize = 8192;
@@ -44,23 +46,6 @@ pub(super) enum ToldAct {
         from: u64,
         to: u64,
     },
-}
-
-/// Which loan.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum LoanTold {
-    Id(LoanId),
-    /// The one that the check-out under this number of the same journal became.
-    Under(i64),
-}
-
-/// What was seen of a door.
-#[derive(Debug, Clone)]
-pub(super) struct DoorTold {
-    pub number: u16,
-    pub turn: i64,
-    pub door: Door,
-    pub inside: Inside,
 }
 
 /// An act on an item.
@@ -191,16 +176,6 @@ enum Text {
 }
 
 #[derive(Deserialize)]
-struct DoorText {
-    number: u16,
-    turn: i64,
-    door: Door,
-    inside: Option<String>,
-    #[serde(default)]
-    tags: Vec<String>,
-}
-
-#[derive(Deserialize)]
 struct HourText {
     hour: DateTime<Utc>,
     #[serde(rename = "in")]
@@ -245,7 +220,10 @@ impl Text {
                 item,
                 card_number,
                 card_token,
-            } => (at, ToldAct::OnItem(on_item(ActKind::Renewal, item, (card_number, card_token))?)),
+            } => (
+                at,
+                ToldAct::OnItem(on_item(ActKind::Renewal, item, (card_number, card_token))?),
+            ),
             Self::CheckIn { at, item, compartment } => {
                 let act = on_item(ActKind::CheckIn, item, (None, None))?;
                 (at, act.at_door(compartment, false)?)
@@ -295,33 +273,12 @@ impl OnItem {
     /// The same at a door.
     fn at_door(self, door: Option<u16>, two_phase: bool) -> Option<ToldAct> {
         let fits = door != Some(0);
-        fits.then_some(ToldAct::OnItem(Self { door, two_phase, ..self }))
+        fits.then_some(ToldAct::OnItem(Self {
+            door,
+            two_phase,
+            ..self
+        }))
     }
-}
-
-/// One of both.
-fn of_loan(id: Option<i64>, number: Option<u64>) -> Option<LoanTold> {
-    match (id, number) {
-        (Some(id), None) if id >= 1 => Some(LoanTold::Id(LoanId::new(id))),
-        (None, Some(number)) if (1..1 << 53).contains(&number) => Some(LoanTold::Under(number.cast_signed())),
-        _ => None,
-    }
-}
-
-fn told_door(door: DoorText) -> Option<DoorTold> {
-    let named = door.inside.as_deref().unwrap_or("no_sensor");
-    if door.number == 0 || door.turn < 0 || door.tags.len() > TAGS_KEPT || (named != "tags" && !door.tags.is_empty()) {
-        return None;
-    }
-    let mut tags = door.tags.into_iter().map(|tag| plain(tag, 64)).collect::<Option<Vec<_>>>()?;
-    tags.sort();
-    tags.dedup();
-    Some(DoorTold {
-        number: door.number,
-        turn: door.turn,
-        door: door.door,
-        inside: Inside::of(named, tags)?,
-    })
 }
 
 fn on_item(kind: ActKind, item: ItemText, (number, token): (Option<String>, Option<String>)) -> Option<OnItem> {
@@ -396,42 +353,4 @@ fn told_check(check: CheckText) -> Option<ToldCheck> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_entry_is_unreadable() {
-        for body in [
-            "",
-            "[]",
-            "{}",
-            r#"{"kind":"check_in","at":"yesterday","item":{"tag":"E1"}}"#,
-            r#"{"kind":"check_in","at":"2026-03-04T04:00:00Z","item":{}}"#,
-            r#"{"kind":"check_in","at":"2026-03-04T04:00:00Z","item":{"tag":"E1","barcode":"1"}}"#,
-            "{\"kind\":\"check_in\",\"at\":\"2026-03-04T04:00:00Z\",\"item\":{\"tag\":\"E\\u0000\"}}",
-            r#"{"kind":"check_out","at":"2026-03-04T04:00:00Z","item":{"tag":"E1"}}"#,
-            r#"{"kind":"check_out","at":"2026-03-04T04:00:00Z","item":{"tag":"E1"},"card_number":"1","card_token":"a"}"#,
-            r#"{"kind":"lost","at":"2026-03-04T04:00:00Z","from":5,"to":4}"#,
-            r#"{"kind":"lost","at":"2026-03-04T04:00:00Z","from":1,"to":9007199254740991}"#,
-            r#"{"kind":"burnt","at":"2026-03-04T04:00:00Z"}"#,
-            r#"{"kind":"loan_taken","at":"2026-03-04T04:00:00Z"}"#,
-            r#"{"kind":"loan_taken","at":"2026-03-04T04:00:00Z","loan_id":5,"sequence":4}"#,
-            r#"{"kind":"loan_not_taken","at":"2026-03-04T04:00:00Z","loan_id":0}"#,
-            r#"{"kind":"check_in","at":"2026-03-04T04:00:00Z","item":{"tag":"E1"},"compartment":0}"#,
-            r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z"}"#,
-            r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z","number":1,"turn":2,"door":"ajar"}"#,
-            r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z","number":1,"turn":2,"door":"closed","inside":"cat"}"#,
-            r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z","number":1,"turn":2,"door":"closed","inside":"empty","tags":["E1"]}"#,
-        ] {
-            assert!(Told::read(body).is_none(), "{body}");
-        }
-    }
-
-    #[test]
-    fn what_a_device_adds_of_its_own_is_passed_over() {
-        let body = r#"{"kind":"check_in","at":"2026-03-04T12:00:00+08:00","item":{"tag":"E1"},"lamp":"green"}"#;
-        let told = Told::read(body).expect("an entry");
-        assert_eq!(told.act.code(), "check_in");
-        assert_eq!(told.at.to_rfc3339(), "2026-03-04T04:00:00+00:00");
-    }
-}
+mod tests;

@@ -33,7 +33,8 @@ on_both!(
 fn doors(app: &TestApp) -> Scene {
     let scene = scene(app);
     let door = |number: u16, purpose: &str| json!({"number": number, "size": "medium", "purpose": purpose});
-    let doors = json!({"compartments": [door(1, "browsing"), door(2, "browsing"), door(3, "browsing"), door(4, "return")]});
+    let doors =
+        json!({"compartments": [door(1, "browsing"), door(2, "browsing"), door(3, "browsing"), door(4, "return")]});
     let path = format!("/api/v1/devices/{}/compartments", scene.machine.id);
     put(app, &app.root_token(), &path, &doors).expect(200);
     scene
@@ -104,7 +105,10 @@ fn reserved(app: &TestApp, scene: &Scene) -> i64 {
 fn a_copy_put_in_alone_lies_there_until_it_is_handed_out_alone(app: &TestApp) {
     let scene = with_book(app);
     let lies = door(app, &scene.machine, 3);
-    assert_eq!((&lies["state"], &lies["item_barcode"]), (&json!("occupied"), &json!(scene.barcode)));
+    assert_eq!(
+        (&lies["state"], &lies["item_barcode"]),
+        (&json!("occupied"), &json!(scene.barcode))
+    );
     assert_eq!(scene.status(app), "on_shelf");
     app.assert_sound();
     let out = at_door(&lent(ago(app, 600), &scene.tag, &scene.card), 3);
@@ -119,7 +123,9 @@ fn a_loan_in_two_phases_is_in_question_until_the_journal_says_it_was_taken(app: 
     let loan = reserved(app, &scene);
     expect_door(app, &scene.machine, 3, "handing_out");
     app.assert_sound();
-    let taken = scene.machine.entry(3, &said("loan_taken", ago(app, 590), &json!({"sequence": 2})));
+    let taken = scene
+        .machine
+        .entry(3, &said("loan_taken", ago(app, 590), &json!({"sequence": 2})));
     assert_eq!(scene.machine.tell(app, std::slice::from_ref(&taken)), ["accepted"]);
     assert_eq!(loan_status(app, loan), "confirmed");
     expect_door(app, &scene.machine, 3, "empty");
@@ -132,7 +138,9 @@ fn a_loan_that_was_not_taken_is_void_and_the_book_lies_there(app: &TestApp) {
     let act = in_two_phases(&at_door(&lent(ago(app, 600), &scene.tag, &scene.card), 3));
     let entries = [
         scene.machine.entry(2, &act),
-        scene.machine.entry(3, &said("loan_not_taken", ago(app, 590), &json!({"sequence": 2}))),
+        scene
+            .machine
+            .entry(3, &said("loan_not_taken", ago(app, 590), &json!({"sequence": 2}))),
     ];
     assert_eq!(scene.machine.tell(app, &entries), ["accepted", "accepted"]);
     let loan = app.database.outside().number("SELECT max(id) AS n FROM loans");
@@ -172,9 +180,15 @@ fn silence_puts_the_loan_in_question_and_a_later_upload_settles_it(app: &TestApp
 fn a_loan_reserved_before_the_network_was_gone_is_confirmed_by_the_journal(app: &TestApp) {
     let scene = with_book(app);
     let who = json!({"card_number": scene.card, "pin": crate::app::PIN});
-    let session = app.post(&scene.machine.token, "/api/v1/device/locker-sessions", &who).expect(201).id();
+    let session = app
+        .post(&scene.machine.token, "/api/v1/device/locker-sessions", &who)
+        .expect(201)
+        .id();
     let path = format!("/api/v1/device/locker-sessions/{session}/loans");
-    let granted = app.post(&scene.machine.token, &path, &json!({"compartment": 3})).expect(200).body;
+    let granted = app
+        .post(&scene.machine.token, &path, &json!({"compartment": 3}))
+        .expect(200)
+        .body;
     let loan = granted["granted"][0]["loan"]["id"].as_i64().expect("an id");
     let seen = json!({"number": 3, "turn": granted["granted"][0]["turn"], "door": "closed", "inside": "empty"});
     pass(app, 10);
@@ -195,7 +209,9 @@ fn what_contradicts_staff_is_one_question_however_often_it_is_said(app: &TestApp
     let turn = door(app, &scene.machine, 3)["turn"].clone();
     let seen = json!({"number": 3, "turn": turn, "door": "closed", "inside": "empty"});
     let entries = [
-        scene.machine.entry(3, &said("loan_taken", ago(app, 740), &json!({"sequence": 2}))),
+        scene
+            .machine
+            .entry(3, &said("loan_taken", ago(app, 740), &json!({"sequence": 2}))),
         scene.machine.entry(4, &said("compartment", ago(app, 739), &seen)),
     ];
     assert_eq!(scene.machine.tell(app, &entries), ["conflict", "accepted"]);
@@ -204,8 +220,18 @@ fn what_contradicts_staff_is_one_question_however_often_it_is_said(app: &TestApp
     let asked = scene.conflicts(app, "");
     assert_eq!(asked.len(), 1);
     assert_eq!(
-        (&asked[0]["reason"], &asked[0]["loan"]["id"], &asked[0]["item_id"], &asked[0]["act"]["kind"]),
-        (&json!("said_otherwise"), &json!(loan), &json!(scene.item), &json!("loan_taken"))
+        (
+            &asked[0]["reason"],
+            &asked[0]["loan"]["id"],
+            &asked[0]["item_id"],
+            &asked[0]["act"]["kind"]
+        ),
+        (
+            &json!("said_otherwise"),
+            &json!(loan),
+            &json!(scene.item),
+            &json!("loan_taken")
+        )
     );
     app.assert_sound();
     let answer = json!({"resolution": "record_stands", "reason": "书在柜中"});
@@ -242,7 +268,14 @@ fn a_loan_or_a_door_that_is_not_the_machines_is_looked_into(app: &TestApp) {
         other.entry(2, &lent(ago(app, 400), &scene.tag, "NOBODY")),
         other.entry(3, &said("loan_taken", ago(app, 390), &json!({"sequence": 2}))),
         other.entry(4, &said("loan_taken", ago(app, 380), &json!({"sequence": 1}))),
-        other.entry(5, &said("compartment", ago(app, 370), &json!({"number": 9, "turn": 0, "door": "closed"}))),
+        other.entry(
+            5,
+            &said(
+                "compartment",
+                ago(app, 370),
+                &json!({"number": 9, "turn": 0, "door": "closed"}),
+            ),
+        ),
     ];
     assert_eq!(other.tell(app, &entries), ["conflict"; 5]);
     assert_eq!(loan_status(app, loan), "reserved");
@@ -253,7 +286,10 @@ fn a_loan_or_a_door_that_is_not_the_machines_is_looked_into(app: &TestApp) {
     let asked = scene.conflicts(app, "");
     assert_eq!(asked.len(), 6);
     let shown = asked.iter().filter(|one| one["reason"] == "said_otherwise");
-    assert!(shown.clone().all(|one| one["loan"] == Value::Null), "of a loan of another machine nothing is shown");
+    assert!(
+        shown.clone().all(|one| one["loan"] == Value::Null),
+        "of a loan of another machine nothing is shown"
+    );
     for one in shown {
         let answer = json!({"resolution": "record_stands", "reason": "已核实"});
         scene.resolve(app, one, &answer).expect(200);
@@ -281,7 +317,10 @@ fn another_book_than_is_known_to_lie_there_is_held(app: &TestApp) {
     assert_eq!(scene.machine.tell(app, &[scene.machine.entry(2, &act)]), ["accepted"]);
     expect_door(app, &scene.machine, 3, "held");
     assert_eq!(scene.alarms(app), [("compartment_held".to_owned(), "3".to_owned())]);
-    let shown = app.get(&app.root_token(), &format!("/api/v1/items/{item}")).expect(200).body;
+    let shown = app
+        .get(&app.root_token(), &format!("/api/v1/items/{item}"))
+        .expect(200)
+        .body;
     assert_eq!(shown["status"], "on_shelf");
     app.assert_sound();
 }
@@ -293,10 +332,15 @@ fn a_book_handed_out_from_where_another_was_known_to_lie_makes_it_unsure(app: &T
     let act = in_two_phases(&at_door(&lent(ago(app, 300), &tag, &scene.card), 3));
     let entries = [
         scene.machine.entry(2, &act),
-        scene.machine.entry(3, &said("loan_taken", ago(app, 290), &json!({"sequence": 2}))),
+        scene
+            .machine
+            .entry(3, &said("loan_taken", ago(app, 290), &json!({"sequence": 2}))),
     ];
     assert_eq!(scene.machine.tell(app, &entries), ["accepted", "accepted"]);
-    assert_eq!(loan_status(app, scene.loans(app)[0]["id"].as_i64().expect("an id")), "confirmed");
+    assert_eq!(
+        loan_status(app, scene.loans(app)[0]["id"].as_i64().expect("an id")),
+        "confirmed"
+    );
     expect_door(app, &scene.machine, 3, "unsure");
     assert_eq!(scene.alarms(app), [("compartment_unsure".to_owned(), "3".to_owned())]);
     app.assert_sound();
@@ -313,7 +357,11 @@ fn a_copy_lent_by_another_machine_lies_in_no_compartment_any_more(app: &TestApp)
 }
 
 fn asked_to_return(app: &TestApp, scene: &Scene) -> Value {
-    let asked = app.post(&scene.machine.token, "/api/v1/device/returns", &json!({"size": "medium"}));
+    let asked = app.post(
+        &scene.machine.token,
+        "/api/v1/device/returns",
+        &json!({"size": "medium"}),
+    );
     asked.expect(201).body
 }
 
@@ -344,7 +392,8 @@ fn a_book_that_was_seen_since_does_not_lie_where_the_journal_says(app: &TestApp)
     let at = ago(app, 5);
     silence(app);
     // Somebody took it out with a key and scanned it at the desk.
-    app.post(&scene.desk, "/api/v1/check-ins", &json!({"item_tag": scene.tag})).expect(200);
+    app.post(&scene.desk, "/api/v1/check-ins", &json!({"item_tag": scene.tag}))
+        .expect(200);
     let told = json!({"number": asked["compartment"], "turn": asked["turn"], "door": "closed", "inside": "tags", "tags": [scene.tag]});
     let entry = scene.machine.entry(1, &said("compartment", at, &told));
     assert_eq!(scene.machine.tell(app, &[entry]), ["accepted"]);

@@ -55,7 +55,10 @@ fn the_notice_of_readiness_names_the_machine(app: &TestApp) {
     locker.loaded(app, 2, &waiting.book);
     let mails = announced(app, 1);
     let text = &mails[0].letter.text;
-    assert!(text.contains("活着》，书柜，保留至") && !text.contains("预约架"), "{text}");
+    assert!(
+        text.contains("活着》，书柜，保留至") && !text.contains("预约架"),
+        "{text}"
+    );
 }
 
 fn a_copy_that_is_fetched_here_is_checked_in_in_no_other_way(app: &TestApp) {

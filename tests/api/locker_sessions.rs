@@ -184,7 +184,8 @@ fn a_pull_list_names_the_compartment_of_a_browsing_machine(app: &TestApp) {
     place_in(app, &locker, 3, &book);
     let (_, card) = app.reader("adult", "B1");
     let body = json!({"card_number": card, "bib_id": book.bib, "pickup_unit_code": "B1"});
-    app.post(&app.staff("librarian", "B1"), "/api/v1/holds", &body).expect(201);
+    app.post(&app.staff("librarian", "B1"), "/api/v1/holds", &body)
+        .expect(201);
     let pulls = app.get(&locker.desk, "/api/v1/units/P1/pulls").expect(200).body;
     assert_eq!(
         (&pulls["items"][0]["item_barcode"], &pulls["items"][0]["compartment"]),

@@ -198,7 +198,17 @@ fn machines_that_were_alone_tell_of_it_and_nothing_is_lost() {
         let (server, address) = start(&tongjie, &["demo", "--scale", "0.005", "--without-machines"]);
         let (url, file) = (format!("http://{address}"), tongjie.file("demo-accounts.json"));
         let file = file.to_string_lossy();
-        let args = ["simulate", "--url", &url, "--accounts", &file, "--devices", "3", "--replay", "34"];
+        let args = [
+            "simulate",
+            "--url",
+            &url,
+            "--accounts",
+            &file,
+            "--devices",
+            "3",
+            "--replay",
+            "34",
+        ];
         let said = tongjie.succeeds(&args);
         for sure in ["acts=", " quarantined=0", " lost=0"] {
             assert!(said.contains(sure), "{engine:?}: {said}");

@@ -53,12 +53,17 @@ impl Machine {
     /// Registered by staff, with three compartments.
     fn new(address: &str, accounts: &Value) -> Self {
         let staff = accounts["staff"].as_array().expect("staff").iter();
-        let root = staff.clone().find(|one| one["role"] == "system").expect("a system account");
+        let root = staff
+            .clone()
+            .find(|one| one["role"] == "system")
+            .expect("a system account");
         let who = json!({"username": root["username"], "password": root["password"]});
         let token = log_in(address, &who);
         let call = |method: &str, path: &str, body: &Value| {
             let headers = format!("Authorization: Bearer {token}\r\n");
-            Sent::request(address, (method, path), &headers, body).answer().expect("answered")
+            Sent::request(address, (method, path), &headers, body)
+                .answer()
+                .expect("answered")
         };
         let unit = &accounts["items_on_shelf"][0]["unit_code"];
         let asked = json!({"code": "killed-1", "unit_code": unit, "kind": "kiosk", "name": "书柜",
@@ -77,13 +82,19 @@ impl Machine {
         };
         let public = URL_SAFE_NO_PAD.encode(machine.key.verifying_key().as_bytes());
         let key = json!({"public_key": public, "journal": 1, "first_sequence": 1});
-        machine.call(address, ("PUT", "/api/v1/device/key"), "", &key).expect("a key");
+        machine
+            .call(address, ("PUT", "/api/v1/device/key"), "", &key)
+            .expect("a key");
         machine
     }
 
     fn send(&self, address: &str, what: (&str, &str), key: &str, body: &Value) -> Sent {
         let token = log_in(address, &json!({"device_code": self.code, "secret": self.secret}));
-        let key = if key.is_empty() { String::new() } else { format!("Idempotency-Key: {key}\r\n") };
+        let key = if key.is_empty() {
+            String::new()
+        } else {
+            format!("Idempotency-Key: {key}\r\n")
+        };
         Sent::request(address, what, &format!("Authorization: Bearer {token}\r\n{key}"), body)
     }
 
@@ -125,7 +136,10 @@ impl Machine {
 fn log_in(address: &str, who: &Value) -> String {
     let session = Sent::request(address, ("POST", "/api/v1/sessions"), "", who).answer();
     let session = session.expect("answered");
-    session["access_token"].as_str().unwrap_or_else(|| panic!("{session}")).to_owned()
+    session["access_token"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{session}"))
+        .to_owned()
 }
 
 fn adult(accounts: &Value) -> &Value {
@@ -153,7 +167,10 @@ fn an_upload_and_a_loan_cut_off_by_kills_are_finished_by_their_repetition() {
         }
         drop(server); // kill -9
         let (cut_off, done) = (sent.answer(), judged());
-        assert!(cut_off.is_none() && done < ACTS as i64, "{engine:?}: killed too late, after {done}");
+        assert!(
+            cut_off.is_none() && done < ACTS as i64,
+            "{engine:?}: killed too late, after {done}"
+        );
 
         let (server, address) = start(&tongjie, &["serve"]);
         let answer = machine.call(&address, upload, "", &batch).expect("answered");

@@ -104,10 +104,7 @@ impl WriteTx<'_> {
     /// An entry of a journal says what a machine had said.
     pub fn name_entry_of_conflict(&mut self, id: i64, entry: i64, body: Option<&str>) -> Result<(), StoreError> {
         diesel::update(journal_conflicts::table.find(id))
-            .set((
-                journal_conflicts::entry_id.eq(entry),
-                journal_conflicts::body.eq(body),
-            ))
+            .set((journal_conflicts::entry_id.eq(entry), journal_conflicts::body.eq(body)))
             .execute(self.conn)?;
         Ok(())
     }
