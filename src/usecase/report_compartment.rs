@@ -274,6 +274,8 @@ fn look(tx: &mut WriteTx<'_>, device: &ActingDevice, report: &DoorReport) -> Res
         Some(loan) => tx.item_of_loan(loan.loan)?.map(|(item, _, _)| item),
         None => None,
     };
+    // Of a machine that was alone another book may have been put in since, at the same turn.
+    let loan = loan.filter(|_| seen.item.is_none_or(|lies| of_loan == Some(lies)));
     let expected = match seen.item.or(seen.awaited).or(of_loan) {
         Some(item) => tx.tag_and_size(item)?.map(|(bib, tag, _)| ((item, bib), tag)),
         None => None,

@@ -14,6 +14,7 @@ on_both!(
     a_loan_in_two_phases_is_in_question_until_the_journal_says_it_was_taken,
     a_loan_that_was_not_taken_is_void_and_the_book_lies_there,
     what_was_seen_of_the_door_says_it_too,
+    what_is_seen_of_the_next_book_says_nothing_of_the_loan_before,
     silence_puts_the_loan_in_question_and_a_later_upload_settles_it,
     a_loan_reserved_before_the_network_was_gone_is_confirmed_by_the_journal,
     what_contradicts_staff_is_one_question_however_often_it_is_said,
@@ -159,6 +160,31 @@ fn what_was_seen_of_the_door_says_it_too(app: &TestApp) {
     assert_eq!(scene.machine.tell(app, &[seen]), ["accepted"]);
     assert_eq!(loan_status(app, loan), "confirmed");
     expect_door(app, &scene.machine, 3, "empty");
+    app.assert_sound();
+}
+
+fn what_is_seen_of_the_next_book_says_nothing_of_the_loan_before(app: &TestApp) {
+    let scene = with_book(app);
+    let loan = reserved(app, &scene);
+    let (_, _, tag) = book(app, "B1");
+    pass(app, 600);
+    let entries = [
+        scene
+            .machine
+            .entry(3, &said("loan_taken", ago(app, 500), &json!({"sequence": 2}))),
+        scene.machine.entry(4, &at_door(&back(ago(app, 300), &tag), 3)),
+    ];
+    assert_eq!(scene.machine.tell(app, &entries), ["accepted", "accepted"]);
+    report(
+        app,
+        &scene.machine,
+        3,
+        &json!({"door": "closed", "inside": "tags", "tags": [tag]}),
+    )
+    .expect(200);
+    expect_door(app, &scene.machine, 3, "occupied");
+    assert_eq!(loan_status(app, loan), "confirmed");
+    assert_eq!(scene.conflicts(app, "").len(), 0);
     app.assert_sound();
 }
 
