@@ -5,6 +5,7 @@
 mod client;
 mod gate;
 mod locker;
+mod replay;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,6 +41,9 @@ pub struct SimulateArgs {
     /// Of a hundred questions of gates so many are not asked: decided by the tag, and told later
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     outages: u8,
+    /// New machines that are offline, do so many acts each, and upload their journals: shuffled, 5 % twice, 1 % in contradiction
+    #[arg(long, value_name = "ACTS", value_parser = clap::value_parser!(u16).range(2..=200))]
+    replay: Option<u16>,
 }
 
 /// How the machines behave.
@@ -184,10 +188,13 @@ pub(super) async fn run(args: SimulateArgs) -> Result<(), CliError> {
     let text = std::fs::read(&args.accounts).map_err(failed)?;
     let accounts: DemoAccounts = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
     let url = args.url.trim_end_matches('/').to_owned();
+    if let Some(acts) = args.replay {
+        return replayed(url, accounts, args.devices.unwrap_or(4), acts).await;
+    }
     let wanted = args.devices.map_or(accounts.devices.len(), usize::from);
     let mut devices: Vec<DeviceAccount> = accounts.devices.iter().take(wanted).cloned().collect();
     let (asking, base, missing) = (accounts.clone(), url.clone(), wanted - devices.len());
-    let more = tokio::task::spawn_blocking(move || register(&base, &asking, missing)).await;
+    let more = tokio::task::spawn_blocking(move || register(&base, &asking, missing, kind_of)).await;
     devices.extend(more.map_err(|error| CliError::Runtime(error.into()))??);
     if devices.is_empty() {
         return Err(CliError::Usage(
@@ -215,8 +222,35 @@ pub(super) async fn run(args: SimulateArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Further devices, three gates to one locker, at the unit of the file's `system` account.
-fn register(url: &str, accounts: &DemoAccounts, missing: usize) -> Result<Vec<DeviceAccount>, CliError> {
+/// Machines that were alone tell of it.
+async fn replayed(url: String, accounts: DemoAccounts, machines: u16, acts: u16) -> Result<(), CliError> {
+    let said = tokio::task::spawn_blocking(move || {
+        let kiosk = |_: usize| ("kiosk", json!(["door_bank", "tag_reader"]));
+        let devices = register(&url, &accounts, usize::from(machines), kiosk)?;
+        replay::run(&url, &accounts, &devices, usize::from(acts))
+    });
+    println!("{}", said.await.map_err(|error| CliError::Runtime(error.into()))??);
+    Ok(())
+}
+
+/// Three gates to one locker.
+fn kind_of(number: usize) -> (&'static str, Value) {
+    match number % 4 {
+        3 => (
+            "locker",
+            json!(["door_bank", "item_sensor", "tag_reader", "card_reader"]),
+        ),
+        _ => ("gate", json!(["gate", "tag_reader"])),
+    }
+}
+
+/// Further devices, at the unit of the file's `system` account.
+fn register(
+    url: &str,
+    accounts: &DemoAccounts,
+    missing: usize,
+    kind_of: impl Fn(usize) -> (&'static str, Value),
+) -> Result<Vec<DeviceAccount>, CliError> {
     if missing == 0 {
         return Ok(Vec::new());
     }
@@ -226,13 +260,7 @@ fn register(url: &str, accounts: &DemoAccounts, missing: usize) -> Result<Vec<De
     let salt = getrandom::u32().map_err(|error| CliError::Failed(error.to_string()))?;
     let mut made = Vec::with_capacity(missing);
     for number in 0..missing {
-        let (kind, capabilities) = match number % 4 {
-            3 => (
-                "locker",
-                json!(["door_bank", "item_sensor", "tag_reader", "card_reader"]),
-            ),
-            _ => ("gate", json!(["gate", "tag_reader"])),
-        };
+        let (kind, capabilities) = kind_of(number);
         let code = format!("sim-{salt:08x}-{number:04}");
         let body = json!({
             "code": code, "unit_code": staff.unit_code, "kind": kind, "name": "tongjie simulate", "capabilities": capabilities,

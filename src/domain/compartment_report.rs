@@ -29,6 +29,20 @@ pub enum Inside {
     NoSensor,
 }
 
+impl Inside {
+    /// By its word, with the tags that were read; `None` for a word this version does not know.
+    pub fn of(word: &str, tags: Vec<String>) -> Option<Self> {
+        match word {
+            "empty" => Some(Self::Empty),
+            "tags" => Some(Self::Tags(tags)),
+            "unread" => Some(Self::Unread),
+            "something" => Some(Self::Something),
+            "no_sensor" => Some(Self::NoSensor),
+            _ => None,
+        }
+    }
+}
+
 /// Everything the judgement reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {

@@ -62,13 +62,13 @@ const fn chinese(kind: NoticeKind) -> Words {
         NoticeKind::HoldReady => [
             "您预约的{{ count }}册图书已到馆",
             "您预约的图书已在{{ unit.name }}等候领取：",
-            "《{{ line.title }}》，预约架 {{ line.shelf_number }} 号，保留至 {{ line.until }}",
+            "《{{ line.title }}》，{% if line.device_name %}{{ line.device_name }}{% else %}预约架 {{ line.shelf_number }} 号{% endif %}，保留至 {{ line.until }}",
             "请凭读者证领取。",
         ],
         NoticeKind::HoldExpiring => [
             "您预约的{{ count }}册图书保留期将满",
             "您预约的图书尚未领取，保留期即将结束：",
-            "《{{ line.title }}》，预约架 {{ line.shelf_number }} 号，保留至 {{ line.until }}",
+            "《{{ line.title }}》，{% if line.device_name %}{{ line.device_name }}{% else %}预约架 {{ line.shelf_number }} 号{% endif %}，保留至 {{ line.until }}",
             "逾期未取将转给下一位读者。",
         ],
         NoticeKind::ParcelSent => [
@@ -145,13 +145,13 @@ const fn english(kind: NoticeKind) -> Words {
         NoticeKind::HoldReady => [
             "{{ count }} of your holds are ready",
             "What you asked for waits for you at {{ unit.name }}:",
-            "{{ line.title }}, number {{ line.shelf_number }} on the hold shelf, until {{ line.until }}",
+            "{{ line.title }}, {% if line.device_name %}in {{ line.device_name }}{% else %}number {{ line.shelf_number }} on the hold shelf{% endif %}, until {{ line.until }}",
             "Please bring your card.",
         ],
         NoticeKind::HoldExpiring => [
             "{{ count }} of your holds are kept for a short time only",
             "You have not collected these yet:",
-            "{{ line.title }}, number {{ line.shelf_number }} on the hold shelf, until {{ line.until }}",
+            "{{ line.title }}, {% if line.device_name %}in {{ line.device_name }}{% else %}number {{ line.shelf_number }} on the hold shelf{% endif %}, until {{ line.until }}",
             "Afterwards they go to the next reader.",
         ],
         NoticeKind::ParcelSent => [

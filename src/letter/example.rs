@@ -21,7 +21,10 @@ fn line(kind: NoticeKind, n: usize) -> Value {
     let title = ["三体", "Pride & Prejudice", "红楼梦"][n % 3];
     match kind.subject() {
         Subject::Loan => json!({"title": title, "barcode": format!("0101{n:06}"), "due_on": "2026-03-20", "days": n}),
-        Subject::Hold => json!({"title": title, "shelf_number": n, "until": "2026-03-20"}),
+        Subject::Hold => {
+            let device = ["", "地铁站图书柜"][(n + 1) % 2];
+            json!({"title": title, "shelf_number": n, "device_name": device, "until": "2026-03-20"})
+        }
         Subject::Parcel => json!({"parcel": n, "items": 2, "tracking_number": "SF1042"}),
         Subject::Entry => json!({"points": -5, "balance": 95, "reason": "逾期"}),
         Subject::Freeze => json!({"reason": "逾期", "until": "2026-04-20"}),

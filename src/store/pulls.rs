@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use super::error::StoreError;
 use super::hold_queue::{WaitingRow, waiting_columns};
 use super::readers::day_text;
-use super::schema::{bibs, holds, items, pulls, readers};
+use super::schema::{bibs, compartments, holds, items, pulls, readers};
 use super::tx::{ReadTx, WriteTx};
 use crate::clock::from_millis;
 use crate::domain::hold::CopyFacts;
@@ -39,6 +39,8 @@ pub struct PullView {
     pub volume: Option<String>,
     pub pickup_unit_id: i64,
     pub closed_how: Option<String>,
+    /// The compartment of a machine in which the copy lies.
+    pub compartment: Option<i32>,
 }
 
 macro_rules! view_columns {
@@ -58,6 +60,10 @@ macro_rules! view_columns {
             items::volume,
             holds::pickup_unit_id,
             pulls::closed_how,
+            compartments::table
+                .filter(compartments::item_id.eq(items::id.nullable()))
+                .select(compartments::number)
+                .single_value(),
         )
     };
 }

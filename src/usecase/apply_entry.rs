@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use super::acting_device::ActingDevice;
 use super::caller::Who;
+use super::doors_alone::{door_told, said_of};
 use super::journal_text::{CardTold, OnItem, Told, ToldAct};
 use super::judge_past::{Judged, Scene, Whose, on_item};
-use super::raise_conflict::{NewConflict, raise_conflict};
 use super::report_gate_passages::{Passages, count_passages};
 use super::{Caller, Result, UseCaseError};
 use crate::auth::card_token::CardTokens;
 use crate::clock::from_millis;
 use crate::domain::card_token::{LEEWAY_S, Look};
 use crate::domain::ids::DeviceId;
-use crate::domain::journal_act::Verdict;
-use crate::domain::journal_conflict::ConflictReason;
 use crate::domain::network::Network;
 use crate::store::ids::IdRun;
 use crate::store::tx::WriteTx;
@@ -60,6 +58,8 @@ pub(super) fn apply_next(
         entry: Some(entry.id),
         body: &body,
         again: false,
+        door: told.act.door(),
+        two_phase: told.act.is_two_phase(),
     };
     let judged = judge(tx, cards, &scene, &told, &mut ids)?;
     let now = tx.now();
@@ -98,15 +98,8 @@ fn judge(
             count_passages(tx, scene.device, &shifted(passages, scene.then - told.at), ids)?;
             Ok(Judged::accepted())
         }
-        // Nothing here knows compartments and loans in two phases well enough to contradict a person: a person decides.
-        ToldAct::Taken(_) | ToldAct::Compartment => {
-            let conflict = NewConflict::of(scene, ConflictReason::SaidOtherwise);
-            raise_conflict(tx, &conflict, ids)?;
-            Ok(Judged {
-                verdict: Verdict::Conflict(ConflictReason::SaidOtherwise),
-                ..Judged::accepted()
-            })
-        }
+        ToldAct::Taken(taken, of) => said_of(tx, scene, *taken, *of, ids),
+        ToldAct::Compartment(door) => door_told(tx, scene, door, ids),
         ToldAct::OnItem(act) => {
             let network = tx.network()?;
             let whose = whose(tx, cards, scene, act, &network)?;

@@ -120,7 +120,8 @@ pub(super) fn take_back(
     let next_hold = record::next_hold(tx, network, &item, now)?;
     let fetched_here = item.facts.captured_for.as_ref().map(|hold| hold.pickup);
     let fetched_here = fetched_here.or(next_hold.as_ref().map(|hold| hold.wish.pickup)) == Some(act.unit);
-    if fetched_here && arrival.into.is_none() && compartment_record::must_be_loaded(tx, network, act.unit)? {
+    let may_wait = arrival.into.is_none() && !matches!(arrival.told, Told::Then(_));
+    if fetched_here && may_wait && compartment_record::must_be_loaded(tx, network, act.unit)? {
         return Err(UseCaseError::LoadIt);
     }
     let next_shelf_number = record::shelf_number(tx, &item, next_hold.as_ref(), act.unit)?;

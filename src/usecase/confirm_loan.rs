@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::acting_device::{ActingDevice, acting_device, device_of, no_such};
 use super::compartment_record::IDS;
 use super::once::once;
+use super::raise_conflict::{NewConflict, ask_of_loan};
 use super::record::{self, Consent, Ledger};
 use super::report_compartment::ReportedBy;
 use super::void_loan::{Undoing, undo};
@@ -20,13 +21,14 @@ use crate::domain::device_heartbeat::AlarmKind;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{LoanId, ReaderId};
 use crate::domain::item::ItemStatus;
+use crate::domain::journal_conflict::ConflictReason;
 use crate::domain::network::Network;
 use crate::domain::two_phase::{Facts, LoanPhase, Outcome, Said, after, decide};
 use crate::store::idempotency::Outcome as Stored;
 use crate::store::ids::IdRun;
 use crate::store::item_lock::{Candidate, LoadedItem};
 use crate::store::loans::LoadedLoan;
-use crate::store::lockers::confirmations::{Confirmation, Contradiction};
+use crate::store::lockers::confirmations::Confirmation;
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
 
@@ -103,7 +105,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &ConfirmLoan, mut ids: Id
     };
     let outcome = say(tx, &teller, asked.loan, said, &mut ids)?;
     if matches!(outcome, Outcome::Confirm | Outcome::Void) {
-        settle_compartment::follow_loan(tx, &asked_of, asked.taken, &mut ids)?;
+        settle_compartment::follow_loan(tx, &asked_of, (asked.taken, by), &mut ids)?;
     }
     let now = tx.confirmation(asked.loan)?.ok_or_else(unknown)?;
     Ok(LoanSaid {
@@ -122,7 +124,8 @@ pub(super) struct Teller<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// What a machine's journal or the clock says of a loan; its compartment follows, where nobody knows what is in it.
+/// What a machine's journal or the clock says of a loan; its compartment follows, where nobody knows what is in it. A contradiction of a
+/// journal is left to whoever judges its entry.
 ///
 /// # Errors
 /// `NotFound` for a loan that is of no machine; a failure of the store.
@@ -137,7 +140,7 @@ pub(super) fn said_of_loan(
     let outcome = heard_of_loan(tx, loan, said, by, at, ids)?;
     if matches!(outcome, Outcome::Confirm | Outcome::Void) {
         let asked = tx.confirmation(loan)?.ok_or(UseCaseError::NotFound("loan"))?;
-        settle_compartment::follow_loan(tx, &asked, outcome == Outcome::Confirm, ids)?;
+        settle_compartment::follow_loan(tx, &asked, (outcome == Outcome::Confirm, by), ids)?;
     }
     Ok(outcome)
 }
@@ -278,21 +281,24 @@ fn append(tx: &mut WriteTx<'_>, teller: &Teller<'_>, case: &Case<'_>, kind: Even
     ledger.append(kind, json!({"loan_id": case.asked.loan, "by": teller.by.code()}))
 }
 
-/// A book cannot be both gone and there.
+/// A book cannot be both gone and there. What a journal says is asked about with its entry, by whoever judges that.
 fn contradict(tx: &mut WriteTx<'_>, teller: &Teller<'_>, case: &Case<'_>, ids: &mut IdRun) -> Result<()> {
-    let device = tx.device(case.asked.device)?;
-    let unit = device.map_or(case.item.facts.current, |device| device.unit);
-    let contradiction = Contradiction {
-        loan: case.asked.loan,
-        item: case.item.facts.id,
-        reader: case.reader,
-        device: case.asked.device,
-        unit,
-        at: teller.at,
-    };
-    if tx.insert_contradiction(ids.next(), &contradiction)? {
-        append(tx, teller, case, EventKind::ConflictRaised, ids)?;
+    if teller.by == ReportedBy::Journal {
+        return Ok(());
     }
+    let device = tx.device(case.asked.device)?;
+    let conflict = NewConflict {
+        device: case.asked.device,
+        unit: device.map_or(case.item.facts.current, |device| device.unit),
+        entry: None,
+        reason: ConflictReason::SaidOtherwise,
+        happened_at: teller.at,
+        item: Some(case.item.facts.id),
+        reader: case.reader,
+        loan: Some(case.asked.loan),
+        body: None,
+    };
+    ask_of_loan(tx, &conflict, ids)?;
     Ok(())
 }
 

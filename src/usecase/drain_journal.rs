@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply_entry::{Step, apply_next};
+use super::compartment_record;
 use super::journal_gaps::advance;
 use super::run_job::{Look, Pass, of_one};
 use super::{Result, Store, UseCaseError};
@@ -15,8 +16,8 @@ use crate::store::ids::IdRun;
 use crate::store::journal::RELEASED;
 use crate::store::tx::{ReadTx, WriteTx};
 
-/// Ids an act may use up.
-const IDS: i64 = 40;
+/// Ids an act may use up: what is said of a door, and that it contradicts the records.
+const IDS: i64 = compartment_record::IDS + 24;
 
 /// The same of a batch of passages.
 const MANY_IDS: i64 = 260;

@@ -1,6 +1,8 @@
 //! The text of one entry of a journal, read. What a device adds of its own is passed over; what is missing or cannot be makes the
 //! whole text unreadable.
 
+mod doors;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -10,6 +12,9 @@ use super::report_gate_passages::{Decided, HourOfGate, MAX_CHECKS, MAX_HOURS, Pa
 use crate::domain::barcode::{Barcode, CardNumber};
 use crate::domain::gate_exit::{DecidedBy, ExitDecision, ExitReason, TagBit};
 use crate::domain::journal_act::ActKind;
+use doors::{DoorText, of_loan, told_door};
+
+pub(super) use doors::{DoorTold, LoanTold};
 
 /// Longest text of one entry, in bytes.
 pub const MAX_BODY: usize = 8192;
@@ -33,8 +38,8 @@ pub(super) struct Told {
 pub(super) enum ToldAct {
     OnItem(OnItem),
     /// A loan in two phases: the book was taken, or was not.
-    Taken(bool),
-    Compartment,
+    Taken(bool, LoanTold),
+    Compartment(DoorTold),
     Passages(Box<Passages>),
     /// Numbers that will never come.
     Lost {
@@ -51,6 +56,10 @@ pub(super) struct OnItem {
     pub owner_unit_code: Option<String>,
     /// Of a return nobody's.
     pub card: Option<CardTold>,
+    /// The compartment it was handed out from, or put into.
+    pub door: Option<u16>,
+    /// Whether it was taken is told by itself.
+    pub two_phase: bool,
 }
 
 /// Whose card was shown.
@@ -69,13 +78,26 @@ impl Told {
 }
 
 impl ToldAct {
+    /// The compartment a copy was handed out from, or put into.
+    pub(super) const fn door(&self) -> Option<u16> {
+        match self {
+            Self::OnItem(act) => act.door,
+            _ => None,
+        }
+    }
+
+    /// Whether the book of a check-out was taken is told by itself.
+    pub(super) const fn is_two_phase(&self) -> bool {
+        matches!(self, Self::OnItem(act) if act.two_phase)
+    }
+
     /// The word of its kind.
     pub(super) const fn code(&self) -> &'static str {
         match self {
             Self::OnItem(act) => act.kind.code(),
-            Self::Taken(true) => "loan_taken",
-            Self::Taken(false) => "loan_not_taken",
-            Self::Compartment => "compartment",
+            Self::Taken(true, _) => "loan_taken",
+            Self::Taken(false, _) => "loan_not_taken",
+            Self::Compartment(_) => "compartment",
             Self::Passages(_) => "passages",
             Self::Lost { .. } => "lost",
         }
@@ -97,10 +119,14 @@ enum Text {
         item: ItemText,
         card_number: Option<String>,
         card_token: Option<String>,
+        compartment: Option<u16>,
+        #[serde(default)]
+        two_phase: bool,
     },
     CheckIn {
         at: DateTime<Utc>,
         item: ItemText,
+        compartment: Option<u16>,
     },
     Renewal {
         at: DateTime<Utc>,
@@ -120,6 +146,8 @@ enum Text {
     },
     Compartment {
         at: DateTime<Utc>,
+        #[serde(flatten)]
+        door: DoorText,
     },
     Passages {
         at: DateTime<Utc>,
@@ -181,23 +209,28 @@ impl Text {
                 item,
                 card_number,
                 card_token,
-            } => (at, on_item(ActKind::CheckOut, item, (card_number, card_token))?),
+                compartment,
+                two_phase,
+            } => {
+                let act = on_item(ActKind::CheckOut, item, (card_number, card_token))?;
+                (at, act.at_door(compartment, two_phase)?)
+            }
             Self::Renewal {
                 at,
                 item,
                 card_number,
                 card_token,
-            } => (at, on_item(ActKind::Renewal, item, (card_number, card_token))?),
-            Self::CheckIn { at, item } => (at, on_item(ActKind::CheckIn, item, (None, None))?),
-            Self::LoanTaken { at, loan_id, sequence } => (
+            } => (
                 at,
-                (loan_id.is_some() != sequence.is_some()).then_some(ToldAct::Taken(true))?,
+                ToldAct::OnItem(on_item(ActKind::Renewal, item, (card_number, card_token))?),
             ),
-            Self::LoanNotTaken { at, loan_id, sequence } => (
-                at,
-                (loan_id.is_some() != sequence.is_some()).then_some(ToldAct::Taken(false))?,
-            ),
-            Self::Compartment { at } => (at, ToldAct::Compartment),
+            Self::CheckIn { at, item, compartment } => {
+                let act = on_item(ActKind::CheckIn, item, (None, None))?;
+                (at, act.at_door(compartment, false)?)
+            }
+            Self::LoanTaken { at, loan_id, sequence } => (at, ToldAct::Taken(true, of_loan(loan_id, sequence)?)),
+            Self::LoanNotTaken { at, loan_id, sequence } => (at, ToldAct::Taken(false, of_loan(loan_id, sequence)?)),
+            Self::Compartment { at, door } => (at, ToldAct::Compartment(told_door(door)?)),
             Self::Passages {
                 at,
                 batch,
@@ -236,7 +269,19 @@ impl Text {
     }
 }
 
-fn on_item(kind: ActKind, item: ItemText, (number, token): (Option<String>, Option<String>)) -> Option<ToldAct> {
+impl OnItem {
+    /// The same at a door.
+    fn at_door(self, door: Option<u16>, two_phase: bool) -> Option<ToldAct> {
+        let fits = door != Some(0);
+        fits.then_some(ToldAct::OnItem(Self {
+            door,
+            two_phase,
+            ..self
+        }))
+    }
+}
+
+fn on_item(kind: ActKind, item: ItemText, (number, token): (Option<String>, Option<String>)) -> Option<OnItem> {
     let shown = match (item.tag, item.barcode) {
         (Some(tag), None) => ItemShown::Tag(plain(tag, 64)?),
         (None, Some(barcode)) => ItemShown::Barcode(Barcode::parse(&barcode).ok()?),
@@ -252,12 +297,14 @@ fn on_item(kind: ActKind, item: ItemText, (number, token): (Option<String>, Opti
         Some(code) => Some(plain(code, 32)?),
         None => None,
     };
-    Some(ToldAct::OnItem(OnItem {
+    Some(OnItem {
         kind,
         item: shown,
         owner_unit_code,
         card,
-    }))
+        door: None,
+        two_phase: false,
+    })
 }
 
 fn plain(text: String, most: usize) -> Option<String> {
@@ -306,34 +353,4 @@ fn told_check(check: CheckText) -> Option<ToldCheck> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_entry_is_unreadable() {
-        for body in [
-            "",
-            "[]",
-            "{}",
-            r#"{"kind":"check_in","at":"yesterday","item":{"tag":"E1"}}"#,
-            r#"{"kind":"check_in","at":"2026-03-04T04:00:00Z","item":{}}"#,
-            r#"{"kind":"check_in","at":"2026-03-04T04:00:00Z","item":{"tag":"E1","barcode":"1"}}"#,
-            "{\"kind\":\"check_in\",\"at\":\"2026-03-04T04:00:00Z\",\"item\":{\"tag\":\"E\\u0000\"}}",
-            r#"{"kind":"check_out","at":"2026-03-04T04:00:00Z","item":{"tag":"E1"}}"#,
-            r#"{"kind":"check_out","at":"2026-03-04T04:00:00Z","item":{"tag":"E1"},"card_number":"1","card_token":"a"}"#,
-            r#"{"kind":"lost","at":"2026-03-04T04:00:00Z","from":5,"to":4}"#,
-            r#"{"kind":"lost","at":"2026-03-04T04:00:00Z","from":1,"to":9007199254740991}"#,
-            r#"{"kind":"burnt","at":"2026-03-04T04:00:00Z"}"#,
-        ] {
-            assert!(Told::read(body).is_none(), "{body}");
-        }
-    }
-
-    #[test]
-    fn what_a_device_adds_of_its_own_is_passed_over() {
-        let body = r#"{"kind":"check_in","at":"2026-03-04T12:00:00+08:00","item":{"tag":"E1"},"lamp":"green"}"#;
-        let told = Told::read(body).expect("an entry");
-        assert_eq!(told.act.code(), "check_in");
-        assert_eq!(told.at.to_rfc3339(), "2026-03-04T04:00:00+00:00");
-    }
-}
+mod tests;

@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::acting_device::ActingDevice;
-use super::past_loan::{Past, PastLoan, lend, lend_and_close, past_plan, renew, set_aside, take_back_then};
+use super::doors_alone::{handed_out, put_in};
+use super::past_loan::{Past, PastLoan, lend, lend_and_close, past_plan, renew, set_aside};
 use super::raise_conflict::{NewConflict, raise_conflict};
 use super::{Caller, Result, UseCaseError};
 use crate::domain::act::Act;
-use crate::domain::ids::ReaderId;
+use crate::domain::ids::{LoanId, ReaderId};
 use crate::domain::item::ItemStatus;
 use crate::domain::journal_act::{ActKind, Effect, Facts, ItemNow, LoanNow, Verdict, classify};
 use crate::domain::journal_conflict::ConflictReason;
@@ -31,6 +32,10 @@ pub(super) struct Scene<'a> {
     pub body: &'a str,
     /// A person has looked into it: that the item waited for that says nothing.
     pub again: bool,
+    /// The compartment the copy was handed out from, or put into.
+    pub door: Option<u16>,
+    /// Whether the book was taken is told by itself.
+    pub two_phase: bool,
 }
 
 /// Who acted, as far as is known.
@@ -210,7 +215,7 @@ fn decide(
         }),
         (Effect::Return, _) => {
             let loan = past.item.loan.as_ref().map(|loaded| loaded.loan.id.get());
-            take_back_then(tx, past, candidate, ids)?;
+            put_in(tx, past, candidate, ids)?;
             Ok(Judged {
                 item,
                 loan,
@@ -266,7 +271,13 @@ fn record_loan(
             let unit = known.returned.map_or(past.act.unit, |returned| returned.unit);
             lend_and_close(tx, past, lent, (returned_at, unit), ids)?
         }
-        _ => lend(tx, past, lent, !as_it_is, ids)?,
+        _ => {
+            let loan = lend(tx, past, lent, !as_it_is, ids)?;
+            if let Some(loan) = loan {
+                handed_out(tx, past, LoanId::new(loan), ids)?;
+            }
+            loan
+        }
     };
     Ok(Judged { loan, ..judged })
 }

@@ -251,6 +251,7 @@ fn carry_out(
     tx.move_identity(from, to)?;
     tx.move_notices(from, to, now)?;
     tx.move_locker_sessions(from, to, now)?;
+    tx.move_conflicts(from, to)?;
     tx.move_privacy(from, to, now)?;
     tx.move_note(from, to)?;
     let ended = i32::try_from(plan.cancelled.len()).unwrap_or(i32::MAX);

@@ -113,6 +113,7 @@ pub mod decide_application;
 pub mod declare_lost;
 pub mod deliver_outbox;
 pub mod dispatch_parcel;
+pub mod doors_alone;
 pub mod drain_journal;
 pub mod drive_route;
 pub mod driven_devices;

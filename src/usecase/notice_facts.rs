@@ -117,6 +117,7 @@ fn holds(tx: &mut ReadTx<'_>, kind: NoticeKind, lines: &[Line], language: Langua
         if kind == NoticeKind::HoldReady || same_day {
             told.push(json!({
                 "title": one_line(&hold.title), "shelf_number": hold.shelf_number,
+                "device_name": hold.device.as_deref().map(one_line).unwrap_or_default(),
                 "until": hold.until.map(|until| day(until, language)).unwrap_or_default(),
             }));
         }

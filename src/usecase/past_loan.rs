@@ -6,15 +6,17 @@ use serde_json::{Value, json};
 
 use super::check_in::{Arrival, Told, append_return, take_back};
 use super::check_out::{self, clear_the_way};
+use super::confirm_loan::seen_elsewhere;
 use super::judge_past::Scene;
 use super::record::{self, Consent, Ledger};
 use super::renew_loan;
+use super::view::CheckInOutcome;
 use super::{Result, UseCaseError};
 use crate::domain::act::Act;
 use crate::domain::check_in::overdue_days;
 use crate::domain::check_out::{Demand, Effect, Facts, Plan};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{DeviceId, HoldId, LoanId, UnitId};
+use crate::domain::ids::{CompartmentId, DeviceId, HoldId, LoanId, UnitId};
 use crate::domain::item::{ItemFacts, ItemStatus};
 use crate::domain::journal_conflict::ConflictReason;
 use crate::domain::loan::OpenLoan;
@@ -165,7 +167,9 @@ fn end_open_loan(ledger: &mut Ledger<'_, '_>, past: &Past<'_>) -> Result<()> {
         .close_loan(loaded.loan.id, LoanEnd::Returned, ended_at, past.act.unit)?;
     let overdue = overdue_days(past.network, &loaded.loan, ended_at);
     ledger.now = ended_at;
-    append_return(ledger, loaded, overdue, None)
+    append_return(ledger, loaded, overdue, None)?;
+    // Whether it was taken is no question any more.
+    seen_elsewhere(ledger, loaded)
 }
 
 /// The item is not where a journey or a hold has it.
@@ -336,13 +340,14 @@ pub(super) fn renew(
     Ok(refused)
 }
 
-/// Takes an item back as of then; it is routed from where it lies, now.
+/// Takes an item back as of then; it is routed from where it lies, now. `into`: the compartment it was put into.
 pub(super) fn take_back_then(
     tx: &mut WriteTx<'_>,
     past: &Past<'_>,
     candidate: Candidate,
+    into: Option<CompartmentId>,
     ids: &mut IdRun,
-) -> Result<()> {
+) -> Result<CheckInOutcome> {
     let arrival = Arrival {
         caller: past.scene.caller,
         act: past.act,
@@ -350,17 +355,17 @@ pub(super) fn take_back_then(
         consent: &Consent::default(),
         returned_at: Some(past.scene.then),
         parcel: None,
-        into: None,
+        into,
         told: Told::Then(past.scene.then),
     };
     let mut run = ids.clone();
-    take_back(tx, &arrival, candidate, run.clone())?;
+    let outcome = take_back(tx, &arrival, candidate, run.clone())?;
     // What it may have used up.
     for _ in 0..record::IDS_PER_VERB {
         run.next();
     }
     *ids = run;
-    Ok(())
+    Ok(outcome)
 }
 
 /// Nobody knows where the item is: it must not count as on the shelf. One that was withdrawn does not.

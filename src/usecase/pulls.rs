@@ -38,6 +38,10 @@ pub struct PullView {
     pub volume: Option<String>,
     pub call_number: Option<String>,
     pub shelf_location: Option<String>,
+    /// The compartment of the unit's machine in which it lies.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(example = 7)]
+    pub compartment: Option<i32>,
     /// Where it stands and is to be fetched.
     pub unit_code: String,
     /// Where its reader picks it up.
@@ -62,6 +66,7 @@ impl PullView {
             volume: row.volume,
             call_number: row.call_number,
             shelf_location: row.shelf_location,
+            compartment: row.compartment,
             unit_code: unit_code(network, row.unit_id),
             pickup_unit_code: unit_code(network, row.pickup_unit_id),
             hold_id: row.hold_id,

@@ -76,3 +76,23 @@ pub(super) fn raise_conflict(tx: &mut WriteTx<'_>, conflict: &NewConflict<'_>, i
     tx.append_event(ids.next(), &event)?;
     Ok(id)
 }
+
+/// Asks a person about a loan of which two say otherwise: once, as long as nobody has answered. False where somebody is asked already, and
+/// this adds nothing; an entry of a journal names what a machine had said before. At most two ids.
+pub(super) fn ask_of_loan(tx: &mut WriteTx<'_>, conflict: &NewConflict<'_>, ids: &mut IdRun) -> Result<bool> {
+    let asked = match conflict.loan {
+        Some(loan) => tx.open_question(loan)?,
+        None => None,
+    };
+    match (asked, conflict.entry) {
+        (None, _) => {
+            raise_conflict(tx, conflict, ids)?;
+            Ok(true)
+        }
+        (Some((id, None)), Some(entry)) => {
+            tx.name_entry_of_conflict(id, entry, conflict.body)?;
+            Ok(true)
+        }
+        (Some(_), _) => Ok(false),
+    }
+}

@@ -17,7 +17,7 @@ use super::once::once;
 use super::record::{self, Consent, IDS_PER_VERB};
 use super::view::CheckInOutcome;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
-use crate::domain::compartment_life::{CompartmentStep, is_of_this_turn, next};
+use crate::domain::compartment_life::{CompartmentState, CompartmentStep, is_of_this_turn, next};
 use crate::domain::compartment_report::{Door, Facts, Inside, Judged, judge};
 use crate::domain::device::Capability;
 use crate::domain::device_settings::Settings;
@@ -205,7 +205,7 @@ pub(super) fn apply_report(
 ) -> Result<ReportOutcome> {
     let known = look(tx, device, report)?;
     let loan = say_of_loan(tx, &known, report, ids)?;
-    let step = known.judged.step;
+    let step = known.judged.step.filter(|_| !is_stale(&known.seen, report));
     let state = step.and_then(|step| next(known.seen.state, step));
     let (Some(step), Some(state)) = (step, state) else {
         return Ok(ReportOutcome {
@@ -233,6 +233,34 @@ pub(super) fn apply_report(
     })
 }
 
+/// What a journal brings is older than what somebody has seen of the inside since.
+fn is_stale(seen: &Compartment, report: &DoorReport) -> bool {
+    let open = seen.state.is_waiting() || seen.state == CompartmentState::Unsure;
+    report.by == ReportedBy::Journal && seen.changed_at > report.at && !open
+}
+
+/// A book that a journal says was put in, and that was seen somewhere since, does not lie there any more: nobody knows what does.
+fn as_known_since(
+    tx: &mut WriteTx<'_>,
+    seen: &Compartment,
+    found: Option<(ItemId, BibId)>,
+    (judged, report): (Judged, &DoorReport),
+) -> Result<Judged> {
+    let put_in = judged.step == Some(CompartmentStep::ClosedKnown) && seen.item.is_none();
+    let book = seen.awaited.or(found.map(|(item, _)| item));
+    let Some(book) = book.filter(|_| put_in && report.by == ReportedBy::Journal) else {
+        return Ok(judged);
+    };
+    let last = tx.item_view(book)?.map(|view| view.last_event_at);
+    if last.is_none_or(|last| last <= report.at.timestamp_millis()) {
+        return Ok(judged);
+    }
+    Ok(Judged {
+        step: Some(CompartmentStep::Silent),
+        gone: None,
+    })
+}
+
 fn look(tx: &mut WriteTx<'_>, device: &ActingDevice, report: &DoorReport) -> Result<Known> {
     let seen = tx
         .compartment_at(device.id, report.number)?
@@ -246,6 +274,8 @@ fn look(tx: &mut WriteTx<'_>, device: &ActingDevice, report: &DoorReport) -> Res
         Some(loan) => tx.item_of_loan(loan.loan)?.map(|(item, _, _)| item),
         None => None,
     };
+    // Of a machine that was alone another book may have been put in since, at the same turn.
+    let loan = loan.filter(|_| seen.item.is_none_or(|lies| of_loan == Some(lies)));
     let expected = match seen.item.or(seen.awaited).or(of_loan) {
         Some(item) => tx.tag_and_size(item)?.map(|(bib, tag, _)| ((item, bib), tag)),
         None => None,
@@ -273,6 +303,7 @@ fn look(tx: &mut WriteTx<'_>, device: &ActingDevice, report: &DoorReport) -> Res
         inside: &report.inside,
         door_means_taken,
     });
+    let judged = as_known_since(tx, &seen, found, (judged, report))?;
     Ok(Known {
         seen,
         loan,

@@ -222,13 +222,7 @@ fn again(
     ids: &mut IdRun,
 ) -> Result<Option<Judged>> {
     let Some(act) = row.body.as_deref().and_then(act_of_text) else {
-        // What a machine said of a loan in two phases: the loan itself is confirmed or voided.
-        return match row.loan_id {
-            None => Ok(None),
-            Some(loan) => Err(UseCaseError::State(format!(
-                "confirm or void loan {loan} (confirmLoan, voidLoan), then answer record_stands"
-            ))),
-        };
+        return without_act(row);
     };
     let device = tx.device(DeviceId::new(row.device_id))?;
     let device = ActingDevice::of(device.ok_or(UseCaseError::NotFound("device"))?);
@@ -245,6 +239,8 @@ fn again(
         entry: row.entry_id,
         body: row.body.as_deref().unwrap_or_default(),
         again: true,
+        door: None,
+        two_phase: false,
     };
     let known = row.reader_id.map(|reader| Whose::Reader(ReaderId::new(reader)));
     let (candidate, whose) = match command.resolution {
@@ -259,6 +255,23 @@ fn again(
         ));
     }
     on_item(tx, &scene, (act.kind, candidate, whose), stands, ids).map(Some)
+}
+
+/// There is no act on an item that could be judged again.
+fn without_act(row: &ConflictRow) -> Result<Option<Judged>> {
+    let of_loan = row.reason == ConflictReason::SaidOtherwise.code();
+    match row.loan_id {
+        // What a machine said of a loan in two phases: the loan itself is confirmed or voided.
+        Some(loan) if of_loan => Err(UseCaseError::State(format!(
+            "confirm or void loan {loan} (confirmLoan, voidLoan), then answer record_stands"
+        ))),
+        None if of_loan => Ok(None),
+        _ => Err(UseCaseError::State(
+            "the text of that act is gone: its reader was erased, and nothing can be recorded of it; answer record_stands, or item_here \
+             with the item in hand"
+                .to_owned(),
+        )),
+    }
 }
 
 fn shown(tx: &mut WriteTx<'_>, command: &ResolveConflict, network: &Network) -> Result<Option<Candidate>> {

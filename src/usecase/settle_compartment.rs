@@ -174,13 +174,22 @@ fn settle(
     Ok(after)
 }
 
-/// What was said of a loan is said of its compartment, where nobody knows what is in it. A book that is gone lies in none.
-pub(super) fn follow_loan(tx: &mut WriteTx<'_>, loan: &Confirmation, gone: bool, ids: &mut IdRun) -> Result<()> {
+/// What was said of a loan is said of its compartment, where nobody knows what is in it. A book that is gone lies in none. A machine that
+/// was alone says no more of the door: what its journal says of the loan closes that, too.
+pub(super) fn follow_loan(
+    tx: &mut WriteTx<'_>,
+    loan: &Confirmation,
+    (gone, by): (bool, ReportedBy),
+    ids: &mut IdRun,
+) -> Result<()> {
     let Some(id) = loan.compartment else { return Ok(()) };
     let Some(seen) = tx.compartment(id)?.filter(|seen| seen.turn == loan.turn) else {
         return Ok(());
     };
+    let alone = by == ReportedBy::Journal;
     let (taken, item) = match (seen.state, gone, seen.item) {
+        (CompartmentState::HandingOut, true, _) if alone => (CompartmentStep::ClosedEmpty, None),
+        (CompartmentState::HandingOut, false, Some(item)) if alone => (CompartmentStep::ClosedKnown, Some(item)),
         (CompartmentState::Unsure, true, _) => (CompartmentStep::SettleEmpty, None),
         (CompartmentState::Unsure, false, Some(item)) => (CompartmentStep::SettleItem, Some(item)),
         (CompartmentState::Held | CompartmentState::OutOfOrder, true, Some(_)) => {

@@ -19,6 +19,8 @@ on_both!(
     a_renewal_of_a_loan_that_is_not_theirs_is_looked_into,
     what_a_machine_says_of_a_compartment_goes_to_a_person,
     the_queue_of_another_unit_is_not_there,
+    of_a_reader_who_was_erased_nothing_is_recorded_any_more,
+    a_conflict_goes_along_when_its_reader_is_merged,
 );
 
 /// Somebody else has it: the reader took it alone at the machine, an hour after it was lent at the desk.
@@ -269,4 +271,33 @@ fn the_queue_of_another_unit_is_not_there(app: &TestApp) {
     app.get(&machine.token, "/api/v1/conflicts")
         .expect_problem(403, "forbidden");
     assert_eq!(book(app, "B1").2.len(), 16);
+}
+
+fn of_a_reader_who_was_erased_nothing_is_recorded_any_more(app: &TestApp) {
+    let (scene, conflict, other, card) = contradiction(app);
+    let token = app.reader_token(&scene.card);
+    let pin = json!({"pin": crate::app::PIN});
+    app.post(&token, "/api/v1/me/erasure", &pin).expect(200);
+    let refused = scene.resolve(app, &conflict, &answer("act_stands"));
+    let refused = refused.expect_problem(409, "wrong_state").body;
+    let why = refused["detail"].as_str().expect("words");
+    assert!(why.contains("erased") && why.contains("record_stands"), "{why}");
+    let shown = scene.conflicts(app, "")[0].clone();
+    assert_eq!((&shown["reader_id"], &shown["act"]), (&Value::Null, &Value::Null));
+    assert_eq!(loans(app, other, &card)[0]["status"], "open");
+    scene.resolve(app, &conflict, &answer("record_stands")).expect(200);
+    app.assert_sound();
+}
+
+fn a_conflict_goes_along_when_its_reader_is_merged(app: &TestApp) {
+    let (scene, conflict, ..) = contradiction(app);
+    let (stays, card) = app.reader("adult", "B1");
+    let body = json!({"duplicate_id": scene.reader, "reason": "身份证核对一致"});
+    app.post(&app.root_token(), &format!("/api/v1/readers/{stays}/merges"), &body)
+        .expect(200);
+    assert_eq!(scene.conflicts(app, "")[0]["reader_id"], stays);
+    let done = scene.resolve(app, &conflict, &answer("act_stands")).expect(200).body;
+    assert_eq!(done["verdict"], "accepted");
+    assert_eq!(loans(app, stays, &card)[0]["item_id"], scene.item);
+    app.assert_sound();
 }

@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use crate::app::TestApp;
 use crate::holds::{hold, put};
 use crate::locker_scene::{Locker, book, browsing, closed, copy, item_status, locker, ready, silence, tags, waiting};
+use crate::notices::{announced, with_mail};
 
 on_both!(
     a_hold_is_ready_only_when_its_book_is_in_the_compartment,
+    the_notice_of_readiness_names_the_machine,
     a_copy_that_is_fetched_here_is_checked_in_in_no_other_way,
     a_door_that_does_not_open_leaves_the_book_to_another,
     another_book_in_the_compartment_is_held_and_the_hold_is_not_ready,
@@ -44,6 +46,19 @@ fn a_hold_is_ready_only_when_its_book_is_in_the_compartment(app: &TestApp) {
     assert_eq!(item_status(app, &waiting.book), "on_hold_shelf");
     assert_eq!(locker.door(app, 2)["item_barcode"], waiting.book.barcode.as_str());
     app.assert_sound();
+}
+
+fn the_notice_of_readiness_names_the_machine(app: &TestApp) {
+    let locker = locker(app);
+    let waiting = waiting(app);
+    with_mail(app, waiting.reader);
+    locker.loaded(app, 2, &waiting.book);
+    let mails = announced(app, 1);
+    let text = &mails[0].letter.text;
+    assert!(
+        text.contains("活着》，书柜，保留至") && !text.contains("预约架"),
+        "{text}"
+    );
 }
 
 fn a_copy_that_is_fetched_here_is_checked_in_in_no_other_way(app: &TestApp) {

@@ -18,6 +18,7 @@ on_both!(
     a_wrong_pin_opens_no_session_and_slows_the_next,
     a_reader_borrows_what_stands_in_a_browsing_machine,
     what_the_rules_refuse_stays_in_the_compartment,
+    a_pull_list_names_the_compartment_of_a_browsing_machine,
 );
 
 fn a_second_reader_waits_until_the_first_is_gone(app: &TestApp) {
@@ -175,6 +176,21 @@ fn what_the_rules_refuse_stays_in_the_compartment(app: &TestApp) {
     assert!(!lent["refused"][0]["refusals"].as_array().expect("reasons").is_empty());
     locker.expect_door(app, 3, "occupied");
     app.assert_sound();
+}
+
+fn a_pull_list_names_the_compartment_of_a_browsing_machine(app: &TestApp) {
+    let locker = browsing(app);
+    let book = book(app, &json!({"home_unit_code": "P1"}));
+    place_in(app, &locker, 3, &book);
+    let (_, card) = app.reader("adult", "B1");
+    let body = json!({"card_number": card, "bib_id": book.bib, "pickup_unit_code": "B1"});
+    app.post(&app.staff("librarian", "B1"), "/api/v1/holds", &body)
+        .expect(201);
+    let pulls = app.get(&locker.desk, "/api/v1/units/P1/pulls").expect(200).body;
+    assert_eq!(
+        (&pulls["items"][0]["item_barcode"], &pulls["items"][0]["compartment"]),
+        (&json!(book.barcode), &json!(3))
+    );
 }
 
 /// Puts a book of the machine's own stock into it.

@@ -49,6 +49,7 @@ mod item_races;
 mod items;
 mod jobs;
 mod journal_acts;
+mod journal_doors;
 mod journal_scene;
 mod journal_upload;
 mod limits;

@@ -116,7 +116,7 @@ pub fn later(app: &TestApp, seconds: i64) {
 
 /// Announces until so many lines of notices are there: on a cluster that other tests use too, an event settles only when what ran
 /// beside it has ended. Then what gathered is sent.
-fn announced(app: &TestApp, lines: i64) -> Vec<Mail> {
+pub fn announced(app: &TestApp, lines: i64) -> Vec<Mail> {
     let store = &app.app.store;
     let step = async || {
         let look = store

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::database::Engine;
 use crate::process::{Server, Tongjie};
 
-fn accounts(tongjie: &Tongjie) -> Value {
+pub fn accounts(tongjie: &Tongjie) -> Value {
     let text = fs::read(tongjie.file("demo-accounts.json")).expect("the accounts file");
     serde_json::from_slice(&text).expect("JSON")
 }
@@ -189,4 +189,32 @@ fn simulated_machines_log_in_ask_at_the_gate_and_report() {
     }
     assert_eq!(server.stop(), Some(0));
     tongjie.succeeds(&["check"]);
+}
+
+#[test]
+fn machines_that_were_alone_tell_of_it_and_nothing_is_lost() {
+    for engine in Engine::all() {
+        let tongjie = Tongjie::new(engine);
+        let (server, address) = start(&tongjie, &["demo", "--scale", "0.005", "--without-machines"]);
+        let (url, file) = (format!("http://{address}"), tongjie.file("demo-accounts.json"));
+        let file = file.to_string_lossy();
+        let args = [
+            "simulate",
+            "--url",
+            &url,
+            "--accounts",
+            &file,
+            "--devices",
+            "3",
+            "--replay",
+            "34",
+        ];
+        let said = tongjie.succeeds(&args);
+        for sure in ["acts=", " quarantined=0", " lost=0"] {
+            assert!(said.contains(sure), "{engine:?}: {said}");
+        }
+        assert!(!said.contains("acts=0"), "{engine:?}: {said}");
+        assert_eq!(server.stop(), Some(0));
+        assert!(tongjie.succeeds(&["check"]).contains("check: sound"), "{engine:?}");
+    }
 }

@@ -13,6 +13,7 @@ mod demo;
 mod import;
 mod import_csv;
 mod keys;
+mod machines;
 mod rules;
 mod service;
 mod start;

@@ -77,6 +77,11 @@ impl Client {
         self.call("POST", path, Some(body), None)
     }
 
+    /// Puts something where it belongs.
+    pub fn put(&mut self, path: &str, body: &Value) -> Result<Value, String> {
+        self.call("PUT", path, Some(body), None)
+    }
+
     fn call(&mut self, method: &str, path: &str, body: Option<&Value>, key: Option<&str>) -> Result<Value, String> {
         if self.renew_at.is_none_or(|at| Instant::now() >= at) {
             self.log_in()?;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use crate::domain::ids::{LoanId, ReaderId};
 use crate::store::dialect;
 use crate::store::error::StoreError;
 use crate::store::schema::{devices, items, journal_conflicts};
@@ -71,6 +72,18 @@ impl ReadTx<'_> {
             .first(self.conn)
             .optional()?)
     }
+
+    /// The question of a loan of which two say otherwise that nobody has answered, and the entry of a journal that it is of.
+    pub fn open_question(&mut self, loan: LoanId) -> Result<Option<(i64, Option<i64>)>, StoreError> {
+        Ok(journal_conflicts::table
+            .filter(journal_conflicts::loan_id.eq(loan.get()))
+            .filter(journal_conflicts::reason.eq("said_otherwise"))
+            .filter(journal_conflicts::resolved_at.is_null())
+            .order(journal_conflicts::id)
+            .select((journal_conflicts::id, journal_conflicts::entry_id))
+            .first(self.conn)
+            .optional()?)
+    }
 }
 
 impl WriteTx<'_> {
@@ -84,6 +97,22 @@ impl WriteTx<'_> {
     pub fn insert_conflict(&mut self, row: &ConflictRow) -> Result<(), StoreError> {
         diesel::insert_into(journal_conflicts::table)
             .values(row.clone())
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// An entry of a journal says what a machine had said.
+    pub fn name_entry_of_conflict(&mut self, id: i64, entry: i64, body: Option<&str>) -> Result<(), StoreError> {
+        diesel::update(journal_conflicts::table.find(id))
+            .set((journal_conflicts::entry_id.eq(entry), journal_conflicts::body.eq(body)))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Gives what a reader did at machines against the records to another.
+    pub fn move_conflicts(&mut self, from: ReaderId, to: ReaderId) -> Result<(), StoreError> {
+        diesel::update(journal_conflicts::table.filter(journal_conflicts::reader_id.eq(from.get())))
+            .set(journal_conflicts::reader_id.eq(to.get()))
             .execute(self.conn)?;
         Ok(())
     }

@@ -71,6 +71,29 @@ impl ReadTx<'_> {
         Ok(journal_entries::table.find(id).first(self.conn).optional()?)
     }
 
+    /// The entry that came under a number of the journal of another entry, also when it was released from the quarantine since.
+    pub fn entry_under_number(&mut self, of: &EntryRow, number: i64) -> Result<Option<EntryRow>, StoreError> {
+        let device = DeviceId::new(of.device_id);
+        let journal = match of.journal {
+            RELEASED => match self.quarantine_line(of.sequence)? {
+                Some(line) => line.journal,
+                None => return Ok(None),
+            },
+            journal => journal,
+        };
+        if let Some(entry) = self.journal_entries(device, journal, &[number])?.pop() {
+            return Ok(Some(entry));
+        }
+        let lines = self.quarantined(device, journal, &[number])?;
+        let released = lines
+            .iter()
+            .find(|line| line.settled_how.as_deref() == Some("released"));
+        match released {
+            Some(line) => Ok(self.journal_entries(device, RELEASED, &[line.id])?.pop()),
+            None => Ok(None),
+        }
+    }
+
     /// How many numbers between two have come.
     pub fn entries_between(&mut self, device: DeviceId, journal: i64, from: i64, to: i64) -> Result<i64, StoreError> {
         Ok(journal_entries::table

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use crate::clock::from_millis;
-use crate::domain::ids::{CompartmentId, DeviceId, ItemId, LoanId, LockerSessionId, ReaderId, UnitId};
+use crate::domain::ids::{CompartmentId, DeviceId, LoanId, LockerSessionId};
 use crate::domain::two_phase::LoanPhase;
 use crate::store::error::StoreError;
-use crate::store::schema::{bibs, devices, items, journal_conflicts, loan_confirmations, loans};
+use crate::store::schema::{bibs, devices, items, loan_confirmations, loans};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// The question of one loan.
@@ -78,18 +78,6 @@ pub struct Unconfirmed {
     pub reserved_at: i64,
 }
 
-/// Two say otherwise of one loan.
-#[derive(Debug, Clone, Copy)]
-pub struct Contradiction {
-    pub loan: LoanId,
-    pub item: ItemId,
-    pub reader: Option<ReaderId>,
-    pub device: DeviceId,
-    pub unit: UnitId,
-    /// When it was seen to be otherwise.
-    pub at: DateTime<Utc>,
-}
-
 impl ReadTx<'_> {
     /// The question of a loan, decided or not.
     pub fn confirmation(&mut self, loan: LoanId) -> Result<Option<Confirmation>, StoreError> {
@@ -97,7 +85,7 @@ impl ReadTx<'_> {
         row.map(ConfirmationRow::read).transpose()
     }
 
-    /// The loan for which a compartment was opened at a turn.
+    /// The loan for which a compartment was opened at a turn; the last one, where a machine that was alone lent several at one turn.
     pub fn confirmation_of_turn(
         &mut self,
         device: DeviceId,
@@ -108,6 +96,7 @@ impl ReadTx<'_> {
             .filter(loan_confirmations::device_id.eq(device.get()))
             .filter(loan_confirmations::compartment_id.eq(compartment.get()))
             .filter(loan_confirmations::turn.eq(turn))
+            .order(loan_confirmations::loan_id.desc())
             .first(self.conn)
             .optional()?;
         row.map(ConfirmationRow::read).transpose()
@@ -194,33 +183,5 @@ impl WriteTx<'_> {
             ))
             .execute(self.conn)?;
         Ok(())
-    }
-
-    /// Asks a person about a loan of which two say otherwise; once, as long as nobody has answered.
-    pub fn insert_contradiction(&mut self, id: i64, one: &Contradiction) -> Result<bool, StoreError> {
-        let asked: i64 = journal_conflicts::table
-            .filter(journal_conflicts::loan_id.eq(one.loan.get()))
-            .filter(journal_conflicts::reason.eq("said_otherwise"))
-            .filter(journal_conflicts::resolved_at.is_null())
-            .count()
-            .get_result(self.conn)?;
-        if asked > 0 {
-            return Ok(false);
-        }
-        let now = self.now().timestamp_millis();
-        diesel::insert_into(journal_conflicts::table)
-            .values((
-                journal_conflicts::id.eq(id),
-                journal_conflicts::device_id.eq(one.device.get()),
-                journal_conflicts::unit_id.eq(one.unit.get()),
-                journal_conflicts::reason.eq("said_otherwise"),
-                journal_conflicts::happened_at.eq(one.at.timestamp_millis()),
-                journal_conflicts::item_id.eq(one.item.get()),
-                journal_conflicts::reader_id.eq(one.reader.map(ReaderId::get)),
-                journal_conflicts::loan_id.eq(one.loan.get()),
-                journal_conflicts::raised_at.eq(now),
-            ))
-            .execute(self.conn)?;
-        Ok(true)
     }
 }

@@ -11,7 +11,9 @@ use crate::letter::Template;
 use crate::store::error::StoreError;
 use crate::store::hot::on_engine;
 use crate::store::items::parse_day;
-use crate::store::schema::{bibs, cards, holds, items, loans, notice_templates, one_time_codes, parcel_lines, parcels};
+use crate::store::schema::{
+    bibs, cards, compartments, devices, holds, items, loans, notice_templates, one_time_codes, parcel_lines, parcels,
+};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// An open loan, as a letter tells of it.
@@ -31,7 +33,12 @@ pub struct HoldLine {
     pub title: String,
     pub shelf_number: i32,
     pub until: Option<NaiveDate>,
+    /// The name of the machine in whose compartment it lies.
+    pub device: Option<String>,
 }
+
+/// Hold, title, number, last day and machine.
+type HoldRow = (i64, String, i32, Option<String>, Option<String>);
 
 /// A parcel that left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,14 +93,20 @@ impl ReadTx<'_> {
                 bibs::title,
                 holds::shelf_number.assume_not_null(),
                 holds::shelf_until,
+                compartments::table
+                    .inner_join(devices::table.on(devices::id.eq(compartments::device_id)))
+                    .filter(compartments::item_id.eq(holds::captured_item_id))
+                    .select(devices::name)
+                    .single_value(),
             ));
-        let rows: Vec<(i64, String, i32, Option<String>)> = on_engine!(self.conn, conn => query.load(conn))?;
-        let line = |(hold_id, title, shelf_number, until): (i64, String, i32, Option<String>)| {
+        let rows: Vec<HoldRow> = on_engine!(self.conn, conn => query.load(conn))?;
+        let line = |(hold_id, title, shelf_number, until, device): HoldRow| {
             Ok(HoldLine {
                 hold_id,
                 title,
                 shelf_number,
                 until: until.as_deref().map(parse_day).transpose()?,
+                device: device.filter(|name| !name.is_empty()),
             })
         };
         rows.into_iter().map(line).collect()

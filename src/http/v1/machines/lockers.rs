@@ -177,17 +177,8 @@ fn report_of(number: u16, body: CompartmentReport) -> Result<ReportCompartment, 
     if named != "tags" && !tags.is_empty() {
         return Err(UseCaseError::field("tags", "belong to inside: tags"));
     }
-    let inside = match named {
-        "empty" => Inside::Empty,
-        "tags" => Inside::Tags(tags),
-        "unread" => Inside::Unread,
-        "something" => Inside::Something,
-        "no_sensor" => Inside::NoSensor,
-        _ => {
-            let reason = "must be empty, tags, unread, something or no_sensor";
-            return Err(UseCaseError::field("inside", reason));
-        }
-    };
+    let reason = "must be empty, tags, unread, something or no_sensor";
+    let inside = Inside::of(named, tags).ok_or_else(|| UseCaseError::field("inside", reason))?;
     Ok(ReportCompartment {
         number,
         turn: body.turn,

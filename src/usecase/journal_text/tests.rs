@@ -1,0 +1,37 @@
+use super::*;
+
+#[test]
+fn what_is_no_entry_is_unreadable() {
+    for body in [
+        "",
+        "[]",
+        "{}",
+        r#"{"kind":"check_in","at":"yesterday","item":{"tag":"E1"}}"#,
+        r#"{"kind":"check_in","at":"2026-03-04T04:00:00Z","item":{}}"#,
+        r#"{"kind":"check_in","at":"2026-03-04T04:00:00Z","item":{"tag":"E1","barcode":"1"}}"#,
+        "{\"kind\":\"check_in\",\"at\":\"2026-03-04T04:00:00Z\",\"item\":{\"tag\":\"E\\u0000\"}}",
+        r#"{"kind":"check_out","at":"2026-03-04T04:00:00Z","item":{"tag":"E1"}}"#,
+        r#"{"kind":"check_out","at":"2026-03-04T04:00:00Z","item":{"tag":"E1"},"card_number":"1","card_token":"a"}"#,
+        r#"{"kind":"lost","at":"2026-03-04T04:00:00Z","from":5,"to":4}"#,
+        r#"{"kind":"lost","at":"2026-03-04T04:00:00Z","from":1,"to":9007199254740991}"#,
+        r#"{"kind":"burnt","at":"2026-03-04T04:00:00Z"}"#,
+        r#"{"kind":"loan_taken","at":"2026-03-04T04:00:00Z"}"#,
+        r#"{"kind":"loan_taken","at":"2026-03-04T04:00:00Z","loan_id":5,"sequence":4}"#,
+        r#"{"kind":"loan_not_taken","at":"2026-03-04T04:00:00Z","loan_id":0}"#,
+        r#"{"kind":"check_in","at":"2026-03-04T04:00:00Z","item":{"tag":"E1"},"compartment":0}"#,
+        r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z"}"#,
+        r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z","number":1,"turn":2,"door":"ajar"}"#,
+        r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z","number":1,"turn":2,"door":"closed","inside":"cat"}"#,
+        r#"{"kind":"compartment","at":"2026-03-04T04:00:00Z","number":1,"turn":2,"door":"closed","inside":"empty","tags":["E1"]}"#,
+    ] {
+        assert!(Told::read(body).is_none(), "{body}");
+    }
+}
+
+#[test]
+fn what_a_device_adds_of_its_own_is_passed_over() {
+    let body = r#"{"kind":"check_in","at":"2026-03-04T12:00:00+08:00","item":{"tag":"E1"},"lamp":"green"}"#;
+    let told = Told::read(body).expect("an entry");
+    assert_eq!(told.act.code(), "check_in");
+    assert_eq!(told.at.to_rfc3339(), "2026-03-04T04:00:00+00:00");
+}
