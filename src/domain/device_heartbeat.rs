@@ -91,6 +91,23 @@ pub struct Known {
     pub silent: bool,
 }
 
+impl Known {
+    /// What is known once a heartbeat was taken.
+    pub fn of(beat: &Beat, clock: ClockState, now: DateTime<Utc>) -> Self {
+        Self {
+            last_seen_at: now,
+            started_at: beat.started_at,
+            beat: beat.beat,
+            clock,
+            firmware: beat.firmware.clone(),
+            configuration_version: beat.configuration_version,
+            faults: beat.faults.clone(),
+            stock: beat.stock.clone(),
+            silent: false,
+        }
+    }
+}
+
 /// An alarm, and what of the device it is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Alarm {
@@ -221,17 +238,7 @@ mod tests {
     }
 
     fn known(beat: &Beat) -> Known {
-        Known {
-            last_seen_at: NOW - TimeDelta::seconds(60),
-            started_at: beat.started_at,
-            beat: beat.beat,
-            clock: ClockState::Good,
-            firmware: beat.firmware.clone(),
-            configuration_version: beat.configuration_version,
-            faults: beat.faults.clone(),
-            stock: beat.stock.clone(),
-            silent: false,
-        }
+        Known::of(beat, ClockState::Good, NOW - TimeDelta::seconds(60))
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::acting_device::acting_device;
 use super::configure_device::settings_of;
 use super::device_board::{Beaten, DeviceBoard};
 use super::{Caller, Result, Store, UseCaseError, alarm};
-use crate::domain::device_heartbeat::{AlarmKind, Beat, ClockState, Judged, Known, is_silent, judge};
+use crate::domain::device_heartbeat::{AlarmKind, Beat, Judged, Known, is_silent, judge};
 use crate::domain::ids::DeviceId;
 use crate::store::devices::status::Status;
 use crate::store::ids::IdRun;
@@ -99,7 +99,7 @@ fn take(tx: &mut WriteTx<'_>, caller: &Caller, beat: &Beat, mut ids: IdRun) -> R
         }
     }
     let beaten = Beaten {
-        known: known.unwrap_or_else(|| first(beat, now)),
+        known: known.unwrap_or_else(|| Known::of(beat, judged.clock, now)),
         unit: acting.unit,
         newest_configuration: device.configuration_version,
         interval: TimeDelta::seconds(i64::from(settings.heartbeat_seconds)),
@@ -115,32 +115,8 @@ fn heard(mut beaten: Beaten, beat: &Beat, judged: &Judged, now: DateTime<Utc>) -
     if judged.stale {
         return beaten;
     }
-    beaten.known = Known {
-        last_seen_at: now,
-        started_at: beat.started_at,
-        beat: beat.beat,
-        clock: judged.clock,
-        firmware: beat.firmware.clone(),
-        configuration_version: beat.configuration_version,
-        faults: beat.faults.clone(),
-        stock: beat.stock.clone(),
-        silent: false,
-    };
+    beaten.known = Known::of(beat, judged.clock, now);
     beaten
-}
-
-fn first(beat: &Beat, now: DateTime<Utc>) -> Known {
-    Known {
-        last_seen_at: now,
-        started_at: beat.started_at,
-        beat: beat.beat,
-        clock: ClockState::Good,
-        firmware: beat.firmware.clone(),
-        configuration_version: beat.configuration_version,
-        faults: beat.faults.clone(),
-        stock: beat.stock.clone(),
-        silent: false,
-    }
 }
 
 fn known_of(status: &Status, silent: bool) -> Known {
