@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use super::devices::configurations::ConfigurationRow;
 use super::error::StoreError;
 use super::hot::on_engine;
 use super::schema::{
@@ -47,8 +48,8 @@ pub struct FoundAtGate {
 pub struct Lender {
     /// `None`: it was never heard of.
     pub last_seen_at: Option<DateTime<Utc>>,
-    /// JSON of the configuration made for it; `None`: the defaults.
-    pub settings: Option<String>,
+    /// The newest made for it; `None`: the defaults.
+    pub configuration: Option<ConfigurationRow>,
     /// Something of its journal is missing or not judged yet.
     pub owes: bool,
 }
@@ -146,36 +147,30 @@ impl ReadTx<'_> {
 
     /// The devices of a unit that may lend, of those that are at work.
     pub fn lenders_of(&mut self, unit: UnitId) -> Result<Vec<Lender>, StoreError> {
-        let rows: Vec<(i64, i64, Option<i64>)> = devices::table
+        let newest = device_configurations::device_id
+            .eq(devices::id)
+            .and(device_configurations::version.eq(devices::configuration_version));
+        let lenders = devices::table
             .left_join(device_status::table.on(device_status::device_id.eq(devices::id)))
+            .left_join(device_configurations::table.on(newest))
             .filter(devices::unit_id.eq(unit.get()).and(devices::kind.eq_any(LENDERS)))
             .filter(devices::active.eq(true).and(devices::retired_at.is_null()))
             .filter(devices::approved_at.is_not_null())
             .select((
                 devices::id,
-                devices::configuration_version,
                 device_status::last_seen_at.nullable(),
-            ))
-            .load(self.conn)?;
+                device_configurations::all_columns.nullable(),
+            ));
+        let rows: Vec<(i64, Option<i64>, Option<ConfigurationRow>)> =
+            on_engine!(self.conn, conn => lenders.load(conn))?;
         let ids: Vec<i64> = rows.iter().map(|(id, ..)| *id).collect();
-        let settings: Vec<(i64, i64, String)> = device_configurations::table
-            .filter(device_configurations::device_id.eq_any(&ids))
-            .select((
-                device_configurations::device_id,
-                device_configurations::version,
-                device_configurations::settings,
-            ))
-            .load(self.conn)?;
         let owing = self.owing(&ids)?;
-        let lender = |(id, version, last_seen_at): (i64, i64, Option<i64>)| Lender {
+        let lenders = rows.into_iter().map(|(id, last_seen_at, configuration)| Lender {
             last_seen_at: last_seen_at.map(from_millis),
-            settings: settings
-                .iter()
-                .find(|(of, made, _)| (*of, *made) == (id, version))
-                .map(|(_, _, settings)| settings.clone()),
+            configuration,
             owes: owing.contains(&id),
-        };
-        Ok(rows.into_iter().map(lender).collect())
+        });
+        Ok(lenders.collect())
     }
 
     /// Those of whose journals something is missing, or is not judged yet.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::acting_device::acting_device;
-use super::configure_device::settings_in;
+use super::configure_device::settings_by;
 use super::{Caller, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::device::Capability;
@@ -120,7 +120,7 @@ pub(super) fn judge(tx: &mut ReadTx<'_>, unit: UnitId, read: &ReadAtGate, bit: T
 fn lent_offline_perhaps(tx: &mut ReadTx<'_>, unit: UnitId) -> Result<bool> {
     let now = tx.now();
     for lender in tx.lenders_of(unit)? {
-        let settings = settings(&lender)?;
+        let settings = settings_by(lender.configuration.as_ref())?;
         if settings.offline_loans && (lender.owes || is_away(&lender, &settings, now)) {
             return Ok(true);
         }
@@ -134,13 +134,6 @@ fn is_away(lender: &Lender, settings: &Settings, now: DateTime<Utc>) -> bool {
     lender
         .last_seen_at
         .is_some_and(|seen| is_silent(seen, interval, now) && now.signed_duration_since(seen) <= OLDEST)
-}
-
-fn settings(lender: &Lender) -> Result<Settings> {
-    let Some(text) = &lender.settings else {
-        return Ok(Settings::default());
-    };
-    settings_in(text)
 }
 
 /// What passed where and when.

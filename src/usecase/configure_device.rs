@@ -126,8 +126,12 @@ pub(super) fn settings_of(tx: &mut ReadTx<'_>, device: DeviceId, version: i64) -
     if version == 0 {
         return Ok(Settings::default());
     }
-    let row = tx.configuration(device, version)?;
-    row.map_or_else(|| Ok(Settings::default()), |row| Ok(kept(&row)?.settings))
+    settings_by(tx.configuration(device, version)?.as_ref())
+}
+
+/// The settings of a version that was looked up already; the defaults for none.
+pub(super) fn settings_by(row: Option<&ConfigurationRow>) -> Result<Settings> {
+    row.map_or_else(|| Ok(Settings::default()), |row| Ok(kept(row)?.settings))
 }
 
 fn newest(tx: &mut ReadTx<'_>, id: DeviceId) -> Result<ConfigurationView> {
@@ -243,13 +247,6 @@ fn with_password(tx: &mut ReadTx<'_>, device: &Device, command: &ConfigureDevice
 
 pub(super) fn driver_settings_of(row: &ConfigurationRow) -> Result<Value> {
     Ok(kept(row)?.driver_settings)
-}
-
-/// What the device is told of the text of a configuration.
-pub(super) fn settings_in(text: &str) -> Result<Settings> {
-    let kept: Kept = serde_json::from_str(text)
-        .map_err(|error| UseCaseError::Internal(format!("configuration of a device: {error}")))?;
-    Ok(kept.settings)
 }
 
 fn kept(row: &ConfigurationRow) -> Result<Kept> {
