@@ -26,6 +26,17 @@ pub struct AlarmRow {
     pub note: Option<String>,
 }
 
+/// The one alarm of a device, kind and subject that stands.
+macro_rules! standing {
+    ($device:expr, $kind:expr, $subject:expr) => {
+        device_alarms::table
+            .filter(device_alarms::device_id.eq($device.get()))
+            .filter(device_alarms::kind.eq($kind.code()))
+            .filter(device_alarms::subject.eq($subject))
+            .filter(device_alarms::ended_at.is_null())
+    };
+}
+
 impl ReadTx<'_> {
     /// An alarm, standing or not.
     pub fn alarm(&mut self, id: i64) -> Result<Option<AlarmRow>, StoreError> {
@@ -66,13 +77,7 @@ impl ReadTx<'_> {
 
     /// Whether such an alarm stands.
     pub fn has_alarm(&mut self, device: DeviceId, kind: AlarmKind, subject: &str) -> Result<bool, StoreError> {
-        let n: i64 = device_alarms::table
-            .filter(device_alarms::device_id.eq(device.get()))
-            .filter(device_alarms::kind.eq(kind.code()))
-            .filter(device_alarms::subject.eq(subject))
-            .filter(device_alarms::ended_at.is_null())
-            .count()
-            .get_result(self.conn)?;
+        let n: i64 = standing!(device, kind, subject).count().get_result(self.conn)?;
         Ok(n > 0)
     }
 }
@@ -86,11 +91,7 @@ impl WriteTx<'_> {
         subject: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let standing = device_alarms::table
-            .filter(device_alarms::device_id.eq(device.get()))
-            .filter(device_alarms::kind.eq(kind.code()))
-            .filter(device_alarms::subject.eq(subject))
-            .filter(device_alarms::ended_at.is_null());
+        let standing = standing!(device, kind, subject);
         let n = diesel::update(standing)
             .set((
                 device_alarms::times.eq(device_alarms::times + 1),
@@ -138,11 +139,7 @@ impl WriteTx<'_> {
         subject: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let standing = device_alarms::table
-            .filter(device_alarms::device_id.eq(device.get()))
-            .filter(device_alarms::kind.eq(kind.code()))
-            .filter(device_alarms::subject.eq(subject))
-            .filter(device_alarms::ended_at.is_null());
+        let standing = standing!(device, kind, subject);
         let n = diesel::update(standing)
             .set((
                 device_alarms::ended_at.eq(now.timestamp_millis()),
