@@ -16,6 +16,7 @@ use crate::clock::from_millis;
 use crate::domain::gate_exit::ItemSeen;
 use crate::domain::ids::{DeviceId, ItemId, UnitId};
 use crate::domain::item::ItemStatus;
+use crate::domain::item_shown::ItemShown;
 use crate::domain::two_phase::LoanPhase;
 
 /// Two are enough to see that a number means several.
@@ -26,13 +27,6 @@ const FORGOTTEN_AT_ONCE: i64 = 1000;
 
 /// Kinds of devices that may lend.
 const LENDERS: [&str; 3] = ["locker", "kiosk", "desk_reader"];
-
-/// What a gate has read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReadAtGate {
-    Tag(String),
-    Barcode(String),
-}
 
 /// One item that it may mean.
 #[derive(Debug, Clone, Copy)]
@@ -123,7 +117,7 @@ macro_rules! check_columns {
 
 impl ReadTx<'_> {
     /// The items that what was read may mean, with their open loans; two at most. One statement.
-    pub fn found_at_gate(&mut self, read: &ReadAtGate) -> Result<Vec<FoundAtGate>, StoreError> {
+    pub fn found_at_gate(&mut self, read: &ItemShown) -> Result<Vec<FoundAtGate>, StoreError> {
         type Row = (i64, String, i64, Option<i64>, Option<String>);
         let query = items::table
             .left_join(loans::table.on(loans::item_id.eq(items::id).and(loans::closed_at.is_null())))
@@ -137,9 +131,9 @@ impl ReadTx<'_> {
                 loan_confirmations::state.nullable(),
             ));
         let rows: Vec<Row> = match read {
-            ReadAtGate::Tag(tag) => on_engine!(self.conn, conn => query.filter(items::rfid_tag.eq(tag)).load(conn))?,
-            ReadAtGate::Barcode(barcode) => {
-                on_engine!(self.conn, conn => query.filter(items::barcode.eq(barcode)).load(conn))?
+            ItemShown::Tag(tag) => on_engine!(self.conn, conn => query.filter(items::rfid_tag.eq(tag)).load(conn))?,
+            ItemShown::Barcode(barcode) => {
+                on_engine!(self.conn, conn => query.filter(items::barcode.eq(barcode.as_str())).load(conn))?
             }
         };
         rows.into_iter().map(found).collect()

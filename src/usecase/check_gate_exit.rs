@@ -16,19 +16,18 @@ use crate::domain::device_heartbeat::is_silent;
 use crate::domain::device_settings::Settings;
 use crate::domain::gate_exit::{DecidedBy, ExitDecision, ExitReason, Facts, Found, TagBit, decide};
 use crate::domain::ids::{DeviceId, ItemId, UnitId};
+use crate::domain::item_shown::ItemShown;
 use crate::domain::journal::OLDEST;
 use crate::store::Store;
 use crate::store::gates::{Lender, NewGateCheck};
 use crate::store::tx::ReadTx;
-
-pub use crate::store::gates::ReadAtGate;
 
 /// What a gate asks.
 #[derive(Debug, Clone)]
 pub struct CheckGateExit {
     /// The gate's own number of the passage.
     pub check_id: String,
-    pub read: ReadAtGate,
+    pub read: ItemShown,
     pub bit: TagBit,
 }
 
@@ -89,7 +88,7 @@ pub(super) struct Judged {
 }
 
 /// Judges what was read at a gate of a unit. One statement; a few more only where the tag says lent and we know of no loan.
-pub(super) fn judge(tx: &mut ReadTx<'_>, unit: UnitId, read: &ReadAtGate, bit: TagBit) -> Result<Judged> {
+pub(super) fn judge(tx: &mut ReadTx<'_>, unit: UnitId, read: &ItemShown, bit: TagBit) -> Result<Judged> {
     let rows = tx.found_at_gate(read)?;
     let (found, one) = match rows.as_slice() {
         [] => (Found::Nothing, None),
@@ -142,7 +141,7 @@ pub(super) struct Passage<'a> {
     pub unit: UnitId,
     pub check_id: &'a str,
     pub at: DateTime<Utc>,
-    pub read: &'a ReadAtGate,
+    pub read: &'a ItemShown,
     pub item: Option<ItemId>,
 }
 
@@ -150,8 +149,8 @@ impl Passage<'_> {
     /// Its line of the log. The id comes when it is written.
     pub(super) fn line(&self, decision: ExitDecision, reason: ExitReason, decided: DecidedBy) -> NewGateCheck {
         let tag = match self.read {
-            ReadAtGate::Tag(tag) => Some(tag.clone()),
-            ReadAtGate::Barcode(_) => None,
+            ItemShown::Tag(tag) => Some(tag.clone()),
+            ItemShown::Barcode(_) => None,
         };
         NewGateCheck {
             id: 0,
