@@ -5,8 +5,9 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 
 use super::{ConfigError, within};
+use crate::domain::device_heartbeat::LATEST_FLUSH_SECONDS;
 
-const FLUSH_SECONDS: RangeInclusive<u32> = 5..=60;
+const FLUSH_SECONDS: RangeInclusive<u32> = 5..=LATEST_FLUSH_SECONDS;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

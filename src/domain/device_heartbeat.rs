@@ -46,6 +46,9 @@ pub const DRIFTING: TimeDelta = TimeDelta::seconds(60);
 /// Without a heartbeat for so many of its intervals a device is silent.
 pub const SILENT_INTERVALS: i32 = 3;
 
+/// The longest time between two writes of when devices were last heard of, in seconds: a row may be so late.
+pub const LATEST_FLUSH_SECONDS: u32 = 60;
+
 /// The state of a clock that is so much ahead (or, negative, behind).
 pub fn clock_state(offset: TimeDelta) -> ClockState {
     let off = offset.abs();

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,7 +12,7 @@ use super::configure_device::settings_by;
 use super::{Caller, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::device::Capability;
-use crate::domain::device_heartbeat::is_silent;
+use crate::domain::device_heartbeat::{LATEST_FLUSH_SECONDS, is_silent};
 use crate::domain::device_settings::Settings;
 use crate::domain::gate_exit::{DecidedBy, ExitDecision, ExitReason, Facts, Found, TagBit, decide};
 use crate::domain::ids::{DeviceId, ItemId, UnitId};
@@ -127,12 +127,13 @@ fn lent_offline_perhaps(tx: &mut ReadTx<'_>, unit: UnitId) -> Result<bool> {
     Ok(false)
 }
 
-/// Silent, but not for so long that what it did would not be believed any more.
+/// Silent, however late its row is, but not for so long that what it did would not be believed any more.
 fn is_away(lender: &Lender, settings: &Settings, now: DateTime<Utc>) -> bool {
-    let interval = chrono::TimeDelta::seconds(settings.heartbeat_seconds.into());
+    let interval = TimeDelta::seconds(settings.heartbeat_seconds.into());
+    let late = TimeDelta::seconds(LATEST_FLUSH_SECONDS.into());
     lender
         .last_seen_at
-        .is_some_and(|seen| is_silent(seen, interval, now) && now.signed_duration_since(seen) <= OLDEST)
+        .is_some_and(|seen| is_silent(seen + late, interval, now) && now.signed_duration_since(seen) <= OLDEST)
 }
 
 /// What passed where and when.
