@@ -109,6 +109,16 @@ impl Known {
             silent: false,
         }
     }
+
+    /// Whether both say the same of the device. When that was, by which beat, and whether it was silent are no part of it.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        self.started_at == other.started_at
+            && self.clock == other.clock
+            && self.firmware == other.firmware
+            && self.configuration_version == other.configuration_version
+            && self.faults == other.faults
+            && self.stock == other.stock
+    }
 }
 
 /// An alarm, and what of the device it is about.
@@ -167,14 +177,7 @@ pub fn judge(beat: &Beat, known: Option<&Known>, low: &[(String, i64)], now: Dat
         had.insert(Alarm::of(AlarmKind::Silent, ""));
     }
     let clears: Vec<Alarm> = had.difference(&has).cloned().collect();
-    let news = known.is_none_or(|known| {
-        known.started_at != beat.started_at
-            || known.clock != clock
-            || known.firmware != beat.firmware
-            || known.configuration_version != beat.configuration_version
-            || known.faults != beat.faults
-            || known.stock != beat.stock
-    });
+    let news = known.is_none_or(|known| !known.agrees_with(&Known::of(beat, clock, now)));
     Judged {
         stale,
         clock,

@@ -12,6 +12,7 @@ use super::acting_device::acting_device;
 use super::configure_device::settings_of;
 use super::device_board::{Beaten, DeviceBoard};
 use super::{Caller, Result, Store, UseCaseError, alarm};
+use crate::clock::from_millis;
 use crate::domain::device_heartbeat::{AlarmKind, Beat, Judged, Known, is_silent, judge};
 use crate::domain::ids::DeviceId;
 use crate::store::devices::status::Status;
@@ -57,6 +58,9 @@ pub async fn heartbeat(
 ) -> Result<HeartbeatAnswer> {
     let device = caller.device().ok_or(UseCaseError::Forbidden)?;
     let now = store.clock().now();
+    // As the row keeps it: after a start of ours the same beat is still the same.
+    let started_at = from_millis(beat.started_at.timestamp_millis());
+    let beat = Beat { started_at, ..beat };
     let known = board.beaten(device).filter(|beaten| caller.unit == Some(beaten.unit));
     if let Some(beaten) = known {
         let silent = is_silent(beaten.known.last_seen_at, beaten.interval, now);
@@ -119,7 +123,8 @@ fn heard(mut beaten: Beaten, beat: &Beat, judged: &Judged, now: DateTime<Utc>) -
     beaten
 }
 
-fn known_of(status: &Status, silent: bool) -> Known {
+/// What a row says of a device.
+pub(super) fn known_of(status: &Status, silent: bool) -> Known {
     Known {
         last_seen_at: status.last_seen_at,
         started_at: status.started_at,

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use crate::clock::from_millis;
 use crate::domain::device_heartbeat::AlarmKind;
 use crate::domain::ids::DeviceId;
 use crate::store::error::StoreError;
@@ -73,6 +74,21 @@ impl ReadTx<'_> {
             .order((device_alarms::device_id, device_alarms::kind, device_alarms::subject))
             .select((device_alarms::device_id, device_alarms::kind))
             .load(self.conn)?)
+    }
+
+    /// Those of some devices of which it is said that they are silent, and when that was said last.
+    pub fn silent_among(&mut self, ids: &[i64]) -> Result<Vec<(DeviceId, DateTime<Utc>)>, StoreError> {
+        let rows: Vec<(i64, i64)> = device_alarms::table
+            .filter(device_alarms::ended_at.is_null())
+            .filter(device_alarms::device_id.eq_any(ids))
+            .filter(device_alarms::kind.eq(AlarmKind::Silent.code()))
+            .order(device_alarms::device_id)
+            .select((device_alarms::device_id, device_alarms::last_at))
+            .load(self.conn)?;
+        let said = rows.into_iter();
+        Ok(said
+            .map(|(id, last_at)| (DeviceId::new(id), from_millis(last_at)))
+            .collect())
     }
 
     /// Whether such an alarm stands.
