@@ -204,12 +204,28 @@ fn alarms(
     if clock == ClockState::Wrong {
         found.insert(Alarm::of(AlarmKind::ClockWrong, ""));
     }
-    for (name, left) in stock {
-        if low.iter().any(|(what, least)| what == name && left < least) {
-            found.insert(Alarm::of(AlarmKind::StockLow, name));
-        }
-    }
+    found.extend(low_of(stock, low));
     found
+}
+
+fn low_of(stock: &[(String, i64)], low: &[(String, i64)]) -> BTreeSet<Alarm> {
+    let is_low = |(name, left): &&(String, i64)| low.iter().any(|(what, least)| what == name && left < least);
+    stock
+        .iter()
+        .filter(is_low)
+        .map(|(name, _)| Alarm::of(AlarmKind::StockLow, name))
+        .collect()
+}
+
+/// What begins and what ends when staff want to be told below other numbers than before, by the stock that was told last.
+pub fn thresholds_moved(
+    stock: &[(String, i64)],
+    before: &[(String, i64)],
+    after: &[(String, i64)],
+) -> (Vec<Alarm>, Vec<Alarm>) {
+    let (had, has) = (low_of(stock, before), low_of(stock, after));
+    let only = |these: &BTreeSet<Alarm>, others| these.difference(others).cloned().collect();
+    (only(&has, &had), only(&had, &has))
 }
 
 fn alarm_of(fault: &str) -> Alarm {
@@ -317,6 +333,17 @@ mod tests {
         assert!(second.raises.is_empty() && second.clears.is_empty() && !second.writes);
         let third = judge(&beat(10), Some(&known(&again)), &low, NOW);
         assert_eq!(third.clears, first.raises);
+    }
+
+    #[test]
+    fn another_threshold_begins_and_ends_what_crosses_it_and_nothing_else() {
+        let named = |name: &str, count: i64| (name.to_owned(), count);
+        let stock = [named("paper", 40), named("ink", 3), named("bags", 9)];
+        let before = [named("ink", 5), named("bags", 10)];
+        let after = [named("paper", 41), named("ink", 4), named("bags", 9)];
+        let low = |name: &str| Alarm::of(AlarmKind::StockLow, name);
+        let moved = thresholds_moved(&stock, &before, &after);
+        assert_eq!(moved, (vec![low("paper")], vec![low("bags")]));
     }
 
     #[test]

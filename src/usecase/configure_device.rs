@@ -1,5 +1,6 @@
 //! What a device is configured to do: versions that are made once and never changed. Every fault is told before anything runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,9 +12,10 @@ use super::device_board::DeviceBoard;
 use super::machine_ports::{DriverRead, DriverShelf};
 use super::named::Wrong;
 use super::once::once;
-use super::{Caller, IdempotencyKey, Result, Store, UseCaseError};
+use super::{Caller, IdempotencyKey, Result, Store, UseCaseError, alarm};
 use crate::auth::Right;
 use crate::domain::device::{Capability, DeviceState};
+use crate::domain::device_heartbeat::thresholds_moved;
 use crate::domain::device_settings::{Settings, check};
 use crate::domain::event::EventKind;
 use crate::domain::ids::DeviceId;
@@ -87,7 +89,9 @@ pub async fn configure_device(
 ) -> Result<Once<ConfigurationView>> {
     caller.require_somewhere(Right::ManageDevices)?;
     let (device, read) = (command.device, read(drivers, &command));
-    let done = once(store, caller, key, 1, (command, read), configure).await?;
+    // The event, and an alarm for each threshold at most.
+    let ids = i64::try_from(command.settings.low_stock.len() + 1).unwrap_or(i64::MAX);
+    let done = once(store, caller, key, ids, (command, read), configure).await?;
     board.forget(device);
     Ok(done)
 }
@@ -172,6 +176,7 @@ fn configure(
         driver_settings: with_password(tx, &device, command)?,
     };
     let text = serde_json::to_string(&kept).map_err(|error| UseCaseError::Internal(error.to_string()))?;
+    move_thresholds(tx, &device, &command.settings, &mut ids)?;
     tx.insert_configuration(&ConfigurationRow {
         device_id: device.id.get(),
         version,
@@ -184,6 +189,27 @@ fn configure(
         .detail(json!({"device_id": device.id, "version": version, "driver": command.driver}));
     tx.append_event(ids.next(), &event)?;
     view(version, &command.driver, &kept)
+}
+
+/// What staff are told of the stock follows the new thresholds: a heartbeat only tells what has changed.
+fn move_thresholds(tx: &mut WriteTx<'_>, device: &Device, settings: &Settings, ids: &mut IdRun) -> Result<()> {
+    let Some(status) = tx.statuses(&[device.id.get()])?.pop() else {
+        return Ok(());
+    };
+    let before = settings_of(tx, device.id, device.configuration_version)?;
+    let pairs = |of: &BTreeMap<String, i64>| -> Vec<(String, i64)> { of.clone().into_iter().collect() };
+    let (raises, clears) = thresholds_moved(
+        &pairs(&status.stock),
+        &pairs(&before.low_stock),
+        &pairs(&settings.low_stock),
+    );
+    for raised in &raises {
+        alarm::raise(tx, device.id, raised.kind, &raised.subject, ids)?;
+    }
+    for cleared in &clears {
+        alarm::clear(tx, device.id, cleared.kind, &cleared.subject)?;
+    }
+    Ok(())
 }
 
 /// What the driver says of its settings, or which drivers there are.
