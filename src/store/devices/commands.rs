@@ -157,14 +157,13 @@ impl ReadTx<'_> {
 
     /// Devices that have not asked yet for something that is ordered.
     pub fn devices_with_queued(&mut self, limit: i64) -> Result<Vec<DeviceId>, StoreError> {
-        let mut ids: Vec<i64> = device_commands::table
+        let ids: Vec<i64> = device_commands::table
             .filter(device_commands::status.eq("queued"))
-            .order(device_commands::id)
+            .order(device_commands::device_id)
             .select(device_commands::device_id)
+            .distinct()
             .limit(limit)
             .load(self.conn)?;
-        ids.sort_unstable();
-        ids.dedup();
         Ok(ids.into_iter().map(DeviceId::new).collect())
     }
 
