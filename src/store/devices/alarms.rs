@@ -165,6 +165,20 @@ impl WriteTx<'_> {
         Ok(n == 1)
     }
 
+    /// Ends every alarm of a device because the device is gone.
+    pub fn end_alarms(&mut self, device: DeviceId, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let standing = device_alarms::table
+            .filter(device_alarms::device_id.eq(device.get()))
+            .filter(device_alarms::ended_at.is_null());
+        diesel::update(standing)
+            .set((
+                device_alarms::ended_at.eq(now.timestamp_millis()),
+                device_alarms::ended_how.eq("cleared"),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
     /// Ends an alarm because a person dealt with it; false when it has ended.
     pub fn settle_alarm(&mut self, id: i64, note: Option<&str>, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let standing = device_alarms::table.find(id).filter(device_alarms::ended_at.is_null());
