@@ -4,7 +4,7 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use super::machine_jobs::{COMMAND_EXPIRY, SILENCE_ALARMS};
+use super::machine_jobs::{COMMAND_EXPIRY, MACHINE_ERASURE, SILENCE_ALARMS};
 
 /// How long a failed run rests before it is tried again.
 pub const REST_SECONDS: i64 = 60;
@@ -272,7 +272,7 @@ pub const UNLINKING: Job = Job {
 };
 
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 32] = [
+pub const JOBS: [Job; 33] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -305,6 +305,7 @@ pub const JOBS: [Job; 32] = [
     UNLINKING,
     SILENCE_ALARMS,
     COMMAND_EXPIRY,
+    MACHINE_ERASURE,
 ];
 
 /// What is known of a job's runs.

@@ -9,8 +9,9 @@ use tokio::task::JoinHandle;
 use super::{every, pass};
 use crate::app::App;
 use crate::device::runner;
-use crate::domain::machine_jobs::{COMMAND_EXPIRY, SILENCE_ALARMS};
+use crate::domain::machine_jobs::{COMMAND_EXPIRY, MACHINE_ERASURE, SILENCE_ALARMS};
 use crate::usecase::alarm_silence::AlarmSilence;
+use crate::usecase::erase_machine_records::EraseMachineRecords;
 use crate::usecase::expire_commands::ExpireCommands;
 use crate::usecase::flush_heartbeats::{flush_heartbeats, watch_commands};
 
@@ -22,9 +23,13 @@ pub(super) fn passes(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<
     let silence = AlarmSilence {
         flush_seconds: app.config.devices.flush_seconds,
     };
+    let erasure = EraseMachineRecords {
+        days: app.config.devices.keep_days,
+    };
     vec![
         pass(app, node, SILENCE_ALARMS, silence, stopped),
         pass(app, node, COMMAND_EXPIRY, ExpireCommands, stopped),
+        pass(app, node, MACHINE_ERASURE, erasure, stopped),
     ]
 }
 

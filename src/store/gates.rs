@@ -209,6 +209,16 @@ impl ReadTx<'_> {
         Ok(query.load(self.conn)?)
     }
 
+    /// Some lines of the log of gates that were settled before a moment.
+    pub fn old_gate_checks(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(gate_checks::table
+            .filter(gate_checks::settled_at.lt(before.timestamp_millis()))
+            .order(gate_checks::settled_at)
+            .limit(at_most)
+            .select(gate_checks::id)
+            .load(self.conn)?)
+    }
+
     /// Every answer that is kept, with how often it was given.
     pub fn gate_answers(&mut self) -> Result<Vec<GateAnswers>, StoreError> {
         let rows: Vec<(String, String, i64, Option<i64>)> = gate_checks::table
@@ -277,6 +287,11 @@ impl WriteTx<'_> {
             return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));
         }
         Ok(())
+    }
+
+    /// Erases lines of the log of gates; answers how many.
+    pub fn erase_gate_checks(&mut self, ids: &[i64]) -> Result<usize, StoreError> {
+        Ok(diesel::delete(gate_checks::table.filter(gate_checks::id.eq_any(ids))).execute(self.conn)?)
     }
 
     /// Notes that a batch of a gate was counted; false: it was counted before.

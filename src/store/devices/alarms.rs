@@ -91,6 +91,16 @@ impl ReadTx<'_> {
             .collect())
     }
 
+    /// Some alarms that ended before a moment.
+    pub fn old_alarms(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(device_alarms::table
+            .filter(device_alarms::ended_at.lt(before.timestamp_millis()))
+            .order(device_alarms::ended_at)
+            .limit(at_most)
+            .select(device_alarms::id)
+            .load(self.conn)?)
+    }
+
     /// Whether such an alarm stands.
     pub fn has_alarm(&mut self, device: DeviceId, kind: AlarmKind, subject: &str) -> Result<bool, StoreError> {
         let n: i64 = standing!(device, kind, subject).count().get_result(self.conn)?;
@@ -163,6 +173,11 @@ impl WriteTx<'_> {
             ))
             .execute(self.conn)?;
         Ok(n == 1)
+    }
+
+    /// Erases alarms; answers how many.
+    pub fn erase_alarms(&mut self, ids: &[i64]) -> Result<usize, StoreError> {
+        Ok(diesel::delete(device_alarms::table.filter(device_alarms::id.eq_any(ids))).execute(self.conn)?)
     }
 
     /// Ends every alarm of a device because the device is gone.

@@ -167,6 +167,16 @@ impl ReadTx<'_> {
         Ok(ids.into_iter().map(DeviceId::new).collect())
     }
 
+    /// Some commands that ended before a moment.
+    pub fn old_commands(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(device_commands::table
+            .filter(device_commands::ended_at.lt(before.timestamp_millis()))
+            .order(device_commands::ended_at)
+            .limit(at_most)
+            .select(device_commands::id)
+            .load(self.conn)?)
+    }
+
     /// Commands whose time is over though they have not ended, after an id.
     pub fn overdue_commands(
         &mut self,
@@ -199,6 +209,11 @@ impl WriteTx<'_> {
     pub fn lock_command(&mut self, id: CommandId) -> Result<Option<Command>, StoreError> {
         dialect::lock_command(self.conn, id.get())?;
         self.command(id)
+    }
+
+    /// Erases commands; answers how many.
+    pub fn erase_commands(&mut self, ids: &[i64]) -> Result<usize, StoreError> {
+        Ok(diesel::delete(device_commands::table.filter(device_commands::id.eq_any(ids))).execute(self.conn)?)
     }
 
     /// Says of queued commands of a device that it was told of them.
