@@ -87,7 +87,10 @@ fn is_outdated(board: &DeviceBoard, kept: &Kept) -> bool {
     let Some(beaten) = board.beaten(kept.device) else {
         return false;
     };
-    let agrees = kept.known.as_ref().is_some_and(|known| known.agrees_with(&beaten.known));
+    let agrees = kept
+        .known
+        .as_ref()
+        .is_some_and(|known| known.agrees_with(&beaten.known));
     !(kept.active && agrees && beaten.newest_configuration == kept.configuration_version)
 }
 

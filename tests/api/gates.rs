@@ -232,7 +232,11 @@ fn a_released_tag_counts_while_a_machine_of_the_unit_may_have_lent_offline(app: 
     seen(&mut outside, now - 60_000);
     assert_eq!(ask("released"), says("alarm", "not_lent"), "it reports");
     seen(&mut outside, now - 240_000);
-    assert_eq!(ask("released"), says("alarm", "not_lent"), "its row may be a minute late");
+    assert_eq!(
+        ask("released"),
+        says("alarm", "not_lent"),
+        "its row may be a minute late"
+    );
     seen(&mut outside, now - 240_001);
     assert_eq!(ask("released"), says("allow", "lent_offline_perhaps"));
     assert_eq!(ask("secured"), says("alarm", "not_lent"));
