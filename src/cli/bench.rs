@@ -16,17 +16,17 @@ use tokio::task::{JoinHandle, LocalSet};
 mod accounts;
 mod connection;
 mod credit;
-mod desk;
 mod gates;
 mod idle;
 mod model;
 mod pairs;
 mod report;
+mod session;
 mod worker;
 
-use accounts::Workload;
-use gates::GateSession;
+use accounts::{GateAccount, Workload};
 use report::{Op, Report, Tally};
+use session::Session;
 use worker::{Window, Worker};
 
 /// Left out of the figures: connections, caches and the server's first statements.
@@ -165,7 +165,7 @@ async fn drive(args: &BenchArgs, target: SocketAddr) -> Result<Report, BenchErro
         (_, None) => 64,
     };
     let workload = Workload::load(&args.accounts, clients)?;
-    let desks = desk::log_in_all(target, &workload.desks).await?;
+    let desks = session::log_in_all(target, &workload.desks).await?;
     if args.profile == Profile::Idle {
         return idle::run(args, target, workload.shares, desks).await;
     }
@@ -197,9 +197,9 @@ async fn drive(args: &BenchArgs, target: SocketAddr) -> Result<Report, BenchErro
         }));
     }
     let gates = if args.profile == Profile::Gates {
-        let account = workload.gate.ok_or(BenchError::NoGate)?;
-        let session = GateSession::begin(target, account).await?;
-        ask_at_gates(args, &session, window, run_id)
+        let gate = workload.gate.ok_or(BenchError::NoGate)?;
+        let session = Rc::new(session::log_in_gate(target, &gate).await?);
+        ask_at_gates(args, target, (&gate, &session), (window, run_id))
     } else {
         Vec::new()
     };
@@ -224,13 +224,15 @@ async fn drive(args: &BenchArgs, target: SocketAddr) -> Result<Report, BenchErro
 
 fn ask_at_gates(
     args: &BenchArgs,
-    session: &Rc<GateSession>,
-    window: Window,
-    run_id: u64,
+    target: SocketAddr,
+    (gate, session): (&Rc<GateAccount>, &Rc<Session>),
+    (window, run_id): (Window, u64),
 ) -> Vec<JoinHandle<Result<Tally, BenchError>>> {
     let pace = Duration::from_secs_f64(gates::CONNECTIONS as f64 / f64::from(args.gate_checks));
     let ask = |number| {
         let asker = gates::Asker {
+            target,
+            gate: Rc::clone(gate),
             session: Rc::clone(session),
             window,
             run_id,

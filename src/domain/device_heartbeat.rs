@@ -46,6 +46,9 @@ pub const DRIFTING: TimeDelta = TimeDelta::seconds(60);
 /// Without a heartbeat for so many of its intervals a device is silent.
 pub const SILENT_INTERVALS: i32 = 3;
 
+/// The longest time between two writes of when devices were last heard of, in seconds: a row may be so late.
+pub const LATEST_FLUSH_SECONDS: u32 = 60;
+
 /// The state of a clock that is so much ahead (or, negative, behind).
 pub fn clock_state(offset: TimeDelta) -> ClockState {
     let off = offset.abs();
@@ -89,6 +92,33 @@ pub struct Known {
     pub stock: Vec<(String, i64)>,
     /// The board said that it is silent.
     pub silent: bool,
+}
+
+impl Known {
+    /// What is known once a heartbeat was taken.
+    pub fn of(beat: &Beat, clock: ClockState, now: DateTime<Utc>) -> Self {
+        Self {
+            last_seen_at: now,
+            started_at: beat.started_at,
+            beat: beat.beat,
+            clock,
+            firmware: beat.firmware.clone(),
+            configuration_version: beat.configuration_version,
+            faults: beat.faults.clone(),
+            stock: beat.stock.clone(),
+            silent: false,
+        }
+    }
+
+    /// Whether both say the same of the device. When that was, by which beat, and whether it was silent are no part of it.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        self.started_at == other.started_at
+            && self.clock == other.clock
+            && self.firmware == other.firmware
+            && self.configuration_version == other.configuration_version
+            && self.faults == other.faults
+            && self.stock == other.stock
+    }
 }
 
 /// An alarm, and what of the device it is about.
@@ -147,14 +177,7 @@ pub fn judge(beat: &Beat, known: Option<&Known>, low: &[(String, i64)], now: Dat
         had.insert(Alarm::of(AlarmKind::Silent, ""));
     }
     let clears: Vec<Alarm> = had.difference(&has).cloned().collect();
-    let news = known.is_none_or(|known| {
-        known.started_at != beat.started_at
-            || known.clock != clock
-            || known.firmware != beat.firmware
-            || known.configuration_version != beat.configuration_version
-            || known.faults != beat.faults
-            || known.stock != beat.stock
-    });
+    let news = known.is_none_or(|known| !known.agrees_with(&Known::of(beat, clock, now)));
     Judged {
         stale,
         clock,
@@ -181,12 +204,28 @@ fn alarms(
     if clock == ClockState::Wrong {
         found.insert(Alarm::of(AlarmKind::ClockWrong, ""));
     }
-    for (name, left) in stock {
-        if low.iter().any(|(what, least)| what == name && left < least) {
-            found.insert(Alarm::of(AlarmKind::StockLow, name));
-        }
-    }
+    found.extend(low_of(stock, low));
     found
+}
+
+fn low_of(stock: &[(String, i64)], low: &[(String, i64)]) -> BTreeSet<Alarm> {
+    let is_low = |(name, left): &&(String, i64)| low.iter().any(|(what, least)| what == name && left < least);
+    stock
+        .iter()
+        .filter(is_low)
+        .map(|(name, _)| Alarm::of(AlarmKind::StockLow, name))
+        .collect()
+}
+
+/// What begins and what ends when staff want to be told below other numbers than before, by the stock that was told last.
+pub fn thresholds_moved(
+    stock: &[(String, i64)],
+    before: &[(String, i64)],
+    after: &[(String, i64)],
+) -> (Vec<Alarm>, Vec<Alarm>) {
+    let (had, has) = (low_of(stock, before), low_of(stock, after));
+    let only = |these: &BTreeSet<Alarm>, others| these.difference(others).cloned().collect();
+    (only(&has, &had), only(&had, &has))
 }
 
 fn alarm_of(fault: &str) -> Alarm {
@@ -221,17 +260,7 @@ mod tests {
     }
 
     fn known(beat: &Beat) -> Known {
-        Known {
-            last_seen_at: NOW - TimeDelta::seconds(60),
-            started_at: beat.started_at,
-            beat: beat.beat,
-            clock: ClockState::Good,
-            firmware: beat.firmware.clone(),
-            configuration_version: beat.configuration_version,
-            faults: beat.faults.clone(),
-            stock: beat.stock.clone(),
-            silent: false,
-        }
+        Known::of(beat, ClockState::Good, NOW - TimeDelta::seconds(60))
     }
 
     #[test]
@@ -304,6 +333,17 @@ mod tests {
         assert!(second.raises.is_empty() && second.clears.is_empty() && !second.writes);
         let third = judge(&beat(10), Some(&known(&again)), &low, NOW);
         assert_eq!(third.clears, first.raises);
+    }
+
+    #[test]
+    fn another_threshold_begins_and_ends_what_crosses_it_and_nothing_else() {
+        let named = |name: &str, count: i64| (name.to_owned(), count);
+        let stock = [named("paper", 40), named("ink", 3), named("bags", 9)];
+        let before = [named("ink", 5), named("bags", 10)];
+        let after = [named("paper", 41), named("ink", 4), named("bags", 9)];
+        let low = |name: &str| Alarm::of(AlarmKind::StockLow, name);
+        let moved = thresholds_moved(&stock, &before, &after);
+        assert_eq!(moved, (vec![low("paper")], vec![low("bags")]));
     }
 
     #[test]

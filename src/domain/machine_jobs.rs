@@ -43,6 +43,14 @@ pub const OFFLINE_COMPARISON: Job = Job {
     does_en: "Compares the block list of devices with all cards",
 };
 
+/// Erases what is long over of machines.
+pub const MACHINE_ERASURE: Job = Job {
+    name: "machine_erasure",
+    schedule: Schedule::Daily { minute: 215 },
+    does_zh: "删除早已结束的设备指令、告警与门禁记录",
+    does_en: "Erases commands and alarms of devices that ended long ago, and alarms of gates that were settled",
+};
+
 /// Ends commands to devices whose time is over.
 pub const COMMAND_EXPIRY: Job = Job {
     name: "command_expiry",

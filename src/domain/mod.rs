@@ -48,6 +48,7 @@ pub mod hold_terms;
 pub mod ids;
 pub mod item;
 pub mod item_life;
+pub mod item_shown;
 pub mod item_type;
 pub mod journal;
 pub mod journal_act;

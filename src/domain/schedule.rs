@@ -5,7 +5,8 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::machine_jobs::{
-    COMMAND_EXPIRY, COMPARTMENT_DEADLINES, JOURNAL_DRAINING, OFFLINE_BLOCKS, OFFLINE_COMPARISON, SILENCE_ALARMS,
+    COMMAND_EXPIRY, COMPARTMENT_DEADLINES, JOURNAL_DRAINING, MACHINE_ERASURE, OFFLINE_BLOCKS, OFFLINE_COMPARISON,
+    SILENCE_ALARMS,
 };
 
 /// How long a failed run rests before it is tried again.
@@ -274,7 +275,7 @@ pub const UNLINKING: Job = Job {
 };
 
 /// Every job there is, in the order of the list.
-pub const JOBS: [Job; 36] = [
+pub const JOBS: [Job; 37] = [
     OVERDUE_MARKING,
     AUTOMATIC_RENEWAL,
     CALENDAR_WALKS,
@@ -311,6 +312,7 @@ pub const JOBS: [Job; 36] = [
     JOURNAL_DRAINING,
     OFFLINE_BLOCKS,
     OFFLINE_COMPARISON,
+    MACHINE_ERASURE,
 ];
 
 /// What is known of a job's runs.

@@ -10,11 +10,13 @@ use super::{every, pass};
 use crate::app::App;
 use crate::device::runner;
 use crate::domain::machine_jobs::{
-    COMMAND_EXPIRY, COMPARTMENT_DEADLINES, JOURNAL_DRAINING, OFFLINE_BLOCKS, OFFLINE_COMPARISON, SILENCE_ALARMS,
+    COMMAND_EXPIRY, COMPARTMENT_DEADLINES, JOURNAL_DRAINING, MACHINE_ERASURE, OFFLINE_BLOCKS, OFFLINE_COMPARISON,
+    SILENCE_ALARMS,
 };
 use crate::usecase::alarm_silence::AlarmSilence;
 use crate::usecase::compartment_deadlines::CompartmentDeadlines;
 use crate::usecase::drain_journal::DrainJournals;
+use crate::usecase::erase_machine_records::EraseMachineRecords;
 use crate::usecase::expire_commands::ExpireCommands;
 use crate::usecase::flush_heartbeats::{flush_heartbeats, watch_commands};
 use crate::usecase::follow_blocks::{CompareBlocks, FollowBlocks};
@@ -30,6 +32,9 @@ pub(super) fn passes(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<
     let journals = DrainJournals {
         cards: Arc::clone(&app.cards),
     };
+    let erasure = EraseMachineRecords {
+        days: app.config.devices.keep_days,
+    };
     vec![
         pass(app, node, JOURNAL_DRAINING, journals, stopped),
         pass(app, node, SILENCE_ALARMS, silence, stopped),
@@ -37,6 +42,7 @@ pub(super) fn passes(app: &Arc<App>, node: &Arc<str>, stopped: &watch::Receiver<
         pass(app, node, COMPARTMENT_DEADLINES, CompartmentDeadlines, stopped),
         pass(app, node, OFFLINE_BLOCKS, FollowBlocks, stopped),
         pass(app, node, OFFLINE_COMPARISON, CompareBlocks, stopped),
+        pass(app, node, MACHINE_ERASURE, erasure, stopped),
     ]
 }
 

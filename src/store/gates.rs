@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use super::devices::configurations::ConfigurationRow;
 use super::error::StoreError;
 use super::hot::on_engine;
 use super::schema::{
@@ -15,6 +16,7 @@ use crate::clock::from_millis;
 use crate::domain::gate_exit::ItemSeen;
 use crate::domain::ids::{DeviceId, ItemId, UnitId};
 use crate::domain::item::ItemStatus;
+use crate::domain::item_shown::ItemShown;
 use crate::domain::two_phase::LoanPhase;
 
 /// Two are enough to see that a number means several.
@@ -25,13 +27,6 @@ const FORGOTTEN_AT_ONCE: i64 = 1000;
 
 /// Kinds of devices that may lend.
 const LENDERS: [&str; 3] = ["locker", "kiosk", "desk_reader"];
-
-/// What a gate has read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReadAtGate {
-    Tag(String),
-    Barcode(String),
-}
 
 /// One item that it may mean.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +42,8 @@ pub struct FoundAtGate {
 pub struct Lender {
     /// `None`: it was never heard of.
     pub last_seen_at: Option<DateTime<Utc>>,
-    /// JSON of the configuration made for it; `None`: the defaults.
-    pub settings: Option<String>,
+    /// The newest made for it; `None`: the defaults.
+    pub configuration: Option<ConfigurationRow>,
     /// Something of its journal is missing or not judged yet.
     pub owes: bool,
 }
@@ -122,7 +117,7 @@ macro_rules! check_columns {
 
 impl ReadTx<'_> {
     /// The items that what was read may mean, with their open loans; two at most. One statement.
-    pub fn found_at_gate(&mut self, read: &ReadAtGate) -> Result<Vec<FoundAtGate>, StoreError> {
+    pub fn found_at_gate(&mut self, read: &ItemShown) -> Result<Vec<FoundAtGate>, StoreError> {
         type Row = (i64, String, i64, Option<i64>, Option<String>);
         let query = items::table
             .left_join(loans::table.on(loans::item_id.eq(items::id).and(loans::closed_at.is_null())))
@@ -136,9 +131,9 @@ impl ReadTx<'_> {
                 loan_confirmations::state.nullable(),
             ));
         let rows: Vec<Row> = match read {
-            ReadAtGate::Tag(tag) => on_engine!(self.conn, conn => query.filter(items::rfid_tag.eq(tag)).load(conn))?,
-            ReadAtGate::Barcode(barcode) => {
-                on_engine!(self.conn, conn => query.filter(items::barcode.eq(barcode)).load(conn))?
+            ItemShown::Tag(tag) => on_engine!(self.conn, conn => query.filter(items::rfid_tag.eq(tag)).load(conn))?,
+            ItemShown::Barcode(barcode) => {
+                on_engine!(self.conn, conn => query.filter(items::barcode.eq(barcode.as_str())).load(conn))?
             }
         };
         rows.into_iter().map(found).collect()
@@ -146,36 +141,30 @@ impl ReadTx<'_> {
 
     /// The devices of a unit that may lend, of those that are at work.
     pub fn lenders_of(&mut self, unit: UnitId) -> Result<Vec<Lender>, StoreError> {
-        let rows: Vec<(i64, i64, Option<i64>)> = devices::table
+        let newest = device_configurations::device_id
+            .eq(devices::id)
+            .and(device_configurations::version.eq(devices::configuration_version));
+        let lenders = devices::table
             .left_join(device_status::table.on(device_status::device_id.eq(devices::id)))
+            .left_join(device_configurations::table.on(newest))
             .filter(devices::unit_id.eq(unit.get()).and(devices::kind.eq_any(LENDERS)))
             .filter(devices::active.eq(true).and(devices::retired_at.is_null()))
             .filter(devices::approved_at.is_not_null())
             .select((
                 devices::id,
-                devices::configuration_version,
                 device_status::last_seen_at.nullable(),
-            ))
-            .load(self.conn)?;
+                device_configurations::all_columns.nullable(),
+            ));
+        let rows: Vec<(i64, Option<i64>, Option<ConfigurationRow>)> =
+            on_engine!(self.conn, conn => lenders.load(conn))?;
         let ids: Vec<i64> = rows.iter().map(|(id, ..)| *id).collect();
-        let settings: Vec<(i64, i64, String)> = device_configurations::table
-            .filter(device_configurations::device_id.eq_any(&ids))
-            .select((
-                device_configurations::device_id,
-                device_configurations::version,
-                device_configurations::settings,
-            ))
-            .load(self.conn)?;
         let owing = self.owing(&ids)?;
-        let lender = |(id, version, last_seen_at): (i64, i64, Option<i64>)| Lender {
+        let lenders = rows.into_iter().map(|(id, last_seen_at, configuration)| Lender {
             last_seen_at: last_seen_at.map(from_millis),
-            settings: settings
-                .iter()
-                .find(|(of, made, _)| (*of, *made) == (id, version))
-                .map(|(_, _, settings)| settings.clone()),
+            configuration,
             owes: owing.contains(&id),
-        };
-        Ok(rows.into_iter().map(lender).collect())
+        });
+        Ok(lenders.collect())
     }
 
     /// Those of whose journals something is missing, or is not judged yet.
@@ -218,6 +207,16 @@ impl ReadTx<'_> {
             query.filter(gate_checks::settled_at.is_null())
         };
         Ok(query.load(self.conn)?)
+    }
+
+    /// Some lines of the log of gates that were settled before a moment.
+    pub fn old_gate_checks(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(gate_checks::table
+            .filter(gate_checks::settled_at.lt(before.timestamp_millis()))
+            .order(gate_checks::settled_at)
+            .limit(at_most)
+            .select(gate_checks::id)
+            .load(self.conn)?)
     }
 
     /// Every answer that is kept, with how often it was given.
@@ -288,6 +287,11 @@ impl WriteTx<'_> {
             return Err(StoreError::Retry(diesel::result::Error::RollbackTransaction));
         }
         Ok(())
+    }
+
+    /// Erases lines of the log of gates; answers how many.
+    pub fn erase_gate_checks(&mut self, ids: &[i64]) -> Result<usize, StoreError> {
+        Ok(diesel::delete(gate_checks::table.filter(gate_checks::id.eq_any(ids))).execute(self.conn)?)
     }
 
     /// Notes that a batch of a gate was counted; false: it was counted before.

@@ -289,10 +289,19 @@ impl Store {
         T: Send + 'static,
         E: FromStore + Send + 'static,
     {
-        let Ok(_slot) = self.read_slots.try_acquire() else {
+        self.read_by(&self.readers, &self.read_slots, work).await
+    }
+
+    async fn read_by<T, E, F>(&self, pool: &Pool<PoolManager>, slots: &Semaphore, work: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut ReadTx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: FromStore + Send + 'static,
+    {
+        let Ok(_slot) = slots.try_acquire() else {
             return Err(StoreError::Busy.into());
         };
-        let (pool, shared, stats) = (self.readers.clone(), self.shared.clone(), self.stats.clone());
+        let (pool, shared, stats) = (pool.clone(), self.shared.clone(), self.stats.clone());
         let trace = TransactionTrace::begin("read transaction", self.engine());
         let waiting = trace.waiting();
         let limit = self.read_timeout;

@@ -52,6 +52,17 @@ pub(super) fn acting_device(tx: &mut ReadTx<'_>, caller: &Caller, needs: Option<
     }
 }
 
+/// A device lends and takes back only while it is at work; whoever else calls is asked nothing. One statement, for devices only.
+///
+/// # Errors
+/// As [`acting_device`].
+pub(super) fn require_at_work(tx: &mut ReadTx<'_>, caller: &Caller) -> Result<()> {
+    if caller.device().is_some() {
+        acting_device(tx, caller, None)?;
+    }
+    Ok(())
+}
+
 /// One that staff name, whatever its state, at or below a unit they have `right` over. A device names nobody but itself.
 ///
 /// # Errors

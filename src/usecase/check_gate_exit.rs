@@ -3,32 +3,31 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::acting_device::acting_device;
-use super::configure_device::settings_in;
+use super::configure_device::settings_by;
 use super::{Caller, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::device::Capability;
-use crate::domain::device_heartbeat::is_silent;
+use crate::domain::device_heartbeat::{LATEST_FLUSH_SECONDS, is_silent};
 use crate::domain::device_settings::Settings;
 use crate::domain::gate_exit::{DecidedBy, ExitDecision, ExitReason, Facts, Found, TagBit, decide};
 use crate::domain::ids::{DeviceId, ItemId, UnitId};
+use crate::domain::item_shown::ItemShown;
 use crate::domain::journal::OLDEST;
 use crate::store::Store;
 use crate::store::gates::{Lender, NewGateCheck};
 use crate::store::tx::ReadTx;
-
-pub use crate::store::gates::ReadAtGate;
 
 /// What a gate asks.
 #[derive(Debug, Clone)]
 pub struct CheckGateExit {
     /// The gate's own number of the passage.
     pub check_id: String,
-    pub read: ReadAtGate,
+    pub read: ItemShown,
     pub bit: TagBit,
 }
 
@@ -89,7 +88,7 @@ pub(super) struct Judged {
 }
 
 /// Judges what was read at a gate of a unit. One statement; a few more only where the tag says lent and we know of no loan.
-pub(super) fn judge(tx: &mut ReadTx<'_>, unit: UnitId, read: &ReadAtGate, bit: TagBit) -> Result<Judged> {
+pub(super) fn judge(tx: &mut ReadTx<'_>, unit: UnitId, read: &ItemShown, bit: TagBit) -> Result<Judged> {
     let rows = tx.found_at_gate(read)?;
     let (found, one) = match rows.as_slice() {
         [] => (Found::Nothing, None),
@@ -120,7 +119,7 @@ pub(super) fn judge(tx: &mut ReadTx<'_>, unit: UnitId, read: &ReadAtGate, bit: T
 fn lent_offline_perhaps(tx: &mut ReadTx<'_>, unit: UnitId) -> Result<bool> {
     let now = tx.now();
     for lender in tx.lenders_of(unit)? {
-        let settings = settings(&lender)?;
+        let settings = settings_by(lender.configuration.as_ref())?;
         if settings.offline_loans && (lender.owes || is_away(&lender, &settings, now)) {
             return Ok(true);
         }
@@ -128,19 +127,13 @@ fn lent_offline_perhaps(tx: &mut ReadTx<'_>, unit: UnitId) -> Result<bool> {
     Ok(false)
 }
 
-/// Silent, but not for so long that what it did would not be believed any more.
+/// Silent, however late its row is, but not for so long that what it did would not be believed any more.
 fn is_away(lender: &Lender, settings: &Settings, now: DateTime<Utc>) -> bool {
-    let interval = chrono::TimeDelta::seconds(settings.heartbeat_seconds.into());
+    let interval = TimeDelta::seconds(settings.heartbeat_seconds.into());
+    let late = TimeDelta::seconds(LATEST_FLUSH_SECONDS.into());
     lender
         .last_seen_at
-        .is_some_and(|seen| is_silent(seen, interval, now) && now.signed_duration_since(seen) <= OLDEST)
-}
-
-fn settings(lender: &Lender) -> Result<Settings> {
-    let Some(text) = &lender.settings else {
-        return Ok(Settings::default());
-    };
-    settings_in(text)
+        .is_some_and(|seen| is_silent(seen + late, interval, now) && now.signed_duration_since(seen) <= OLDEST)
 }
 
 /// What passed where and when.
@@ -149,7 +142,7 @@ pub(super) struct Passage<'a> {
     pub unit: UnitId,
     pub check_id: &'a str,
     pub at: DateTime<Utc>,
-    pub read: &'a ReadAtGate,
+    pub read: &'a ItemShown,
     pub item: Option<ItemId>,
 }
 
@@ -157,8 +150,8 @@ impl Passage<'_> {
     /// Its line of the log. The id comes when it is written.
     pub(super) fn line(&self, decision: ExitDecision, reason: ExitReason, decided: DecidedBy) -> NewGateCheck {
         let tag = match self.read {
-            ReadAtGate::Tag(tag) => Some(tag.clone()),
-            ReadAtGate::Barcode(_) => None,
+            ItemShown::Tag(tag) => Some(tag.clone()),
+            ItemShown::Barcode(_) => None,
         };
         NewGateCheck {
             id: 0,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::acting_device::require_at_work;
 use super::compartment_record;
 use super::confirm_loan::seen_elsewhere;
 use super::deposit_copies::came_home;
@@ -61,6 +62,7 @@ pub async fn check_in(
         .write_once(claim, move |tx| {
             let network = tx.network()?;
             who.require(Right::CheckIn, unit, &network)?;
+            require_at_work(tx, &who)?;
             let owner = command.owner_unit_code.as_deref();
             let candidate = command.item.find(tx, &network, owner)?;
             let act = record::act_of(&who, unit, &network, &command.consent, None);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::acting_device::require_at_work;
 use super::caller::with_link;
 use super::card_session::{self, CardShown, spend};
 use super::compartment_record;
@@ -86,6 +87,7 @@ fn apply(
 ) -> Result<CheckOutOutcome> {
     let network = tx.network()?;
     caller.require(Right::CheckOut, unit, &network)?;
+    require_at_work(tx, caller)?;
     let card = card_session::card_number(tx, caller, unit, &network, &command.card)?;
     let found = command.item.find(tx, &network, command.owner_unit_code.as_deref());
     let candidate = found.or_else(|error| with_card(tx, &card, error))?;

@@ -1,5 +1,6 @@
 //! What a device is configured to do: versions that are made once and never changed. Every fault is told before anything runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,9 +12,10 @@ use super::device_board::DeviceBoard;
 use super::machine_ports::{DriverRead, DriverShelf};
 use super::named::Wrong;
 use super::once::once;
-use super::{Caller, IdempotencyKey, Result, Store, UseCaseError};
+use super::{Caller, IdempotencyKey, Result, Store, UseCaseError, alarm};
 use crate::auth::Right;
 use crate::domain::device::{Capability, DeviceState};
+use crate::domain::device_heartbeat::thresholds_moved;
 use crate::domain::device_settings::{Settings, check};
 use crate::domain::event::EventKind;
 use crate::domain::ids::DeviceId;
@@ -87,7 +89,9 @@ pub async fn configure_device(
 ) -> Result<Once<ConfigurationView>> {
     caller.require_somewhere(Right::ManageDevices)?;
     let (device, read) = (command.device, read(drivers, &command));
-    let done = once(store, caller, key, 1, (command, read), configure).await?;
+    // The event, and an alarm for each threshold at most.
+    let ids = i64::try_from(command.settings.low_stock.len() + 1).unwrap_or(i64::MAX);
+    let done = once(store, caller, key, ids, (command, read), configure).await?;
     board.forget(device);
     Ok(done)
 }
@@ -126,8 +130,12 @@ pub(super) fn settings_of(tx: &mut ReadTx<'_>, device: DeviceId, version: i64) -
     if version == 0 {
         return Ok(Settings::default());
     }
-    let row = tx.configuration(device, version)?;
-    row.map_or_else(|| Ok(Settings::default()), |row| Ok(kept(&row)?.settings))
+    settings_by(tx.configuration(device, version)?.as_ref())
+}
+
+/// The settings of a version that was looked up already; the defaults for none.
+pub(super) fn settings_by(row: Option<&ConfigurationRow>) -> Result<Settings> {
+    row.map_or_else(|| Ok(Settings::default()), |row| Ok(kept(row)?.settings))
 }
 
 fn newest(tx: &mut ReadTx<'_>, id: DeviceId) -> Result<ConfigurationView> {
@@ -168,6 +176,7 @@ fn configure(
         driver_settings: with_password(tx, &device, command)?,
     };
     let text = serde_json::to_string(&kept).map_err(|error| UseCaseError::Internal(error.to_string()))?;
+    move_thresholds(tx, &device, &command.settings, &mut ids)?;
     tx.insert_configuration(&ConfigurationRow {
         device_id: device.id.get(),
         version,
@@ -180,6 +189,27 @@ fn configure(
         .detail(json!({"device_id": device.id, "version": version, "driver": command.driver}));
     tx.append_event(ids.next(), &event)?;
     view(version, &command.driver, &kept)
+}
+
+/// What staff are told of the stock follows the new thresholds: a heartbeat only tells what has changed.
+fn move_thresholds(tx: &mut WriteTx<'_>, device: &Device, settings: &Settings, ids: &mut IdRun) -> Result<()> {
+    let Some(status) = tx.statuses(&[device.id.get()])?.pop() else {
+        return Ok(());
+    };
+    let before = settings_of(tx, device.id, device.configuration_version)?;
+    let pairs = |of: &BTreeMap<String, i64>| -> Vec<(String, i64)> { of.clone().into_iter().collect() };
+    let (raises, clears) = thresholds_moved(
+        &pairs(&status.stock),
+        &pairs(&before.low_stock),
+        &pairs(&settings.low_stock),
+    );
+    for raised in &raises {
+        alarm::raise(tx, device.id, raised.kind, &raised.subject, ids)?;
+    }
+    for cleared in &clears {
+        alarm::clear(tx, device.id, cleared.kind, &cleared.subject)?;
+    }
+    Ok(())
 }
 
 /// What the driver says of its settings, or which drivers there are.
@@ -243,13 +273,6 @@ fn with_password(tx: &mut ReadTx<'_>, device: &Device, command: &ConfigureDevice
 
 pub(super) fn driver_settings_of(row: &ConfigurationRow) -> Result<Value> {
     Ok(kept(row)?.driver_settings)
-}
-
-/// What the device is told of the text of a configuration.
-pub(super) fn settings_in(text: &str) -> Result<Settings> {
-    let kept: Kept = serde_json::from_str(text)
-        .map_err(|error| UseCaseError::Internal(format!("configuration of a device: {error}")))?;
-    Ok(kept.settings)
 }
 
 fn kept(row: &ConfigurationRow) -> Result<Kept> {

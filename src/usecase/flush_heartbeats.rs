@@ -1,57 +1,55 @@
 //! What a node keeps between its memory of devices and their rows: times last heard of are written together, and what other nodes
-//! ordered or changed is taken over.
+//! heard, ordered or changed is taken over.
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::device_board::DeviceBoard;
-use super::{Result, Store, UseCaseError};
+use super::heartbeat::known_of;
+use super::{Result, Store, UseCaseError, alarm};
 use crate::domain::device::DeviceState;
+use crate::domain::device_heartbeat::{AlarmKind, Known};
 use crate::domain::ids::DeviceId;
 use crate::store::tx::WriteTx;
 
 /// Rows of one write: no check-out waits long for it.
 const AT_ONCE: usize = 300;
 
-/// Queued commands looked at: more are looked at the next time.
+/// Devices with queued commands looked at: more are looked at the next time.
 const QUEUED: i64 = 2_000;
 
-/// Writes when devices were last heard of, and forgets those that were suspended, retired or configured meanwhile.
+/// A device, when it was heard of, and with which beat.
+type Heard = (DeviceId, DateTime<Utc>, u64);
+
+/// What the rows say of a device.
+struct Kept {
+    device: DeviceId,
+    active: bool,
+    configuration_version: i64,
+    known: Option<Known>,
+}
+
+/// Writes when devices were last heard of, ends the alarms of those that were silent before, and forgets those that were suspended,
+/// retired or configured meanwhile, or of which another node has heard something else: their next heartbeat is held against the rows.
 ///
 /// # Errors
 /// A failure of the store; what was not written is written the next time.
 pub async fn flush_heartbeats(store: &Arc<Store>, board: &DeviceBoard) -> Result<usize> {
     let mut written = 0;
     loop {
-        let taken = board.take_unwritten(AT_ONCE);
+        let mut taken = board.take_unwritten(AT_ONCE);
         if taken.is_empty() {
             return Ok(written);
         }
-        let rows = taken.clone();
-        let flushed = store
-            .write(move |tx: &mut WriteTx<'_>| -> Result<Vec<(DeviceId, bool, i64)>> {
-                for (device, at, beat) in &rows {
-                    tx.put_last_seen(*device, *at, *beat)?;
-                }
-                let ids: Vec<i64> = rows.iter().map(|(device, ..)| device.get()).collect();
-                let devices = tx.devices_with_ids(&ids)?;
-                let state = |device: &crate::store::devices::Device| device.state() == DeviceState::Active;
-                let now = devices
-                    .iter()
-                    .map(|one| (one.id, state(one), one.configuration_version));
-                Ok(now.collect())
-            })
-            .await;
-        match flushed {
-            Ok(devices) => {
-                for (device, active, version) in devices {
-                    let same = board
-                        .beaten(device)
-                        .is_none_or(|beaten| beaten.newest_configuration == version);
-                    if !(active && same) {
-                        board.forget(device);
-                    }
-                }
-            }
+        // As every node does, so that none waits for another in a circle.
+        taken.sort_unstable();
+        let heard = taken.clone();
+        match store.write(move |tx| write(tx, &heard)).await {
+            Ok(kept) => kept
+                .iter()
+                .filter(|kept| is_outdated(board, kept))
+                .for_each(|kept| board.forget(kept.device)),
             Err(error) => {
                 board.not_written(&taken);
                 return Err(error);
@@ -59,6 +57,41 @@ pub async fn flush_heartbeats(store: &Arc<Store>, board: &DeviceBoard) -> Result
         }
         written += taken.len();
     }
+}
+
+fn write(tx: &mut WriteTx<'_>, heard: &[Heard]) -> Result<Vec<Kept>> {
+    for (device, at, beat) in heard {
+        tx.put_last_seen(*device, *at, *beat)?;
+    }
+    let ids: Vec<i64> = heard.iter().map(|(device, ..)| device.get()).collect();
+    for (device, said_at) in tx.silent_among(&ids)? {
+        // Whoever said so did not know yet that it was heard of here.
+        if heard.iter().any(|(one, at, _)| *one == device && *at >= said_at) {
+            alarm::clear(tx, device, AlarmKind::Silent, "")?;
+        }
+    }
+    let statuses = tx.statuses(&ids)?;
+    let known = |device: DeviceId| statuses.iter().find(|status| status.device == device);
+    let devices = tx.devices_with_ids(&ids)?;
+    let kept = devices.iter().map(|device| Kept {
+        device: device.id,
+        active: device.state() == DeviceState::Active,
+        configuration_version: device.configuration_version,
+        known: known(device.id).map(|status| known_of(status, false)),
+    });
+    Ok(kept.collect())
+}
+
+/// Another node knows better.
+fn is_outdated(board: &DeviceBoard, kept: &Kept) -> bool {
+    let Some(beaten) = board.beaten(kept.device) else {
+        return false;
+    };
+    let agrees = kept
+        .known
+        .as_ref()
+        .is_some_and(|known| known.agrees_with(&beaten.known));
+    !(kept.active && agrees && beaten.newest_configuration == kept.configuration_version)
 }
 
 /// Looks which devices something is queued for, on whichever node it was ordered, and ends their long polls.

@@ -217,8 +217,9 @@ impl Known {
         let mut seen = HashSet::new();
         let named = events.iter().filter_map(|event| event.number("loan_id"));
         loans.extend(named.filter(|loan| !seen.insert(*loan)));
+        let accounts = tx.credit_accounts(&readers)?;
         Ok(Self {
-            readers: tx.readers_there(&readers)?,
+            readers: accounts.into_iter().map(|account| account.reader).collect(),
             loans,
         })
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::record::unit_by_code;
+use super::session::require_session;
 use super::{Caller, Result, UseCaseError};
 use crate::auth::CardTokens;
 use crate::domain::ids::{CardId, UnitId};
@@ -53,14 +54,11 @@ pub async fn get_my_card(
     unit_code: Option<String>,
 ) -> Result<MyCard> {
     let reader = caller.reader().ok_or(UseCaseError::Forbidden)?;
-    let session = caller.session;
+    let who = caller.clone();
     let (card, unit_code, at) = store
         .read(move |tx| -> Result<_> {
-            // An access token outlives its session by minutes; a lost phone must not.
+            require_session(tx, &who)?;
             let now = tx.now();
-            if !tx.session_stands(session, now.timestamp_millis())? {
-                return Err(UseCaseError::Unauthenticated);
-            }
             let unit_code = scope(tx, unit_code.as_deref())?;
             let today = tx.day_of(now);
             let usable = |card: &CardToShow| {

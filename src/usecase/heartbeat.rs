@@ -12,7 +12,8 @@ use super::acting_device::acting_device;
 use super::configure_device::settings_of;
 use super::device_board::{Beaten, DeviceBoard};
 use super::{Caller, Result, Store, UseCaseError, alarm};
-use crate::domain::device_heartbeat::{AlarmKind, Beat, ClockState, Judged, Known, is_silent, judge};
+use crate::clock::from_millis;
+use crate::domain::device_heartbeat::{AlarmKind, Beat, Judged, Known, is_silent, judge};
 use crate::domain::ids::DeviceId;
 use crate::store::devices::status::Status;
 use crate::store::ids::IdRun;
@@ -57,6 +58,9 @@ pub async fn heartbeat(
 ) -> Result<HeartbeatAnswer> {
     let device = caller.device().ok_or(UseCaseError::Forbidden)?;
     let now = store.clock().now();
+    // As the row keeps it: after a start of ours the same beat is still the same.
+    let started_at = from_millis(beat.started_at.timestamp_millis());
+    let beat = Beat { started_at, ..beat };
     let known = board.beaten(device).filter(|beaten| caller.unit == Some(beaten.unit));
     if let Some(beaten) = known {
         let silent = is_silent(beaten.known.last_seen_at, beaten.interval, now);
@@ -99,7 +103,7 @@ fn take(tx: &mut WriteTx<'_>, caller: &Caller, beat: &Beat, mut ids: IdRun) -> R
         }
     }
     let beaten = Beaten {
-        known: known.unwrap_or_else(|| first(beat, now)),
+        known: known.unwrap_or_else(|| Known::of(beat, judged.clock, now)),
         unit: acting.unit,
         newest_configuration: device.configuration_version,
         interval: TimeDelta::seconds(i64::from(settings.heartbeat_seconds)),
@@ -115,35 +119,12 @@ fn heard(mut beaten: Beaten, beat: &Beat, judged: &Judged, now: DateTime<Utc>) -
     if judged.stale {
         return beaten;
     }
-    beaten.known = Known {
-        last_seen_at: now,
-        started_at: beat.started_at,
-        beat: beat.beat,
-        clock: judged.clock,
-        firmware: beat.firmware.clone(),
-        configuration_version: beat.configuration_version,
-        faults: beat.faults.clone(),
-        stock: beat.stock.clone(),
-        silent: false,
-    };
+    beaten.known = Known::of(beat, judged.clock, now);
     beaten
 }
 
-fn first(beat: &Beat, now: DateTime<Utc>) -> Known {
-    Known {
-        last_seen_at: now,
-        started_at: beat.started_at,
-        beat: beat.beat,
-        clock: ClockState::Good,
-        firmware: beat.firmware.clone(),
-        configuration_version: beat.configuration_version,
-        faults: beat.faults.clone(),
-        stock: beat.stock.clone(),
-        silent: false,
-    }
-}
-
-fn known_of(status: &Status, silent: bool) -> Known {
+/// What a row says of a device.
+pub(super) fn known_of(status: &Status, silent: bool) -> Known {
     Known {
         last_seen_at: status.last_seen_at,
         started_at: status.started_at,

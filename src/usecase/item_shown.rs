@@ -1,25 +1,12 @@
-//! Which item is meant: what people and scanners read off it, or what its tag says.
+//! Which item is meant by what was read off it, at desks and machines that lend and take back.
 
 use super::Result;
 use super::record::{find_item, find_item_by_tag};
-use crate::domain::barcode::Barcode;
 use crate::domain::network::Network;
 use crate::store::item_lock::Candidate;
 use crate::store::tx::WriteTx;
 
-/// What was read of an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ItemShown {
-    Barcode(Barcode),
-    /// The identifier of its RFID tag.
-    Tag(String),
-}
-
-impl From<Barcode> for ItemShown {
-    fn from(barcode: Barcode) -> Self {
-        Self::Barcode(barcode)
-    }
-}
+pub use crate::domain::item_shown::ItemShown;
 
 impl ItemShown {
     /// The one item it means; with an owner where several have it.

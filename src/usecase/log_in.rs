@@ -129,7 +129,7 @@ impl Held {
                 tx.pin_of_card(card.as_str())?.as_ref() == Some(seen)
             }
             Self::Device(seen, secret) => {
-                let same = tx.lock_device(seen.id)?.as_ref() == Some(&**seen);
+                let same = tx.lock_device(seen.id)?.is_some_and(|now| opens_as(&now, seen));
                 // The device has its new secret: the one before is not needed any more.
                 if same && *secret == Secret::Newest && seen.old_secret.is_some() {
                     tx.end_old_secret(seen.id)?;
@@ -318,6 +318,13 @@ enum Secret {
     Newest,
     /// It still counts, for the new one may be lost on its way.
     Before,
+}
+
+/// What a session of a device rests on is as it was. Its name, what it can do and its configuration may change.
+fn opens_as(now: &Device, seen: &Device) -> bool {
+    now.state() == seen.state()
+        && (now.unit, now.kind) == (seen.unit, seen.kind)
+        && (&now.secret_hash, &now.old_secret) == (&seen.secret_hash, &seen.old_secret)
 }
 
 fn secret_shown(device: &Device, secret: &SecretString, now: DateTime<Utc>) -> Option<Secret> {

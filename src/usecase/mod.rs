@@ -118,6 +118,7 @@ pub mod drain_journal;
 pub mod drive_route;
 pub mod driven_devices;
 pub mod erase_addresses;
+pub mod erase_machine_records;
 pub mod erase_me;
 pub mod erase_notices;
 pub mod expire_cards;

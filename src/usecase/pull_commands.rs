@@ -60,15 +60,15 @@ pub async fn pull_commands(
 }
 
 /// Looks, and looks again whenever the device is woken, until there is something, the time is over, or the node stops.
-pub(super) async fn wait_for_some<L, F, T>(
+pub(super) async fn wait_for_some<L, F>(
     board: &DeviceBoard,
     device: DeviceId,
     wait: Duration,
     mut look: L,
-) -> Result<Vec<T>>
+) -> Result<Vec<DeliveredCommand>>
 where
     L: FnMut() -> F,
-    F: Future<Output = Result<Vec<T>>>,
+    F: Future<Output = Result<Vec<DeliveredCommand>>>,
 {
     let until = Instant::now() + wait;
     let listening = board.listen(device);

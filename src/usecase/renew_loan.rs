@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::acting_device::require_at_work;
 use super::once::once;
 use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::view::{LoanOutcome, LoanView, refusal_views};
@@ -47,6 +48,7 @@ pub async fn renew_loan(
 }
 
 fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &RenewLoan, mut ids: IdRun) -> Result<LoanOutcome> {
+    require_at_work(tx, caller)?;
     let network = tx.network()?;
     let (item, loaded, reader_id) = find(tx, caller, command.loan, &network)?;
     let reader = tx

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::acting_device::{ActingDevice, acting_device};
-use super::check_gate_exit::{Passage, ReadAtGate, judge};
+use super::check_gate_exit::{Passage, judge};
 use super::once::once;
 use super::{Caller, IdempotencyKey, Result};
 use crate::auth::Right;
 use crate::domain::device::Capability;
 use crate::domain::device_heartbeat::DRIFTING;
 use crate::domain::gate_exit::{DecidedBy, ExitDecision, ExitReason, TagBit};
+use crate::domain::item_shown::ItemShown;
 use crate::domain::journal::OLDEST;
 use crate::store::gates::NewGateCheck;
 use crate::store::idempotency::Outcome;
@@ -50,7 +51,7 @@ pub struct HourOfGate {
 pub struct ToldCheck {
     pub check_id: String,
     pub at: DateTime<Utc>,
-    pub read: ReadAtGate,
+    pub read: ItemShown,
     pub bit: TagBit,
     pub decided: Decided,
 }

@@ -91,6 +91,9 @@ fn take(
         tx.cancel_commands(device.id, now)?;
         tx.end_locker_sessions_of(device.id, now)?;
     }
+    if *step == DeviceStep::Retire {
+        tx.end_alarms(device.id, now)?;
+    }
     let event = Event::new(kind_of(*step), now, device.unit, caller.own_channel())
         .by(caller.staff(), None)
         .detail(json!({"device_id": device.id, "was": state}));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::acting_device::require_at_work;
 use super::once::once;
 use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::renew_loan::find;
@@ -49,6 +50,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &VoidLoan, mut ids: IdR
     let network = tx.network()?;
     let unit = caller.working_unit()?;
     caller.require(Right::VoidLoan, unit, &network)?;
+    require_at_work(tx, caller)?;
     if command.reason.trim().is_empty() {
         return Err(UseCaseError::field("reason", "must say why the loan is undone"));
     }

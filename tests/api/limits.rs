@@ -239,6 +239,7 @@ const NO_LIMITS: &[&str] = &[
     "messages.secret",
     "messages.timeout_ms",
     "devices.flush_seconds",
+    "devices.keep_days",
     "devices.drivers",
     "privacy.unlink_days",
     "privacy.application_days",

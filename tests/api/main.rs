@@ -29,6 +29,7 @@ mod credit_freezes;
 mod credit_presets;
 mod database_trouble;
 mod device_commands;
+mod device_life;
 mod devices;
 mod distribution;
 mod documents;

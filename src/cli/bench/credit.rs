@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use toml::Table;
 
 use super::accounts::{Share, StaffAccount};
-use super::desk::Desk;
 use super::idle::phase;
 use super::report::{Op, Report, Tally};
+use super::session::Session;
 use super::{BenchArgs, BenchError};
 
 /// With, without, without, with: twice, so that what grows meanwhile weighs on both alike.
@@ -24,7 +24,7 @@ pub(super) async fn run(
     args: &BenchArgs,
     target: SocketAddr,
     shares: Vec<Share>,
-    desks: Rc<[Desk]>,
+    desks: Rc<[Session]>,
     system: &StaffAccount,
 ) -> Result<Report, BenchError> {
     let rules = Rules::of(target, system)?;

@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use super::accounts::Share;
-use super::desk::Desk;
 use super::report::{Op, Report, Tally};
+use super::session::Session;
 use super::worker::{Window, Worker};
 use super::{BenchArgs, BenchError, WARM_UP, pairs, random_u64};
 use crate::telemetry::process::raise_file_limit;
@@ -40,7 +40,7 @@ pub(super) async fn run(
     args: &BenchArgs,
     target: SocketAddr,
     shares: Vec<Share>,
-    desks: Rc<[Desk]>,
+    desks: Rc<[Session]>,
 ) -> Result<Report, BenchError> {
     let (idle, slow) = (usize::from(args.idle), usize::from(args.slow));
     raise_file_limit(idle + slow + shares.len());
@@ -65,7 +65,7 @@ pub(super) async fn phase(
     seconds: u64,
     target: SocketAddr,
     shares: &[Share],
-    desks: &Rc<[Desk]>,
+    desks: &Rc<[Session]>,
     ops: (Op, Op),
 ) -> Result<Tally, BenchError> {
     let (start, run_id) = (Instant::now() + WARM_UP, random_u64());

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::connection::{Connection, Request};
-use super::desk::Desk;
 use super::report::{Op, Tally};
+use super::session::Session;
 
 /// What counts: requests that begin at or after `measure_from` and before `until`.
 #[derive(Debug, Clone, Copy)]
@@ -25,14 +25,14 @@ pub(super) struct Worker {
     pub window: Window,
     pub tally: Tally,
     connection: Connection,
-    desks: Rc<[Desk]>,
+    desks: Rc<[Session]>,
     run: u64,
     number: usize,
     requests: u64,
 }
 
 impl Worker {
-    pub fn new(target: SocketAddr, desks: Rc<[Desk]>, window: Window, run: u64, number: usize) -> Self {
+    pub fn new(target: SocketAddr, desks: Rc<[Session]>, window: Window, run: u64, number: usize) -> Self {
         let (connection, tally) = (Connection::new(target), Tally::default());
         Self {
             window,

@@ -275,16 +275,6 @@ impl ReadTx<'_> {
         Ok(found.into_iter().collect())
     }
 
-    /// Those of some readers who are neither erased nor merged.
-    pub fn readers_there(&mut self, some: &[ReaderId]) -> Result<HashSet<ReaderId>, StoreError> {
-        let ids: Vec<i64> = some.iter().map(|reader| reader.get()).collect();
-        let found: Vec<i64> = readers::table
-            .filter(readers::id.eq_any(ids).and(readers::merged_into.is_null()))
-            .select(readers::id)
-            .load(self.conn)?;
-        Ok(found.into_iter().map(ReaderId::new).collect())
-    }
-
     /// The day on which a reader's ledger was opened: what was before it moves nothing.
     pub fn credit_opened_on(&mut self, reader: ReaderId) -> Result<Option<NaiveDate>, StoreError> {
         let day: Option<String> = credit_entries::table

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use crate::clock::from_millis;
 use crate::domain::device_heartbeat::AlarmKind;
 use crate::domain::ids::DeviceId;
 use crate::store::error::StoreError;
@@ -24,6 +25,17 @@ pub struct AlarmRow {
     pub ended_at: Option<i64>,
     pub ended_how: Option<String>,
     pub note: Option<String>,
+}
+
+/// The one alarm of a device, kind and subject that stands.
+macro_rules! standing {
+    ($device:expr, $kind:expr, $subject:expr) => {
+        device_alarms::table
+            .filter(device_alarms::device_id.eq($device.get()))
+            .filter(device_alarms::kind.eq($kind.code()))
+            .filter(device_alarms::subject.eq($subject))
+            .filter(device_alarms::ended_at.is_null())
+    };
 }
 
 impl ReadTx<'_> {
@@ -64,15 +76,34 @@ impl ReadTx<'_> {
             .load(self.conn)?)
     }
 
+    /// Those of some devices of which it is said that they are silent, and when that was said last.
+    pub fn silent_among(&mut self, ids: &[i64]) -> Result<Vec<(DeviceId, DateTime<Utc>)>, StoreError> {
+        let rows: Vec<(i64, i64)> = device_alarms::table
+            .filter(device_alarms::ended_at.is_null())
+            .filter(device_alarms::device_id.eq_any(ids))
+            .filter(device_alarms::kind.eq(AlarmKind::Silent.code()))
+            .order(device_alarms::device_id)
+            .select((device_alarms::device_id, device_alarms::last_at))
+            .load(self.conn)?;
+        let said = rows.into_iter();
+        Ok(said
+            .map(|(id, last_at)| (DeviceId::new(id), from_millis(last_at)))
+            .collect())
+    }
+
+    /// Some alarms that ended before a moment.
+    pub fn old_alarms(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(device_alarms::table
+            .filter(device_alarms::ended_at.lt(before.timestamp_millis()))
+            .order(device_alarms::ended_at)
+            .limit(at_most)
+            .select(device_alarms::id)
+            .load(self.conn)?)
+    }
+
     /// Whether such an alarm stands.
     pub fn has_alarm(&mut self, device: DeviceId, kind: AlarmKind, subject: &str) -> Result<bool, StoreError> {
-        let n: i64 = device_alarms::table
-            .filter(device_alarms::device_id.eq(device.get()))
-            .filter(device_alarms::kind.eq(kind.code()))
-            .filter(device_alarms::subject.eq(subject))
-            .filter(device_alarms::ended_at.is_null())
-            .count()
-            .get_result(self.conn)?;
+        let n: i64 = standing!(device, kind, subject).count().get_result(self.conn)?;
         Ok(n > 0)
     }
 }
@@ -86,11 +117,7 @@ impl WriteTx<'_> {
         subject: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let standing = device_alarms::table
-            .filter(device_alarms::device_id.eq(device.get()))
-            .filter(device_alarms::kind.eq(kind.code()))
-            .filter(device_alarms::subject.eq(subject))
-            .filter(device_alarms::ended_at.is_null());
+        let standing = standing!(device, kind, subject);
         let n = diesel::update(standing)
             .set((
                 device_alarms::times.eq(device_alarms::times + 1),
@@ -138,11 +165,7 @@ impl WriteTx<'_> {
         subject: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let standing = device_alarms::table
-            .filter(device_alarms::device_id.eq(device.get()))
-            .filter(device_alarms::kind.eq(kind.code()))
-            .filter(device_alarms::subject.eq(subject))
-            .filter(device_alarms::ended_at.is_null());
+        let standing = standing!(device, kind, subject);
         let n = diesel::update(standing)
             .set((
                 device_alarms::ended_at.eq(now.timestamp_millis()),
@@ -150,6 +173,25 @@ impl WriteTx<'_> {
             ))
             .execute(self.conn)?;
         Ok(n == 1)
+    }
+
+    /// Erases alarms; answers how many.
+    pub fn erase_alarms(&mut self, ids: &[i64]) -> Result<usize, StoreError> {
+        Ok(diesel::delete(device_alarms::table.filter(device_alarms::id.eq_any(ids))).execute(self.conn)?)
+    }
+
+    /// Ends every alarm of a device because the device is gone.
+    pub fn end_alarms(&mut self, device: DeviceId, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let standing = device_alarms::table
+            .filter(device_alarms::device_id.eq(device.get()))
+            .filter(device_alarms::ended_at.is_null());
+        diesel::update(standing)
+            .set((
+                device_alarms::ended_at.eq(now.timestamp_millis()),
+                device_alarms::ended_how.eq("cleared"),
+            ))
+            .execute(self.conn)?;
+        Ok(())
     }
 
     /// Ends an alarm because a person dealt with it; false when it has ended.

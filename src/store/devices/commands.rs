@@ -157,15 +157,24 @@ impl ReadTx<'_> {
 
     /// Devices that have not asked yet for something that is ordered.
     pub fn devices_with_queued(&mut self, limit: i64) -> Result<Vec<DeviceId>, StoreError> {
-        let mut ids: Vec<i64> = device_commands::table
+        let ids: Vec<i64> = device_commands::table
             .filter(device_commands::status.eq("queued"))
-            .order(device_commands::id)
+            .order(device_commands::device_id)
             .select(device_commands::device_id)
+            .distinct()
             .limit(limit)
             .load(self.conn)?;
-        ids.sort_unstable();
-        ids.dedup();
         Ok(ids.into_iter().map(DeviceId::new).collect())
+    }
+
+    /// Some commands that ended before a moment.
+    pub fn old_commands(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(device_commands::table
+            .filter(device_commands::ended_at.lt(before.timestamp_millis()))
+            .order(device_commands::ended_at)
+            .limit(at_most)
+            .select(device_commands::id)
+            .load(self.conn)?)
     }
 
     /// Commands whose time is over though they have not ended, after an id.
@@ -200,6 +209,11 @@ impl WriteTx<'_> {
     pub fn lock_command(&mut self, id: CommandId) -> Result<Option<Command>, StoreError> {
         dialect::lock_command(self.conn, id.get())?;
         self.command(id)
+    }
+
+    /// Erases commands; answers how many.
+    pub fn erase_commands(&mut self, ids: &[i64]) -> Result<usize, StoreError> {
+        Ok(diesel::delete(device_commands::table.filter(device_commands::id.eq_any(ids))).execute(self.conn)?)
     }
 
     /// Says of queued commands of a device that it was told of them.

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::domain::barcode::Barcode;
 use crate::domain::gate_exit::{AlarmOutcome, DecidedBy, ExitDecision, ExitReason, TagBit};
+use crate::domain::item_shown::ItemShown;
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{Changing, Operates, SettlesMachines};
 use crate::http::input::{CodeText, Cursor, Limit, List, Moment, PageBody, Remark, Text, page, text};
@@ -14,7 +15,7 @@ use crate::http::openapi::{ChangeFailures, ChangeOneFailures, IdempotencyHeader,
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 use crate::usecase::UseCaseError;
-use crate::usecase::check_gate_exit::{self, CheckGateExit, GateDecision, ReadAtGate};
+use crate::usecase::check_gate_exit::{self, CheckGateExit, GateDecision};
 use crate::usecase::list_gate_alarms::{self, GateAlarmView, ListGateAlarms};
 use crate::usecase::report_gate_passages::{
     self, Decided, HourOfGate, MAX_CHECKS, MAX_HOURS, Passages, PassagesCounted, ToldCheck,
@@ -59,10 +60,10 @@ pub struct GateQuestion {
 }
 
 /// What the gate read: exactly one of both.
-fn read_at_gate(at: &str, tag: Option<Text<64>>, barcode: Option<Barcode>) -> Result<ReadAtGate, Problem> {
+fn read_at_gate(at: &str, tag: Option<Text<64>>, barcode: Option<Barcode>) -> Result<ItemShown, Problem> {
     match (tag, barcode) {
-        (Some(tag), None) => Ok(ReadAtGate::Tag(tag.into())),
-        (None, Some(barcode)) => Ok(ReadAtGate::Barcode(barcode.into())),
+        (Some(tag), None) => Ok(ItemShown::Tag(tag.into())),
+        (None, Some(barcode)) => Ok(barcode.into()),
         (None, None) => Err(UseCaseError::field(format!("{at}tag"), "is needed, or barcode").into()),
         (Some(_), Some(_)) => {
             Err(UseCaseError::field(format!("{at}barcode"), "is given beside tag: one is enough").into())
