@@ -283,6 +283,7 @@ impl WriteTx<'_> {
 
     /// Ends a loan.
     pub fn close_loan(&mut self, id: LoanId, how: LoanEnd, at: DateTime<Utc>, unit: UnitId) -> Result<(), StoreError> {
+        self.unlinked_without(at)?;
         self.close_with(Closing::CloseLoan {
             id: id.get(),
             closed_at: at.timestamp_millis(),

@@ -106,6 +106,16 @@ pub(super) enum Told {
     Settled,
 }
 
+/// Whoever fetches it at a machine needs it behind a door. What a journal tells has happened.
+fn may_wait_here(tx: &mut WriteTx<'_>, arrival: &Arrival<'_>, fetched_at: Option<UnitId>) -> Result<()> {
+    let here = arrival.act.unit;
+    let asked = fetched_at == Some(here) && arrival.into.is_none() && !matches!(arrival.told, Told::Then(_));
+    if asked && compartment_record::must_be_loaded(tx, arrival.network, here)? {
+        return Err(UseCaseError::LoadIt);
+    }
+    Ok(())
+}
+
 /// The whole of a check-in once the item is known; receiving a transit ends here too.
 pub(super) fn take_back(
     tx: &mut WriteTx<'_>,
@@ -120,12 +130,9 @@ pub(super) fn take_back(
     let now = record::now_for(tx, &item.facts);
     let returned_at = returned_at(arrival, item.loan.as_ref(), now)?;
     let next_hold = record::next_hold(tx, network, &item, now)?;
-    let fetched_here = item.facts.captured_for.as_ref().map(|hold| hold.pickup);
-    let fetched_here = fetched_here.or(next_hold.as_ref().map(|hold| hold.wish.pickup)) == Some(act.unit);
-    let may_wait = arrival.into.is_none() && !matches!(arrival.told, Told::Then(_));
-    if fetched_here && may_wait && compartment_record::must_be_loaded(tx, network, act.unit)? {
-        return Err(UseCaseError::LoadIt);
-    }
+    let fetched_at = item.facts.captured_for.as_ref().map(|hold| hold.pickup);
+    let fetched_at = fetched_at.or(next_hold.as_ref().map(|hold| hold.wish.pickup));
+    may_wait_here(tx, arrival, fetched_at)?;
     let next_shelf_number = record::shelf_number(tx, &item, next_hold.as_ref(), act.unit)?;
     tx.count_floating(&mut item.facts, act.unit)?;
     let loan = item.loan.as_ref();

@@ -6,7 +6,6 @@ mod doors;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::check_gate_exit::ReadAtGate;
 use super::item_shown::ItemShown;
 use super::report_gate_passages::{Decided, HourOfGate, MAX_CHECKS, MAX_HOURS, Passages, ToldCheck};
 use crate::domain::barcode::{Barcode, CardNumber};
@@ -334,8 +333,8 @@ fn passages(batch: String, hours: Vec<HourText>, checks: Vec<CheckText>) -> Opti
 
 fn told_check(check: CheckText) -> Option<ToldCheck> {
     let read = match (check.tag, check.barcode) {
-        (Some(tag), None) => ReadAtGate::Tag(plain(tag, 64)?),
-        (None, Some(barcode)) => ReadAtGate::Barcode(Barcode::parse(&barcode).ok()?.into()),
+        (Some(tag), None) => ItemShown::Tag(plain(tag, 64)?),
+        (None, Some(barcode)) => ItemShown::Barcode(Barcode::parse(&barcode).ok()?),
         _ => return None,
     };
     let decided = match (check.decided, check.reason) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
@@ -20,6 +20,9 @@ use crate::store::tx::{ReadTx, WriteTx};
 
 /// Events of one reader looked at in one write.
 const EVENTS: i64 = 500;
+
+/// No run is over what ended so lately.
+const FRESH: TimeDelta = TimeDelta::days(1);
 
 /// Some readers of a walk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -180,6 +183,22 @@ impl WriteTx<'_> {
     pub fn begin_unlinking(&mut self, before: DateTime<Utc>) -> Result<(), StoreError> {
         diesel::update(unlinking::table)
             .set(unlinking::began_before.eq(Some(before.timestamp_millis())))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Something is recorded that ended a while ago: a run that was over it before knew nothing of it. No statement for what ended
+    /// within the last day.
+    pub(in crate::store) fn unlinked_without(&mut self, ended_at: DateTime<Utc>) -> Result<(), StoreError> {
+        if self.now() - ended_at < FRESH {
+            return Ok(());
+        }
+        let at = ended_at.timestamp_millis();
+        diesel::update(unlinking::table.filter(unlinking::unlinked_before.gt(at)))
+            .set(unlinking::unlinked_before.eq(at))
+            .execute(self.conn)?;
+        diesel::update(unlinking::table.filter(unlinking::began_before.gt(at)))
+            .set(unlinking::began_before.eq(at))
             .execute(self.conn)?;
         Ok(())
     }

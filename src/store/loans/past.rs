@@ -17,6 +17,7 @@ impl WriteTx<'_> {
         returned_at: DateTime<Utc>,
         unit: UnitId,
     ) -> Result<(), StoreError> {
+        self.unlinked_without(returned_at)?;
         let ended = (
             loans::closed_at.eq(returned_at.timestamp_millis()),
             loans::closed_how.eq("returned"),
