@@ -4,10 +4,7 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use super::machine_jobs::{
-    COMMAND_EXPIRY, COMPARTMENT_DEADLINES, JOURNAL_DRAINING, MACHINE_ERASURE, OFFLINE_BLOCKS, OFFLINE_COMPARISON,
-    SILENCE_ALARMS,
-};
+use super::machine_jobs as of_machines;
 
 /// How long a failed run rests before it is tried again.
 pub const REST_SECONDS: i64 = 60;
@@ -306,13 +303,13 @@ pub const JOBS: [Job; 37] = [
     WEBHOOK_OUTBOX,
     NOTICE_ERASURE,
     UNLINKING,
-    SILENCE_ALARMS,
-    COMMAND_EXPIRY,
-    COMPARTMENT_DEADLINES,
-    JOURNAL_DRAINING,
-    OFFLINE_BLOCKS,
-    OFFLINE_COMPARISON,
-    MACHINE_ERASURE,
+    of_machines::SILENCE_ALARMS,
+    of_machines::COMMAND_EXPIRY,
+    of_machines::COMPARTMENT_DEADLINES,
+    of_machines::JOURNAL_DRAINING,
+    of_machines::OFFLINE_BLOCKS,
+    of_machines::OFFLINE_COMPARISON,
+    of_machines::MACHINE_ERASURE,
 ];
 
 /// What is known of a job's runs.

@@ -19,8 +19,9 @@ use crate::auth::Right;
 use crate::domain::act::{Act, Overrides};
 use crate::domain::check_in::{self, Facts, Plan, TransitEffect};
 use crate::domain::event::{AgeBand, EventKind};
+use crate::domain::hold::HoldCandidate;
 use crate::domain::ids::{CompartmentId, TransitId, UnitId};
-use crate::domain::item::ItemStatus;
+use crate::domain::item::{ItemFacts, ItemStatus};
 use crate::domain::network::Network;
 use crate::domain::reader::Channel;
 use crate::domain::refusal::{Code, Verb};
@@ -107,9 +108,17 @@ pub(super) enum Told {
 }
 
 /// Whoever fetches it at a machine needs it behind a door. What a journal tells has happened.
-fn may_wait_here(tx: &mut WriteTx<'_>, arrival: &Arrival<'_>, fetched_at: Option<UnitId>) -> Result<()> {
+fn may_wait_here(
+    tx: &mut WriteTx<'_>,
+    arrival: &Arrival<'_>,
+    item: &ItemFacts,
+    next_hold: Option<&HoldCandidate>,
+) -> Result<()> {
     let here = arrival.act.unit;
-    let asked = fetched_at == Some(here) && arrival.into.is_none() && !matches!(arrival.told, Told::Then(_));
+    let fetched_at = item.captured_for.as_ref().map(|hold| hold.pickup);
+    let asked = fetched_at.or(next_hold.map(|hold| hold.wish.pickup)) == Some(here)
+        && arrival.into.is_none()
+        && !matches!(arrival.told, Told::Then(_));
     if asked && compartment_record::must_be_loaded(tx, arrival.network, here)? {
         return Err(UseCaseError::LoadIt);
     }
@@ -130,9 +139,7 @@ pub(super) fn take_back(
     let now = record::now_for(tx, &item.facts);
     let returned_at = returned_at(arrival, item.loan.as_ref(), now)?;
     let next_hold = record::next_hold(tx, network, &item, now)?;
-    let fetched_at = item.facts.captured_for.as_ref().map(|hold| hold.pickup);
-    let fetched_at = fetched_at.or(next_hold.as_ref().map(|hold| hold.wish.pickup));
-    may_wait_here(tx, arrival, fetched_at)?;
+    may_wait_here(tx, arrival, &item.facts, next_hold.as_ref())?;
     let next_shelf_number = record::shelf_number(tx, &item, next_hold.as_ref(), act.unit)?;
     tx.count_floating(&mut item.facts, act.unit)?;
     let loan = item.loan.as_ref();

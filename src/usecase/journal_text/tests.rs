@@ -1,3 +1,5 @@
+//! What is an entry, and what is none.
+
 use super::*;
 
 #[test]

@@ -185,6 +185,7 @@ pub fn is_declared(error: &UseCaseError) -> bool {
             | UseCaseError::CompartmentState(_)
             | UseCaseError::CompartmentTurn { .. }
             | UseCaseError::NoCompartmentFits { .. }
+            | UseCaseError::LoadIt
             | UseCaseError::LockerInUse { .. }
             | UseCaseError::LockerSessionEnded(_)
             | UseCaseError::TooManyLogIns { .. }

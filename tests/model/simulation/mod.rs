@@ -98,6 +98,9 @@ async fn simulate(engine: Engine) {
         );
         run.tell_counts();
         if !run.violations.is_empty() {
+            if let Some(copy) = std::env::var_os("TONGJIE_SIM_KEEP").filter(|_| engine == Engine::Sqlite) {
+                drop(std::fs::copy(run.db.file(), copy));
+            }
             violations.push(format!("{}\n  {}", run.again(), run.violations.join("\n  ")));
         }
         done.extend(
