@@ -92,6 +92,7 @@ pub mod deliver_outbox;
 pub mod dispatch_parcel;
 pub mod drive_route;
 pub mod driven_devices;
+pub mod driver_answers;
 pub mod erase_addresses;
 pub mod erase_me;
 pub mod erase_notices;

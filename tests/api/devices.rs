@@ -87,17 +87,17 @@ impl Machine {
         session["access_token"].as_str().expect("a token").to_owned()
     }
 
-    fn shown(&self, app: &TestApp) -> Value {
+    pub fn shown(&self, app: &TestApp) -> Value {
         app.get(&self.manager, &self.path("")).expect(200).body
     }
 }
 
-fn beat(app: &TestApp, number: u64) -> Value {
+pub fn beat(app: &TestApp, number: u64) -> Value {
     json!({"at": app.clock.now(), "started_at": "2026-03-01T22:00:00Z", "beat": number, "firmware": "1.4",
         "configuration_version": 0, "faults": [], "stock": {"paper": 40}})
 }
 
-fn beats(app: &TestApp, token: &str, body: &Value) -> Value {
+pub fn beats(app: &TestApp, token: &str, body: &Value) -> Value {
     app.post(token, "/api/v1/device/heartbeats", body).expect(200).body
 }
 

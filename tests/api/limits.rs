@@ -240,6 +240,7 @@ const NO_LIMITS: &[&str] = &[
     "messages.timeout_ms",
     "devices.flush_seconds",
     "devices.drivers",
+    "devices.lines",
     "privacy.unlink_days",
     "privacy.application_days",
 ];

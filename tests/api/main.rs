@@ -31,6 +31,7 @@ mod device_commands;
 mod devices;
 mod distribution;
 mod documents;
+mod driven_lines;
 mod drivers;
 mod electronic_cards;
 mod gates;
