@@ -187,7 +187,7 @@ fn a_driven_device_is_heard_of_as_long_as_it_answers(app: &TestApp) {
     let machine = machine(app);
     // It called us, once.
     beats(app, &machine.token(app), &beat(app, 7));
-    later(app, 600);
+    later(app, 240);
     assert_eq!(silence_is_looked_for(app, &machine), json!(["silent"]));
     let board = Board::start();
     configure(app, &machine, &board.settings()).expect(200);
@@ -200,10 +200,10 @@ fn a_driven_device_is_heard_of_as_long_as_it_answers(app: &TestApp) {
         (&json!(app.clock.now()), &json!("modbus_tcp"), &json!("good"))
     );
     // A machine that is started anew is heard of again, and then no more.
-    later(app, 600);
+    later(app, 240);
     run_until(app, "it is heard of again", &heard);
     drop(board);
-    later(app, 600);
+    later(app, 240);
     let opening = order_open(app, &machine, (1, 1), CommandStatus::Queued);
     run_until_ended(app, opening);
     assert_eq!(told(app, &machine, opening)["result"]["reason"], "unreachable");
