@@ -35,7 +35,7 @@ pub use admission::AdmissionConfig;
 pub use circulation::CirculationConfig;
 pub use credit::CreditConfig;
 pub use delivery::DeliveryConfig;
-pub use devices::DevicesConfig;
+pub use devices::{DeviceLines, DevicesConfig};
 pub use jobs::JobsConfig;
 use layers::{check_shape, env_layer, parse_toml};
 pub use limits::{LimitsConfig, MetricsConfig};

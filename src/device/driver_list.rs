@@ -1,14 +1,56 @@
 //! Which drivers there are. A driver says its name, what it can do, and reads its settings.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::drivers::DRIVERS;
+use super::line::{Line, Lines};
+use super::reach::Reach;
 use super::settings::Settings;
 use crate::domain::device::Capability;
-use crate::usecase::machine_ports::{DriverRead, DriverShelf, Machine, SettingFault};
+use crate::usecase::machine_ports::{DriverRead, DriverShelf, Machine, Place, SettingFault};
 
-/// Begins to speak to a machine. To be called on the runtime: a bus is a task.
-pub type Start = Box<dyn FnOnce() -> Machine + Send>;
+/// What a bus is given of the node.
+pub struct OnLine {
+    pub line: Arc<Line>,
+    pub reach: Reach,
+}
+
+/// Settings that make sense: where the machine is, and how it is begun to be spoken to.
+pub struct Start {
+    pub place: Option<Place>,
+    begin: Box<dyn FnOnce(&Lines, &Reach) -> Machine + Send>,
+}
+
+impl Start {
+    /// A machine on a line.
+    pub fn at(place: Place, begin: impl FnOnce(OnLine) -> Machine + Send + 'static) -> Self {
+        let line = place.line.clone();
+        Self {
+            place: Some(place),
+            begin: Box::new(move |lines, reach| {
+                begin(OnLine {
+                    line: lines.line(&line),
+                    reach: reach.clone(),
+                })
+            }),
+        }
+    }
+
+    /// A machine without a line.
+    pub fn nowhere(begin: impl FnOnce() -> Machine + Send + 'static) -> Self {
+        Self {
+            place: None,
+            begin: Box::new(|_, _| begin()),
+        }
+    }
+
+    /// Begins to speak to the machine. To be called on the runtime: a bus is a task.
+    pub fn begin(self, lines: &Lines, reach: &Reach) -> Machine {
+        (self.begin)(lines, reach)
+    }
+}
 
 /// One driver.
 #[derive(Debug)]
@@ -45,9 +87,14 @@ impl DriverShelf for DriverList {
 
     fn read(&self, driver: &str, settings: &Map<String, Value>) -> Option<DriverRead> {
         let driver = Self::find(driver)?;
+        let (place, faults) = match (driver.make)(Settings::new(settings)) {
+            Ok(start) => (start.place, Vec::new()),
+            Err(faults) => (None, faults),
+        };
         Some(DriverRead {
             capabilities: driver.capabilities,
-            faults: (driver.make)(Settings::new(settings)).err().unwrap_or_default(),
+            faults,
+            place,
         })
     }
 }

@@ -1,299 +1,186 @@
 //! Carries out what is ordered of devices that do not call us: takes each command, asks the driver, and acknowledges with the outcome,
-//! as the device itself would. Started like a job.
+//! as the device itself would; and says of them that they are there, as long as they answer. Started like a job.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::driver_list::DriverList;
+use super::driver_list::{DriverList, Start};
+use super::line::Lines;
+use super::reach::Reach;
+use super::worker::Worker;
 use crate::app::App;
-use crate::domain::device_command::CommandKind;
-use crate::domain::ids::{CommandId, DeviceId};
-use crate::usecase::UseCaseError;
-use crate::usecase::acknowledge_command::{AcknowledgeCommand, acknowledge_command};
+use crate::domain::ids::DeviceId;
 use crate::usecase::driven_devices::{DrivenDevice, driven_devices};
-use crate::usecase::machine_ports::{Done, DoorOrder, DoorSeen, Machine, Opened, Sensed, WhyNot};
-use crate::usecase::pull_commands::DeliveredCommand;
-use crate::usecase::take_commands::take_commands;
+use crate::usecase::driver_answers::{driver_cannot_run, driver_runs};
 
 /// How soon a device that was configured is spoken to.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// One wait for commands.
-const WAIT: Duration = Duration::from_secs(10);
-
-/// Rest after the store failed.
-const REST: Duration = Duration::from_secs(1);
-
-/// How often an acknowledgement is tried.
-const TRIES: u32 = 5;
-
 /// Starts it: one task that looks which devices there are, and one for each.
 #[must_use]
 pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> JoinHandle<()> {
-    let (app, mut stopped) = (Arc::clone(app), stopped.clone());
+    let mut stopped = stopped.clone();
+    let mut runner = Runner {
+        app: Arc::clone(app),
+        node: Arc::new(Node::of(Reach::of(&app.config.devices.lines))),
+        at_work: BTreeMap::new(),
+        refused: HashMap::new(),
+    };
     tokio::spawn(async move {
-        let mut at_work: HashMap<DeviceId, (DrivenDevice, Worker)> = HashMap::new();
         while !*stopped.borrow() {
-            match driven_devices(&app.store).await {
-                Ok(devices) => take_over(&app, &mut at_work, devices).await,
-                Err(error) => tracing::warn!(%error, "it cannot be read which devices have a driver"),
-            }
+            runner.look().await;
             tokio::select! {
                 () = tokio::time::sleep(LOOK_INTERVAL) => {}
                 _ = stopped.changed() => {}
             }
         }
-        for (_, (_, worker)) in at_work {
-            worker.end().await;
-        }
+        let all = std::mem::take(&mut runner.at_work);
+        runner.end(all.into_values().collect()).await;
     })
 }
 
-/// What is not there any more, or configured otherwise, ends; what is new begins.
-async fn take_over(
-    app: &Arc<App>,
-    at_work: &mut HashMap<DeviceId, (DrivenDevice, Worker)>,
-    devices: Vec<DrivenDevice>,
-) {
-    let mut wanted: HashMap<DeviceId, DrivenDevice> = devices.into_iter().map(|device| (device.id, device)).collect();
-    let ended: Vec<DeviceId> = at_work
-        .iter()
-        .filter(|(id, (running, worker))| wanted.get(id) != Some(running) || worker.task.is_finished())
-        .map(|(id, _)| *id)
-        .collect();
-    for id in ended {
-        if let Some((_, worker)) = at_work.remove(&id) {
-            worker.end().await;
-        }
-    }
-    wanted.retain(|id, _| !at_work.contains_key(id));
-    for (id, device) in wanted {
-        let worker = Worker::start(app, device.clone());
-        at_work.insert(id, (device, worker));
-    }
+/// What all machines of a node share.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    pub lines: Lines,
+    pub reach: Reach,
 }
 
-/// One device at work. What it has begun it ends: a door that was ordered is waited for.
-struct Worker {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Worker {
-    fn start(app: &Arc<App>, device: DrivenDevice) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(work(Arc::clone(app), device, stopped));
-        Self { stop, task }
-    }
-
-    async fn end(self) {
-        self.stop.send_replace(true);
-        if self.task.await.is_err() {
-            tracing::error!("a driver ended by a panic");
+impl Node {
+    fn of(reach: Reach) -> Self {
+        Self {
+            lines: Lines::default(),
+            reach,
         }
     }
 }
 
-fn machine_of(device: &DrivenDevice) -> Option<Machine> {
-    match DriverList::make(&device.driver, &device.settings) {
-        Some(Ok(start)) => Some(start()),
-        Some(Err(faults)) => {
-            let faults: Vec<String> = faults
-                .into_iter()
-                .map(|one| format!("{}: {}", one.field, one.reason))
-                .collect();
-            tracing::error!(
-                device = device.code,
-                driver = device.driver,
-                ?faults,
-                "a driver cannot start"
-            );
-            None
-        }
-        None => {
-            tracing::error!(device = device.code, driver = device.driver, "there is no such driver");
-            None
-        }
-    }
+/// A device and who speaks to it.
+struct AtWork {
+    device: DrivenDevice,
+    /// The line, if it has one.
+    line: Option<String>,
+    worker: Worker,
 }
 
-async fn work(app: Arc<App>, device: DrivenDevice, mut stopped: watch::Receiver<bool>) {
-    // What was configured by another version of the program; its commands expire.
-    let Some(mut machine) = machine_of(&device) else {
-        let _ = stopped.wait_for(|stop| *stop).await;
-        return;
-    };
-    tracing::info!(
-        device = device.code,
-        driver = device.driver,
-        "a driver speaks to a device"
-    );
-    while !*stopped.borrow() {
-        let taken = tokio::select! {
-            taken = take_commands(&app.store, &app.board, &device.caller, WAIT) => taken,
-            _ = stopped.changed() => break,
-        };
-        match taken {
-            Ok(commands) => {
-                for command in commands {
-                    if command.kind == CommandKind::Restart.code() {
-                        machine = machine_of(&device).unwrap_or_default();
-                    }
-                    let (done, result) = carry_out(&machine, &command).await;
-                    acknowledge(&app, &device, &command, done, result).await;
-                }
-            }
-            // Suspended, retired, moved: the next look ends this.
+struct Runner {
+    app: Arc<App>,
+    node: Arc<Node>,
+    at_work: BTreeMap<DeviceId, AtWork>,
+    /// Versions of configurations that nothing can be done with, and why: each is told once.
+    refused: HashMap<DeviceId, (i64, String)>,
+}
+
+impl Runner {
+    async fn look(&mut self) {
+        let (devices, unread) = match driven_devices(&self.app.store).await {
+            Ok(found) => found,
             Err(error) => {
-                tracing::debug!(device = device.code, %error, "commands of a device cannot be taken");
-                tokio::time::sleep(REST).await;
-            }
-        }
-        if app.board.is_stopped() {
-            break;
-        }
-    }
-}
-
-/// The outcome, as the acknowledgement tells it.
-async fn carry_out(machine: &Machine, command: &DeliveredCommand) -> (bool, Value) {
-    let body = |name: &str| command.body.get(name);
-    match (CommandKind::from_code(&command.kind), machine) {
-        (Some(CommandKind::OpenCompartment), Machine { doors: Some(doors), .. }) => {
-            let number = body("number").and_then(Value::as_u64);
-            let (number, turn) = (number.and_then(|number| u16::try_from(number).ok()), body("turn"));
-            let (Some(number), Some(turn)) = (number, turn.and_then(Value::as_i64)) else {
-                return not_done(WhyNot::CannotDo);
-            };
-            let within = Duration::from_millis(u64::try_from(command.expires_in_ms).unwrap_or(0));
-            match doors.open(DoorOrder { number, turn, within }).await {
-                Opened::Opened => (true, json!({"outcome": "opened", "number": number, "turn": turn})),
-                Opened::NotOpened(why) => (
-                    false,
-                    json!({"outcome": "not_opened", "reason": why, "number": number, "turn": turn}),
-                ),
-                // It was carried out, and nobody saw it: not `failed`, which says that the door is shut.
-                Opened::Unknown => (true, json!({"outcome": "unknown", "number": number, "turn": turn})),
-            }
-        }
-        (Some(CommandKind::TakeInventory), Machine { doors: Some(_), .. }) => (true, inventory(machine).await),
-        (
-            Some(CommandKind::RejectItem),
-            Machine {
-                sorter: Some(sorter), ..
-            },
-        ) => {
-            let bin = body("bin").and_then(Value::as_u64);
-            let bin = bin.and_then(|bin| u16::try_from(bin).ok()).unwrap_or(0);
-            told(sorter.send_to(bin).await)
-        }
-        (
-            Some(CommandKind::Print),
-            Machine {
-                printer: Some(printer), ..
-            },
-        ) => {
-            let text = body("text").and_then(Value::as_str).unwrap_or_default();
-            told(printer.print(text).await)
-        }
-        // It was begun anew before this; and a driver always runs the newest configuration.
-        (Some(CommandKind::Restart | CommandKind::FetchConfiguration), _) => told(Done::Done),
-        _ => not_done(WhyNot::CannotDo),
-    }
-}
-
-fn told(done: Done) -> (bool, Value) {
-    match done {
-        Done::Done => (true, json!({"outcome": "done"})),
-        Done::NotDone(why) => not_done(why),
-        Done::Unknown => (true, json!({"outcome": "unknown"})),
-    }
-}
-
-fn not_done(why: WhyNot) -> (bool, Value) {
-    (false, json!({"outcome": "not_done", "reason": why}))
-}
-
-/// Which doors are open, behind which something lies, and of which nobody knows.
-async fn inventory(machine: &Machine) -> Value {
-    let Some(doors) = &machine.doors else { return json!({}) };
-    let (mut open, mut unseen, mut items, mut unsensed) = (vec![], vec![], vec![], vec![]);
-    for number in 1..=doors.doors() {
-        match doors.door(number).await {
-            DoorSeen::Open => open.push(number),
-            DoorSeen::Shut => {}
-            DoorSeen::Unknown => unseen.push(number),
-        }
-        let inside = match &machine.items {
-            Some(sensor) => sensor.inside(number).await,
-            None => Sensed::Unknown,
-        };
-        match inside {
-            Sensed::Item => items.push(number),
-            Sensed::Empty => {}
-            Sensed::Unknown => unsensed.push(number),
-        }
-    }
-    json!({
-        "doors": doors.doors(), "open": ranges(&open), "door_unknown": ranges(&unseen),
-        "with_item": ranges(&items), "item_unknown": ranges(&unsensed),
-    })
-}
-
-/// `1-3,7`: short even for a machine of 400 doors.
-fn ranges(numbers: &[u16]) -> String {
-    let mut found: Vec<(u16, u16)> = Vec::new();
-    for number in numbers {
-        match found.last_mut() {
-            Some((_, last)) if *last + 1 == *number => *last = *number,
-            _ => found.push((*number, *number)),
-        }
-    }
-    let words = found.into_iter().map(|(first, last)| {
-        if first == last {
-            first.to_string()
-        } else {
-            format!("{first}-{last}")
-        }
-    });
-    words.collect::<Vec<String>>().join(",")
-}
-
-/// Says it until it is heard; what never is expires, as with a machine that fell silent.
-async fn acknowledge(app: &App, device: &DrivenDevice, command: &DeliveredCommand, done: bool, result: Value) {
-    let said = AcknowledgeCommand {
-        command: CommandId::new(command.id),
-        receipt: command.receipt.clone(),
-        done,
-        result,
-    };
-    for _ in 0..TRIES {
-        match acknowledge_command(&app.store, &device.caller, said.clone(), None).await {
-            Ok(_) => return,
-            Err(UseCaseError::Store(error)) => {
-                tracing::warn!(device = device.code, %error, "an acknowledgement is tried again");
-                tokio::time::sleep(REST).await;
-            }
-            Err(error) => {
-                tracing::warn!(device = device.code, %error, "an acknowledgement was not taken");
+                tracing::warn!(%error, "it cannot be read which devices have a driver");
                 return;
             }
+        };
+        for device in unread {
+            self.refuse(device.id, &device.code, device.version, device.why).await;
+        }
+        self.take_over(devices).await;
+    }
+
+    /// What is not there any more, or configured otherwise, ends; what is new begins.
+    async fn take_over(&mut self, devices: Vec<DrivenDevice>) {
+        let wanted: BTreeMap<DeviceId, DrivenDevice> = devices.into_iter().map(|device| (device.id, device)).collect();
+        let ended: Vec<DeviceId> = self
+            .at_work
+            .iter()
+            .filter(|(id, running)| wanted.get(id) != Some(&running.device) || running.worker.has_ended())
+            .map(|(id, _)| *id)
+            .collect();
+        let ended = ended.iter().filter_map(|id| self.at_work.remove(id)).collect();
+        self.end(ended).await;
+        for (id, device) in wanted {
+            if self.at_work.contains_key(&id) {
+                continue;
+            }
+            match self.start_of(&device) {
+                Ok(start) => self.begin(device, start).await,
+                Err(why) => self.refuse(id, &device.code, device.version, why).await,
+            }
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// What a configuration of another version of the program, or of the time before two devices on one line were refused, cannot have
+    /// is a start.
+    fn start_of(&self, device: &DrivenDevice) -> Result<Start, String> {
+        let start = match DriverList::make(&device.driver, &device.settings) {
+            Some(Ok(start)) => start,
+            Some(Err(faults)) => {
+                let told = faults.iter().map(|one| format!("{}: {}", one.field, one.reason));
+                return Err(told.collect::<Vec<String>>().join("; "));
+            }
+            None => return Err(format!("there is no driver {}", device.driver)),
+        };
+        let line = start.place.as_ref().map(|place| &place.line);
+        let other = self
+            .at_work
+            .values()
+            .find(|other| line.is_some() && other.line.as_ref() == line);
+        match other {
+            Some(other) => Err(format!("{} is spoken to on the same line", other.device.code)),
+            None => Ok(start),
+        }
+    }
 
-    #[test]
-    fn an_inventory_is_short() {
-        assert_eq!(ranges(&[]), "");
-        assert_eq!(ranges(&[1, 2, 3, 7, 9, 10]), "1-3,7,9-10");
+    async fn begin(&mut self, device: DrivenDevice, start: Start) {
+        tracing::info!(
+            device = device.code,
+            driver = device.driver,
+            "a driver speaks to a device"
+        );
+        self.refused.remove(&device.id);
+        if let Err(error) = driver_runs(&self.app.store, device.id).await {
+            tracing::warn!(device = device.code, %error, "an alarm of a device could not be ended");
+        }
+        let line = start.place.as_ref().map(|place| place.line.clone());
+        let worker = Worker::start(&self.app, &self.node, device.clone(), start);
+        self.at_work.insert(device.id, AtWork { device, line, worker });
+    }
+
+    /// The others go on; of this one a person is told.
+    async fn refuse(&mut self, id: DeviceId, code: &str, version: i64, why: String) {
+        if self
+            .refused
+            .get(&id)
+            .is_some_and(|told| *told == (version, why.clone()))
+        {
+            return;
+        }
+        tracing::error!(
+            device = code,
+            version,
+            why,
+            "a device cannot be spoken to as it is configured"
+        );
+        match driver_cannot_run(&self.app.store, id).await {
+            Ok(()) => {
+                self.refused.insert(id, (version, why));
+            }
+            Err(error) => tracing::warn!(device = code, %error, "an alarm of a device could not be raised"),
+        }
+    }
+
+    /// All are told first, and then waited for.
+    async fn end(&self, ended: Vec<AtWork>) {
+        for one in &ended {
+            one.worker.stop();
+            // It may wait for commands.
+            self.app.board.wake(one.device.id);
+        }
+        for one in ended {
+            one.worker.ended().await;
+        }
     }
 }

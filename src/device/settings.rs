@@ -1,5 +1,6 @@
 //! Reads the settings of a driver and tells every fault of them at once, each by its name.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
@@ -140,6 +141,14 @@ pub fn host_and_port(settings: &mut Settings<'_>, name: &'static str, text: &str
     split.unwrap_or_default()
 }
 
+/// One way to write a host: `Board-7.example.` is `board-7.example`.
+pub fn host_name(host: &str) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().to_string(),
+        Err(_) => host.trim_end_matches('.').to_ascii_lowercase(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -170,6 +179,17 @@ mod tests {
         let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(fields, ["unit", "feedback", "address", "adress"]);
         assert!(faults[3].reason.contains("unit, feedback, address"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_host_is_written_in_one_way() {
+        for (written, means) in [
+            ("Board-7.Example.", "board-7.example"),
+            ("::ffff:10.1.2.3", "10.1.2.3"),
+            ("0:0:0:0:0:0:0:1", "::1"),
+        ] {
+            assert_eq!(host_name(written), means);
+        }
     }
 
     #[test]

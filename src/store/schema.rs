@@ -1273,6 +1273,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    device_passwords (device_id) {
+        device_id -> BigInt,
+        key_id -> Text,
+        sealed -> Binary,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
     device_status (device_id) {
         device_id -> BigInt,
         last_seen_at -> BigInt,

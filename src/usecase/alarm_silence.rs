@@ -8,6 +8,7 @@ use super::configure_device::settings_of;
 use super::run_job::{Look, Pass, of_one};
 use super::{Result, Store, UseCaseError, alarm};
 use crate::domain::device_heartbeat::{AlarmKind, is_silent};
+use crate::domain::device_settings::Settings;
 use crate::domain::ids::DeviceId;
 use crate::store::ids::IdRun;
 use crate::store::tx::{ReadTx, WriteTx};
@@ -76,7 +77,12 @@ fn silent(
     version: i64,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let seconds = settings_of(tx, device, version)?.heartbeat_seconds;
+    let seconds = match settings_of(tx, device, version) {
+        Ok(settings) => settings.heartbeat_seconds,
+        // One configuration that cannot be read keeps nobody from being told of the others.
+        Err(UseCaseError::Internal(_)) => Settings::default().heartbeat_seconds,
+        Err(error) => return Err(error),
+    };
     Ok(is_silent(seen, TimeDelta::seconds(i64::from(seconds)), now))
 }
 

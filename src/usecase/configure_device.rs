@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::acting_device::{acting_device, device_of, within_reach};
 use super::device_board::DeviceBoard;
-use super::machine_ports::{DriverRead, DriverShelf};
+use super::machine_ports::{DriverRead, DriverShelf, Reach, SettingFault};
 use super::named::Wrong;
 use super::once::once;
 use super::{Caller, IdempotencyKey, Result, Store, UseCaseError, alarm};
@@ -30,8 +30,8 @@ use crate::store::tx::{ReadTx, WriteTx};
 /// The driver of a device that calls us: none.
 pub const CALLS_US: &str = "calls_us";
 
-/// The setting of a driver that is kept and never shown.
-const PASSWORD: &str = "password";
+/// The setting of a driver that is kept sealed and never shown.
+pub(super) const PASSWORD: &str = "password";
 
 /// Longest settings of a driver, as JSON.
 const MAX_DRIVER_SETTINGS: usize = 4_096;
@@ -78,20 +78,20 @@ struct Kept {
 ///
 /// # Errors
 /// `Forbidden` without the right anywhere; `NotFound`; `Stale`; `State` when the device is retired; `Invalid` naming every setting
-/// that makes no sense; a failure of the store.
+/// that makes no sense, a place where drivers may not speak, and a line on which another device is spoken to; a failure of the store.
 pub async fn configure_device(
     store: &Arc<Store>,
     board: &DeviceBoard,
     caller: &Caller,
-    drivers: &dyn DriverShelf,
+    (drivers, reach): (&'static dyn DriverShelf, &dyn Reach),
     command: ConfigureDevice,
     key: Option<IdempotencyKey>,
 ) -> Result<Once<ConfigurationView>> {
     caller.require_somewhere(Right::ManageDevices)?;
-    let (device, read) = (command.device, read(drivers, &command));
+    let (device, read) = (command.device, read(drivers, reach, &command).await);
     // The event, and an alarm for each threshold at most.
     let ids = i64::try_from(command.settings.low_stock.len() + 1).unwrap_or(i64::MAX);
-    let done = once(store, caller, key, ids, (command, read), configure).await?;
+    let done = once(store, caller, key, ids, (command, read, drivers), configure).await?;
     board.forget(device);
     Ok(done)
 }
@@ -158,7 +158,7 @@ fn newest(tx: &mut ReadTx<'_>, id: DeviceId) -> Result<ConfigurationView> {
 fn configure(
     tx: &mut WriteTx<'_>,
     caller: &Caller,
-    (command, read): &(ConfigureDevice, Read),
+    (command, read, drivers): &(ConfigureDevice, Read, &'static dyn DriverShelf),
     mut ids: IdRun,
 ) -> Result<ConfigurationView> {
     let device = tx.lock_device(command.device)?;
@@ -169,11 +169,12 @@ fn configure(
     if command.seen.is_some_and(|seen| seen != device.configuration_version) {
         return Err(UseCaseError::Stale(device.configuration_version));
     }
-    judge(&device, command, read)?;
+    let spoken_to = on_its_line(tx, *drivers, device.id, read)?;
+    judge(&device, command, read, spoken_to)?;
     let (now, version) = (tx.now(), device.configuration_version + 1);
     let kept = Kept {
         settings: command.settings.clone(),
-        driver_settings: with_password(tx, &device, command)?,
+        driver_settings: keep_password(tx, &device, command)?,
     };
     let text = serde_json::to_string(&kept).map_err(|error| UseCaseError::Internal(error.to_string()))?;
     move_thresholds(tx, &device, &command.settings, &mut ids)?;
@@ -219,15 +220,60 @@ enum Read {
     NoneOf(String),
 }
 
-fn read(drivers: &dyn DriverShelf, command: &ConfigureDevice) -> Read {
+/// Where the driver would speak is asked of the operator's list once everything else makes sense.
+async fn read(drivers: &dyn DriverShelf, reach: &dyn Reach, command: &ConfigureDevice) -> Read {
     let none = serde_json::Map::new();
     let settings = command.driver_settings.as_object().unwrap_or(&none);
-    let read = drivers.read(&command.driver, settings);
-    read.map_or_else(|| Read::NoneOf(drivers.names().join(", ")), Read::Driver)
+    let Some(mut read) = drivers.read(&command.driver, settings) else {
+        return Read::NoneOf(drivers.names().join(", "));
+    };
+    if let Some(place) = &read.place
+        && let Err(reason) = reach.admits(&place.at).await
+    {
+        let field = place.at_set_by.to_owned();
+        read.faults.push(SettingFault { field, reason });
+    }
+    Read::Driver(read)
 }
 
-fn judge(device: &Device, command: &ConfigureDevice, read: &Read) -> Result<()> {
+/// The code of another device that is spoken to on the same line, and the setting that says so. One that is suspended may come back.
+fn on_its_line(
+    tx: &mut WriteTx<'_>,
+    drivers: &dyn DriverShelf,
+    device: DeviceId,
+    read: &Read,
+) -> Result<Option<(String, &'static str)>> {
+    let Read::Driver(DriverRead { place: Some(place), .. }) = read else {
+        return Ok(None);
+    };
+    // Of two that are configured at once, the later sees the earlier.
+    tx.lock_lines()?;
+    for (other, configuration) in tx.devices_with_drivers(CALLS_US)? {
+        // What cannot be read is spoken to nowhere.
+        let Ok(Value::Object(settings)) = driver_settings_of(&configuration) else {
+            continue;
+        };
+        let there = drivers
+            .read(&configuration.driver, &settings)
+            .and_then(|read| read.place);
+        if other.id != device && there.is_some_and(|there| there.line == place.line) {
+            return Ok(Some((other.code, place.line_set_by)));
+        }
+    }
+    Ok(None)
+}
+
+fn judge(
+    device: &Device,
+    command: &ConfigureDevice,
+    read: &Read,
+    spoken_to: Option<(String, &'static str)>,
+) -> Result<()> {
     let mut wrong = Wrong::default();
+    if let Some((code, field)) = spoken_to {
+        let reason = format!("the device {code} is spoken to there: a line serves one device");
+        wrong.say(format!("driver_settings.{field}"), reason);
+    }
     match read {
         Read::NoneOf(names) => wrong.say("driver", format!("must be one of {names}")),
         Read::Driver(read) => {
@@ -253,21 +299,24 @@ fn judge(device: &Device, command: &ConfigureDevice, read: &Read) -> Result<()> 
     wrong.check()
 }
 
-/// A password is never shown, so who changes something else cannot repeat it: for the same user at the same place it stays.
-fn with_password(tx: &mut ReadTx<'_>, device: &Device, command: &ConfigureDevice) -> Result<Value> {
+/// What is kept of the settings of a driver. A password is sealed beside them, one for each device. It is never shown, so who changes
+/// something else cannot repeat it: for the same user at the same place it stays.
+fn keep_password(tx: &mut WriteTx<'_>, device: &Device, command: &ConfigureDevice) -> Result<Value> {
     let mut settings = command.driver_settings.clone();
-    let Some(before) = tx.configuration(device.id, device.configuration_version)? else {
-        return Ok(settings);
-    };
-    let old = kept(&before)?.driver_settings;
-    let same = ["url", "username"]
-        .iter()
-        .all(|name| old.get(name) == settings.get(name));
-    if let (true, Some(password), Value::Object(members)) = (same, old.get(PASSWORD), &mut settings)
-        && before.driver == command.driver
+    let given = settings.as_object_mut().and_then(|members| members.remove(PASSWORD));
+    if given.is_none()
+        && let Some(before) = tx.configuration(device.id, device.configuration_version)?
     {
-        members.entry(PASSWORD).or_insert_with(|| password.clone());
+        // One that cannot be read is what this version mends.
+        let old = kept(&before).map(|kept| kept.driver_settings).unwrap_or_default();
+        let same = ["url", "username"]
+            .iter()
+            .all(|name| old.get(name) == settings.get(name));
+        if same && before.driver == command.driver {
+            return Ok(settings);
+        }
     }
+    tx.set_device_password(device.id, given.as_ref().and_then(Value::as_str))?;
     Ok(settings)
 }
 
@@ -281,14 +330,10 @@ fn kept(row: &ConfigurationRow) -> Result<Kept> {
 }
 
 fn view(version: i64, driver: &str, kept: &Kept) -> Result<ConfigurationView> {
-    let mut shown = kept.driver_settings.clone();
-    if let Some(members) = shown.as_object_mut() {
-        members.remove(PASSWORD);
-    }
     Ok(ConfigurationView {
         version,
         driver: driver.to_owned(),
         settings: serde_json::to_value(&kept.settings).map_err(|error| UseCaseError::Internal(error.to_string()))?,
-        driver_settings: shown,
+        driver_settings: kept.driver_settings.clone(),
     })
 }

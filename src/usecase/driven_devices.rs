@@ -1,19 +1,23 @@
 //! Devices that do not call us: a driver of ours speaks to them, and acts for them.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::configure_device::{CALLS_US, driver_settings_of};
+use super::configure_device::{CALLS_US, PASSWORD, driver_settings_of, settings_by};
 use super::{Caller, Result, Store, UseCaseError};
 use crate::domain::ids::DeviceId;
+use crate::store::devices::Device;
+use crate::store::devices::configurations::ConfigurationRow;
 use crate::store::tx::ReadTx;
 
 /// Most machines of one network that drivers speak to.
 const AT_MOST: i64 = 2_000;
 
 /// One of them, active.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct DrivenDevice {
     pub id: DeviceId,
     pub code: String,
@@ -22,32 +26,71 @@ pub struct DrivenDevice {
     /// Of its configuration: another one is another start.
     pub version: i64,
     pub driver: String,
+    /// With a password in clear.
     pub settings: Map<String, Value>,
+    /// It is heard of at least so often, or is silent.
+    pub heartbeat: Duration,
 }
 
-/// All of them.
+impl fmt::Debug for DrivenDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DrivenDevice({}, {} {})", self.code, self.driver, self.version)
+    }
+}
+
+/// One whose configuration cannot be read, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadDevice {
+    pub id: DeviceId,
+    pub code: String,
+    pub version: i64,
+    pub why: String,
+}
+
+/// All of them: one that cannot be read keeps none of the others from work.
 ///
 /// # Errors
 /// A failure of the store.
-pub async fn driven_devices(store: &Arc<Store>) -> Result<Vec<DrivenDevice>> {
+pub async fn driven_devices(store: &Arc<Store>) -> Result<(Vec<DrivenDevice>, Vec<UnreadDevice>)> {
     store
         .read(|tx| {
-            let rows = tx.driven_devices(CALLS_US, AT_MOST)?;
-            rows.into_iter()
-                .map(|(device, configuration)| {
-                    let settings = driver_settings_of(&configuration)?;
-                    Ok(DrivenDevice {
+            let (mut driven, mut unread) = (Vec::new(), Vec::new());
+            let mut passwords = tx.device_passwords()?;
+            for (device, configuration) in tx.driven_devices(CALLS_US, AT_MOST)? {
+                let password = passwords.remove(&device.id).transpose();
+                match password
+                    .map_err(UseCaseError::from)
+                    .and_then(|password| read(&device, &configuration, password))
+                {
+                    Ok(device) => driven.push(device),
+                    Err(error) => unread.push(UnreadDevice {
                         id: device.id,
-                        caller: Caller::driven(device.id, device.unit, device.kind.channel()),
                         code: device.code,
                         version: configuration.version,
-                        driver: configuration.driver,
-                        settings: settings.as_object().cloned().unwrap_or_default(),
-                    })
-                })
-                .collect()
+                        why: error.to_string(),
+                    }),
+                }
+            }
+            Ok((driven, unread))
         })
         .await
+}
+
+fn read(device: &Device, configuration: &ConfigurationRow, password: Option<String>) -> Result<DrivenDevice> {
+    let mut settings = driver_settings_of(configuration)?;
+    if let (Some(members), Some(password)) = (settings.as_object_mut(), password) {
+        members.insert(PASSWORD.to_owned(), Value::String(password));
+    }
+    let seconds = settings_by(Some(configuration))?.heartbeat_seconds;
+    Ok(DrivenDevice {
+        id: device.id,
+        caller: Caller::driven(device.id, device.unit, device.kind.channel()),
+        code: device.code.clone(),
+        version: configuration.version,
+        driver: configuration.driver.clone(),
+        settings: settings.as_object().cloned().unwrap_or_default(),
+        heartbeat: Duration::from_secs(u64::from(seconds)),
+    })
 }
 
 /// Whether a driver of ours speaks to a device.

@@ -66,9 +66,20 @@ pub trait Printer: Send + Sync {
     fn print<'a>(&'a self, text: &'a str) -> Answering<'a, Done>;
 }
 
+/// Knows whether anybody is at the other end.
+pub trait Presence: Send + Sync {
+    /// Asks something harmless.
+    fn is_there(&self) -> Answering<'_, bool>;
+    /// How often the machine answered, whatever it was asked.
+    fn answers(&self) -> u64;
+    /// Once the machine was dropped: ends when nothing is under way any more, and no lock is let go.
+    fn ended(&self) -> Answering<'static, ()>;
+}
+
 /// What a driver can do for one machine. It lives as long as this is held.
 #[derive(Clone, Default)]
 pub struct Machine {
+    pub presence: Option<Arc<dyn Presence>>,
     pub doors: Option<Arc<dyn DoorBank>>,
     pub items: Option<Arc<dyn ItemSensor>>,
     pub tags: Option<Arc<dyn TagReader>>,
@@ -85,6 +96,30 @@ pub struct SettingFault {
     pub reason: String,
 }
 
+/// Where a driver speaks to its machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub at: At,
+    /// The setting that says so.
+    pub at_set_by: &'static str,
+    /// Two machines with one line cannot be spoken to: the rests and reconnects of one would be those of the other.
+    pub line: String,
+    pub line_set_by: &'static str,
+}
+
+/// What is connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    Host(String, u16),
+    File(String),
+}
+
+/// Where drivers may speak, as the operator says.
+pub trait Reach: Send + Sync {
+    /// `Err`: why not.
+    fn admits<'a>(&'a self, at: &'a At) -> Answering<'a, Result<(), String>>;
+}
+
 /// What a driver says of its settings before anything runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriverRead {
@@ -92,6 +127,8 @@ pub struct DriverRead {
     pub capabilities: &'static [Capability],
     /// Everything that makes no sense, at once.
     pub faults: Vec<SettingFault>,
+    /// Where it would speak; none without a line, or with faults.
+    pub place: Option<Place>,
 }
 
 /// The drivers there are.

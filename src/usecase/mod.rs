@@ -117,6 +117,7 @@ pub mod doors_alone;
 pub mod drain_journal;
 pub mod drive_route;
 pub mod driven_devices;
+pub mod driver_answers;
 pub mod erase_addresses;
 pub mod erase_machine_records;
 pub mod erase_me;

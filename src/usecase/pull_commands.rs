@@ -56,14 +56,17 @@ pub async fn pull_commands(
     wait: Duration,
 ) -> Result<Vec<DeliveredCommand>> {
     let device = caller.device().ok_or(UseCaseError::Forbidden)?;
-    wait_for_some(board, device, wait, || hand_out(store, board, caller, device)).await
+    let look = || hand_out(store, board, caller, device);
+    wait_for_some(board, device, wait, || board.is_stopped(), look).await
 }
 
-/// Looks, and looks again whenever the device is woken, until there is something, the time is over, or the node stops.
+/// Looks, and looks again whenever the device is woken, until there is something, the time is over, or whoever asks has enough. A look
+/// that was begun is ended: it may have taken something.
 pub(super) async fn wait_for_some<L, F>(
     board: &DeviceBoard,
     device: DeviceId,
     wait: Duration,
+    enough: impl Fn() -> bool,
     mut look: L,
 ) -> Result<Vec<DeliveredCommand>>
 where
@@ -77,12 +80,15 @@ where
         let mut woken = std::pin::pin!(listening.notified());
         woken.as_mut().enable();
         let open = look().await?;
-        if !open.is_empty() || board.is_stopped() || Instant::now() >= until {
+        if !open.is_empty() || enough() || Instant::now() >= until {
             return Ok(open);
         }
         tokio::select! {
             () = woken => {}
             () = tokio::time::sleep_until(until) => {}
+        }
+        if enough() {
+            return Ok(open);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Seals what identifies readers and applicants, and where they and the staff are reached, under the newest key. Run by a job; after a
-//! rotation it has something to do. Numbers of rows are given out once, so one walk serves all of them.
+//! Seals what identifies readers and applicants, where they and the staff are reached, and what drivers log in with, under the newest
+//! key. Run by a job; after a rotation it has something to do. Numbers of rows are given out once, so one walk serves all of them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::run_job::{Look, Pass, of_one};
 use super::{Result, UseCaseError};
-use crate::domain::ids::{ReaderId, StaffId};
+use crate::domain::ids::{DeviceId, ReaderId, StaffId};
 use crate::store::Store;
 use crate::store::tx::{ReadTx, WriteTx};
 
@@ -61,10 +61,12 @@ impl Pass for ResealIdentities {
     }
 }
 
-/// Seals what there is under one number: of a reader, an application or a member of staff. False: another node did.
+/// Seals what there is under one number: of a reader, an application, a member of staff or a device. False: another node did.
 fn reseal(tx: &mut WriteTx<'_>, id: i64) -> Result<bool> {
     let (reader, now) = (ReaderId::new(id), tx.now());
-    let of_strangers = tx.reseal_application(id, now)? | tx.reseal_mail_of_staff(StaffId::new(id), now)?;
+    let of_strangers = tx.reseal_application(id, now)?
+        | tx.reseal_mail_of_staff(StaffId::new(id), now)?
+        | tx.reseal_device_password(DeviceId::new(id), now)?;
     tx.lock_readers(&[reader])?;
     let identity = tx.reseal_identity(reader, now)?;
     Ok(tx.reseal_contacts(reader, now)? > 0 || identity || of_strangers)

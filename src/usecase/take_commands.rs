@@ -12,7 +12,8 @@ use crate::domain::ids::DeviceId;
 use crate::store::devices::commands::Command;
 
 /// Takes what is queued, one at a time and the oldest first, or waits for it: what would lie taken behind another would be carried out
-/// after its time, or be lost with the node. An empty answer: nothing came.
+/// after its time, or be lost with the node. An empty answer: nothing came, or whoever asks has enough and woke the device. Not to be
+/// dropped before it answers: what it has taken would be lost.
 ///
 /// # Errors
 /// `Forbidden` once the device is not at work; a failure of the store.
@@ -21,9 +22,11 @@ pub async fn take_commands(
     board: &DeviceBoard,
     caller: &Caller,
     wait: Duration,
+    enough: impl Fn() -> bool,
 ) -> Result<Vec<DeliveredCommand>> {
     let device = caller.device().ok_or(UseCaseError::Forbidden)?;
-    wait_for_some(board, device, wait, || take(store, board, caller, device)).await
+    let enough = || enough() || board.is_stopped();
+    wait_for_some(board, device, wait, enough, || take(store, board, caller, device)).await
 }
 
 async fn take(

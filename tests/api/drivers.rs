@@ -5,11 +5,16 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tongjie::auth::identity::IdentityKey;
 use tongjie::device::runner;
 use tongjie::domain::device_command::{CommandKind, CommandStatus};
 use tongjie::domain::ids::{CommandId, DeviceId};
+use tongjie::domain::schedule::RESEAL_IDENTITIES;
 use tongjie::store::StoreError;
 use tongjie::store::devices::commands::Command;
+use tongjie::usecase::driven_devices::driven_devices;
+use tongjie::usecase::reseal_identities::{ResealIdentities, keys_in_use};
+use tongjie::usecase::run_job::run_job;
 
 use crate::app::TestApp;
 use crate::client::Answer;
@@ -18,11 +23,12 @@ use crate::devices::{Machine, machine};
 on_both!(
     a_driver_is_known_by_its_name_and_tells_every_wrong_setting,
     a_password_is_kept_and_never_shown,
+    a_password_is_sealed_anew_after_a_rotation_and_its_key_is_in_use,
     what_is_ordered_of_a_driven_device_is_carried_out_once,
     an_order_that_was_begun_is_never_begun_again,
 );
 
-fn configure(app: &TestApp, machine: &Machine, body: &Value) -> Answer {
+pub fn configure(app: &TestApp, machine: &Machine, body: &Value) -> Answer {
     app.request("PUT", &machine.path("/configuration"))
         .bearer(&machine.manager)
         .json(body)
@@ -37,7 +43,7 @@ fn driven(app: &TestApp) -> Machine {
 }
 
 /// An order to open, as a compartment's verb gives it.
-fn order_open(app: &TestApp, machine: &Machine, (number, turn): (u16, i64), status: CommandStatus) -> i64 {
+pub fn order_open(app: &TestApp, machine: &Machine, (number, turn): (u16, i64), status: CommandStatus) -> i64 {
     let now = app.clock.now();
     let device = DeviceId::new(machine.id);
     app.block_on(async {
@@ -63,29 +69,32 @@ fn order_open(app: &TestApp, machine: &Machine, (number, turn): (u16, i64), stat
     })
 }
 
-/// Runs the drivers until a command has ended.
-fn run_until_ended(app: &TestApp, command: i64) {
+/// Runs the drivers until it is so.
+pub fn run_until(app: &TestApp, what: &str, so: impl AsyncFn() -> bool) {
     app.block_on(async {
         let (stop, stopped) = watch::channel(false);
         let runner = runner::start(&app.app, &stopped);
-        let ended = async {
-            loop {
-                let found = app.app.store.read(move |tx| tx.command(CommandId::new(command))).await;
-                if found.expect("read").expect("a command").status.is_ended() {
-                    break;
-                }
+        let looked = async {
+            while !so().await {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), ended)
-            .await
-            .expect("it ends");
+        let in_time = tokio::time::timeout(Duration::from_secs(60), looked).await;
+        assert!(in_time.is_ok(), "never: {what}");
         stop.send_replace(true);
         runner.await.expect("no panic");
     });
 }
 
-fn told(app: &TestApp, machine: &Machine, command: i64) -> Value {
+/// Runs the drivers until a command has ended.
+pub fn run_until_ended(app: &TestApp, command: i64) {
+    run_until(app, "the command ends", async || {
+        let found = app.app.store.read(move |tx| tx.command(CommandId::new(command))).await;
+        found.expect("read").expect("a command").status.is_ended()
+    });
+}
+
+pub fn told(app: &TestApp, machine: &Machine, command: i64) -> Value {
     let listed = app.get(&machine.manager, &machine.path("/commands")).expect(200).body;
     let commands = listed["items"].as_array().expect("commands");
     commands
@@ -150,8 +159,9 @@ fn a_driver_is_known_by_its_name_and_tells_every_wrong_setting(app: &TestApp) {
     let reader = app.post(&machine.manager, "/api/v1/devices", &body).expect(201).body;
     let path = format!("/api/v1/devices/{}/configuration", reader["device"]["id"]);
     let request = app.request("PUT", &path).bearer(&machine.manager);
+    let doors = json!({"driver": "modbus_tcp", "driver_settings": {"address": "10.1.2.4:502"}});
     // Doors are not what a reader of cards has.
-    request.json(&good).send().expect_fields(422, &["driver"]);
+    request.json(&doors).send().expect_fields(422, &["driver"]);
 }
 
 fn a_password_is_kept_and_never_shown(app: &TestApp) {
@@ -179,16 +189,53 @@ fn a_password_is_kept_and_never_shown(app: &TestApp) {
         .expect(200)
         .body;
     assert!(!own.to_string().contains("sesame"), "{own}");
-    let kept = |version: i64| {
-        let query = format!(
-            "SELECT count(*) AS n FROM device_configurations WHERE version = {version} AND settings LIKE '%sesame%'"
-        );
-        app.database.outside().number(&query)
+    // What the driver is given.
+    let kept = || {
+        let (driven, unread) = app.block_on(driven_devices(&app.app.store)).expect("read");
+        assert!(unread.is_empty(), "{unread:?}");
+        let password = driven[0].settings.get("password").cloned();
+        assert!(!format!("{driven:?}").contains("sesame"));
+        password.unwrap_or_default()
     };
     configure(app, &machine, &settings(json!({"doors": 8}))).expect(200);
-    assert_eq!((kept(1), kept(2)), (1, 1), "left out it stays");
+    assert_eq!(kept(), "open sesame", "left out it stays");
+    let in_clear = "SELECT count(*) AS n FROM device_configurations WHERE settings LIKE '%sesame%'";
+    assert_eq!(app.database.outside().number(in_clear), 0, "in no version");
+    let events = "SELECT count(*) AS n FROM events WHERE detail LIKE '%sesame%'";
+    assert_eq!(app.database.outside().number(events), 0);
     configure(app, &machine, &settings(json!({"url": "mqtt://elsewhere:1883"}))).expect(200);
-    assert_eq!(kept(3), 0, "another broker is not told of it");
+    assert_eq!(kept(), Value::Null, "another broker is not told of it");
+    assert_eq!(
+        app.database
+            .outside()
+            .number("SELECT count(*) AS n FROM device_passwords"),
+        0
+    );
+}
+
+fn a_password_is_sealed_anew_after_a_rotation_and_its_key_is_in_use(app: &TestApp) {
+    let machine = machine(app);
+    let settings =
+        json!({"url": "mqtt://broker:1883", "prefix": "lockers/7", "username": "u", "password": "open sesame"});
+    configure(app, &machine, &json!({"driver": "mqtt", "driver_settings": settings})).expect(200);
+    let first = app.app.identities.current(app.clock.now()).expect("a key");
+    let second = IdentityKey::new(b"another key that only this test uses", first.since);
+    app.app.identities.replace(vec![first.clone(), second.clone()]);
+    let in_use = || app.block_on(keys_in_use(&app.app.store)).expect("read");
+    assert_eq!(in_use(), [first.id()]);
+    let pass = std::sync::Arc::new(ResealIdentities);
+    app.block_on(run_job(&app.app.store, "a", RESEAL_IDENTITIES, &pass, || false))
+        .expect("it runs");
+    assert_eq!(in_use(), [second.id()]);
+    app.app.identities.replace(vec![second]);
+    let (driven, _) = app.block_on(driven_devices(&app.app.store)).expect("read");
+    assert_eq!(driven[0].settings["password"], "open sesame");
+    app.app.identities.replace(vec![first]);
+    let (driven, unread) = app.block_on(driven_devices(&app.app.store)).expect("read");
+    assert!(
+        driven.is_empty() && unread.len() == 1,
+        "without its key it does not run"
+    );
 }
 
 fn what_is_ordered_of_a_driven_device_is_carried_out_once(app: &TestApp) {

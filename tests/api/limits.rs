@@ -241,6 +241,7 @@ const NO_LIMITS: &[&str] = &[
     "devices.flush_seconds",
     "devices.keep_days",
     "devices.drivers",
+    "devices.lines",
     "privacy.unlink_days",
     "privacy.application_days",
 ];

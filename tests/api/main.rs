@@ -33,6 +33,7 @@ mod device_life;
 mod devices;
 mod distribution;
 mod documents;
+mod driven_lines;
 mod drivers;
 mod electronic_cards;
 mod gates;

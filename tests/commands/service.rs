@@ -11,10 +11,26 @@ use crate::process::{PATIENCE, Tongjie, told};
 
 #[test]
 fn the_unit_that_is_shipped_is_understood_by_systemd() {
-    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/systemd/tongjie.service");
-    let text = fs::read_to_string(unit).expect("the unit");
+    verify(false);
+}
+
+/// As on a node with serial lines.
+#[test]
+fn its_drop_in_for_serial_lines_is_understood_too() {
+    verify(true);
+}
+
+fn verify(with_serial_lines: bool) {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/systemd");
+    let text = fs::read_to_string(shipped.join("tongjie.service")).expect("the unit");
     let tongjie = Tongjie::new(Engine::Sqlite);
     let copy = tongjie.file("tongjie.service");
+    if with_serial_lines {
+        let beside = tongjie.file("tongjie.service.d");
+        fs::create_dir(&beside).expect("a directory");
+        let drop_in = shipped.join("tongjie.service.d/serial.conf");
+        fs::copy(drop_in, Path::new(&beside).join("serial.conf")).expect("copied");
+    }
     let here = text.replace("/usr/local/bin/tongjie", env!("CARGO_BIN_EXE_tongjie"));
     assert_ne!(text, here, "the unit names the program");
     fs::write(&copy, here).expect("written");

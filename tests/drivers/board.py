@@ -3,7 +3,8 @@
     board.py tcp PORT | board.py rtu PATH
 
 Says `ready`, then every coil that is switched (`on 3`, `off 3`) and every look at a door (`look 3`). Hears, a line each:
-`stuck N` (its lock does nothing), `open N`, `shut N`, `refuse N`, and `late MS`: the next look is answered so much later.
+`stuck N` (its lock does nothing), `open N`, `shut N`, `refuse N` (it is busy), `fail N` (the lock lets go, and the answer is a failure),
+`cling N` (busy whenever the lock is to hold again) and `yield N`, and `late MS`: the next look is answered so much later.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ COILS, INPUTS, INSIDE = 100, 200, 300
 
 opened = [False] * DOORS
 items = [False] * DOORS
-stuck, refused = set(), set()
+stuck, refused, failing, clinging = set(), set(), set(), set()
 late = 0.0
 
 
@@ -40,10 +41,14 @@ async def action(function_code, start_address, address, count, registers, values
         if number in refused:
             return ExcCodes.DEVICE_BUSY
         on = bool(values[0])
+        if not on and number in clinging:
+            return ExcCodes.DEVICE_BUSY
         say(f"{'on' if on else 'off'} {number}")
         if on and number not in stuck:
             opened[number - 1] = True
             items[number - 1] = not items[number - 1]
+        if on and number in failing:
+            return ExcCodes.DEVICE_FAILURE
     if function_code == 2:
         for number in range(1, DOORS + 1):
             put(registers, start_address, INPUTS + number - 1, opened[number - 1])
@@ -69,6 +74,12 @@ def obey(line):
         stuck.add(number)
     elif words[0] == "refuse":
         refused.add(number)
+    elif words[0] == "fail":
+        failing.add(number)
+    elif words[0] == "cling":
+        clinging.add(number)
+    elif words[0] == "yield":
+        clinging.discard(number)
     say(f"obeys {line.strip()}")
 
 

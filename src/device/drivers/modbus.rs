@@ -1,13 +1,16 @@
 //! What Modbus boards have in common, whatever they are wired by: a coil per lock, a discrete input per door, and one per compartment
 //! where something senses what lies inside.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio_modbus::client::Context;
 use tokio_modbus::prelude::Client;
+use tokio_modbus::slave::SlaveContext;
 use tokio_modbus::{ExceptionCode, Request, Response, Slave};
 
 use crate::device::bus::{Limits, Question, Seen, Wire, WireFault};
+use crate::device::line::Lock;
 use crate::device::settings::Settings;
 use crate::usecase::machine_ports::{DoorSeen, Sensed};
 
@@ -69,6 +72,13 @@ impl Layout {
     pub(super) const fn slave(&self) -> Slave {
         Slave(self.unit)
     }
+
+    pub(super) const fn lock(&self, number: u16) -> Lock {
+        Lock {
+            board: self.unit,
+            coil: self.coil_base + (number - 1),
+        }
+    }
 }
 
 fn small(number: u32) -> u8 {
@@ -97,11 +107,15 @@ impl Board {
     async fn call(&mut self, request: Request<'static>) -> Result<Response, WireFault> {
         match self.context.call(request).await {
             Ok(Ok(response)) => Ok(response),
-            // These two say that the board could not reach what lies behind it: who knows what it did.
-            Ok(Err(code @ (ExceptionCode::GatewayPathUnavailable | ExceptionCode::GatewayTargetDevice))) => {
-                Err(WireFault::Lost(code.to_string()))
-            }
-            Ok(Err(code)) => Err(WireFault::Refused(code.to_string())),
+            // These say that it has not begun. Any other: it failed over it, is still at it, or is no board but a gateway that heard
+            // nothing from it, and who knows what was done.
+            Ok(Err(
+                code @ (ExceptionCode::IllegalFunction
+                | ExceptionCode::IllegalDataAddress
+                | ExceptionCode::IllegalDataValue
+                | ExceptionCode::ServerDeviceBusy),
+            )) => Err(WireFault::Refused(code.to_string())),
+            Ok(Err(code)) => Err(WireFault::Lost(code.to_string())),
             Err(error) => Err(WireFault::Lost(error.to_string())),
         }
     }
@@ -133,8 +147,16 @@ impl Board {
         Ok(Seen { door, inside })
     }
 
-    async fn switch(&mut self, number: u16, on: bool) -> Result<Seen, WireFault> {
-        let coil = self.layout.coil_base + (number - 1);
+    /// A lock may be that of another board, which a bus before this one spoke to on the same line.
+    async fn switch(&mut self, lock: Lock, on: bool) -> Result<Seen, WireFault> {
+        let coil = lock.coil;
+        self.context.set_slave(Slave(lock.board));
+        let switched = self.switched(coil, on).await;
+        self.context.set_slave(self.layout.slave());
+        switched
+    }
+
+    async fn switched(&mut self, coil: u16, on: bool) -> Result<Seen, WireFault> {
         match self.call(Request::WriteSingleCoil(coil, on)).await? {
             Response::WriteSingleCoil(written, state) if (written, state) == (coil, on) => Ok(Seen::NOTHING),
             _ => Err(WireFault::Lost("an answer to another question".to_owned())),
@@ -146,8 +168,20 @@ impl Wire for Board {
     async fn ask(&mut self, question: Question) -> Result<Seen, WireFault> {
         match question {
             Question::Look(number) => self.look(number).await,
-            Question::Energise(order) => self.switch(order.number, true).await,
-            Question::Release(number) => self.switch(number, false).await,
+            Question::Energise(order) => self.switch(self.layout.lock(order.number), true).await,
+            Question::Release(lock) => self.switch(lock, false).await,
+        }
+    }
+
+    async fn let_go(&mut self, doors: RangeInclusive<u16>) -> Result<Vec<Lock>, WireFault> {
+        let (first, count) = (*doors.start(), doors.len());
+        let asked = Request::ReadCoils(self.layout.lock(first).coil, u16::try_from(count).unwrap_or(u16::MAX));
+        match self.call(asked).await? {
+            Response::ReadCoils(coils) if coils.len() >= count => {
+                let on = doors.zip(coils).filter(|(_, on)| *on);
+                Ok(on.map(|(number, _)| self.layout.lock(number)).collect())
+            }
+            _ => Err(WireFault::Lost("an answer to another question".to_owned())),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Relay boards by Modbus RTU on a serial line. Its frames have no numbers: what comes late looks like the answer to the next
-//! question. So after an error the line is listened to until it is quiet, before anything is asked again.
+//! question. So after an error, and before its first question, a bus listens to the line until it is quiet.
 
 use std::io;
 use std::path::Path;
@@ -15,9 +15,11 @@ use tokio_serial::{ClearBuffer, Parity, SerialPort, SerialPortBuilderExt, Serial
 use super::modbus::{Board, Layout};
 use crate::device::bus::{Bus, Connect, WireFault};
 use crate::device::driver_list::{Driver, Start};
+use crate::device::line::Lock;
+use crate::device::reach::Reach;
 use crate::device::settings::Settings;
 use crate::domain::device::Capability;
-use crate::usecase::machine_ports::SettingFault;
+use crate::usecase::machine_ports::{At, Place, SettingFault};
 
 pub const DRIVER: Driver = Driver {
     name: "modbus_rtu",
@@ -25,7 +27,7 @@ pub const DRIVER: Driver = Driver {
     make,
 };
 
-/// A line on which nothing came for so long after something did has said all.
+/// A line on which nothing came for so long after something did has said all; where one answer may take longer, for that long.
 const QUIET: Duration = Duration::from_millis(100);
 
 const BAUDS: &[u32] = &[1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200];
@@ -34,8 +36,9 @@ struct Rtu {
     path: String,
     baud: u32,
     parity: Parity,
-    /// How late an answer may still come.
-    late: Duration,
+    /// How long one answer may take.
+    answer: Duration,
+    reach: Reach,
     layout: Layout,
 }
 
@@ -55,32 +58,46 @@ fn make(mut settings: Settings<'_>) -> Result<Start, Vec<SettingFault>> {
     let parities = [("none", Parity::None), ("even", Parity::Even), ("odd", Parity::Odd)];
     let parity = settings.one_of("parity", &parities, Parity::None);
     let (layout, limits) = Layout::read(&mut settings);
-    let (late, senses) = (limits.answer * 4, layout.senses());
-    let line = Rtu {
-        path,
-        baud,
-        parity,
-        late,
-        layout,
+    let (answer, senses) = (limits.answer, layout.senses());
+    let place = Place {
+        at: At::File(path.clone()),
+        at_set_by: "path",
+        line: format!("serial {path}"),
+        line_set_by: "path",
     };
-    settings.finish(Box::new(move || Bus::start(line, limits).machine(senses)))
+    settings.finish(Start::at(place, move |on| {
+        let board = Rtu {
+            path,
+            baud,
+            parity,
+            answer,
+            reach: on.reach,
+            layout,
+        };
+        Bus::start(on.line, board, limits).machine(senses)
+    }))
 }
 
 impl Connect for Rtu {
     type Wire = Board;
 
     async fn connect(&mut self, after_fault: bool) -> Result<Board, WireFault> {
-        let opened = tokio_serial::new(&self.path, self.baud)
+        let path = self.reach.file(&self.path)?;
+        let opened = tokio_serial::new(path, self.baud)
             .parity(self.parity)
             .open_native_async();
         let mut line = opened.map_err(|error| WireFault::Lost(error.to_string()))?;
         if after_fault {
-            let_it_finish(&mut line, self.late).await?;
+            let_it_finish(&mut line, self.answer * 4, self.answer.max(QUIET)).await?;
         }
         Ok(Board::new(
             rtu::attach_slave(HalfDuplex(line), self.layout.slave()),
             self.layout,
         ))
+    }
+
+    fn lock(&self, number: u16) -> Option<Lock> {
+        Some(self.layout.lock(number))
     }
 }
 
@@ -100,21 +117,32 @@ impl AsyncWrite for HalfDuplex {
         Pin::new(&mut self.0).poll_write(cx, question)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+    /// Not the serial line's own, which stops the thread until the last bit has left, or for ever where the other end holds it back.
+    /// Nothing is asked before the answer to this is there, so nobody needs to know when that was.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 
-/// Reads away what is still on its way.
-async fn let_it_finish(line: &mut SerialStream, late: Duration) -> Result<(), WireFault> {
+impl Drop for HalfDuplex {
+    /// What has not left is not sent by a line that nobody listens to any more; closing it would wait for that.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.clear(ClearBuffer::All) {
+            tracing::debug!(%error, "a serial line cannot be cleared");
+        }
+    }
+}
+
+/// Reads away what is still on its way, until nothing comes for a while. `late`: how late an answer may still begin.
+async fn let_it_finish(line: &mut SerialStream, late: Duration, quiet: Duration) -> Result<(), WireFault> {
     let (until, mut heard) = (Instant::now() + late, [0; 256]);
     if let Ok(read) = timeout_at(until, line.read(&mut heard)).await {
         read?;
-        while let Ok(read) = timeout(QUIET, line.read(&mut heard)).await {
+        while let Ok(read) = timeout(quiet, line.read(&mut heard)).await {
             if read? == 0 || Instant::now() >= until {
                 break;
             }

@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use rumqttc::{AsyncClient, Broker, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS, Transport};
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::modbus::millis;
 use crate::device::bus::{Bus, Connect, Limits, Question, Seen, Wire, WireFault};
 use crate::device::driver_list::{Driver, Start};
-use crate::device::settings::{Settings, host_and_port};
+use crate::device::reach::Reach;
+use crate::device::settings::{Settings, host_and_port, host_name};
 use crate::domain::device::Capability;
-use crate::usecase::machine_ports::{DoorSeen, Sensed, SettingFault};
+use crate::usecase::machine_ports::{At, DoorSeen, Place, Sensed, SettingFault};
 
 pub const DRIVER: Driver = Driver {
     name: "mqtt",
@@ -36,6 +38,7 @@ struct Mqtt {
     secure: bool,
     prefix: String,
     credentials: Option<(String, String)>,
+    reach: Reach,
     /// The number of the last question, over all connections: what one asked and was not answered comes in the next.
     asked: Arc<AtomicU64>,
 }
@@ -73,14 +76,24 @@ fn make(mut settings: Settings<'_>) -> Result<Start, Vec<SettingFault>> {
         feedback: settings.flag("feedback", true),
     };
     let senses = settings.flag("item_sensor", false);
-    let line = Mqtt {
-        broker,
-        secure,
-        prefix,
-        credentials,
-        asked: Arc::new(AtomicU64::new(first_question())),
+    let place = Place {
+        at: At::Host(broker.0.clone(), broker.1),
+        at_set_by: "url",
+        // A broker may have a port for each of its protocols: its topics are the same.
+        line: format!("mqtt {} {prefix}", host_name(&broker.0)),
+        line_set_by: "prefix",
     };
-    settings.finish(Box::new(move || Bus::start(line, limits).machine(senses)))
+    settings.finish(Start::at(place, move |on| {
+        let board = Mqtt {
+            broker,
+            secure,
+            prefix,
+            credentials,
+            reach: on.reach,
+            asked: Arc::new(AtomicU64::new(first_question())),
+        };
+        Bus::start(on.line, board, limits).machine(senses)
+    }))
 }
 
 /// Somewhere, so that a late answer to an earlier connection's question is no answer to one of this; small enough for a board that
@@ -96,6 +109,15 @@ impl Mqtt {
         let salt = getrandom::u64().map_err(|error| WireFault::Lost(error.to_string()))?;
         let mut options = MqttOptions::new(format!("tongjie-{salt:016x}"), Broker::tcp(host.as_str(), *port));
         options.set_keep_alive(KEEP_ALIVE).set_clean_session(true);
+        // The client's own would look the name up by itself, and go wherever that leads.
+        let (reach, host, port) = (self.reach.clone(), host.clone(), *port);
+        options.set_socket_connector(move |_, _| {
+            let (reach, host) = (reach.clone(), host.clone());
+            async move {
+                let addresses = reach.addresses(&host, port).await?;
+                TcpStream::connect(addresses.as_slice()).await
+            }
+        });
         if self.secure {
             let secure = Transport::try_tls_with_default_config();
             options.set_transport(secure.map_err(|error| WireFault::Lost(error.to_string()))?);

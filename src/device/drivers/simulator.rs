@@ -12,8 +12,8 @@ use crate::device::driver_list::{Driver, Start};
 use crate::device::settings::Settings;
 use crate::domain::device::Capability;
 use crate::usecase::machine_ports::{
-    Answering, Done, DoorBank, DoorOrder, DoorSeen, Gate, ItemSensor, Machine, Opened, Printer, Sensed, SettingFault,
-    Sorter, TagReader, TagWriter, WhyNot,
+    Answering, Done, DoorBank, DoorOrder, DoorSeen, Gate, ItemSensor, Machine, Opened, Presence, Printer, Sensed,
+    SettingFault, Sorter, TagReader, TagWriter, WhyNot,
 };
 
 pub const DRIVER: Driver = Driver {
@@ -61,9 +61,10 @@ fn make(mut settings: Settings<'_>) -> Result<Start, Vec<SettingFault>> {
         open: millis(settings.number("open_ms", 0..=60_000, 2_000)),
         inside: Mutex::default(),
     };
-    settings.finish(Box::new(move || {
+    settings.finish(Start::nowhere(move || {
         let all = Arc::new(machine);
         Machine {
+            presence: Some(Arc::clone(&all) as Arc<dyn Presence>),
             doors: Some(Arc::clone(&all) as Arc<dyn DoorBank>),
             items: Some(Arc::clone(&all) as Arc<dyn ItemSensor>),
             tags: Some(Arc::clone(&all) as Arc<dyn TagReader>),
@@ -139,6 +140,20 @@ impl DoorBank for Simulator {
             .get(&number)
             .is_some_and(|until| Instant::now() < *until);
         Box::pin(std::future::ready(if open { DoorSeen::Open } else { DoorSeen::Shut }))
+    }
+}
+
+impl Presence for Simulator {
+    fn is_there(&self) -> Answering<'_, bool> {
+        Box::pin(std::future::ready(true))
+    }
+
+    fn answers(&self) -> u64 {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner).orders
+    }
+
+    fn ended(&self) -> Answering<'static, ()> {
+        Box::pin(std::future::ready(()))
     }
 }
 

@@ -4,6 +4,7 @@ pub mod alarms;
 pub mod commands;
 pub mod configurations;
 pub mod keys;
+pub mod passwords;
 pub mod status;
 
 use chrono::{DateTime, Utc};

@@ -165,6 +165,14 @@ pub fn lock_identities(conn: &mut AnyConnection) -> QueryResult<()> {
     Ok(())
 }
 
+/// Lets one transaction at a time say which line a device is spoken to on, until its end.
+pub fn lock_lines(conn: &mut AnyConnection) -> QueryResult<()> {
+    if let AnyConnection::Postgres(conn) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(8390880625402109443)").execute(conn)?;
+    }
+    Ok(())
+}
+
 /// Lets one transaction at a time change the configuration, until its end: by the row that every such change writes.
 pub fn lock_configuration(conn: &mut AnyConnection) -> QueryResult<()> {
     if let AnyConnection::Postgres(conn) = conn {

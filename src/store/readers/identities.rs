@@ -69,8 +69,8 @@ impl ReadTx<'_> {
         Ok(Some(opened.map_err(keys)?))
     }
 
-    /// The next few readers, applications and members of staff after an id of whom something stands under another key than the one in
-    /// force: an ID number, or an address.
+    /// The next few readers, applications, members of staff and devices after an id of whom something stands under another key than the
+    /// one in force: an ID number, an address, or a password.
     pub fn stale_identities(&mut self, after: i64, limit: i64, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
         let current = self.shared.identities.current(now).map_err(keys)?.id();
         let mut found: Vec<i64> = reader_identities::table
@@ -90,6 +90,7 @@ impl ReadTx<'_> {
         found.extend(of_contacts);
         found.extend(self.stale_applications(after, limit, &current)?);
         found.extend(self.stale_staff(after, limit, &current)?);
+        found.extend(self.stale_device_passwords(after, limit, &current)?);
         found.sort_unstable();
         found.dedup();
         // Of those beyond, one list may have left some out.
@@ -118,6 +119,7 @@ impl ReadTx<'_> {
         found.extend(of_contacts);
         found.extend(self.application_keys()?);
         found.extend(self.staff_contact_keys()?);
+        found.extend(self.device_password_keys()?);
         Ok(found)
     }
 }

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::device::driver_list::DriverList;
+use crate::device::reach::Reach;
 use crate::domain::device_settings::Settings;
 use crate::domain::ids::DeviceId;
 use crate::http::answer::{self, Answer};
@@ -276,8 +277,9 @@ pub async fn configure_device(
         seen: seen.0,
     };
     let (store, board) = (&app.store, &app.board);
-    let done = configure_device::configure_device(store, board, &who.caller, &DriverList, command, request.key);
-    let done = done.await?;
+    let reach = Reach::of(&app.config.devices.lines);
+    let shelf = (&DriverList as _, &reach as _);
+    let done = configure_device::configure_device(store, board, &who.caller, shelf, command, request.key).await?;
     precondition::tagged(answer::done(&done), done.value.version)
 }
 
