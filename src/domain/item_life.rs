@@ -83,7 +83,7 @@ pub const fn leads_to(from: ItemStatus, act: ItemAct) -> &'static [ItemStatus] {
             ItemAct::ReportMissing,
             OnShelf | OnHoldShelf | AwaitingDispatch | InTransit | InProcessing | Damaged | NeedsAttention,
         ) => &[Missing],
-        (ItemAct::ClaimReturned, OnLoan) => &[ClaimedReturned],
+        (ItemAct::ClaimReturned, OnLoan | NeedsAttention) => &[ClaimedReturned],
         (ItemAct::RejectClaim, ClaimedReturned) => &[OnLoan],
         (ItemAct::DeclareLost, OnLoan | ClaimedReturned | Missing) => &[Lost],
         (ItemAct::ReportDamaged, OnShelf | OnHoldShelf | AwaitingDispatch | InProcessing | NeedsAttention) => {

@@ -12,7 +12,7 @@ use super::run_job::{Look, Pass, of_one};
 use super::{Result, Store, UseCaseError};
 use crate::domain::compartment_life::{CompartmentStep, next};
 use crate::domain::ids::CompartmentId;
-use crate::domain::two_phase::Said;
+use crate::domain::two_phase::{LoanPhase, Said};
 use crate::store::ids::IdRun;
 use crate::store::lockers::compartments::Compartment;
 use crate::store::lockers::returns::ReturnRow;
@@ -101,15 +101,19 @@ fn door_silent(tx: &mut WriteTx<'_>, id: CompartmentId, ids: &mut IdRun) -> Resu
     let Some(state) = next(seen.state, CompartmentStep::Silent) else {
         return Ok(false);
     };
-    if let Some(asked) = tx.confirmation_of_turn(seen.device, seen.id, seen.turn)? {
+    let asked = tx.confirmation_of_turn(seen.device, seen.id, seen.turn)?;
+    if let Some(asked) = &asked {
         heard_of_loan(tx, asked.loan, Said::Silence, ReportedBy::Report, now, ids)?;
     }
+    // Somebody said of the loan that the book was taken: whatever is in there, it is not that.
+    let gone = asked.is_some_and(|asked| asked.phase == LoanPhase::Confirmed);
     tx.lock_compartment_as(&seen)?;
     if let Some(back) = tx.return_of(seen.id, seen.turn)?.filter(ReturnRow::is_open) {
         tx.put_return(&back.became("unsure", None))?;
     }
     let after = Compartment {
         state,
+        item: seen.item.filter(|_| !gone),
         deadline_at: None,
         changed_at: now,
         ..seen

@@ -73,6 +73,8 @@ pub struct Scene {
     pub root_token: String,
     pub reader_token: String,
     pub device_token: String,
+    /// The card of a reader of M1 about whom nothing else is asked.
+    pub visitor: String,
     /// A gate of M1.
     gate_token: String,
     /// A kiosk of M1 that never logs out: what outlives a session asks for one that stands.
@@ -100,6 +102,7 @@ impl Scene {
         let root_token = app.root_token();
         let made = app.post(&root_token, "/api/v1/bibs", &record("Sketches of Spain"));
         Self {
+            visitor: app.reader("adult", "M1").1,
             gate_token: machine(app, "gate", "M1", "gate"),
             standing_token: machine(app, "kiosk", "M1", "tag_reader"),
             reader_token: app.reader_token(&own.card),

@@ -51,11 +51,6 @@ const LOANS: &[SqlRule] = &[
                  WHERE f.decided_at IS NULL AND (l.id IS NULL OR l.closed_at IS NOT NULL)",
     },
     SqlRule {
-        fault: "was confirmed and is void: loan",
-        breaks: "SELECT f.loan_id AS id FROM loan_confirmations f JOIN loans l ON l.id = f.loan_id \
-                 WHERE f.state = 'confirmed' AND l.closed_how = 'voided'",
-    },
-    SqlRule {
         fault: "was voided by its machine and is not void: loan",
         breaks: "SELECT f.loan_id AS id FROM loan_confirmations f LEFT JOIN loans l ON l.id = f.loan_id \
                  WHERE f.state = 'voided' AND (l.id IS NULL OR l.closed_how IS NULL OR l.closed_how <> 'voided')",

@@ -98,8 +98,10 @@ async fn simulate(engine: Engine) {
         );
         run.tell_counts();
         if !run.violations.is_empty() {
-            if let Some(copy) = std::env::var_os("TONGJIE_SIM_KEEP").filter(|_| engine == Engine::Sqlite) {
-                drop(std::fs::copy(run.db.file(), copy));
+            if let Ok(copy) = std::env::var("TONGJIE_SIM_KEEP")
+                && engine == Engine::Sqlite
+            {
+                run.db.outside().run(&format!("VACUUM INTO '{copy}'"));
             }
             violations.push(format!("{}\n  {}", run.again(), run.violations.join("\n  ")));
         }
