@@ -23,6 +23,8 @@ pub struct LoanNow {
     pub id: LoanId,
     pub reader: ReaderId,
     pub loaned_at: DateTime<Utc>,
+    /// The same machine has made it, and nobody has said yet whether the book was taken.
+    pub in_question_here: bool,
 }
 
 /// The item as it is known now, read under its lock.
@@ -154,6 +156,8 @@ fn check_out(facts: &Facts<'_>, item: &ItemNow) -> Classified {
         (Some(loan), Some(returned_at)) if loan.loaned_at >= returned_at => {
             Classified::accepted(Effect::LendAndClose { returned_at })
         }
+        // The machine lost our answer and went on alone: it is the same act.
+        (Some(loan), _) if loan.reader == reader && loan.in_question_here => Classified::accepted(Effect::Nothing),
         (Some(loan), _) if loan.reader == reader && loan.loaned_at < then => {
             Classified::accepted(Effect::ReturnAndLend { loan: loan.id })
         }

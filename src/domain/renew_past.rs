@@ -26,8 +26,12 @@ use super::renew::{Facts, Plan, judge};
 /// assert_eq!(refused, [Code::RenewalLimit]);
 /// ```
 pub fn decide(facts: &Facts<'_>, loan: &OpenLoan, then: DateTime<Utc>) -> (Plan, Vec<Code>) {
-    let (found, plan) = judge(facts, loan, then);
+    let (found, mut plan) = judge(facts, loan, then);
     let (_, mut refused) = found.tell(facts.act);
     refused.dedup();
+    // Nothing is due later than its card counts.
+    if refused.contains(&Code::CardExpired) {
+        plan.due_at = loan.due_at;
+    }
     (plan, refused)
 }

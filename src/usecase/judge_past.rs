@@ -164,17 +164,30 @@ fn lock_reader(
     })
 }
 
-fn item_now(item: &LoadedItem, known: Option<KnownReturn>) -> ItemNow {
+/// `in_question`: the loan of this machine of which nobody knows whether it was taken up.
+fn item_now(item: &LoadedItem, known: Option<KnownReturn>, in_question: Option<LoanId>) -> ItemNow {
     ItemNow {
         withdrawn: item.facts.status == ItemStatus::Withdrawn,
         open_loan: item.loan.as_ref().map(|loaded| LoanNow {
             id: loaded.loan.id,
             reader: loaded.loan.reader,
             loaned_at: loaded.loan.loaned_at,
+            in_question_here: loaded.loan.unconfirmed && in_question == Some(loaded.loan.id),
         }),
         returned_after: known.map(|known| known.at),
         last_event_at: item.facts.last_event_at,
     }
+}
+
+/// The open loan, if it is one of this machine that nobody has confirmed. No statement for any other.
+fn in_question(tx: &mut WriteTx<'_>, past: &Past<'_>) -> Result<Option<LoanId>> {
+    let Some(open) = past.item.loan.as_ref().filter(|loaded| loaded.loan.unconfirmed) else {
+        return Ok(None);
+    };
+    let asked = tx.confirmation(open.loan.id)?;
+    Ok(asked
+        .filter(|asked| asked.device == past.scene.device.id)
+        .map(|asked| asked.loan))
 }
 
 /// What is known beside the records, and what a person says.
@@ -192,7 +205,8 @@ fn decide(
     known: &Known<'_>,
     ids: &mut IdRun,
 ) -> Result<Judged> {
-    let item_now = item_now(past.item, known.returned);
+    let in_question = in_question(tx, past)?;
+    let item_now = item_now(past.item, known.returned, in_question);
     let facts = Facts {
         kind,
         happened_at: past.scene.then,
@@ -211,6 +225,11 @@ fn decide(
     match (effect, reader) {
         (Effect::Nothing, _) => Ok(Judged {
             item,
+            // The loan that is recorded already: what the journal says of it next is said of that one.
+            loan: item_now
+                .open_loan
+                .filter(|_| kind == ActKind::CheckOut)
+                .map(|loan| loan.id.get()),
             ..Judged::accepted()
         }),
         (Effect::Return, _) => {

@@ -115,6 +115,10 @@ pub(super) fn lend(
         clear_the_way(&mut ledger, plan, past.item, reader, past.network)?;
     }
     let Some(loan) = insert(&mut ledger, past, (reader, plan, codes), None)? else {
+        if free && past.item.loan.is_some() {
+            // Nobody has it any more, and it was used where it lay.
+            lies_there(&mut ledger, past)?;
+        }
         return Ok(None);
     };
     let (facts, at) = (&past.item.facts, past.placed_at());
@@ -125,6 +129,19 @@ pub(super) fn lend(
     }
     record::place(ledger.tx, facts.id, (from, ItemStatus::OnLoan), past.act.unit, at)?;
     Ok(Some(loan.get()))
+}
+
+fn lies_there(ledger: &mut Ledger<'_, '_>, past: &Past<'_>) -> Result<()> {
+    if matches!(
+        past.item.facts.status,
+        ItemStatus::NeedsAttention | ItemStatus::Withdrawn
+    ) {
+        return Ok(());
+    }
+    let reason = ConflictReason::OnLoanToOther;
+    ledger.append(EventKind::ItemNeedsAttention, json!({"reason": reason}))?;
+    ledger.now = past.placed_at();
+    ledger.place(ItemStatus::NeedsAttention, past.act.unit)
 }
 
 /// Records a loan that is over.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::compartment_record;
 use super::crate_view::{CrateView, change, shown, step};
 use super::once::once;
 use super::record::step_of_life;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::domain::event::EventKind;
-use crate::domain::ids::{CrateId, RouteId, UnitId};
+use crate::domain::ids::{CrateId, ItemId, RouteId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::network::Network;
 use crate::domain::pack_item::CRATE_MAX;
@@ -91,6 +92,13 @@ pub(super) fn depart(
     }
     tx.send_packed(id, &packed, at)?;
     let (from, network) = (UnitId::new(row.at_unit_id), tx.network()?);
+    if compartment_record::must_be_loaded(tx, &network, from)? {
+        // What was said to lie behind a door, too, is on its way now.
+        for item in &packed {
+            let lay = tx.compartment_with(ItemId::new(item.item_id))?;
+            compartment_record::left(tx, lay.map(|lay| lay.id))?;
+        }
+    }
     for item in &packed {
         tell_item(tx, caller, (id, from, at), item, ids)?;
     }

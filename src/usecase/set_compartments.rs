@@ -128,7 +128,7 @@ fn take_away(tx: &mut WriteTx<'_>, one: &Compartment) -> Result<()> {
         let reason = format!("compartment {} is {}: empty it first", one.number, one.state);
         return Err(UseCaseError::State(reason));
     }
-    if one.turn == 0 {
+    if one.turn == 0 && !tx.compartment_is_named(one.id)? {
         return Ok(tx.delete_compartment(one.id)?);
     }
     if one.state == CompartmentState::OutOfOrder {

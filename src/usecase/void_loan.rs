@@ -5,12 +5,14 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::acting_device::require_at_work;
+use super::alarm;
 use super::once::once;
 use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::renew_loan::find;
 use super::view::{LoanOutcome, LoanView, refusal_views};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
+use crate::domain::device_heartbeat::AlarmKind;
 use crate::domain::event::{AgeBand, EventKind};
 use crate::domain::ids::{LoanId, ReaderId, UnitId};
 use crate::domain::network::Network;
@@ -130,6 +132,9 @@ pub(super) fn undo(
     carry_out(&mut ledger, &plan, loaded, undoing)?;
     if loaded.loan.unconfirmed {
         tx.set_loan_phase(plan.loan, LoanPhase::Voided, Some((undoing.by, now)))?;
+        if let Some(asked) = tx.confirmation(plan.loan)? {
+            alarm::clear(tx, asked.device, AlarmKind::LoanUnconfirmed, &plan.loan.to_string())?;
+        }
     }
     Ok(plan)
 }

@@ -19,6 +19,7 @@ const fn loan(reader: ReaderId, loaned_at: DateTime<Utc>) -> LoanNow {
         id: LoanId::new(9),
         reader,
         loaned_at,
+        in_question_here: false,
     }
 }
 
@@ -99,6 +100,13 @@ fn recorded_check_outs() -> Vec<Line> {
         ..item
     };
     let (back, again) = (Some(returned(item())), Some(returned(lent(B, 160))));
+    let asked = ItemNow {
+        open_loan: Some(LoanNow {
+            in_question_here: true,
+            ..loan(A, at(50))
+        }),
+        ..item()
+    };
     let close = Effect::LendAndClose { returned_at: at(150) };
     let anew = Effect::ReturnAndLend { loan: LoanId::new(9) };
     let line = |line, found, verdict, effect| (line, found, verdict, effect, false);
@@ -106,6 +114,12 @@ fn recorded_check_outs() -> Vec<Line> {
     vec![
         line("returned somewhere", out(back, a, &[]), Accepted, close),
         line("returned somewhere", out(again, a, LIMIT), AcceptedDespite, close),
+        line(
+            "on loan to this reader by this machine",
+            out(Some(asked), a, LIMIT),
+            Accepted,
+            Effect::Nothing,
+        ),
         line(
             "on loan to this reader since before",
             out(Some(lent(A, 50)), a, &[]),

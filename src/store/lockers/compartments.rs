@@ -10,7 +10,9 @@ use crate::domain::ids::{BibId, CompartmentId, DeviceId, HoldId, ItemId, ReaderI
 use crate::store::dialect;
 use crate::store::error::StoreError;
 use crate::store::hot::on_engine;
-use crate::store::schema::{bibs, compartments, devices, holds, items};
+use crate::store::schema::{
+    bibs, compartments, devices, holds, items, loading_round_lines, loan_confirmations, locker_returns,
+};
 use crate::store::tx::{ReadTx, WriteTx};
 
 /// Two are enough to see that a tag means several.
@@ -290,6 +292,23 @@ impl WriteTx<'_> {
             ))
             .execute(self.conn)?;
         Ok(())
+    }
+
+    /// A round proposed it, or a loan or return was of it.
+    pub fn compartment_is_named(&mut self, id: CompartmentId) -> Result<bool, StoreError> {
+        let proposed: i64 = loading_round_lines::table
+            .filter(loading_round_lines::compartment_id.eq(id.get()))
+            .count()
+            .get_result(self.conn)?;
+        let lent: i64 = loan_confirmations::table
+            .filter(loan_confirmations::compartment_id.eq(id.get()))
+            .count()
+            .get_result(self.conn)?;
+        let returned: i64 = locker_returns::table
+            .filter(locker_returns::compartment_id.eq(id.get()))
+            .count()
+            .get_result(self.conn)?;
+        Ok(proposed + lent + returned > 0)
     }
 
     /// Takes a compartment away that was never opened.

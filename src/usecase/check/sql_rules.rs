@@ -188,8 +188,8 @@ pub(super) const QUEUES: &[SqlRule] = &[
     SqlRule {
         fault: "fetched for a hold on another bib or copy: pull",
         breaks: "SELECT p.id FROM pulls p JOIN holds h ON h.id = p.hold_id JOIN items i ON i.id = p.item_id \
-                 WHERE p.closed_at IS NULL AND (p.bib_id <> h.bib_id OR (h.closed_at IS NULL AND \
-                 (i.bib_id <> h.bib_id OR h.item_id <> i.id)))",
+                 WHERE p.closed_at IS NULL AND h.closed_at IS NULL \
+                 AND (p.bib_id <> h.bib_id OR i.bib_id <> h.bib_id OR h.item_id <> i.id)",
     },
     SqlRule {
         fault: "waits for a copy of another bib: hold",
