@@ -52,7 +52,10 @@ pub fn readers(operation: &str, about: &About<'_>) -> Option<Asked> {
         "startLockerSession" => about.body(identified(about)),
         "endLockerSession" => about.with(own_session(about), json!({})),
         "lockerPickUp" => about.with(own_session(about), json!({})),
-        "lockerBorrow" => about.with(own_session(about), json!({"compartment": 1})),
+        "lockerBorrow" => {
+            let number = if about.allowed { loaded(about) } else { 1 };
+            about.with(own_session(about), json!({"compartment": number}))
+        }
         "lockerReturn" => {
             own_compartments(about);
             about.body(json!({"size": "small"}))
@@ -79,7 +82,7 @@ fn by_root(about: &About<'_>, path: &str, body: &Value, status: u16) -> Value {
 
 fn compartments() -> Value {
     let door = |number: u16| json!({"number": number, "size": "large", "purpose": "any"});
-    json!({"compartments": [door(1), door(2)]})
+    json!({"compartments": (1..=8).map(door).collect::<Vec<_>>()})
 }
 
 fn set(about: &About<'_>, id: i64) {
@@ -139,8 +142,8 @@ fn lent_by_machine(about: &About<'_>) -> i64 {
     lent["granted"][0]["loan"]["id"].as_i64().expect("a loan")
 }
 
-/// The scene's kiosk has compartments: the turn of the first.
-fn own_compartments(about: &About<'_>) -> i64 {
+/// The scene's kiosk has compartments: its id, and they.
+fn own_doors(about: &About<'_>) -> (i64, Vec<Value>) {
     let token = &about.scene.device_token;
     let own = about.app.get(token, "/api/v1/devices").expect(200).body;
     let id = own["items"][0]["device"]["id"].as_i64().expect("an id");
@@ -150,7 +153,26 @@ fn own_compartments(about: &About<'_>) -> i64 {
         set(about, id);
     }
     let listed = about.app.get(token, &path).expect(200).body;
-    listed["compartments"][0]["turn"].as_i64().expect("a turn")
+    (id, listed["compartments"].as_array().expect("compartments").clone())
+}
+
+/// The turn of its first.
+fn own_compartments(about: &About<'_>) -> i64 {
+    own_doors(about).1[0]["turn"].as_i64().expect("a turn")
+}
+
+/// One of them in which a book lies now.
+fn loaded(about: &About<'_>) -> i64 {
+    let (id, doors) = own_doors(about);
+    let empty = doors.iter().find(|door| door["state"] == "empty");
+    let number = empty.expect("an empty one")["number"].as_i64().expect("a number");
+    let (_, barcode) = about.app.item(about.scene.bib, "M1", &json!({}));
+    let path = format!("/api/v1/devices/{id}/compartments/{number}/load");
+    let ordered = by_root(about, &path, &json!({"item_barcode": barcode}), 200);
+    let seen = json!({"turn": ordered["turn"], "door": "closed", "inside": "something"});
+    let path = format!("/api/v1/device/compartments/{number}/reports");
+    about.app.post(&about.scene.device_token, &path, &seen).expect(200);
+    number
 }
 
 /// One and the same reader, who goes on with one session.
