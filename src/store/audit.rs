@@ -2,12 +2,13 @@
 //! Not for: saying what is right (see `usecase::check`), mending anything, or the event chain (see `audit_events`).
 
 use chrono::NaiveDate;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::error::StoreError;
 use super::items::parse_day;
-use super::schema::{cards, loans};
+use super::schema::{cards, loans, parcel_lines};
 use super::tx::ReadTx;
 
 /// Violations of one rule that are listed; all are counted.
@@ -70,6 +71,8 @@ pub struct DueFacts {
     pub by_hand: bool,
     /// The last day of the card used.
     pub card_end: Option<NaiveDate>,
+    /// It was set anew since, on a day that is not kept: renewed, or when its parcel arrived.
+    pub again: bool,
 }
 
 #[derive(QueryableByName)]
@@ -152,7 +155,7 @@ impl ReadTx<'_> {
 
     /// A page of open loans after `after`, by id.
     pub fn due_facts(&mut self, after: i64, limit: i64) -> Result<Vec<DueFacts>, StoreError> {
-        let rows: Vec<(i64, i64, i64, i64, bool, Option<String>)> = loans::table
+        let rows: Vec<(i64, i64, i64, i64, bool, Option<String>, bool)> = loans::table
             .left_join(cards::table.on(loans::card_id.eq(cards::id.nullable())))
             .filter(loans::closed_at.is_null().and(loans::id.gt(after)))
             .order(loans::id)
@@ -164,10 +167,13 @@ impl ReadTx<'_> {
                 loans::due_at,
                 loans::due_by_hand,
                 cards::expires_on.nullable(),
+                loans::renewals.gt(0).or(exists(
+                    parcel_lines::table.filter(parcel_lines::loan_id.eq(loans::id.nullable())),
+                )),
             ))
             .load(self.conn)?;
         rows.into_iter()
-            .map(|(id, unit, loaned_at, due_at, by_hand, end)| {
+            .map(|(id, unit, loaned_at, due_at, by_hand, end, again)| {
                 let card_end = end.as_deref().map(parse_day).transpose()?;
                 Ok(DueFacts {
                     id,
@@ -176,6 +182,7 @@ impl ReadTx<'_> {
                     due_at,
                     by_hand,
                     card_end,
+                    again,
                 })
             })
             .collect()

@@ -60,6 +60,10 @@ fn fault(
     }
     let lent = network.local_day(from_millis(loan.loaned_at));
     let due = network.local_day(from_millis(loan.due_at));
+    if loan.again && loan.card_end.is_some_and(|end| due >= end) {
+        // As late as the card allowed on the day it was set; which day that was nobody knows.
+        return None;
+    }
     if let Some(end) = loan.card_end.filter(|end| due > (*end).max(lent)) {
         return Some(format!("is due on {due}, past the card's end on {end}"));
     }
