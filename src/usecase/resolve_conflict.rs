@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::acting_device::ActingDevice;
 use super::apply_entry::{act_of_text, as_caller, keep_subject};
 use super::check_in::{Arrival, Told, take_back};
+use super::compartment_record;
 use super::item_shown::ItemShown;
 use super::judge_past::{Judged, Scene, Whose, on_item};
 use super::list_conflicts::{ConflictView, view};
@@ -167,13 +168,16 @@ fn record_stands(tx: &mut WriteTx<'_>, row: &ConflictRow, network: &Network) -> 
     let Some(candidate) = candidate(tx, row)? else {
         return Ok(None);
     };
-    if let Some(item) = tx.lock_item(candidate, network)?
-        && item.facts.status == ItemStatus::NeedsAttention
-        && item.loan.is_some()
-    {
+    let Some(item) = tx.lock_item(candidate, network)? else {
+        return Ok(None);
+    };
+    let Some(lent) = &item.loan else { return Ok(None) };
+    if item.facts.status == ItemStatus::NeedsAttention {
         let (facts, at) = (&item.facts, record::now_for(tx, &item.facts));
         record::place(tx, facts.id, (facts.status, ItemStatus::OnLoan), facts.current, at)?;
     }
+    // The reader has it: whatever a machine saw behind its door is something else.
+    compartment_record::left(tx, item.compartment.filter(|_| !lent.loan.unconfirmed))?;
     Ok(None)
 }
 

@@ -30,7 +30,8 @@ const COMPARTMENTS: &[SqlRule] = &[
         fault: "holds a book that is lent and of which nothing is asked: compartment",
         breaks: "SELECT c.id FROM compartments c JOIN items i ON i.id = c.item_id WHERE i.status = 'on_loan' \
                  AND c.state <> 'handing_out' AND NOT EXISTS (SELECT 1 FROM loans l JOIN loan_confirmations f ON f.loan_id = l.id WHERE l.item_id = i.id \
-                 AND l.closed_at IS NULL AND f.decided_at IS NULL AND f.compartment_id = c.id)",
+                 AND l.closed_at IS NULL AND f.decided_at IS NULL AND f.compartment_id = c.id) \
+                 AND NOT EXISTS (SELECT 1 FROM journal_conflicts j WHERE j.item_id = i.id AND j.reason = 'said_otherwise' AND j.resolved_at IS NULL)",
     },
     SqlRule {
         fault: "hands out a book of which nothing is asked: compartment",
