@@ -3,7 +3,7 @@
 
 mod doors;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::Deserialize;
 
 use super::item_shown::ItemShown;
@@ -316,7 +316,7 @@ fn passages(batch: String, hours: Vec<HourText>, checks: Vec<CheckText>) -> Opti
         return None;
     }
     let hours = hours.into_iter().map(|hour| {
-        let fits = hour.went_in <= MAX_PASSED && hour.went_out <= MAX_PASSED;
+        let fits = hour.went_in <= MAX_PASSED && hour.went_out <= MAX_PASSED && is_of_a_clock(hour.hour);
         fits.then_some(HourOfGate {
             hour: hour.hour,
             went_in: hour.went_in,
@@ -331,7 +331,15 @@ fn passages(batch: String, hours: Vec<HourText>, checks: Vec<CheckText>) -> Opti
     })))
 }
 
+/// What a clock may show, be it never so wrong.
+fn is_of_a_clock(at: DateTime<Utc>) -> bool {
+    (1970..=9999).contains(&at.year())
+}
+
 fn told_check(check: CheckText) -> Option<ToldCheck> {
+    if !is_of_a_clock(check.at) {
+        return None;
+    }
     let read = match (check.tag, check.barcode) {
         (Some(tag), None) => ItemShown::Tag(plain(tag, 64)?),
         (None, Some(barcode)) => ItemShown::Barcode(Barcode::parse(&barcode).ok()?),
