@@ -6,7 +6,9 @@ use serde_json::json;
 
 use crate::app::TestApp;
 use crate::client::Request;
-use crate::locker_scene::{Book, Locker, book, browsing, closed, loan_status, locker, ready, silence, tags, waiting_for};
+use crate::locker_scene::{
+    Book, Locker, book, browsing, closed, loan_status, locker, ready, silence, tags, waiting_for,
+};
 use crate::notices::later;
 
 on_both!(

@@ -99,7 +99,11 @@ impl WriteTx<'_> {
     }
 
     /// Whatever was held in a compartment has been taken out: no return waits for a person there any more. Answers those that did.
-    pub fn settle_returns(&mut self, compartment: CompartmentId, now: DateTime<Utc>) -> Result<Vec<ReturnRow>, StoreError> {
+    pub fn settle_returns(
+        &mut self,
+        compartment: CompartmentId,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ReturnRow>, StoreError> {
         let rows: Vec<ReturnRow> = locker_returns::table
             .filter(locker_returns::compartment_id.eq(compartment.get()))
             .filter(locker_returns::state.eq_any(["held", "unsure"]))

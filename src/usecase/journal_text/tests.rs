@@ -35,6 +35,22 @@ fn what_is_no_entry_is_unreadable() {
 }
 
 #[test]
+fn a_text_without_its_card_is_read_as_before() {
+    for card in [
+        r#""card_number":"310101198001011234""#,
+        r#""card_number":null,"card_token":"abc.def""#,
+    ] {
+        let body = format!(r#"{{"kind":"renewal","at":"2026-03-04T04:00:00Z","item":{{"tag":"E1"}},{card}}}"#);
+        let hidden = without_card(&body);
+        assert!(!hidden.contains("310101") && !hidden.contains("abc"), "{hidden}");
+        let told = Told::read(&hidden).expect("an entry");
+        assert_eq!(told.act.code(), "renewal");
+        assert_eq!(without_card(&hidden), hidden);
+    }
+    assert_eq!(without_card("no text"), "no text");
+}
+
+#[test]
 fn what_a_device_adds_of_its_own_is_passed_over() {
     let body = r#"{"kind":"check_in","at":"2026-03-04T12:00:00+08:00","item":{"tag":"E1"},"lamp":"green"}"#;
     let told = Told::read(body).expect("an entry");
