@@ -272,12 +272,13 @@ fn what_nobody_answered_for_half_a_year_loses_its_text(app: &TestApp) {
         let at = ago(app, days * 86_400 + 1).timestamp_millis();
         let sql = format!("UPDATE journal_conflicts SET raised_at = {at}");
         app.database.outside().run(&sql);
-        let pass = std::sync::Arc::new(DrainJournals {
+        let job = std::sync::Arc::new(DrainJournals {
             cards: std::sync::Arc::clone(&app.app.cards),
         });
-        app.block_on(run_job(&app.app.store, "node", JOURNAL_DRAINING, &pass, || false))
+        app.block_on(run_job(&app.app.store, "node", JOURNAL_DRAINING, &job, || false))
             .expect("the job runs");
-        pass_on(app);
+        // Until it runs again.
+        pass(app, 31);
         scene.conflicts(app, "")[0]["act"].clone()
     };
     // Something waits in a journal.
@@ -291,11 +292,6 @@ fn what_nobody_answered_for_half_a_year_loses_its_text(app: &TestApp) {
         .expect_problem(409, "wrong_state");
     scene.resolve(app, &conflict, &answer("record_stands")).expect(200);
     app.assert_sound();
-}
-
-/// Until the job runs again.
-fn pass_on(app: &TestApp) {
-    pass(app, 61);
 }
 
 fn the_queue_of_another_unit_is_not_there(app: &TestApp) {
