@@ -35,7 +35,7 @@ words! {
     Discarded = "discarded",
     /// Of a gap: seen.
     Noted = "noted",
-    /// Of a gap: it came after all.
+    /// Of a gap, or of what no key of the device had signed: it came after all.
     Came = "came";
 }
 

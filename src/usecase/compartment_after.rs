@@ -105,9 +105,18 @@ pub(super) fn append(
     if let Some(item) = item.filter(|_| kind != EventKind::CompartmentHeld) {
         tx.round_line_done(device.id, item, seen.id, now)?;
     }
+    let mut detail = json!({"device_id": device.id, "number": seen.number, "turn": seen.turn, "item_id": item});
+    if kind == EventKind::CompartmentUnloaded {
+        // The receipts of what was held there: nothing that comes later is of their time.
+        let held = tx.settle_returns(seen.id, now)?;
+        if !held.is_empty() {
+            let line = |row: &ReturnRow| json!({"return_id": row.id, "reported_at": row.reported_at});
+            detail["returns"] = held.iter().map(line).collect();
+        }
+    }
     let event = Event::new(kind, now, device.unit, device.kind.channel().code())
         .by(None, Some(device.id))
-        .detail(json!({"device_id": device.id, "number": seen.number, "turn": seen.turn, "item_id": item}));
+        .detail(detail);
     tx.append_event(ids.next(), &event)?;
     vanished(tx, known, after, ids)
 }

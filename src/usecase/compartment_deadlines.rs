@@ -1,5 +1,5 @@
 //! Doors of which nothing was heard in their time: nobody knows what is behind them, and the loan they were opened for is in question.
-//! Run by a job.
+//! Readers who went away without a word leave their screen. Run by a job.
 
 use std::sync::Arc;
 
@@ -7,21 +7,23 @@ use chrono::{DateTime, Utc};
 
 use super::compartment_record::{IDS, tell};
 use super::confirm_loan::{heard_of_loan, said_of_loan};
+use super::locker_session::standing;
 use super::report_compartment::ReportedBy;
 use super::run_job::{Look, Pass, of_one};
 use super::{Result, Store, UseCaseError};
 use crate::domain::compartment_life::{CompartmentStep, next};
-use crate::domain::ids::CompartmentId;
+use crate::domain::ids::{CompartmentId, LockerSessionId};
+use crate::domain::locker_session::SessionEnd;
 use crate::domain::two_phase::{LoanPhase, Said};
 use crate::store::ids::IdRun;
 use crate::store::lockers::compartments::Compartment;
 use crate::store::lockers::returns::ReturnRow;
 use crate::store::tx::{ReadTx, WriteTx};
 
-/// Doors looked up at a time.
+/// Doors, loans and sessions looked up at a time, of each.
 const PAGE: i64 = 100;
 
-/// The walk over doors and loans of which nothing was said until their deadline.
+/// The walk over doors and loans of which nothing was said until their deadline, and over sessions that nobody ended.
 #[derive(Debug, Clone, Copy)]
 pub struct CompartmentDeadlines;
 
@@ -31,6 +33,8 @@ pub enum Silent {
     Door(CompartmentId),
     /// Its door was heard of, and said nothing of the book.
     Loan(crate::domain::ids::LoanId),
+    /// Its reader did nothing more.
+    Session(LockerSessionId),
 }
 
 impl Pass for CompartmentDeadlines {
@@ -44,17 +48,21 @@ impl Pass for CompartmentDeadlines {
         move |tx| {
             let doors = tx.silent_compartments(now, after, PAGE)?;
             let loans = tx.silent_loans(now, after, PAGE)?;
-            // One cursor for both: as far as both lists go.
+            let sessions = tx.sessions_over(now, after, PAGE)?;
+            // One cursor for all: as far as all lists go.
             let last = |full: bool, id: Option<i64>| if full { id } else { None };
             let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
             let ends = [
                 last(doors.len() == page, doors.last().map(|door| door.get())),
                 last(loans.len() == page, loans.last().map(|loan| loan.get())),
+                last(sessions.len() == page, sessions.last().map(|session| session.get())),
             ];
             let bound = ends.into_iter().flatten().min().unwrap_or(i64::MAX);
             let mut work: Vec<(i64, Silent)> = Vec::new();
             work.extend(doors.into_iter().map(|door| (door.get(), Silent::Door(door))));
             work.extend(loans.into_iter().map(|loan| (loan.get(), Silent::Loan(loan))));
+            let of_session = |session: LockerSessionId| (session.get(), Silent::Session(session));
+            work.extend(sessions.into_iter().map(of_session));
             work.retain(|(id, _)| *id <= bound);
             work.sort_by_key(|(id, _)| *id);
             Ok(Look {
@@ -72,6 +80,7 @@ impl Pass for CompartmentDeadlines {
             let (what, id) = match one {
                 Silent::Door(door) => ("compartment", door.get()),
                 Silent::Loan(loan) => ("loan", loan.get()),
+                Silent::Session(session) => ("locker session", session.get()),
             };
             let done = store.write(move |tx| fall_silent(tx, one, ids.clone())).await;
             changed += i64::from(of_one(done, what, id)? == Some(true));
@@ -89,7 +98,25 @@ fn fall_silent(tx: &mut WriteTx<'_>, one: Silent, mut ids: IdRun) -> Result<bool
             said_of_loan(tx, loan, Said::Silence, ReportedBy::Report, now, &mut ids)?;
             Ok(true)
         }
+        Silent::Session(session) => end_session(tx, session),
     }
+}
+
+/// It ends, unless its reader acts after all or one of its doors is open.
+fn end_session(tx: &mut WriteTx<'_>, id: LockerSessionId) -> Result<bool> {
+    let now = tx.now();
+    let Some(session) = tx.lock_locker_session(id)?.filter(|session| session.ended.is_none()) else {
+        return Ok(false);
+    };
+    let how = match standing(tx, &session)? {
+        Some(standing) => standing.ended(now),
+        // Its reader is gone.
+        None => Some(SessionEnd::Device),
+    };
+    if let Some(how) = how {
+        tx.end_locker_session(id, how, now)?;
+    }
+    Ok(how.is_some())
 }
 
 fn door_silent(tx: &mut WriteTx<'_>, id: CompartmentId, ids: &mut IdRun) -> Result<bool> {

@@ -104,6 +104,7 @@ impl Pass for DrainJournals {
         store
             .write(|tx| {
                 let before = tx.now() - TEXTS_KEPT;
+                tx.forget_conflict_texts(before)?;
                 Ok::<_, UseCaseError>(tx.forget_quarantine_texts(before)?)
             })
             .await?;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::journal_cursor::{MissingNumbers, WITHOUT_NUMBER};
+use super::settle_quarantine::alarm_of;
 use super::{Result, alarm};
 use crate::clock::from_millis;
 use crate::domain::device_heartbeat::AlarmKind;
@@ -72,6 +73,25 @@ pub(super) fn close_gaps(tx: &mut WriteTx<'_>, cursor: CursorRow, rows: &[EntryR
     }
     if closed && tx.open_quarantine(device, Quarantine::Gap.code())? == 0 {
         alarm::clear(tx, device, AlarmKind::JournalGap, Quarantine::Gap.code())?;
+    }
+    Ok(())
+}
+
+/// What no key of the device had signed, and has come again under its number since the key was given: it is judged there.
+pub(super) fn close_unknown(tx: &mut WriteTx<'_>, device: DeviceId, journal: i64, rows: &[EntryRow]) -> Result<()> {
+    let numbers: Vec<i64> = rows.iter().map(|row| row.sequence).collect();
+    let (unknown, now) = (Quarantine::UnknownKey, tx.now());
+    let mut closed = false;
+    for line in tx.quarantined(device, journal, &numbers)? {
+        let open = line.settled_at.is_none() && line.reason == unknown.code();
+        let same = |row: &EntryRow| row.sequence == line.sequence && Some(&row.body_hash) == line.body_hash.as_ref();
+        if open && rows.iter().any(same) {
+            tx.settle_quarantine(line.id, Settlement::Came.code(), None, now)?;
+            closed = true;
+        }
+    }
+    if closed && tx.open_quarantine(device, unknown.code())? == 0 {
+        alarm::clear(tx, device, alarm_of(unknown), unknown.code())?;
     }
     Ok(())
 }

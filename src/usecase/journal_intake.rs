@@ -8,7 +8,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::journal_cursor::{MissingNumbers, WITHOUT_NUMBER, begun};
-use super::journal_gaps::{advance, close_gaps, give_up};
+use super::journal_gaps::{advance, close_gaps, close_unknown, give_up};
 use super::journal_text::{Told, ToldAct};
 use super::settle_quarantine::alarm_of;
 use super::upload_journal::{SentEntry, UploadJournal};
@@ -120,6 +120,9 @@ pub(super) fn take_in(
     }
     tell(tx, &work, &mut ids)?;
     close_gaps(tx, cursor, &work.rows)?;
+    if !work.before.doubted.is_empty() {
+        close_unknown(tx, device.id, upload.journal, &work.rows)?;
+    }
     let told = work.rows.last().map(|row| row.happened_at);
     let last_at = cursor.last_at.max(told);
     let stands = advance(tx, &device, CursorRow { last_at, ..cursor }, &mut ids)?;

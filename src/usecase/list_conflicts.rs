@@ -48,7 +48,7 @@ pub struct ConflictView {
     /// When it was found (UTC).
     #[schema(example = "2026-03-04T06:00:00Z")]
     pub raised_at: DateTime<Utc>,
-    /// The act as the machine told it, until it is resolved.
+    /// The act as the machine told it, until it is resolved, for 180 days at most; `***` stands for the card of a reader who is known.
     #[schema(value_type = Option<Object>, example = json!({"kind": "check_out", "item": {"tag": "E0040150000004A1"}}))]
     pub act: Option<serde_json::Value>,
     /// The item, where exactly one is meant.

@@ -76,7 +76,7 @@ pub struct QuarantineView {
     /// What may be answered: `released`, `discarded`, `noted`.
     #[schema(example = json!(["released", "discarded"]))]
     pub answers: Vec<String>,
-    /// What was answered; `came` of a gap whose numbers came after all.
+    /// What was answered; `came` of a gap whose numbers came after all, and of what was stored once its key was given.
     #[schema(example = "released")]
     pub settlement: Option<String>,
     /// When (UTC).

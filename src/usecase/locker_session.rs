@@ -264,7 +264,7 @@ fn open(
 }
 
 /// The session as decisions see it; `None` for one of a reader who is gone.
-fn standing(tx: &mut WriteTx<'_>, session: &LockerSession) -> Result<Option<Session>> {
+pub(super) fn standing(tx: &mut WriteTx<'_>, session: &LockerSession) -> Result<Option<Session>> {
     let doors_open = tx.doors_open_in(session.id)?;
     Ok(session.reader.map(|reader| Session {
         reader,

@@ -22,7 +22,7 @@ use crate::domain::limit::{LimitKind, Usage};
 use crate::domain::network::Network;
 use crate::domain::policy::Situation;
 use crate::domain::reader::CreditBand;
-use crate::store::offline_blocks::StockRow;
+use crate::store::offline_blocks::{BlockNumbers, StockRow};
 use crate::store::tx::ReadTx;
 
 /// Lines of the block list in one answer.
@@ -38,7 +38,7 @@ pub struct OfflinePack {
     #[schema(example = "2026-03-04T04:00:00Z")]
     pub server_time: DateTime<Utc>,
     /// Keep it, and ask with it the next time.
-    #[schema(example = "12.3.7a0c41d29b5e6f80.0")]
+    #[schema(example = "12.3.7a0c41d29b5e6f80.4f53cda18c2baa0c.0")]
     pub cursor: String,
     /// There is more already: ask again at once.
     #[schema(example = false)]
@@ -161,6 +161,8 @@ struct Known {
     revocation: i64,
     rules: String,
     stock: String,
+    /// While a snapshot goes on: the last number when it began. What was forgotten before then was never in it.
+    base: i64,
 }
 
 impl Known {
@@ -171,12 +173,31 @@ impl Known {
             revocation: parts.next()?.parse().ok()?,
             rules: parts.next()?.to_owned(),
             stock: parts.next()?.to_owned(),
+            base: parts.next()?.parse().ok()?,
         };
         parts.next().is_none().then_some(known)
     }
 
     fn text(&self) -> String {
-        format!("{}.{}.{}.{}", self.block, self.revocation, self.rules, self.stock)
+        format!(
+            "{}.{}.{}.{}.{}",
+            self.block, self.revocation, self.rules, self.stock, self.base
+        )
+    }
+
+    /// Whether what changed since can be told: it is not of a database that was restored from a backup, and not too old. Lines of a
+    /// snapshot that goes on are as old as they are blocked.
+    fn fits(&self, numbers: &BlockNumbers, last_revocation: i64) -> bool {
+        (0..=numbers.last).contains(&self.block)
+            && (0..=numbers.last).contains(&self.base)
+            && self.block.max(self.base) >= numbers.first
+            && (0..=last_revocation).contains(&self.revocation)
+    }
+
+    /// What the next part of a snapshot is held against.
+    fn base(known: Option<&Self>, numbers: &BlockNumbers, more: bool) -> i64 {
+        let base = known.map_or(numbers.last, |known| known.base);
+        if more { base } else { 0 }
     }
 }
 
@@ -214,11 +235,7 @@ fn pack(tx: &mut ReadTx<'_>, device: &ActingDevice, known: Option<Known>, keys: 
     let network = tx.network()?;
     let numbers = tx.block_numbers()?;
     let last_revocation = tx.last_card_revocation()?;
-    // Of a database that was restored from a backup, or too old.
-    let fits = |known: &Known| {
-        (numbers.first..=numbers.last).contains(&known.block) && (0..=last_revocation).contains(&known.revocation)
-    };
-    let known = known.filter(fits);
+    let known = known.filter(|known| known.fits(&numbers, last_revocation));
     let from = known.as_ref().map_or(0, |known| known.block);
     let mut rows = tx.blocks_after(from, known.is_none(), BLOCKS + 1)?;
     let more_blocks = cut(&mut rows, BLOCKS);
@@ -237,6 +254,7 @@ fn pack(tx: &mut ReadTx<'_>, device: &ActingDevice, known: Option<Known>, keys: 
         revocation,
         rules: rules.version.clone(),
         stock: digest(&stock),
+        base: Known::base(known.as_ref(), &numbers, more_blocks),
     };
     let same = |part: fn(&Known) -> &String| known.as_ref().is_some_and(|known| part(known) == part(&stands));
     let of = |blocked: bool| {
@@ -352,3 +370,6 @@ fn shown(network: &Network, stock: &[StockRow]) -> Vec<PackStock> {
     };
     stock.iter().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests;

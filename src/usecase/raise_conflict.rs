@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::Result;
+use super::journal_text::without_card;
 use super::judge_past::Scene;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{DeviceId, ItemId, LoanId, ReaderId, UnitId};
@@ -46,6 +47,13 @@ impl<'a> NewConflict<'a> {
             body: Some(scene.body),
         }
     }
+
+    /// The act as it is kept: of a reader who is known without the card, which may be an ID card.
+    fn text(&self) -> Option<String> {
+        let known = self.reader.is_some();
+        self.body
+            .map(|body| if known { without_card(body) } else { body.to_owned() })
+    }
 }
 
 /// Puts a contradiction into the queue and answers its number. Takes two ids.
@@ -61,7 +69,7 @@ pub(super) fn raise_conflict(tx: &mut WriteTx<'_>, conflict: &NewConflict<'_>, i
         item_id: conflict.item.map(ItemId::get),
         reader_id: conflict.reader.map(ReaderId::get),
         loan_id: conflict.loan.map(LoanId::get),
-        body: conflict.body.map(str::to_owned),
+        body: conflict.text(),
         raised_at: now.timestamp_millis(),
         resolved_at: None,
         resolution: None,
@@ -90,7 +98,7 @@ pub(super) fn ask_of_loan(tx: &mut WriteTx<'_>, conflict: &NewConflict<'_>, ids:
             Ok(true)
         }
         (Some((id, None)), Some(entry)) => {
-            tx.name_entry_of_conflict(id, entry, conflict.body)?;
+            tx.name_entry_of_conflict(id, entry, conflict.text().as_deref())?;
             Ok(true)
         }
         (Some(_), _) => Ok(false),

@@ -271,8 +271,8 @@ fn without_act(row: &ConflictRow) -> Result<Option<Judged>> {
         ))),
         None if of_loan => Ok(None),
         _ => Err(UseCaseError::State(
-            "the text of that act is gone: its reader was erased, and nothing can be recorded of it; answer record_stands, or item_here \
-             with the item in hand"
+            "the text of that act is gone: its reader was erased, or nobody answered for 180 days; nothing can be recorded of it; answer \
+             record_stands, or item_here with the item in hand"
                 .to_owned(),
         )),
     }

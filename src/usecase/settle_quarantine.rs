@@ -119,6 +119,10 @@ fn release(tx: &mut WriteTx<'_>, row: &QuarantineRow, command: &SettleQuarantine
     let (Some(body), Some(body_hash)) = (row.body.clone(), row.body_hash.clone()) else {
         return Err(UseCaseError::State("its text is not kept any more".to_owned()));
     };
+    let stored = tx.journal_entries(DeviceId::new(row.device_id), row.journal, &[row.sequence])?;
+    if stored.iter().any(|entry| entry.body_hash == body_hash) {
+        return Err(UseCaseError::State("it came again and was judged then".to_owned()));
+    }
     let entry = EntryRow {
         id,
         device_id: row.device_id,

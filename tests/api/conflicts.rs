@@ -1,6 +1,9 @@
 //! What acts without the network say against the records, and what people answer.
 
 use serde_json::{Value, json};
+use tongjie::domain::machine_jobs::JOURNAL_DRAINING;
+use tongjie::usecase::drain_journal::DrainJournals;
+use tongjie::usecase::run_job::run_job;
 
 use crate::app::TestApp;
 use crate::journal_scene::{Scene, ago, back, book, lent, loans, pass, renewed, scene};
@@ -18,6 +21,7 @@ on_both!(
     a_repeated_answer_with_its_key_is_answered_as_before,
     a_renewal_of_a_loan_that_is_not_theirs_is_looked_into,
     what_a_machine_says_of_a_compartment_goes_to_a_person,
+    what_nobody_answered_for_half_a_year_loses_its_text,
     the_queue_of_another_unit_is_not_there,
     of_a_reader_who_was_erased_nothing_is_recorded_any_more,
     a_conflict_goes_along_when_its_reader_is_merged,
@@ -57,7 +61,10 @@ fn an_item_lent_to_somebody_else_is_shown_from_both_sides(app: &TestApp) {
         )
     );
     assert_eq!(conflict["loan"]["reader_id"], other);
-    assert_eq!(conflict["act"]["kind"], "check_out");
+    assert_eq!(
+        (&conflict["act"]["kind"], &conflict["act"]["card_number"]),
+        (&json!("check_out"), &json!("***"))
+    );
     assert_eq!(conflict["answers"], json!(["act_stands", "record_stands", "item_here"]));
     assert_eq!(scene.status(app), "needs_attention", "never on the shelf");
     assert_eq!(scene.loans(app).len(), 0, "no item is on loan to two");
@@ -257,6 +264,34 @@ fn what_a_machine_says_of_a_compartment_goes_to_a_person(app: &TestApp) {
         .resolve(app, &found[0], &answer("item_here"))
         .expect_problem(409, "wrong_state");
     scene.resolve(app, &found[0], &answer("record_stands")).expect(200);
+}
+
+fn what_nobody_answered_for_half_a_year_loses_its_text(app: &TestApp) {
+    let (scene, conflict, _, _) = contradiction(app);
+    let found = |days: i64| {
+        let at = ago(app, days * 86_400 + 1).timestamp_millis();
+        let sql = format!("UPDATE journal_conflicts SET raised_at = {at}");
+        app.database.outside().run(&sql);
+        let job = std::sync::Arc::new(DrainJournals {
+            cards: std::sync::Arc::clone(&app.app.cards),
+        });
+        app.block_on(run_job(&app.app.store, "node", JOURNAL_DRAINING, &job, || false))
+            .expect("the job runs");
+        // Until it runs again.
+        pass(app, 31);
+        scene.conflicts(app, "")[0]["act"].clone()
+    };
+    // Something waits in a journal.
+    let machine = scene.machine.copied().again(app);
+    let waits = machine.entry(3, &back(ago(app, 60), &scene.tag));
+    assert_eq!(machine.tell(app, &[waits]), ["waiting"]);
+    assert_eq!(found(179)["kind"], "check_out");
+    assert_eq!(found(180), Value::Null);
+    scene
+        .resolve(app, &conflict, &answer("act_stands"))
+        .expect_problem(409, "wrong_state");
+    scene.resolve(app, &conflict, &answer("record_stands")).expect(200);
+    app.assert_sound();
 }
 
 fn the_queue_of_another_unit_is_not_there(app: &TestApp) {

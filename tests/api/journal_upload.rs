@@ -19,6 +19,7 @@ on_both!(
     a_clock_that_is_a_little_off_is_put_right,
     what_is_released_is_judged_as_if_it_had_just_come,
     a_line_is_settled_once_and_by_what_fits_it,
+    what_came_before_its_key_and_comes_again_is_judged_once,
     what_a_retired_device_did_is_read_out_and_set_aside,
     what_a_dead_server_left_is_judged_by_the_job,
     a_signature_made_by_openssl_is_genuine,
@@ -451,6 +452,39 @@ fn a_signature_made_by_openssl_is_genuine(app: &TestApp) {
         (verdicts(&answer), &answer["next"]),
         (vec!["accepted".to_owned()], &json!(4712))
     );
+    app.assert_sound();
+}
+
+fn what_came_before_its_key_and_comes_again_is_judged_once(app: &TestApp) {
+    let scene = scene(app);
+    let key = |from: &str, to: &str| {
+        let sql = format!(
+            "UPDATE device_keys SET key_id = '{to}' WHERE key_id = '{from}' AND device_id = {}",
+            scene.machine.id
+        );
+        app.database.outside().run(&sql);
+    };
+    let key_id = scene.machine.key_id();
+    let entries = [
+        scene.machine.entry(1, &lent(ago(app, 600), &scene.tag, &scene.card)),
+        scene.machine.entry(2, &back(ago(app, 500), &scene.tag)),
+    ];
+    key(&key_id, "another");
+    assert_eq!(scene.machine.tell(app, &entries), ["quarantined", "quarantined"]);
+    let lines = scene.quarantine(app, "");
+    assert_eq!(lines.len(), 2);
+    key("another", &key_id);
+    assert_eq!(scene.machine.tell(app, &entries[..1]), ["accepted"]);
+    assert_eq!(scene.quarantine(app, "").len(), 1, "the other one has not come again");
+    assert_eq!(scene.alarms(app).len(), 1);
+    assert_eq!(scene.machine.tell(app, &entries), ["duplicate", "accepted"]);
+    assert_eq!(scene.quarantine(app, ""), Vec::<Value>::new());
+    assert_eq!(scene.alarms(app), []);
+    for line in &lines {
+        let release = scene.settle(app, line, &json!({"settlement": "released"}));
+        release.expect_problem(409, "wrong_state");
+    }
+    assert_eq!(scene.loans(app).len(), 1);
     app.assert_sound();
 }
 

@@ -9,6 +9,7 @@ use crate::notices::later;
 on_both!(
     a_return_is_checked_in_when_its_tag_is_read,
     what_cannot_be_read_is_held_with_a_receipt_and_settled_with_its_time,
+    what_was_held_and_taken_out_is_settled_with_its_compartment,
     two_tags_and_foreign_tags_are_held,
     a_return_closed_empty_is_none,
     a_jammed_return_door_sends_the_reader_to_another,
@@ -59,6 +60,28 @@ fn what_cannot_be_read_is_held_with_a_receipt_and_settled_with_its_time(app: &Te
     let closed_at = format!("SELECT closed_at AS n FROM loans WHERE item_id = {}", book.item);
     assert_eq!(app.database.outside().number(&closed_at), at);
     locker.expect_door(app, 5, "occupied");
+    app.assert_sound();
+}
+
+fn what_was_held_and_taken_out_is_settled_with_its_compartment(app: &TestApp) {
+    let locker = locker(app);
+    let back = locker.bring_back(app);
+    locker.says(app, 5, &closed("unread")).expect(200);
+    locker.expect_door(app, 5, "held");
+    let waiting = "SELECT count(*) AS n FROM locker_returns WHERE state = 'held' AND settled_at IS NULL";
+    assert_eq!(app.database.outside().number(waiting), 1);
+    let opening = locker.path("/compartments/5/opening");
+    app.post(&locker.desk, &opening, &json!({"reason": "读者来电"}))
+        .expect(200);
+    locker.says(app, 5, &closed("empty")).expect(200);
+    locker.expect_door(app, 5, "empty");
+    assert_eq!(app.database.outside().number(waiting), 0);
+    // The event keeps the number of the receipt.
+    let told = format!(
+        "SELECT count(*) AS n FROM events WHERE kind = 'compartment_unloaded' AND detail LIKE '%\"return_id\":{}%'",
+        back["return_id"]
+    );
+    assert_eq!(app.database.outside().number(&told), 1);
     app.assert_sound();
 }
 

@@ -6,7 +6,9 @@ use serde_json::json;
 
 use crate::app::TestApp;
 use crate::client::Request;
-use crate::locker_scene::{Book, Locker, book, browsing, closed, loan_status, locker, ready, tags, waiting_for};
+use crate::locker_scene::{
+    Book, Locker, book, browsing, closed, loan_status, locker, ready, silence, tags, waiting_for,
+};
 use crate::notices::later;
 
 on_both!(
@@ -15,6 +17,7 @@ on_both!(
     several_books_open_one_door_after_the_other,
     another_units_machine_is_not_there,
     a_session_ends_by_itself_but_not_before_its_door,
+    the_last_session_of_a_screen_ends_too,
     a_wrong_pin_opens_no_session_and_slows_the_next,
     a_reader_borrows_what_stands_in_a_browsing_machine,
     what_the_rules_refuse_stays_in_the_compartment,
@@ -121,6 +124,20 @@ fn a_session_ends_by_itself_but_not_before_its_door(app: &TestApp) {
     locker.says(app, 2, &closed("empty")).expect(200);
     locker.pick_up(app, session).expect_problem(409, "locker_session_ended");
     locker.session(app, &other).expect(201);
+    app.assert_sound();
+}
+
+fn the_last_session_of_a_screen_ends_too(app: &TestApp) {
+    let locker = locker(app);
+    let (_, session) = ready(app, &locker);
+    let ended = |how: &str| {
+        let sql = format!("SELECT count(*) AS n FROM locker_sessions WHERE id = {session} AND {how}");
+        app.database.outside().number(&sql)
+    };
+    assert_eq!(ended("ended_at IS NULL"), 1);
+    silence(app);
+    assert_eq!(ended("ended_how = 'idle'"), 1);
+    locker.pick_up(app, session).expect_problem(409, "locker_session_ended");
     app.assert_sound();
 }
 

@@ -150,7 +150,14 @@ fn the_nightly_comparison_finds_what_no_event_tells(app: &TestApp) {
 
 fn a_cursor_that_is_none_of_ours_is_answered_with_everything(app: &TestApp) {
     let scene = scene(app);
-    for cursor in ["yesterday", "99999.0.a.b", "0.99999.a.b", "-1.0.a.b", "1.2.3.4.5"] {
+    for cursor in [
+        "yesterday",
+        "99999.0.a.b.0",
+        "0.99999.a.b.0",
+        "-1.0.a.b.0",
+        "0.0.a.b",
+        "1.2.3.4.5",
+    ] {
         let told = pack(app, &scene.machine.token, Some(&json!(cursor)));
         assert_eq!(told["blocked"]["reset"], true, "{cursor}");
         assert!(told["rules"].is_object() && told["stock"].is_array(), "{cursor}");

@@ -25,7 +25,7 @@ pub struct ConflictRow {
     pub reader_id: Option<i64>,
     /// What stands in its way.
     pub loan_id: Option<i64>,
-    /// The act; goes when it is settled.
+    /// The act, without the card of a reader who is known; goes when it is settled, or after a while.
     pub body: Option<String>,
     pub raised_at: i64,
     pub resolved_at: Option<i64>,
@@ -115,6 +115,16 @@ impl WriteTx<'_> {
             .set(journal_conflicts::reader_id.eq(to.get()))
             .execute(self.conn)?;
         Ok(())
+    }
+
+    /// Takes the text out of contradictions that were found before a moment: it may hold a card's number. Answers how many.
+    pub fn forget_conflict_texts(&mut self, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        let old = journal_conflicts::table
+            .filter(journal_conflicts::body.is_not_null())
+            .filter(journal_conflicts::raised_at.lt(before.timestamp_millis()));
+        Ok(diesel::update(old)
+            .set(journal_conflicts::body.eq(None::<String>))
+            .execute(self.conn)?)
     }
 
     /// Settles a contradiction; the text of the act goes.

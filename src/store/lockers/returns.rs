@@ -98,6 +98,25 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Whatever was held in a compartment has been taken out: no return waits for a person there any more. Answers those that did.
+    pub fn settle_returns(
+        &mut self,
+        compartment: CompartmentId,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ReturnRow>, StoreError> {
+        let rows: Vec<ReturnRow> = locker_returns::table
+            .filter(locker_returns::compartment_id.eq(compartment.get()))
+            .filter(locker_returns::state.eq_any(["held", "unsure"]))
+            .filter(locker_returns::settled_at.is_null())
+            .order(locker_returns::id)
+            .load(self.conn)?;
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        diesel::update(locker_returns::table.filter(locker_returns::id.eq_any(ids)))
+            .set(locker_returns::settled_at.eq(now.timestamp_millis()))
+            .execute(self.conn)?;
+        Ok(rows)
+    }
+
     /// Keeps what became of a return.
     pub fn put_return(&mut self, row: &ReturnRow) -> Result<(), StoreError> {
         diesel::update(locker_returns::table.find(row.id))

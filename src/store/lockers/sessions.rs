@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use crate::clock::from_millis;
 use crate::domain::ids::{DeviceId, LockerSessionId, ReaderId};
-use crate::domain::locker_session::SessionEnd;
+use crate::domain::locker_session::{AT_MOST, IDLE, SessionEnd};
 use crate::store::dialect;
 use crate::store::error::StoreError;
 use crate::store::schema::{compartments, loan_confirmations, locker_sessions};
@@ -66,6 +66,26 @@ impl ReadTx<'_> {
     pub fn locker_session(&mut self, id: LockerSessionId) -> Result<Option<LockerSession>, StoreError> {
         let row: Option<SessionRow> = locker_sessions::table.find(id.get()).first(self.conn).optional()?;
         Ok(row.map(SessionRow::read))
+    }
+
+    /// Open sessions after an id that are over by now, unless a door keeps them: without an act for a while, or too long.
+    pub fn sessions_over(
+        &mut self,
+        now: DateTime<Utc>,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<LockerSessionId>, StoreError> {
+        let idle = locker_sessions::last_act_at.le((now - IDLE).timestamp_millis());
+        let too_long = locker_sessions::opened_at.le((now - AT_MOST).timestamp_millis());
+        let ids: Vec<i64> = locker_sessions::table
+            .filter(locker_sessions::ended_at.is_null())
+            .filter(idle.or(too_long))
+            .filter(locker_sessions::id.gt(after))
+            .order(locker_sessions::id)
+            .select(locker_sessions::id)
+            .limit(limit)
+            .load(self.conn)?;
+        Ok(ids.into_iter().map(LockerSessionId::new).collect())
     }
 
     /// Doors that were ordered open in a session and are not known to be closed.

@@ -26,7 +26,7 @@ pub fn routes(config: &mut ServiceConfig) {
 #[into_params(parameter_in = Query)]
 pub struct PackQuery {
     /// `cursor` of the answer before; everything by default, and with one that is too old or none of ours.
-    #[param(value_type = Option<String>, max_length = 120, example = "12.3.7a0c41d29b5e6f80.0")]
+    #[param(value_type = Option<String>, max_length = 120, example = "12.3.7a0c41d29b5e6f80.4f53cda18c2baa0c.0")]
     cursor: Option<Text<120>>,
 }
 
