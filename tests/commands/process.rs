@@ -19,7 +19,7 @@ pub struct Tongjie {
 impl Tongjie {
     pub fn new(engine: Engine) -> Self {
         Self {
-            database: Database::new(engine),
+            database: Database::empty(engine),
         }
     }
 

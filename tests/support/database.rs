@@ -61,6 +61,16 @@ impl Database {
         database
     }
 
+    /// Without a table, as on a new machine.
+    pub fn empty(engine: Engine) -> Self {
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let database = Self::at(engine, format!("tj_test_{}_{n}", std::process::id()));
+        if engine == Engine::Postgres {
+            admin(&format!("CREATE DATABASE {}", database.name));
+        }
+        database
+    }
+
     fn at(engine: Engine, name: String) -> Self {
         let dir = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&dir).expect("a directory for the test");

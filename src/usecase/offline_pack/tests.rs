@@ -1,3 +1,5 @@
+//! Which cursors go on, and which begin anew.
+
 use super::*;
 
 fn numbers(first: i64, last: i64) -> BlockNumbers {

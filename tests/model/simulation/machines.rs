@@ -126,9 +126,23 @@ impl Simulation {
             .collect()
     }
 
+    /// What was sent to the service point for somebody who fetches it there.
+    fn sent_to_point(&mut self) -> Vec<usize> {
+        let point = self.town.units[self.town.unit("P1")].id;
+        let sent = format!(
+            "SELECT item_id AS a, id AS b, id AS c FROM transits WHERE to_unit_id = {point} AND reason = 'hold' AND status = 'sent'"
+        );
+        let rows = self.db.outside().triples(&sent).into_iter();
+        rows.filter_map(|(id, ..)| self.town.items.iter().position(|item| item.get() == id))
+            .collect()
+    }
+
     /// Staff put a copy behind a door.
     pub async fn load_a_door(&mut self) {
-        let there = self.at_point();
+        let mut there = self.sent_to_point();
+        if there.is_empty() || self.random.percent(30) {
+            there = self.at_point();
+        }
         let machine = self.some_machine();
         let (Some(item), number) = (self.random.any(&there), self.some_door()) else {
             return;
