@@ -179,15 +179,18 @@ fn item_now(item: &LoadedItem, known: Option<KnownReturn>, in_question: Option<L
     }
 }
 
-/// The open loan, if it is one of this machine that nobody has confirmed. No statement for any other.
+/// The open loan, if this machine has asked us for it and nobody has confirmed it. One that its journal told of it knows by itself. No
+/// statement for any other.
 fn in_question(tx: &mut WriteTx<'_>, past: &Past<'_>) -> Result<Option<LoanId>> {
     let Some(open) = past.item.loan.as_ref().filter(|loaded| loaded.loan.unconfirmed) else {
         return Ok(None);
     };
-    let asked = tx.confirmation(open.loan.id)?;
-    Ok(asked
-        .filter(|asked| asked.device == past.scene.device.id)
-        .map(|asked| asked.loan))
+    let device = past.scene.device.id;
+    let asked = tx.confirmation(open.loan.id)?.filter(|asked| asked.device == device);
+    match asked {
+        Some(asked) if !tx.journal_told_of_loan(device, past.item.facts.id, asked.loan)? => Ok(Some(asked.loan)),
+        _ => Ok(None),
+    }
 }
 
 /// What is known beside the records, and what a person says.

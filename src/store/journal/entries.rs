@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::RELEASED;
 use crate::clock::from_millis;
-use crate::domain::ids::{DeviceId, ItemId, UnitId};
+use crate::domain::ids::{DeviceId, ItemId, LoanId, UnitId};
 use crate::store::connection::AnyConnection;
 use crate::store::error::StoreError;
 use crate::store::schema::{devices, journal_entries, loans};
@@ -52,6 +52,18 @@ pub struct KnownReturn {
 }
 
 impl ReadTx<'_> {
+    /// A loan of an item was made by what a device's journal told.
+    pub fn journal_told_of_loan(&mut self, device: DeviceId, item: ItemId, loan: LoanId) -> Result<bool, StoreError> {
+        let told: i64 = journal_entries::table
+            .filter(journal_entries::item_id.eq(item.get()))
+            .filter(journal_entries::device_id.eq(device.get()))
+            .filter(journal_entries::loan_id.eq(loan.get()))
+            .filter(journal_entries::kind.eq("check_out"))
+            .count()
+            .get_result(self.conn)?;
+        Ok(told > 0)
+    }
+
     /// Entries of one journal with these numbers.
     pub fn journal_entries(
         &mut self,

@@ -139,14 +139,33 @@ impl Simulation {
 
     /// Staff put a copy behind a door.
     pub async fn load_a_door(&mut self) {
-        let mut there = self.sent_to_point();
-        if there.is_empty() || self.random.percent(30) {
-            there = self.at_point();
+        let sent = self.sent_to_point();
+        let door = self.empty_door();
+        let for_somebody = self.random.any(&sent).zip(door).filter(|_| self.random.percent(80));
+        if let Some((item, door)) = for_somebody {
+            return self.load(0, door, item).await;
         }
+        let there = self.at_point();
         let machine = self.some_machine();
         let (Some(item), number) = (self.random.any(&there), self.some_door()) else {
             return;
         };
+        self.load(machine, number, item).await;
+    }
+
+    /// One of the locker for whatever comes.
+    fn empty_door(&mut self) -> Option<u16> {
+        let locker = self.machines.all[0].id;
+        let empty = format!(
+            "SELECT number AS a, id AS b, id AS c FROM compartments WHERE device_id = {locker} AND state = 'empty' \
+             AND size = 'large' AND purpose = 'any'"
+        );
+        let rows = self.db.outside().triples(&empty);
+        let (number, ..) = self.random.any(&rows)?;
+        u16::try_from(number).ok()
+    }
+
+    async fn load(&mut self, machine: usize, number: u16, item: usize) {
         let command = LoadCompartment {
             device: self.machines.all[machine].id,
             number,
@@ -196,11 +215,10 @@ impl Simulation {
 
     /// A reader comes, identifies, takes what is there, and goes, with or without saying so.
     pub async fn visit_a_machine(&mut self) {
-        let machine = self.some_machine();
         let expected = self.awaited_reader();
-        let reader = match expected.filter(|_| self.random.percent(80)) {
-            Some(reader) => reader,
-            None => self.some_reader(),
+        let (machine, reader) = match expected.filter(|_| self.random.percent(80)) {
+            Some(reader) => (0, reader),
+            None => (self.some_machine(), self.some_reader()),
         };
         let Some(session) = self.identify(machine, reader).await else {
             return;
@@ -224,13 +242,11 @@ impl Simulation {
         }
     }
 
-    /// Somebody for whom something waits at the service point.
+    /// Somebody for whom something lies in the locker.
     fn awaited_reader(&mut self) -> Option<usize> {
-        let point = self.town.units[self.town.unit("P1")].id;
-        let waits = format!(
-            "SELECT reader_id AS a, id AS b, id AS c FROM holds WHERE pickup_unit_id = {point} AND closed_at IS NULL AND reader_id IS NOT NULL"
-        );
-        let rows = self.db.outside().triples(&waits);
+        let waits = "SELECT h.reader_id AS a, h.id AS b, c.id AS c FROM holds h \
+            JOIN compartments c ON c.item_id = h.captured_item_id WHERE h.closed_at IS NULL AND h.reader_id IS NOT NULL";
+        let rows = self.db.outside().triples(waits);
         let (reader, ..) = self.random.any(&rows)?;
         self.town.readers.iter().position(|one| one.get() == reader)
     }
