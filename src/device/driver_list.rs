@@ -17,10 +17,13 @@ pub struct OnLine {
     pub reach: Reach,
 }
 
+/// Begins to speak to a machine.
+type Begin = Box<dyn FnOnce(&Lines, &Reach) -> Machine + Send>;
+
 /// Settings that make sense: where the machine is, and how it is begun to be spoken to.
 pub struct Start {
     pub place: Option<Place>,
-    begin: Box<dyn FnOnce(&Lines, &Reach) -> Machine + Send>,
+    begin: Begin,
 }
 
 impl Start {

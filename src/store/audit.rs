@@ -155,7 +155,8 @@ impl ReadTx<'_> {
 
     /// A page of open loans after `after`, by id.
     pub fn due_facts(&mut self, after: i64, limit: i64) -> Result<Vec<DueFacts>, StoreError> {
-        let rows: Vec<(i64, i64, i64, i64, bool, Option<String>, bool)> = loans::table
+        type Row = (i64, i64, i64, i64, bool, Option<String>, bool);
+        let rows: Vec<Row> = loans::table
             .left_join(cards::table.on(loans::card_id.eq(cards::id.nullable())))
             .filter(loans::closed_at.is_null().and(loans::id.gt(after)))
             .order(loans::id)

@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::{Signer, SigningKey};
 use serde_json::{Value, json};
 use tongjie::auth::journal_signature::JournalKey;
+use tongjie::clock::Clock;
 
 use crate::database::Engine;
 use crate::demo::{accounts, start};
@@ -78,7 +79,7 @@ impl Machine {
             code: "killed-1".to_owned(),
             secret: made["secret"].as_str().expect("a secret").to_owned(),
             key: SigningKey::from_bytes(&[9; 32]),
-            since: Utc::now(),
+            since: Clock::System.now(),
         };
         let public = URL_SAFE_NO_PAD.encode(machine.key.verifying_key().as_bytes());
         let key = json!({"public_key": public, "journal": 1, "first_sequence": 1});
@@ -129,7 +130,7 @@ impl Machine {
             self.entry(number + 1, &act)
         };
         let entries: Vec<Value> = (0..ACTS).map(act).collect();
-        json!({"journal": 1, "sent_at": Utc::now(), "entries": entries})
+        json!({"journal": 1, "sent_at": Clock::System.now(), "entries": entries})
     }
 }
 
