@@ -192,7 +192,7 @@ fn a_driven_device_is_heard_of_as_long_as_it_answers(app: &TestApp) {
     let board = Board::start();
     configure(app, &machine, &board.settings()).expect(200);
     let heard = async || app.app.board.last_seen(DeviceId::new(machine.id)) == Some(app.clock.now());
-    run_until(app, "it is heard of", &heard);
+    run_until(app, "it is heard of", heard);
     assert_eq!(silence_is_looked_for(app, &machine), json!([]));
     let status = machine.shown(app)["status"].clone();
     assert_eq!(
@@ -201,7 +201,7 @@ fn a_driven_device_is_heard_of_as_long_as_it_answers(app: &TestApp) {
     );
     // A machine that is started anew is heard of again, and then no more.
     later(app, 240);
-    run_until(app, "it is heard of again", &heard);
+    run_until(app, "it is heard of again", heard);
     drop(board);
     later(app, 240);
     let opening = order_open(app, &machine, (1, 1), CommandStatus::Queued);
