@@ -64,7 +64,7 @@ const KINDS: [(usize, Step); 53] = [
     (1, |it| Box::pin(it.change_hours())),
     (1, |it| Box::pin(it.publish_rules())),
     (1, |it| Box::pin(it.move_a_unit())),
-    (14, |it| Box::pin(it.load_a_door())),
+    (8, |it| Box::pin(it.load_a_door())),
     (2, |it| Box::pin(it.open_a_door())),
     (10, |it| Box::pin(it.visit_a_machine())),
     (8, |it| Box::pin(it.bring_to_a_machine())),

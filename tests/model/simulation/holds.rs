@@ -44,12 +44,6 @@ impl Simulation {
 
     pub async fn place(&mut self) {
         let (reader, bib, pickup, unit) = (self.some_reader(), self.some_bib(), self.some_unit(), self.some_unit());
-        // The machine at the service point is where many like to fetch things.
-        let pickup = if self.random.percent(20) {
-            self.town.unit("P1")
-        } else {
-            pickup
-        };
         let own = self.random.percent(60);
         let caller = if own {
             self.town.reader(reader)

@@ -157,7 +157,7 @@ impl Simulation {
     fn empty_door(&mut self) -> Option<u16> {
         let locker = self.machines.all[0].id;
         let empty = format!(
-            "SELECT number AS a, id AS b, id AS c FROM compartments WHERE device_id = {locker} AND state = 'empty' \
+            "SELECT CAST(number AS BIGINT) AS a, id AS b, id AS c FROM compartments WHERE device_id = {locker} AND state = 'empty' \
              AND size = 'large' AND purpose = 'any'"
         );
         let rows = self.db.outside().triples(&empty);
