@@ -388,7 +388,11 @@ pub(super) fn take_back_then(
 /// Nobody knows where the item is: it must not count as on the shelf. One that was withdrawn does not.
 pub(super) fn set_aside(tx: &mut WriteTx<'_>, past: &Past<'_>, reason: ConflictReason, ids: &mut IdRun) -> Result<()> {
     let facts = &past.item.facts;
-    if matches!(facts.status, ItemStatus::NeedsAttention | ItemStatus::Withdrawn) {
+    // What is claimed returned is looked for already.
+    if matches!(
+        facts.status,
+        ItemStatus::NeedsAttention | ItemStatus::Withdrawn | ItemStatus::ClaimedReturned
+    ) {
         return Ok(());
     }
     let now = record::now_for(tx, facts);
