@@ -138,8 +138,10 @@ fn lies_there(ledger: &mut Ledger<'_, '_>, past: &Past<'_>) -> Result<()> {
     ) {
         return Ok(());
     }
-    let reason = ConflictReason::OnLoanToOther;
-    ledger.append(EventKind::ItemNeedsAttention, json!({"reason": reason}))?;
+    ledger.append(
+        EventKind::ItemNeedsAttention,
+        json!({"reason": ConflictReason::OnLoanToOther}),
+    )?;
     ledger.now = past.placed_at();
     ledger.place(ItemStatus::NeedsAttention, past.act.unit)
 }
@@ -375,24 +377,14 @@ pub(super) fn take_back_then(
         into,
         told: Told::Then(past.scene.then),
     };
-    let mut run = ids.clone();
-    let outcome = take_back(tx, &arrival, candidate, run.clone())?;
-    // What it may have used up.
-    for _ in 0..record::IDS_PER_VERB {
-        run.next();
-    }
-    *ids = run;
-    Ok(outcome)
+    take_back(tx, &arrival, candidate, ids.part(record::IDS_PER_VERB))
 }
 
-/// Nobody knows where the item is: it must not count as on the shelf. One that was withdrawn does not.
+/// Nobody knows where the item is: it must not count as on the shelf. One that was withdrawn does not, or is looked for already.
 pub(super) fn set_aside(tx: &mut WriteTx<'_>, past: &Past<'_>, reason: ConflictReason, ids: &mut IdRun) -> Result<()> {
+    use ItemStatus::{ClaimedReturned, NeedsAttention, Withdrawn};
     let facts = &past.item.facts;
-    // What is claimed returned is looked for already.
-    if matches!(
-        facts.status,
-        ItemStatus::NeedsAttention | ItemStatus::Withdrawn | ItemStatus::ClaimedReturned
-    ) {
+    if matches!(facts.status, NeedsAttention | Withdrawn | ClaimedReturned) {
         return Ok(());
     }
     let now = record::now_for(tx, facts);
