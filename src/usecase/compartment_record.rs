@@ -1,7 +1,7 @@
 //! What all verbs of compartments share: the order to open, what is known afterwards, and who must be told.
 //! Not for: what a report means (`report_compartment`).
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::acting_device::ActingDevice;
@@ -109,6 +109,36 @@ pub(super) fn tell(tx: &mut WriteTx<'_>, after: &Compartment, step: CompartmentS
         }
     }
     Ok(())
+}
+
+/// A compartment that awaits nothing any more: no book, no report.
+pub(super) fn at_rest(
+    seen: &Compartment,
+    state: CompartmentState,
+    item: Option<ItemId>,
+    now: DateTime<Utc>,
+) -> Compartment {
+    Compartment {
+        state,
+        item,
+        awaited: None,
+        deadline_at: None,
+        changed_at: now,
+        ..seen.clone()
+    }
+}
+
+/// Writes what is known of a compartment after a step, and tells of it. At most one id.
+pub(super) fn keep(
+    tx: &mut WriteTx<'_>,
+    seen: &Compartment,
+    after: &Compartment,
+    step: CompartmentStep,
+    ids: &mut IdRun,
+) -> Result<()> {
+    tx.lock_compartment_as(seen)?;
+    tx.put_compartment(after)?;
+    tell(tx, after, step, ids)
 }
 
 /// A book was seen elsewhere: it does not lie in the compartment any more, and what does nobody knows.

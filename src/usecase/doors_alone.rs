@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::alarm;
-use super::compartment_record::{left, must_be_loaded, tell};
+use super::compartment_record::{at_rest, keep, left, must_be_loaded};
 use super::confirm_loan::said_of_loan;
 use super::journal_text::{DoorTold, LoanTold};
 use super::judge_past::{Judged, Scene};
@@ -187,12 +187,8 @@ fn out_of(tx: &mut WriteTx<'_>, seen: &Compartment, asked: bool, ids: &mut IdRun
         (state, false) => (state, None, seen.deadline_at),
     };
     let after = Compartment {
-        state,
-        item,
-        awaited: None,
         deadline_at,
-        changed_at: now,
-        ..seen.clone()
+        ..at_rest(seen, state, item, now)
     };
     keep(tx, seen, &after, CompartmentStep::ClosedEmpty, ids)
 }
@@ -208,28 +204,9 @@ fn follow(
     let Some(state) = next(seen.state, step) else {
         return alarm::raise(tx, seen.device, alarm, &seen.number.to_string(), ids);
     };
-    let after = Compartment {
-        state,
-        item,
-        awaited: None,
-        deadline_at: None,
-        changed_at: tx.now(),
-        ..seen.clone()
-    };
+    let after = at_rest(seen, state, item, tx.now());
     // Not forced: the machine opened it.
     keep(tx, seen, &after, CompartmentStep::Silent, ids)
-}
-
-fn keep(
-    tx: &mut WriteTx<'_>,
-    seen: &Compartment,
-    after: &Compartment,
-    step: CompartmentStep,
-    ids: &mut IdRun,
-) -> Result<()> {
-    tx.lock_compartment_as(seen)?;
-    tx.put_compartment(after)?;
-    tell(tx, after, step, ids)
 }
 
 /// A copy is taken back as of then, and lies in the compartment that is named.
@@ -267,12 +244,8 @@ fn lies_in(tx: &mut WriteTx<'_>, scene: &Scene<'_>, seen: &Compartment, item: It
     };
     end_return(tx, scene, seen, ("checked_in", Some(item)))?;
     let after = Compartment {
-        state,
-        item: Some(item),
-        awaited: None,
         deadline_at: seen.deadline_at.filter(|_| state.is_waiting()),
-        changed_at: tx.now(),
-        ..seen.clone()
+        ..at_rest(seen, state, Some(item), tx.now())
     };
     keep(tx, seen, &after, CompartmentStep::ClosedKnown, ids)?;
     if seen.item.is_none() {

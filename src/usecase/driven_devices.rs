@@ -8,13 +8,14 @@ use serde_json::{Map, Value};
 
 use super::configure_device::{CALLS_US, PASSWORD, driver_settings_of, settings_by};
 use super::{Caller, Result, Store, UseCaseError};
+use crate::domain::device::DeviceState;
 use crate::domain::ids::DeviceId;
 use crate::store::devices::Device;
 use crate::store::devices::configurations::ConfigurationRow;
 use crate::store::tx::ReadTx;
 
 /// Most machines of one network that drivers speak to.
-const AT_MOST: i64 = 2_000;
+const AT_MOST: usize = 2_000;
 
 /// One of them, active.
 #[derive(Clone, PartialEq)]
@@ -56,7 +57,9 @@ pub async fn driven_devices(store: &Arc<Store>) -> Result<(Vec<DrivenDevice>, Ve
         .read(|tx| {
             let (mut driven, mut unread) = (Vec::new(), Vec::new());
             let mut passwords = tx.device_passwords()?;
-            for (device, configuration) in tx.driven_devices(CALLS_US, AT_MOST)? {
+            let all = tx.devices_with_drivers(CALLS_US)?.into_iter();
+            let at_work = all.filter(|(device, _)| device.state() == DeviceState::Active);
+            for (device, configuration) in at_work.take(AT_MOST) {
                 let password = passwords.remove(&device.id).transpose();
                 match password
                     .map_err(UseCaseError::from)

@@ -43,11 +43,7 @@ impl Pass for EraseMachineRecords {
                 gate_checks: tx.old_gate_checks(before, PER_WRITE)?,
             };
             let found = old.commands.len() + old.alarms.len() + old.gate_checks.len();
-            Ok(Look {
-                looked_at: i64::try_from(found).unwrap_or(i64::MAX),
-                after: (found > 0).then_some(after + 1),
-                work: if found > 0 { vec![old] } else { Vec::new() },
-            })
+            Ok(Look::until_nothing(found, after, old))
         }
     }
 

@@ -50,11 +50,7 @@ impl Pass for EraseNotices {
                 applications: tx.old_applications(made_before, now - UNPROVED_FOR, PER_WRITE)?,
             };
             let found = old.notices.len() + old.deliveries.len() + old.codes.len() + old.applications.len();
-            Ok(Look {
-                looked_at: i64::try_from(found).unwrap_or(i64::MAX),
-                after: (found > 0).then_some(after + 1),
-                work: if found > 0 { vec![old] } else { Vec::new() },
-            })
+            Ok(Look::until_nothing(found, after, old))
         }
     }
 

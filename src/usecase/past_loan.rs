@@ -138,12 +138,14 @@ fn lies_there(ledger: &mut Ledger<'_, '_>, past: &Past<'_>) -> Result<()> {
     ) {
         return Ok(());
     }
-    ledger.append(
-        EventKind::ItemNeedsAttention,
-        json!({"reason": ConflictReason::OnLoanToOther}),
-    )?;
+    needs_attention(ledger, past, ConflictReason::OnLoanToOther, past.act.unit)
+}
+
+/// Nobody may take it to be on the shelf.
+fn needs_attention(ledger: &mut Ledger<'_, '_>, past: &Past<'_>, reason: ConflictReason, at: UnitId) -> Result<()> {
+    ledger.append(EventKind::ItemNeedsAttention, json!({"reason": reason}))?;
     ledger.now = past.placed_at();
-    ledger.place(ItemStatus::NeedsAttention, past.act.unit)
+    ledger.place(ItemStatus::NeedsAttention, at)
 }
 
 /// Records a loan that is over.
@@ -390,7 +392,5 @@ pub(super) fn set_aside(tx: &mut WriteTx<'_>, past: &Past<'_>, reason: ConflictR
     let now = record::now_for(tx, facts);
     let mut ledger = ledger(tx, past, now, ids);
     end_places(&mut ledger, past)?;
-    ledger.append(EventKind::ItemNeedsAttention, json!({"reason": reason}))?;
-    ledger.now = past.placed_at();
-    ledger.place(ItemStatus::NeedsAttention, facts.current)
+    needs_attention(&mut ledger, past, reason, facts.current)
 }

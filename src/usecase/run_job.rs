@@ -52,6 +52,17 @@ pub struct Look<W> {
     pub after: Option<i64>,
 }
 
+impl<W> Look<W> {
+    /// Of a walk that has no ids to go by and ends when nothing is `found` any more: `after` only counts its steps.
+    pub fn until_nothing(found: usize, after: i64, work: W) -> Look<W> {
+        Look {
+            looked_at: i64::try_from(found).unwrap_or(i64::MAX),
+            after: (found > 0).then_some(after + 1),
+            work: if found > 0 { vec![work] } else { Vec::new() },
+        }
+    }
+}
+
 /// How an attempt to run a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ran {

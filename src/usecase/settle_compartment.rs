@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::acting_device::{ActingDevice, device_of};
-use super::compartment_record::{IDS, left, tell};
+use super::compartment_record::{IDS, at_rest, keep, left};
 use super::confirm_loan::{Teller, say};
 use super::list_compartments::{CompartmentView, shown_one};
 use super::once::once;
@@ -160,17 +160,8 @@ fn settle(
         let other = tx.compartment_with(item)?.map(|one| one.id).filter(|id| *id != seen.id);
         left(tx, other)?;
     }
-    tx.lock_compartment_as(seen)?;
-    let after = Compartment {
-        state,
-        item,
-        awaited: None,
-        deadline_at: None,
-        changed_at: tx.now(),
-        ..seen.clone()
-    };
-    tx.put_compartment(&after)?;
-    tell(tx, &after, taken, ids)?;
+    let after = at_rest(seen, state, item, tx.now());
+    keep(tx, seen, &after, taken, ids)?;
     Ok(after)
 }
 

@@ -32,30 +32,6 @@ impl ReadTx<'_> {
             .optional()?)
     }
 
-    /// Devices at work that one of our drivers speaks to, by id, with their newest configuration.
-    pub fn driven_devices(
-        &mut self,
-        calls_us: &str,
-        limit: i64,
-    ) -> Result<Vec<(Device, ConfigurationRow)>, StoreError> {
-        let newest = device_configurations::device_id
-            .eq(devices::id)
-            .and(device_configurations::version.eq(devices::configuration_version));
-        let driven = devices::table
-            .inner_join(device_configurations::table.on(newest))
-            .filter(device_configurations::driver.ne(calls_us))
-            .filter(devices::active.eq(true))
-            .filter(devices::approved_at.is_not_null())
-            .filter(devices::retired_at.is_null())
-            .order(devices::id)
-            .select((devices::all_columns, device_configurations::all_columns))
-            .limit(limit);
-        let rows: Vec<(DeviceRow, ConfigurationRow)> = on_engine!(self.conn, conn => driven.load(conn))?;
-        rows.into_iter()
-            .map(|(device, configuration)| Ok((device.read()?, configuration)))
-            .collect()
-    }
-
     /// Devices that are not retired, at work or not, that one of our drivers is to speak to, with their newest configuration.
     pub fn devices_with_drivers(&mut self, calls_us: &str) -> Result<Vec<(Device, ConfigurationRow)>, StoreError> {
         let newest = device_configurations::device_id
