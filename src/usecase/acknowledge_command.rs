@@ -35,8 +35,9 @@ pub struct AcknowledgeCommand {
     pub result: Value,
 }
 
-/// What the write decided. A forged one is an `Ok` of the write: its alarm must be committed.
+/// What the write decided. A forged one is an `Ok` of the write: its alarm must be committed. Tagged, as an outcome is an object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "answered")]
 enum Answered {
     Taken(Box<CommandView>),
     Forged,

@@ -145,6 +145,7 @@ fn a_forged_acknowledgement_changes_nothing_and_is_told_of(app: &TestApp) {
         (&alarm["kind"], &alarm["times"]),
         (&json!("acknowledgement_forged"), &json!(3))
     );
+    app.assert_sound();
 }
 
 fn another_devices_command_is_not_there(app: &TestApp) {
