@@ -148,8 +148,7 @@ pub struct LimitView {
     pub max: i64,
     /// What stands now, also where the limit does not apply.
     pub count: i64,
-    /// The column that keeps it from applying; `session` of a limit on what is borrowed in one session at a machine: nothing is
-    /// asked about as if in one.
+    /// The column that keeps it from applying; `session` of a limit on what one session at a machine lends, for here there is none.
     pub no_match: Option<String>,
     /// One more would pass it.
     pub passed: bool,
