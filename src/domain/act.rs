@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::ids::{DeviceId, UnitId};
+use super::ids::{DeviceId, LockerSessionId, UnitId};
 use super::reader::Channel;
 use super::refusal::{Code, Outcome, Refusal, Refusals, Verb};
 
@@ -24,6 +24,8 @@ pub struct Act {
     pub unit: UnitId,
     pub channel: Channel,
     pub device: Option<DeviceId>,
+    /// The reader's session at a machine in which it is done; a desk, and a machine that was alone, has none.
+    pub session: Option<LockerSessionId>,
     /// The caller has the right to override at this unit.
     pub may_override: bool,
     pub overrides: Overrides,
@@ -41,6 +43,7 @@ impl Act {
             unit,
             channel,
             device: None,
+            session: None,
             may_override: false,
             overrides: Overrides {
                 codes: BTreeSet::new(),

@@ -184,6 +184,7 @@ fn usage<'a>(facts: &Facts<'a>, now: DateTime<Utc>) -> Usage<'a> {
     Usage {
         loans: &facts.reader.loans,
         except_loan: facts.item.open_loan.as_ref().map(|loan| loan.id),
+        session: facts.act.session,
         now,
         debt_fen: facts.reader.debt_fen,
         holds: facts.reader.open_holds,

@@ -30,7 +30,7 @@ pub const fn found_at(code: Code) -> &'static [Verb] {
         | Code::GuardianConsentMissing => &[CheckOut, PlaceHold],
         Code::UnitDoesNotLend | Code::ItemTypeUnknown | Code::OlderThanLastEvent | Code::ReaderNote
         | Code::CategoryOutgrown | Code::LimitLoans | Code::LimitItemType | Code::LimitOwner | Code::LimitUnit
-        | Code::LimitChannel | Code::LimitCreditBand | Code::LimitIsZero
+        | Code::LimitChannel | Code::LimitSession | Code::LimitCreditBand | Code::LimitIsZero
         | Code::OnLoanNotReturnableHere | Code::NotLendableByRule | Code::ItemInTransit | Code::OnLoanToSameReader
         | Code::OnLoanToOther | Code::HeldOnShelfForOther | Code::CapturedForOther | Code::OthersWaiting
         | Code::LoanShortened | Code::OwnHoldElsewhere | Code::ItemRestricted | Code::ReadingRoomLimit

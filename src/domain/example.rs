@@ -261,6 +261,7 @@ impl World {
             due_at: self.now + Days::new(7),
             reading_room: false,
             given_back: false,
+            session: None,
         };
         ReaderFacts {
             loans: (0..count).map(loan).collect(),

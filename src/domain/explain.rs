@@ -2,7 +2,7 @@
 //! Not for: deciding; a decision uses the same functions without building the list.
 
 use super::ids::{RuleId, UnitId};
-use super::limit::{CountIn, Counter, LimitKind, Usage};
+use super::limit::{CountIn, Counter, LimitKind, NoMatch, Usage};
 use super::network::Network;
 use super::own_rules::{OwnTerms, TermField};
 use super::policy::{Column, Rank, Resolved, RuleKey, RuleSet, Situation, Terms, TermsRow, rank};
@@ -56,8 +56,8 @@ pub struct LimitLine {
     /// What stands now, also where the limit does not apply.
     pub count: i64,
     pub max: i64,
-    /// The column that keeps it from applying.
-    pub no_match: Option<Column>,
+    /// What keeps it from applying.
+    pub no_match: Option<NoMatch>,
     /// Passed by one more: it would refuse.
     pub passed: bool,
     /// Of its kind the one with the least left.
@@ -125,7 +125,7 @@ fn limit_lines(network: &Network, at: Resolved<'_>, usage: &Usage<'_>) -> Vec<Li
     let rows = &network.rules().limits;
     let applying = || {
         rows.iter()
-            .filter(|row| counter.applies(row).is_ok())
+            .filter(|row| counter.applies(row, usage).is_ok())
             .map(|row| counter.state(row, usage))
     };
     let tightest = |kind| {
@@ -134,7 +134,7 @@ fn limit_lines(network: &Network, at: Resolved<'_>, usage: &Usage<'_>) -> Vec<Li
             .min_by(|a, b| a.tightness(b))
     };
     let line = |row: &super::limit::LimitRow| {
-        let no_match = counter.applies(row).err();
+        let no_match = counter.applies(row, usage).err();
         let state = counter.state(row, usage);
         LimitLine {
             rule: row.id,
@@ -155,6 +155,8 @@ fn limit_lines(network: &Network, at: Resolved<'_>, usage: &Usage<'_>) -> Vec<Li
 mod tests {
     use super::*;
     use crate::domain::example::{self, BRANCH, MAIN};
+    use crate::domain::ids::LockerSessionId;
+    use crate::domain::limit::{LimitRow, LimitWhen};
     use crate::domain::reader::{Channel, CreditBand};
 
     #[test]
@@ -172,6 +174,7 @@ mod tests {
         let usage = Usage {
             loans: &reader.loans,
             except_loan: None,
+            session: None,
             now: world.now,
             debt_fen: 0,
             holds: 0,
@@ -204,8 +207,53 @@ mod tests {
             (tight[0].kind, tight[0].count, tight[0].max),
             (LimitKind::Loans, 10, 10)
         );
-        let banded = |line: &&LimitLine| line.no_match == Some(Column::Band) && line.kind == LimitKind::Loans;
+        let banded =
+            |line: &&LimitLine| line.no_match == Some(NoMatch::Column(Column::Band)) && line.kind == LimitKind::Loans;
         let banded = explained.limits.iter().find(banded).expect("a limit of another band");
         assert_eq!((banded.count, banded.passed, banded.tightest), (10, false, false));
+    }
+    #[test]
+    fn a_limit_of_a_session_says_that_there_is_none() {
+        let mut parts = example::parts();
+        let id = RuleId::new(9_000);
+        parts.rules.limits.push(LimitRow {
+            id,
+            when: LimitWhen::default(),
+            kind: LimitKind::Loans,
+            count_in: CountIn::Session,
+            max: 0,
+            confirm: false,
+        });
+        let network = Network::build(parts).unwrap();
+        let world = example::world();
+        let situation = Situation {
+            unit: BRANCH,
+            category: world.category("adult"),
+            item_type: world.item_type("book"),
+            owner: MAIN,
+            channel: Channel::Kiosk,
+            band: CreditBand::B,
+        };
+        for (session, no_match) in [(None, Some(NoMatch::Session)), (Some(LockerSessionId::new(7)), None)] {
+            let usage = Usage {
+                loans: &[],
+                except_loan: None,
+                session,
+                now: world.now,
+                debt_fen: 0,
+                holds: 0,
+                hold_types: &[],
+                holds_of_bib: 0,
+                holds_today: 0,
+            };
+            let explained = explain(&network, situation, &usage);
+            let line = explained.limits.iter().find(|line| line.rule == id).expect("its line");
+            assert_eq!(
+                (line.no_match, line.passed, line.tightest),
+                (no_match, no_match.is_none(), no_match.is_none())
+            );
+        }
+        assert_eq!(NoMatch::Session.code(), "session");
+        assert_eq!(NoMatch::Column(Column::Band).code(), "band");
     }
 }

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::ids::{CategoryId, ItemTypeId, LoanId, RuleId, UnitId};
+use super::ids::{CategoryId, ItemTypeId, LoanId, LockerSessionId, RuleId, UnitId};
 use super::item_type::ItemTypes;
 use super::policy::{Column, Resolved, Situation};
 use super::reader::{Channel, CreditBand, LoanOfReader};
@@ -72,9 +72,14 @@ pub enum CountIn {
     Unit,
     /// Those made through the named channel; with none named, through the channel of the act.
     Channel,
+    /// Those made in the reader's session at a machine in which the act is done. Only applies there: nothing else has one.
+    Session,
 }
 
 impl CountIn {
+    /// Every scope.
+    pub const ALL: [Self; 5] = [Self::Network, Self::Owner, Self::Unit, Self::Channel, Self::Session];
+
     /// The word used in rules and in the API.
     pub const fn code(self) -> &'static str {
         match self {
@@ -82,6 +87,7 @@ impl CountIn {
             Self::Owner => "owner",
             Self::Unit => "unit",
             Self::Channel => "channel",
+            Self::Session => "session",
         }
     }
 }
@@ -137,6 +143,8 @@ impl LimitRow {
     fn loans_code(&self) -> Code {
         let typed = !self.when.item_types.is_empty();
         match self.count_in {
+            // First, for what the others tell a reader to do about it is not what helps.
+            CountIn::Session => Code::LimitSession,
             _ if typed && self.max == 0 && self.when.category.is_some() => Code::LimitIsZero,
             _ if self.when.band.is_some() => Code::LimitCreditBand,
             CountIn::Owner => Code::LimitOwner,
@@ -154,6 +162,8 @@ pub struct Usage<'a> {
     pub loans: &'a [LoanOfReader],
     /// A loan not to count: the one being renewed, or returned first.
     pub except_loan: Option<LoanId>,
+    /// The session at a machine in which the act is done, if it is: without one no limit of a session applies.
+    pub session: Option<LockerSessionId>,
     /// Now: which loans are overdue.
     pub now: DateTime<Utc>,
     pub debt_fen: i64,
@@ -186,6 +196,25 @@ impl LimitState<'_> {
     }
 }
 
+/// Why a limit does not apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoMatch {
+    /// This column does not fit.
+    Column(Column),
+    /// It counts what is borrowed in one session at a machine, and the act is in none.
+    Session,
+}
+
+impl NoMatch {
+    /// The word used in the API.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Column(column) => column.code(),
+            Self::Session => CountIn::Session.code(),
+        }
+    }
+}
+
 /// Resolves and counts limits against one network's trees.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counter<'a> {
@@ -195,8 +224,8 @@ pub(super) struct Counter<'a> {
 }
 
 impl Counter<'_> {
-    /// Whether a limit applies; `Err` names the first column that does not match.
-    pub(super) fn applies(&self, row: &LimitRow) -> Result<(), Column> {
+    /// Whether a limit applies; `Err` names the first column that does not match, or else the session that is missing.
+    pub(super) fn applies(&self, row: &LimitRow, usage: &Usage<'_>) -> Result<(), NoMatch> {
         let (when, situation) = (&row.when, &self.at.situation);
         let unit = when.unit.is_none_or(|unit| self.at.units.contains(&unit));
         let category = when.category.is_none_or(|category| category == situation.category);
@@ -218,13 +247,17 @@ impl Counter<'_> {
         checks
             .into_iter()
             .find(|(matches, _)| !matches)
-            .map_or(Ok(()), |(_, column)| Err(column))
+            .map_or(Ok(()), |(_, column)| Err(NoMatch::Column(column)))?;
+        if row.count_in == CountIn::Session && usage.session.is_none() {
+            return Err(NoMatch::Session);
+        }
+        Ok(())
     }
 
     /// Counts one limit that applies.
     pub(super) fn state<'r>(&self, row: &'r LimitRow, usage: &Usage<'_>) -> LimitState<'r> {
         let others = || usage.loans.iter().filter(|loan| usage.except_loan != Some(loan.id));
-        let counted = || others().filter(|loan| self.is_counted(row, loan));
+        let counted = || others().filter(|loan| self.is_counted(row, loan, usage.session));
         let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let (count, adds) = match row.kind {
             LimitKind::Loans => (whole(counted().filter(|loan| !loan.reading_room).count()), 1),
@@ -255,8 +288,8 @@ impl Counter<'_> {
         usage.hold_types.iter().filter(counted).count()
     }
 
-    fn is_counted(&self, row: &LimitRow, loan: &LoanOfReader) -> bool {
-        self.is_counted_type(row, loan.item_type) && self.is_in_scope(row, loan)
+    fn is_counted(&self, row: &LimitRow, loan: &LoanOfReader, session: Option<LockerSessionId>) -> bool {
+        self.is_counted_type(row, loan.item_type) && self.is_in_scope(row, loan, session)
     }
 
     fn is_counted_type(&self, row: &LimitRow, item_type: ItemTypeId) -> bool {
@@ -269,13 +302,14 @@ impl Counter<'_> {
         named && !any_of(&when.except_item_types, line)
     }
 
-    fn is_in_scope(&self, row: &LimitRow, loan: &LoanOfReader) -> bool {
+    fn is_in_scope(&self, row: &LimitRow, loan: &LoanOfReader, session: Option<LockerSessionId>) -> bool {
         let (when, situation): (&LimitWhen, &Situation) = (&row.when, &self.at.situation);
         match row.count_in {
             CountIn::Network => true,
             CountIn::Owner => self.units.is_within(loan.owner, when.owner.unwrap_or(situation.owner)),
             CountIn::Unit => self.units.is_within(loan.unit, when.unit.unwrap_or(situation.unit)),
             CountIn::Channel => loan.channel == when.channel.unwrap_or(situation.channel),
+            CountIn::Session => session.is_some() && loan.session == session,
         }
     }
 }
@@ -313,15 +347,18 @@ mod tests {
         }
     }
 
-    /// (type, owner, unit, channel, days until due) of each loan.
+    const HERE: Option<LockerSessionId> = Some(LockerSessionId::new(7));
+    const BEFORE: Option<LockerSessionId> = Some(LockerSessionId::new(6));
+
+    /// (type, owner, unit, channel, days until due, session) of each loan.
     fn loans(world: &World) -> Vec<LoanOfReader> {
         let rows = [
-            ("book", MAIN, BRANCH, Channel::Desk, 5),
-            ("book", OTHER_MAIN, MAIN, Channel::Kiosk, -5),
-            ("av_disc", MAIN, BRANCH_2, Channel::Desk, -1),
-            ("av_audio", MAIN, MAIN, Channel::Kiosk, 5),
+            ("book", MAIN, BRANCH, Channel::Desk, 5, None),
+            ("book", OTHER_MAIN, MAIN, Channel::Kiosk, -5, HERE),
+            ("av_disc", MAIN, BRANCH_2, Channel::Desk, -1, BEFORE),
+            ("av_audio", MAIN, MAIN, Channel::Kiosk, 5, HERE),
         ];
-        let loan = |((code, owner, unit, channel, days), id): ((&str, _, _, _, i64), i64)| LoanOfReader {
+        let loan = |((code, owner, unit, channel, days, session), id): ((&str, _, _, _, i64, _), i64)| LoanOfReader {
             id: LoanId::new(id),
             bib_id: BibId::new(id),
             item_type: world.item_type(code),
@@ -331,12 +368,22 @@ mod tests {
             due_at: world.now + chrono::TimeDelta::days(days),
             reading_room: false,
             given_back: false,
+            session,
         };
         rows.into_iter().zip(1..).map(loan).collect()
     }
 
-    /// What stands against one row, `None` where it does not apply.
+    /// What stands against one row in the session that goes on, `None` where it does not apply.
     fn count(world: &World, row: LimitRow, loans: &[LoanOfReader]) -> Option<i64> {
+        count_in_session(world, row, loans, HERE)
+    }
+
+    fn count_in_session(
+        world: &World,
+        row: LimitRow,
+        loans: &[LoanOfReader],
+        session: Option<LockerSessionId>,
+    ) -> Option<i64> {
         let mut parts = example::parts();
         parts.rules.limits = vec![row];
         let network = Network::build(parts).unwrap();
@@ -345,6 +392,7 @@ mod tests {
         let usage = Usage {
             loans,
             except_loan: None,
+            session,
             now,
             debt_fen,
             holds,
@@ -390,6 +438,8 @@ mod tests {
                 4,
             ),
             (any.clone(), CountIn::Channel, 2),
+            (any.clone(), CountIn::Session, 2),
+            (of(&["av"]), CountIn::Session, 1),
             (of(&["av"]), CountIn::Network, 2),
             (of(&["periodical", "av"]), CountIn::Unit, 0),
             (
@@ -439,6 +489,31 @@ mod tests {
                 "{kind:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_session_counts_what_was_lent_in_it_and_applies_to_nothing_outside() {
+        let world = example::world();
+        let loans = loans(&world);
+        let two = row(LimitKind::Loans, CountIn::Session, 2);
+        for (session, expected) in [
+            (HERE, Some(2)),
+            (BEFORE, Some(1)),
+            (Some(LockerSessionId::new(8)), Some(0)),
+            // Most loans have no session either, and count nowhere for that.
+            (None, None),
+        ] {
+            assert_eq!(count_in_session(&world, two.clone(), &loans, session), expected);
+        }
+        assert_eq!(two.code(), Code::LimitSession);
+        let banded = LimitRow {
+            when: LimitWhen {
+                band: Some(CreditBand::B),
+                ..LimitWhen::default()
+            },
+            ..two
+        };
+        assert_eq!(banded.code(), Code::LimitSession, "credit would not help");
     }
 
     #[test]

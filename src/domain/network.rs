@@ -286,7 +286,7 @@ impl Network {
             at: self.resolve(*situation),
         };
         let rows = self.rules.set.limits.iter().filter(|row| kinds.contains(&row.kind));
-        let applying = rows.filter(|row| counter.applies(row).is_ok());
+        let applying = rows.filter(|row| counter.applies(row, usage).is_ok());
         let mut states: Vec<LimitState<'n>> = applying.map(|row| counter.state(row, usage)).collect();
         states.sort_by(LimitState::tightness);
         states

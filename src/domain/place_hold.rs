@@ -124,6 +124,7 @@ pub fn decide(facts: &Facts<'_>, now: DateTime<Utc>) -> Result<Plan, Refusals> {
     let usage = Usage {
         loans: &reader.loans,
         except_loan: None,
+        session: None,
         now,
         debt_fen: reader.debt_fen,
         holds: reader.open_holds,

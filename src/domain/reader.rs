@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::entry_gate::Entry;
-use super::ids::{BibId, CardId, CategoryId, ItemTypeId, LoanId, ReaderId, UnitId};
+use super::ids::{BibId, CardId, CategoryId, ItemTypeId, LoanId, LockerSessionId, ReaderId, UnitId};
 
 /// The band a reader's credit falls into; it selects rules. The ledger itself comes with a later part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -221,6 +221,8 @@ pub struct LoanOfReader {
     pub reading_room: bool,
     /// It was given back before it was due, and a parcel brings it: it is not overdue.
     pub given_back: bool,
+    /// The session at a machine in which it was made. Only read where the act is in one, and for previews.
+    pub session: Option<LockerSessionId>,
 }
 
 /// The way an act reached us; a column of the rules.
@@ -267,6 +269,11 @@ impl Channel {
     /// Reads the word back.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|channel| channel.code() == code)
+    }
+
+    /// There are machines with doors there, at which readers have a session.
+    pub const fn has_sessions(self) -> bool {
+        matches!(self, Self::Locker | Self::Kiosk)
     }
 
     /// A member of staff stands there and can confirm, override and refuse a return.

@@ -225,6 +225,9 @@ codes! {
     LimitChannel = "limit_channel": O,
         "通过此方式已借{count}册,上限为{max}册", "请到服务台办理",
         "{count} items borrowed this way, the limit is {max}", "Borrow at a desk";
+    LimitSession = "limit_session": O,
+        "本次自助操作已借{count}册,上限为{max}册", "请结束本次操作后重新开始,或到服务台办理",
+        "{count} items borrowed in this session, the limit is {max}", "End the session and begin another, or borrow at a desk";
     LimitCreditBand = "limit_credit_band": O,
         "按当前信用等级最多可借{max}册,已借{count}册", "请先归还部分文献,或提升信用积分",
         "At the present credit band the limit is {max}, {count} on loan", "Return something, or earn credit";

@@ -101,6 +101,7 @@ pub(super) fn judge(facts: &Facts<'_>, loan: &OpenLoan, now: DateTime<Utc>) -> (
     let usage = Usage {
         loans: &reader.loans,
         except_loan: Some(loan.id),
+        session: None,
         now,
         debt_fen: reader.debt_fen,
         holds: reader.open_holds,

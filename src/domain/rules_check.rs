@@ -10,7 +10,7 @@ use super::hold_terms::MAX_NEW_ITEM_DAYS;
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
 use super::item_type::ItemTypes;
 use super::lending_terms::MAX_COPIES_TO_HOLDS_PERCENT;
-use super::limit::{LimitKind, LimitRow};
+use super::limit::{CountIn, LimitKind, LimitRow};
 use super::policy::{RuleKey, RuleSet, Terms};
 use super::unit::UnitTree;
 
@@ -198,9 +198,11 @@ pub(super) fn faults_of_limit(row: &LimitRow) -> Vec<RuleError> {
     );
     let wrong = [
         ("confirm", row.confirm && row.kind != LimitKind::DebtFen),
+        ("count_in", !counts_loans && row.count_in != CountIn::Network),
+        // Nothing is overdue in a session of a quarter of an hour.
         (
             "count_in",
-            !counts_loans && row.count_in != super::limit::CountIn::Network,
+            row.kind == LimitKind::OverdueLoans && row.count_in == CountIn::Session,
         ),
     ];
     let wrong = wrong.into_iter().filter(|(_, wrong)| *wrong);
@@ -250,12 +252,11 @@ pub(super) fn faults_of_terms(rule: RuleId, terms: &Terms) -> Vec<RuleError> {
 mod tests {
     use super::*;
     use crate::domain::example;
-    use crate::domain::limit::CountIn;
 
     #[test]
     fn every_fault_is_named() {
         type Change = fn(&mut RuleSet);
-        let cases: [(Change, &str); 16] = [
+        let cases: [(Change, &str); 17] = [
             (
                 |set| set.terms.retain(|row| row.key != RuleKey::ANY),
                 "there is no fallback",
@@ -296,6 +297,13 @@ mod tests {
                 |set| {
                     set.limits[0].kind = LimitKind::Holds;
                     set.limits[0].count_in = CountIn::Unit;
+                },
+                "field count_in does not go",
+            ),
+            (
+                |set| {
+                    set.limits[0].kind = LimitKind::OverdueLoans;
+                    set.limits[0].count_in = CountIn::Session;
                 },
                 "field count_in does not go",
             ),

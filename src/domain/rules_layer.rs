@@ -234,8 +234,7 @@ fn row_of_limits(row: &mut Row<'_>) -> Option<WrittenLimit> {
         band: band(row),
     });
     let kind = row.word("kind", &LimitKind::ALL.map(|kind| (kind.code(), kind)));
-    let all = [CountIn::Network, CountIn::Owner, CountIn::Unit, CountIn::Channel];
-    let count_in = row.word("count_in", &all.map(|one| (one.code(), one)));
+    let count_in = row.word("count_in", &CountIn::ALL.map(|one| (one.code(), one)));
     let max = row.number("max", 0, MAX_LIMIT);
     let confirm = row.flag("confirm").unwrap_or(false);
     if kind.is_none() {

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::ids::{CategoryId, ItemTypeId, RuleId, UnitId};
 use super::lending_terms::day_of_number;
-use super::limit::{LimitKind, LimitRow};
+use super::limit::{CountIn, LimitKind, LimitRow};
 use super::network::Network;
 use super::own_rules::{OpenTo, TermField};
 use super::policy::{RuleKey, Situation, Terms};
@@ -128,6 +128,16 @@ impl Network {
         if lends && row.max == 0 && everybody && row.when.unit.is_none() && row.when.owner.is_none() {
             return Some(layer.say(row.id, "max", "is 0 for everybody", "a number above 0, or a `when`"));
         }
+        let apart = row.when.channel.filter(|channel| !channel.has_sessions());
+        if let Some(channel) = apart.filter(|_| row.count_in == CountIn::Session) {
+            let reason = format!("is session, and nobody has one at the channel {}", channel.code());
+            return Some(layer.say(
+                row.id,
+                "count_in",
+                reason,
+                "the channel locker or kiosk, or to name none",
+            ));
+        }
         let tighter = self.rules().limits.iter().find(|other| covers(self, other, row))?;
         let whose = if self.rules().whose.contains_key(&tighter.id) {
             "a library's"
@@ -189,10 +199,14 @@ fn covers(network: &Network, other: &LimitRow, row: &LimitRow) -> bool {
     let within = |wide: Option<UnitId>, narrow: Option<UnitId>| {
         wide.is_none_or(|wide| narrow.is_some_and(|narrow| network.units().is_within(narrow, wide)))
     };
+    // What was lent in a session is among all that the reader has.
+    let counts_as_much =
+        other.count_in == row.count_in || (other.count_in, row.count_in) == (CountIn::Network, CountIn::Session);
     other.id != row.id
         && first
-        && (other.kind, other.count_in, other.confirm) == (row.kind, row.count_in, row.confirm)
-        && (other.count_in == super::limit::CountIn::Network
+        && (other.kind, other.confirm) == (row.kind, row.confirm)
+        && counts_as_much
+        && (matches!(other.count_in, CountIn::Network | CountIn::Session)
             || (a.unit, a.owner, a.channel) == (b.unit, b.owner, b.channel))
         && a.item_types == b.item_types
         && a.except_item_types == b.except_item_types

@@ -151,7 +151,7 @@ pub static TERMS: &[Term] = &[
     term_of("count", "What stands now", "3"),
     term_of(
         "count_in",
-        "Where it is counted: `network`, `owner`, `unit` or `channel`",
+        "Where it is counted: `network`, `owner`, `unit`, `channel` or `session` (one at a machine)",
         r#""network""#,
     ),
     term_of("created_at", "When it was made (UTC)", r#""2026-03-04T04:00:00Z""#),

@@ -209,7 +209,7 @@ impl ReadTx<'_> {
         Ok(Some((reader, held)))
     }
 
-    /// What limits count of a reader: the open loans, whatever the history.
+    /// What limits count of a reader: the open loans, whatever the history. Without the sessions they were made in, see `loans_of_session`.
     pub fn open_loans_of(&mut self, reader: ReaderId) -> Result<Vec<LoanOfReader>, StoreError> {
         let query = loans::table
             .filter(loans::reader_id.eq(reader.get()).and(loans::closed_at.is_null()))
@@ -238,6 +238,7 @@ impl ReadTx<'_> {
                         due_at: from_millis(due_at),
                         reading_room,
                         given_back,
+                        session: None,
                     })
                 },
             )

@@ -6,10 +6,10 @@ use diesel::prelude::*;
 use super::error::StoreError;
 use super::overdue::given_back_in_time;
 use super::readers::channel_from_code;
-use super::schema::{loans, parcel_lines, parcels, readers};
+use super::schema::{loan_confirmations, loans, parcel_lines, parcels, readers};
 use super::tx::ReadTx;
 use crate::clock::from_millis;
-use crate::domain::ids::{BibId, ItemTypeId, LoanId, ReaderId, UnitId};
+use crate::domain::ids::{BibId, ItemTypeId, LoanId, LockerSessionId, ReaderId, UnitId};
 use crate::domain::reader::LoanOfReader;
 
 /// An open loan.
@@ -30,6 +30,8 @@ pub struct PreviewLoan {
     pub reading_room: bool,
     /// It was given back in time, and a parcel brings it.
     pub given_back: bool,
+    /// The session at a machine in which it was made.
+    pub session_id: Option<i64>,
 }
 
 /// What rules look at in a reader.
@@ -58,6 +60,10 @@ macro_rules! loan_columns {
             loans::renewals,
             loans::reading_room,
             given_back_in_time!(),
+            loan_confirmations::table
+                .filter(loan_confirmations::loan_id.eq(loans::id))
+                .select(loan_confirmations::session_id)
+                .single_value(),
         )
     };
 }
@@ -78,6 +84,7 @@ impl PreviewLoan {
             due_at: from_millis(self.due_at),
             reading_room: self.reading_room,
             given_back: self.given_back,
+            session: self.session_id.map(LockerSessionId::new),
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::domain::check_in::overdue_days;
 use crate::domain::check_out::{self, Demand, Effect, Facts, OwnHold, Plan};
 use crate::domain::event::EventKind;
 use crate::domain::hold::CopyFacts;
-use crate::domain::ids::{LoanId, ReaderId, UnitId};
+use crate::domain::ids::{LoanId, LockerSessionId, ReaderId, UnitId};
 use crate::domain::item::ItemStatus;
 use crate::domain::lending_terms::{copies_like, holds_counted};
 use crate::domain::network::Network;
@@ -110,6 +110,7 @@ fn apply(
         consent: &command.consent,
         due_at: command.due_at,
         link,
+        session: None,
     };
     let outcome = hand_over(tx, &desk, &item, &reader, &mut ids)?;
     compartment_record::left(tx, item.compartment.filter(|_| outcome.loan.is_some()))?;
@@ -130,6 +131,8 @@ pub(super) struct Desk<'a> {
     pub due_at: Option<DateTime<Utc>>,
     /// The link by which a guardian collects it for the reader.
     pub link: Option<i64>,
+    /// The reader's session, where the desk is a machine that has one.
+    pub session: Option<LockerSessionId>,
 }
 
 /// The whole of a check-out once item and reader are locked; a parcel is lent here, too. A refusal changes nothing.
@@ -142,7 +145,10 @@ pub(super) fn hand_over(
 ) -> Result<CheckOutOutcome> {
     let (caller, network) = (desk.caller, desk.network);
     let now = record::now_for(tx, &item.facts);
-    let act = record::act_of(caller, desk.unit, network, desk.consent, desk.due_at);
+    let act = Act {
+        session: desk.session,
+        ..record::act_of(caller, desk.unit, network, desk.consent, desk.due_at)
+    };
     let mut facts = Facts {
         act: &act,
         network,

@@ -161,6 +161,7 @@ fn lend(
             consent: &consent,
             due_at: None,
             link: None,
+            session: None,
         };
         match hand_over(tx, &desk, &item, &facts, ids) {
             Ok(lent) => match lent.loan {

@@ -72,16 +72,16 @@ fn loan_under(tx: &mut WriteTx<'_>, scene: &Scene<'_>, number: i64) -> Result<Op
 
 /// What was seen of a door, as reportCompartment takes it. A turn that is over says nothing new.
 pub(super) fn door_told(tx: &mut WriteTx<'_>, scene: &Scene<'_>, told: &DoorTold, ids: &mut IdRun) -> Result<Judged> {
-    let present = tx.compartment_at(scene.device.id, told.number)?.map(|seen| seen.turn);
-    let Some(present) = present.filter(|present| told.turn <= *present) else {
+    let seen = tx.compartment_at(scene.device.id, told.number)?;
+    let Some(seen) = seen.filter(|seen| told.turn <= seen.turn) else {
         return unknown(tx, scene, ids);
     };
-    if !is_of_this_turn(told.turn, present) {
+    if !is_of_this_turn(told.turn, seen.turn) && !never_heard_of_turn(tx, scene, &seen)? {
         return Ok(Judged::accepted());
     }
     let report = DoorReport {
         number: told.number,
-        turn: told.turn,
+        turn: seen.turn,
         door: told.door,
         inside: told.inside.clone(),
         at: scene.then,
@@ -92,6 +92,19 @@ pub(super) fn door_told(tx: &mut WriteTx<'_>, scene: &Scene<'_>, told: &DoorTold
         Some((loan, Outcome::Contradicts)) => contradicts(tx, scene, loan, ids),
         Some((loan, _)) => Ok(of_loan(loan)),
         None => Ok(Judged::accepted()),
+    }
+}
+
+/// The answer with the turn was lost, and the machine has told that it handed the book out alone: what it saw of the door after that is
+/// of the turn it does not know.
+fn never_heard_of_turn(tx: &mut WriteTx<'_>, scene: &Scene<'_>, seen: &Compartment) -> Result<bool> {
+    let asked = tx.confirmation_of_turn(scene.device.id, seen.id, seen.turn)?;
+    let Some(asked) = asked.filter(|asked| asked.phase.is_open()) else {
+        return Ok(false);
+    };
+    match tx.item_of_loan(asked.loan)? {
+        Some((item, ..)) => Ok(tx.journal_told_of_loan(scene.device.id, item, asked.loan)?),
+        None => Ok(false),
     }
 }
 

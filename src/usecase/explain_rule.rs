@@ -94,6 +94,7 @@ fn look_up(tx: &mut ReadTx<'_>, caller: &Caller, query: &ExplainRule) -> Result<
     let usage = Usage {
         loans: &counts.loans,
         except_loan: None,
+        session: None,
         now,
         debt_fen: counts.debt_fen,
         holds: counts.holds,

@@ -142,13 +142,13 @@ pub struct LimitView {
     pub of_unit: Option<String>,
     /// `loans`, `reading_room`, `overdue_loans`, `debt_fen`, `holds`, `holds_per_bib` or `holds_per_day`.
     pub kind: String,
-    /// `network`, `owner`, `unit` or `channel`.
+    /// `network`, `owner`, `unit`, `channel` or `session`.
     pub count_in: String,
     /// The highest count that is still allowed.
     pub max: i64,
     /// What stands now, also where the limit does not apply.
     pub count: i64,
-    /// The column that keeps it from applying.
+    /// The column that keeps it from applying; `session` of a limit on what one session at a machine lends, for here there is none.
     pub no_match: Option<String>,
     /// One more would pass it.
     pub passed: bool,
@@ -264,7 +264,7 @@ fn limit_view(line: &LimitLine, network: &Network) -> LimitView {
         count_in: line.count_in.code().to_owned(),
         max: line.max,
         count: line.count,
-        no_match: line.no_match.map(column_code),
+        no_match: line.no_match.map(|why| why.code().to_owned()),
         passed: line.passed,
         tightest: line.tightest,
     }

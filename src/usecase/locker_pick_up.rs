@@ -23,6 +23,7 @@ use crate::domain::compartment_life::{CompartmentState, CompartmentStep, Obstacl
 use crate::domain::device::Capability;
 use crate::domain::ids::{LoanId, LockerSessionId, ReaderId};
 use crate::domain::network::Network;
+use crate::domain::reader::ReaderFacts;
 use crate::domain::two_phase::{LoanPhase, deadline};
 use crate::store::ids::IdRun;
 use crate::store::item_lock::{Candidate, LoadedItem};
@@ -164,9 +165,7 @@ fn apply(
             continue;
         }
         // What was lent a moment ago counts to the limits of the next.
-        let borrower = tx
-            .lock_reader(whose, &network)?
-            .ok_or(UseCaseError::NotFound("reader"))?;
+        let borrower = borrower(tx, whose, asked.session, &network)?;
         let at = Place {
             device: &device,
             network: &network,
@@ -189,6 +188,16 @@ fn apply(
     }
     going_on(tx, &device, asked.session)?;
     Ok(About::reader(reader.unwrap_or(whose), loans))
+}
+
+/// The reader under the lock, with what was lent to them in this session.
+fn borrower(tx: &mut WriteTx<'_>, id: ReaderId, session: LockerSessionId, network: &Network) -> Result<ReaderFacts> {
+    let mut reader = tx.lock_reader(id, network)?.ok_or(UseCaseError::NotFound("reader"))?;
+    let lent = tx.loans_of_session(session)?;
+    for loan in reader.loans.iter_mut().filter(|loan| lent.contains(&loan.id)) {
+        loan.session = Some(session);
+    }
+    Ok(reader)
 }
 
 /// In the order in which everybody locks.
@@ -258,7 +267,7 @@ fn lend(
     caller: &Caller,
     at: &Place<'_>,
     (book, item): (&Book, &LoadedItem),
-    reader: &crate::domain::reader::ReaderFacts,
+    reader: &ReaderFacts,
     ids: &mut IdRun,
 ) -> Result<LockerGrant> {
     if book.door.state != CompartmentState::Occupied {
@@ -273,6 +282,7 @@ fn lend(
         consent: &Consent::default(),
         due_at: None,
         link: None,
+        session: Some(at.session),
     };
     let lent = hand_over(tx, &desk, item, reader, ids)?;
     let loan = lent.loan.ok_or_else(|| {

@@ -342,6 +342,7 @@ fn most_loans(network: &Network, situation: &Situation) -> Option<i64> {
     let usage = Usage {
         loans: &[],
         except_loan: None,
+        session: None,
         now: DateTime::<Utc>::UNIX_EPOCH,
         debt_fen: 0,
         holds: 0,

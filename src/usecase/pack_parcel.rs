@@ -263,6 +263,7 @@ impl Packing<'_> {
             consent: self.consent,
             due_at: None,
             link: None,
+            session: None,
         }
     }
 }

@@ -206,6 +206,7 @@ fn view(network: &Network, situation: &Situation, now: DateTime<Utc>) -> CellVie
     let usage = Usage {
         loans: &[],
         except_loan: None,
+        session: None,
         now,
         debt_fen: 0,
         holds: 0,

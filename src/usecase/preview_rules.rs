@@ -16,7 +16,7 @@ use super::{Caller, Result, UseCaseError};
 use crate::auth::Right;
 use crate::clock::from_millis;
 use crate::domain::barcode::CardNumber;
-use crate::domain::ids::{CategoryId, ItemTypeId, LoanId, ReaderId, UnitId};
+use crate::domain::ids::{CategoryId, ItemTypeId, LoanId, LockerSessionId, ReaderId, UnitId};
 use crate::domain::limit::Usage;
 use crate::domain::network::Network;
 use crate::domain::outlook::{Lent, Outlook, outlook};
@@ -216,6 +216,7 @@ fn look(tx: &mut ReadTx<'_>, before: &Network, after: &Network, loans: &[Preview
         let usage = Usage {
             loans: theirs.get(&reader.id).unwrap_or(&none),
             except_loan: Some(LoanId::new(loan.id)),
+            session: loan.session_id.map(LockerSessionId::new),
             now,
             debt_fen: reader.debt_fen,
             holds: u32::try_from(reader.open_holds).unwrap_or(0),

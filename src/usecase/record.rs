@@ -42,6 +42,7 @@ pub fn act_of(
         unit,
         channel: caller.channel(),
         device: caller.device(),
+        session: None,
         may_override,
         overrides: consent.overrides.clone(),
         confirmed: consent.confirmed.clone(),

@@ -28,6 +28,13 @@ on_both!(
     a_book_that_was_seen_since_does_not_lie_where_the_journal_says,
     the_same_reader_again_answers_what_was_asked,
     a_check_out_that_was_released_is_known_by_its_number,
+    what_was_lent_before_the_answer_was_lost_is_one_loan_that_was_taken,
+    so_it_is_when_the_machine_asks_in_one_phase_and_comes_back_late,
+    what_was_lent_before_the_answer_was_lost_is_void_when_it_was_not_taken,
+    so_it_is_when_the_machine_asks_in_one_phase_and_comes_back_soon,
+    what_is_seen_of_the_door_whose_turn_was_lost_is_said_of_the_loan,
+    so_it_is_of_a_door_that_never_opened,
+    a_door_seen_before_the_book_was_handed_out_says_nothing_of_it,
 );
 
 /// The scene with doors to its machine: 1 to 3, and 4 for returns.
@@ -456,4 +463,148 @@ fn a_check_out_that_was_released_is_known_by_its_number(app: &TestApp) {
     assert_eq!(machine.tell(app, &[machine.entry(4, &taken)]), ["accepted"]);
     assert_eq!(loan_status(app, loan), "confirmed");
     app.assert_sound();
+}
+
+/// The book in compartment 3 was lent and its door ordered open, but the answer never came: the loan, and the turn that is known there.
+fn answer_lost(app: &TestApp, scene: &Scene) -> (i64, i64) {
+    let known = door(app, &scene.machine, 3)["turn"].as_i64().expect("a turn");
+    let who = json!({"card_number": scene.card, "pin": crate::app::PIN});
+    let session = app
+        .post(&scene.machine.token, "/api/v1/device/locker-sessions", &who)
+        .expect(201)
+        .id();
+    let path = format!("/api/v1/device/locker-sessions/{session}/loans");
+    app.post(&scene.machine.token, &path, &json!({"compartment": 3}))
+        .expect(200);
+    let loan = app.database.outside().number("SELECT max(id) AS n FROM loans");
+    assert_eq!(loan_status(app, loan), "reserved");
+    assert_eq!(door(app, &scene.machine, 3)["turn"], known + 1);
+    (loan, known)
+}
+
+/// The same act as the machine wrote it down when nobody had answered.
+fn written_alone(app: &TestApp, scene: &Scene, two_phase: bool) -> Value {
+    let act = at_door(&lent(app.clock.now(), &scene.tag, &scene.card), 3);
+    if two_phase { in_two_phases(&act) } else { act }
+}
+
+/// One act of lending, whoever tells of the item.
+#[track_caller]
+fn expect_lent_once(app: &TestApp, scene: &Scene, loan: i64) {
+    let sql = format!("SELECT count(*) AS n FROM loans WHERE item_id = {}", scene.item);
+    assert_eq!(app.database.outside().number(&sql), 1);
+    let made = format!(
+        "SELECT count(*) AS n FROM events WHERE kind = 'loan_made' AND item_id = {}",
+        scene.item
+    );
+    assert_eq!(app.database.outside().number(&made), 1);
+    let told = format!("SELECT count(*) AS n FROM journal_entries WHERE kind = 'check_out' AND loan_id = {loan}");
+    assert_eq!(
+        app.database.outside().number(&told),
+        1,
+        "the entry is known by that loan"
+    );
+    assert_eq!(scene.conflicts(app, "").len(), 0);
+    assert_eq!(scene.alarms(app), []);
+    app.assert_sound();
+}
+
+/// The answer is lost, the machine goes on alone for ten seconds, and tells of it: the act, and what follows.
+fn told_afterwards(app: &TestApp, two_phase: bool, heard: bool, follows: fn(i64) -> Value) -> (Scene, i64) {
+    let scene = with_book(app);
+    let (loan, known) = answer_lost(app, &scene);
+    pass(app, 2);
+    let act = scene.machine.entry(2, &written_alone(app, &scene, two_phase));
+    pass(app, 8);
+    let mut next = follows(known);
+    next["at"] = json!(app.clock.now());
+    let next = scene.machine.entry(3, &next);
+    if !heard {
+        silence(app);
+        assert_eq!(loan_status(app, loan), "unconfirmed");
+    }
+    let status = loan_status(app, loan);
+    assert_eq!(scene.machine.tell(app, std::slice::from_ref(&act)), ["accepted"]);
+    assert_eq!(
+        loan_status(app, loan),
+        status,
+        "that it was lent is known, not whether it was taken"
+    );
+    app.assert_sound();
+    assert_eq!(scene.machine.tell(app, &[act, next]), ["duplicate", "accepted"]);
+    (scene, loan)
+}
+
+fn what_was_lent_before_the_answer_was_lost_is_one_loan_that_was_taken(app: &TestApp) {
+    let taken = |_| json!({"kind": "loan_taken", "sequence": 2});
+    let (scene, loan) = told_afterwards(app, true, true, taken);
+    assert_eq!(loan_status(app, loan), "confirmed");
+    expect_door(app, &scene.machine, 3, "empty");
+    assert_eq!(scene.status(app), "on_loan");
+    expect_lent_once(app, &scene, loan);
+}
+
+fn so_it_is_when_the_machine_asks_in_one_phase_and_comes_back_late(app: &TestApp) {
+    let taken = |_| json!({"kind": "loan_taken", "sequence": 2});
+    let (scene, loan) = told_afterwards(app, false, false, taken);
+    assert_eq!(loan_status(app, loan), "confirmed");
+    expect_door(app, &scene.machine, 3, "empty");
+    expect_lent_once(app, &scene, loan);
+}
+
+fn what_was_lent_before_the_answer_was_lost_is_void_when_it_was_not_taken(app: &TestApp) {
+    let not_taken = |_| json!({"kind": "loan_not_taken", "sequence": 2});
+    let (scene, loan) = told_afterwards(app, true, false, not_taken);
+    assert_eq!(loan_status(app, loan), "voided");
+    expect_door(app, &scene.machine, 3, "occupied");
+    assert_eq!(scene.status(app), "on_shelf");
+    expect_lent_once(app, &scene, loan);
+}
+
+fn so_it_is_when_the_machine_asks_in_one_phase_and_comes_back_soon(app: &TestApp) {
+    let not_taken = |_| json!({"kind": "loan_not_taken", "sequence": 2});
+    let (scene, loan) = told_afterwards(app, false, true, not_taken);
+    assert_eq!(loan_status(app, loan), "voided");
+    expect_door(app, &scene.machine, 3, "occupied");
+    expect_lent_once(app, &scene, loan);
+    // It lies there for the next one.
+    let who = json!({"card_number": scene.card, "pin": crate::app::PIN});
+    pass(app, 61);
+    let session = app.post(&scene.machine.token, "/api/v1/device/locker-sessions", &who);
+    let path = format!("/api/v1/device/locker-sessions/{}/loans", session.expect(201).id());
+    let lent = app.post(&scene.machine.token, &path, &json!({"compartment": 3}));
+    assert_eq!(lent.expect(200).body["granted"][0]["compartment"], 3);
+    app.assert_sound();
+}
+
+fn what_is_seen_of_the_door_whose_turn_was_lost_is_said_of_the_loan(app: &TestApp) {
+    // The machine knows the turn before.
+    let empty =
+        |turn: i64| json!({"kind": "compartment", "number": 3, "turn": turn, "door": "closed", "inside": "empty"});
+    let (scene, loan) = told_afterwards(app, true, true, empty);
+    assert_eq!(loan_status(app, loan), "confirmed");
+    expect_door(app, &scene.machine, 3, "empty");
+    expect_lent_once(app, &scene, loan);
+}
+
+fn so_it_is_of_a_door_that_never_opened(app: &TestApp) {
+    let jammed = |turn: i64| json!({"kind": "compartment", "number": 3, "turn": turn, "door": "jammed"});
+    let (scene, loan) = told_afterwards(app, false, false, jammed);
+    assert_eq!(loan_status(app, loan), "voided");
+    expect_door(app, &scene.machine, 3, "out_of_order");
+    assert_eq!(scene.status(app), "on_shelf");
+    app.assert_sound();
+}
+
+fn a_door_seen_before_the_book_was_handed_out_says_nothing_of_it(app: &TestApp) {
+    let scene = with_book(app);
+    let (loan, known) = answer_lost(app, &scene);
+    let seen = json!({"number": 3, "turn": known, "door": "closed", "inside": "empty"});
+    pass(app, 2);
+    let seen = scene.machine.entry(2, &said("compartment", app.clock.now(), &seen));
+    let act = scene.machine.entry(3, &written_alone(app, &scene, true));
+    assert_eq!(scene.machine.tell(app, &[seen, act]), ["accepted", "accepted"]);
+    assert_eq!(loan_status(app, loan), "reserved");
+    expect_door(app, &scene.machine, 3, "handing_out");
+    expect_lent_once(app, &scene, loan);
 }

@@ -211,7 +211,7 @@ fn a_pull_list_names_the_compartment_of_a_browsing_machine(app: &TestApp) {
 }
 
 /// Puts a book of the machine's own stock into it.
-fn place_in(app: &TestApp, locker: &Locker, number: u16, book: &Book) {
+pub fn place_in(app: &TestApp, locker: &Locker, number: u16, book: &Book) {
     let desk = app.staff("librarian", "B1");
     app.post(&desk, "/api/v1/check-ins", &json!({"item_barcode": book.barcode}))
         .expect(200);

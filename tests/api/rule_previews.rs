@@ -78,7 +78,7 @@ fn loans_are_shown_before_and_after(app: &TestApp) {
     assert_eq!(see(""), all);
 }
 
-fn numbers(page: &Value) -> Vec<i64> {
+pub fn numbers(page: &Value) -> Vec<i64> {
     let items = page["items"].as_array().expect("loans");
     items.iter().filter_map(|loan| loan["loan_id"].as_i64()).collect()
 }

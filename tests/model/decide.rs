@@ -1,6 +1,6 @@
 //! Properties that every decision keeps, whatever the facts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use proptest::prelude::*;
@@ -9,9 +9,10 @@ use tongjie::domain::act::{Act, Passed};
 use tongjie::domain::check_in::TransitEffect;
 use tongjie::domain::check_out::Effect;
 use tongjie::domain::example::{BRANCH, BRANCH_2, CENTRAL, LOCKER, MAIN, OTHER_MAIN, ROOT};
-use tongjie::domain::ids::{ItemTypeId, LoanId, RuleId, UnitId};
+use tongjie::domain::ids::{ItemTypeId, LoanId, LockerSessionId, RuleId, UnitId};
 use tongjie::domain::item::ItemStatus;
 use tongjie::domain::item_life::{ItemAct, leads_to};
+use tongjie::domain::limit::{CountIn, LimitKind, LimitRow, LimitWhen};
 use tongjie::domain::network::Network;
 use tongjie::domain::policy::{RuleKey, Situation, TermsRow};
 use tongjie::domain::reader::{Channel, CreditBand, LoanOfReader};
@@ -244,6 +245,49 @@ proptest! {
         let special = scene.reader.loans.iter().filter(|loan| sublimited.contains(&loan.item_type)).count();
         prop_assert!(scene.reader.loans.len() <= most);
         prop_assert!(special <= 4);
+    }
+
+    #[test]
+    fn no_session_lends_more_than_its_limit_and_a_desk_does_not_ask(
+        max in 0_i64..4,
+        course in proptest::collection::vec(proptest::option::weighted(0.8, 1_i64..4), 1..20),
+    ) {
+        let mut scene = Scene::new();
+        scene.reconfigure(|parts| {
+            // Alone, so that nothing else refuses.
+            parts.rules.limits.retain(|row| row.kind != LimitKind::Loans);
+            parts.rules.limits.push(LimitRow {
+                id: RuleId::new(9_000),
+                when: LimitWhen::default(),
+                kind: LimitKind::Loans,
+                count_in: CountIn::Session,
+                max,
+                confirm: false,
+            });
+        });
+        let mut lent: BTreeMap<i64, i64> = BTreeMap::new();
+        for (session, id) in course.into_iter().zip(100..) {
+            scene.act.session = session.map(LockerSessionId::new);
+            let answer = scene.check_out();
+            match session {
+                None => prop_assert!(answer.is_ok()),
+                Some(number) => {
+                    let before = lent.entry(number).or_default();
+                    match &answer {
+                        Ok(_) => prop_assert!(*before < max),
+                        Err(refusals) => {
+                            prop_assert_eq!(refusals.codes(), [Code::LimitSession]);
+                            prop_assert_eq!(*before, max);
+                        }
+                    }
+                    *before += i64::from(answer.is_ok());
+                }
+            }
+            if answer.is_ok() {
+                let other = crate::scene::other_loan(&scene, id, "book", 5);
+                scene.add_loan(LoanOfReader { session: scene.act.session, ..other });
+            }
+        }
     }
 
     #[test]

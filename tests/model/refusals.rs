@@ -13,7 +13,9 @@ use tongjie::domain::entry_gate::{Gate, GateRow};
 use tongjie::domain::example::{BRANCH, BRANCH_2, LOCKER, MAIN, OTHER_BRANCH, OTHER_MAIN};
 use tongjie::domain::guardian::Standing;
 use tongjie::domain::hold::{CopyFacts, HoldStatus};
-use tongjie::domain::ids::{CategoryId, CrateId, HoldId, ItemId, ItemTypeId, ReaderId, RuleId, UnitId};
+use tongjie::domain::ids::{
+    CategoryId, CrateId, HoldId, ItemId, ItemTypeId, LockerSessionId, ReaderId, RuleId, UnitId,
+};
 use tongjie::domain::item::{ItemStatus, Lending, ReturnPolicy, TransitReason};
 use tongjie::domain::limit::{CountIn, LimitKind, LimitRow, LimitWhen};
 use tongjie::domain::membership::{Joined, Membership};
@@ -588,6 +590,17 @@ const CHECK_OUT: &[Case] = &[
             s.with_loans(2);
         },
         &[LimitChannel],
+    ),
+    (
+        "this session's limit",
+        |s| {
+            limit(s, LimitKind::Loans, CountIn::Session, 2);
+            s.act.session = Some(LockerSessionId::new(7));
+            s.with_loans(3);
+            s.reader.loans[1].session = s.act.session;
+            s.reader.loans[2].session = s.act.session;
+        },
+        &[LimitSession],
     ),
     (
         "two limits at once",

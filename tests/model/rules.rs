@@ -52,10 +52,7 @@ fn values() -> impl Strategy<Value = Vec<(TermField, u16)>> {
 }
 
 fn limit() -> impl Strategy<Value = PresetLimit> {
-    let kinds = (
-        select(LimitKind::ALL.to_vec()),
-        select(vec![CountIn::Network, CountIn::Owner, CountIn::Unit, CountIn::Channel]),
-    );
+    let kinds = (select(LimitKind::ALL.to_vec()), select(CountIn::ALL.to_vec()));
     let types = (vec(code(), 0..3), vec(code(), 0..3));
     (columns(), types, kinds, 0..=1_000_000_000_i64, any::<bool>()).prop_map(|(key, types, kinds, max, confirm)| {
         PresetLimit {
@@ -234,6 +231,7 @@ fn of_two_rows_with_one_key_that_of_the_unit_farther_down_wins() {
     let usage = Usage {
         loans: &[],
         except_loan: None,
+        session: None,
         now: world.now,
         debt_fen: 0,
         holds: 0,
@@ -295,6 +293,7 @@ fn what_looks_wrong_is_told_and_may_be_published() {
         )
     };
     let limit = |when: &str, max: u16| format!("[[limit]]\nwhen = {{ {when} }}\nkind = \"loans\"\nmax = {max}\n");
+    let session = |when: &str, max: u16| format!("{}count_in = \"session\"\n", limit(when, max));
     let rows = Layer::read(CN_CITY_DEFAULT).layer;
     let (terms, limits) = (rows.terms.len(), rows.limits.len());
     let cases = [
@@ -308,6 +307,8 @@ fn what_looks_wrong_is_told_and_may_be_published() {
             ("limit", limits + 1, "max"),
         ),
         (limit("", 0), ("limit", limits + 1, "max")),
+        (session("category = \"child\"", 10), ("limit", limits + 1, "max")),
+        (session("channel = \"desk\"", 5), ("limit", limits + 1, "count_in")),
         ("[[delegate]]\nkind = \"main\"\n".to_owned(), ("delegate", 1, "")),
     ];
     for (more, (table, row, field)) in cases {
@@ -317,6 +318,19 @@ fn what_looks_wrong_is_told_and_may_be_published() {
         assert!(
             fields(&judged.warnings).contains(&expected),
             "{expected:?} in {:?}",
+            judged.warnings
+        );
+    }
+    for sensible in [session("channel = \"kiosk\"", 5), session("category = \"child\"", 9)] {
+        let judged = judged(
+            &world,
+            None,
+            &format!("{CN_CITY_DEFAULT}\n{sensible}"),
+            &Layers::default(),
+        );
+        assert!(
+            judged.warnings.iter().all(|one| one.table != "limit"),
+            "{:?}",
             judged.warnings
         );
     }

@@ -432,6 +432,7 @@ pub fn other_loan(scene: &Scene, id: i64, item_type: &str, due_in_days: i64) -> 
         due_at: scene.now + chrono::TimeDelta::days(due_in_days),
         reading_room: false,
         given_back: false,
+        session: None,
     }
 }
 

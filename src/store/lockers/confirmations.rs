@@ -85,6 +85,15 @@ impl ReadTx<'_> {
         row.map(ConfirmationRow::read).transpose()
     }
 
+    /// The loans that were made in a session, whatever became of them.
+    pub fn loans_of_session(&mut self, session: LockerSessionId) -> Result<Vec<LoanId>, StoreError> {
+        let ids: Vec<i64> = loan_confirmations::table
+            .filter(loan_confirmations::session_id.eq(session.get()))
+            .select(loan_confirmations::loan_id)
+            .load(self.conn)?;
+        Ok(ids.into_iter().map(LoanId::new).collect())
+    }
+
     /// The loan for which a compartment was opened at a turn; the last one, where a machine that was alone lent several at one turn.
     pub fn confirmation_of_turn(
         &mut self,

@@ -1,0 +1,2 @@
+DROP INDEX loan_confirmations_turn;
+DROP INDEX loan_confirmations_session;
