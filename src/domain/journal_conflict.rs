@@ -47,10 +47,7 @@ pub const fn settles(reason: ConflictReason, resolution: Resolution) -> bool {
         Resolution::RecordStands => true,
         Resolution::ActStands => matches!(
             reason,
-            ConflictReason::OnLoanToOther
-                | ConflictReason::MovedOn
-                | ConflictReason::Withdrawn
-                | ConflictReason::SaidOtherwise
+            ConflictReason::OnLoanToOther | ConflictReason::MovedOn | ConflictReason::Withdrawn
         ),
         Resolution::ItemHere => matches!(
             reason,
@@ -85,7 +82,13 @@ impl fmt::Display for Obstacle {
                     f,
                     "{resolution} does not settle {reason}; {} does",
                     fitting.join(" or ")
-                )
+                )?;
+                if *reason == ConflictReason::SaidOtherwise {
+                    f.write_str(
+                        ", once its loan was confirmed or voided where that was wrong (confirmLoan, voidLoan)",
+                    )?;
+                }
+                Ok(())
             }
         }
     }

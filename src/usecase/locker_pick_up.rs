@@ -10,7 +10,7 @@ use super::acting_device::{ActingDevice, acting_device};
 use super::check_out::{Desk, hand_over};
 use super::compartment_record::{Opening, open, opens_for_ms};
 use super::device_board::DeviceBoard;
-use super::locker_session::going_on;
+use super::locker_session::{going_on, not_over};
 use super::once::{About, once};
 use super::order_device::{RECEIPT_BYTES, new_receipt};
 use super::record::{self, Consent, IDS_PER_VERB};
@@ -136,11 +136,14 @@ fn apply(
     let device = acting_device(tx, caller, Some(Capability::TwoPhaseLoans))?;
     let network = tx.network()?;
     caller.require(Right::CheckOut, device.unit, &network)?;
-    let whose = tx
-        .locker_session(asked.session)?
+    let unknown = || UseCaseError::NotFound("session");
+    let session = tx.locker_session(asked.session)?;
+    let session = session
         .filter(|session| session.device == device.id)
-        .and_then(|session| session.reader)
-        .ok_or(UseCaseError::NotFound("session"))?;
+        .ok_or_else(unknown)?;
+    // Before what is pointed at: who was away too long is told that, not what became of the doors.
+    not_over(tx, &session)?;
+    let whose = session.reader.ok_or_else(unknown)?;
     let books = books(tx, &device, whose, &asked.what)?;
     let free = usize::from(settings(tx, &device)?.doors_at_once).min(MOST_DOORS);
     let open = usize::try_from(tx.doors_open_in(asked.session)?).unwrap_or(usize::MAX);

@@ -288,16 +288,24 @@ pub(super) fn going_on(
         .lock_locker_session(id)?
         .filter(|session| session.device == device.id)
         .ok_or_else(unknown)?;
-    if let Some(how) = session.ended {
-        return Err(UseCaseError::LockerSessionEnded(how));
-    }
+    not_over(tx, &session)?;
     let reader = session.reader.ok_or_else(unknown)?;
     let now = tx.now();
-    if let Some(how) = standing(tx, &session)?.and_then(|standing| standing.ended(now)) {
-        return Err(UseCaseError::LockerSessionEnded(how));
-    }
     tx.touch_locker_session(id, now)?;
     Ok((session, reader))
+}
+
+/// That a session goes on, as far as one knows without its lock.
+///
+/// # Errors
+/// `LockerSessionEnded`, with why.
+pub(super) fn not_over(tx: &mut WriteTx<'_>, session: &LockerSession) -> Result<()> {
+    let now = tx.now();
+    let over = match session.ended {
+        Some(how) => Some(how),
+        None => standing(tx, session)?.and_then(|standing| standing.ended(now)),
+    };
+    over.map_or(Ok(()), |how| Err(UseCaseError::LockerSessionEnded(how)))
 }
 
 /// Ends a session.

@@ -226,7 +226,7 @@ fn again(
     ids: &mut IdRun,
 ) -> Result<Option<Judged>> {
     let Some(act) = row.body.as_deref().and_then(act_of_text) else {
-        return without_act(row);
+        return Err(without_act());
     };
     let device = tx.device(DeviceId::new(row.device_id))?;
     let device = ActingDevice::of(device.ok_or(UseCaseError::NotFound("device"))?);
@@ -262,20 +262,12 @@ fn again(
 }
 
 /// There is no act on an item that could be judged again.
-fn without_act(row: &ConflictRow) -> Result<Option<Judged>> {
-    let of_loan = row.reason == ConflictReason::SaidOtherwise.code();
-    match row.loan_id {
-        // What a machine said of a loan in two phases: the loan itself is confirmed or voided.
-        Some(loan) if of_loan => Err(UseCaseError::State(format!(
-            "confirm or void loan {loan} (confirmLoan, voidLoan), then answer record_stands"
-        ))),
-        None if of_loan => Ok(None),
-        _ => Err(UseCaseError::State(
-            "the text of that act is gone: its reader was erased, or nobody answered for 180 days; nothing can be recorded of it; answer \
-             record_stands, or item_here with the item in hand"
-                .to_owned(),
-        )),
-    }
+fn without_act() -> UseCaseError {
+    UseCaseError::State(
+        "the text of that act is gone: its reader was erased, or nobody answered for 180 days; nothing can be recorded of it; answer \
+         record_stands, or item_here with the item in hand"
+            .to_owned(),
+    )
 }
 
 fn shown(tx: &mut WriteTx<'_>, command: &ResolveConflict, network: &Network) -> Result<Option<Candidate>> {

@@ -123,6 +123,10 @@ fn a_session_ends_by_itself_but_not_before_its_door(app: &TestApp) {
     locker.session(app, &other).expect_problem(409, "locker_in_use");
     locker.says(app, 2, &closed("empty")).expect(200);
     locker.pick_up(app, session).expect_problem(409, "locker_session_ended");
+    // Whatever is behind the door that it points at.
+    locker
+        .borrow(app, session, 1)
+        .expect_problem(409, "locker_session_ended");
     locker.session(app, &other).expect(201);
     app.assert_sound();
 }
