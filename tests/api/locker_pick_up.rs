@@ -11,6 +11,7 @@ on_both!(
     a_reader_picks_up_what_lies_ready,
     a_door_that_does_not_open_voids_the_loan_and_the_hold_stands,
     an_order_acknowledged_as_failed_is_a_door_that_did_not_open,
+    an_order_of_which_the_machine_does_not_know_the_end_is_no_jammed_door,
     a_forged_or_late_acknowledgement_moves_no_compartment,
     a_book_that_is_still_there_was_not_taken,
     another_book_instead_of_the_right_one_is_held_and_the_loan_stands,
@@ -81,6 +82,23 @@ fn an_order_acknowledged_as_failed_is_a_door_that_did_not_open(app: &TestApp) {
     // Said again, it is answered as before.
     app.post(&locker.token, &path, &failed).expect(200);
     locker.expect_door(app, 2, "out_of_order");
+    app.assert_sound();
+}
+
+fn an_order_of_which_the_machine_does_not_know_the_end_is_no_jammed_door(app: &TestApp) {
+    let locker = locker(app);
+    let (_, loan) = opened(app, &locker);
+    let order = locker.orders(app).pop().expect("an order");
+    let path = format!("/api/v1/device/commands/{}/acknowledgement", order["id"]);
+    let unknown = json!({"receipt": order["receipt"], "done": false, "result": {"outcome": "unknown"}});
+    let said = app.post(&locker.token, &path, &unknown).expect(200).body;
+    assert_eq!(said["status"], "done");
+    assert_eq!(app.post(&locker.token, &path, &unknown).expect(200).body, said);
+    locker.expect_door(app, 2, "handing_out");
+    assert_eq!(loan_status(app, loan), "reserved", "a report may still come");
+    silence(app);
+    locker.expect_door(app, 2, "unsure");
+    assert_eq!(loan_status(app, loan), "unconfirmed");
     app.assert_sound();
 }
 

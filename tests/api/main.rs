@@ -34,6 +34,7 @@ mod devices;
 mod distribution;
 mod documents;
 mod driven_lines;
+mod driven_lockers;
 mod drivers;
 mod electronic_cards;
 mod gates;
