@@ -56,6 +56,7 @@ mod journal_doors;
 mod journal_scene;
 mod journal_upload;
 mod limits;
+mod locker_identities;
 mod locker_loading;
 mod locker_pick_up;
 mod locker_returns;
