@@ -240,7 +240,7 @@ fn carry_out(
         }
         Outcome::Ask => {
             tx.set_loan_phase(asked.loan, phase, None)?;
-            // A clock that was ahead when it was reserved must not keep staff from being told.
+            // Its door may fall silent before its own deadline.
             tx.ask_of_loan_again(asked.loan, now.max(asked.deadline_at), now + ASKED_FOR)?;
             append(tx, teller, case, EventKind::LoanUnconfirmed, ids)?;
         }
