@@ -49,6 +49,8 @@ struct Book {
     door: Option<u16>,
     /// Who takes it next.
     next: usize,
+    /// How many found that it does not wait for them.
+    in_vain: u8,
 }
 
 /// Staff at work, each at one unit.
@@ -137,8 +139,30 @@ impl People {
                     .put(&format!("/devices/{id}/compartments"), &built)?;
             }
             self.books = books(&scene.accounts, self.index, browsing.then_some(unit.as_str()));
+            self.go_on(locker, &format!("/devices/{id}/compartments"), &unit)?;
         }
         self.machine = Some((id, unit, browsing));
+        Ok(())
+    }
+
+    /// What was left by an earlier run: books that one of the two has, and those behind doors.
+    fn go_on(&mut self, locker: &mut Locker, doors: &str, unit: &str) -> Result<(), String> {
+        for (reader, (_, phone)) in self.readers.iter_mut().enumerate() {
+            let loans = phone.look("/me/loans")?;
+            for loan in loans["items"].as_array().into_iter().flatten() {
+                if let Some(book) = self.books.iter_mut().find(|book| loan["item_barcode"] == book.barcode) {
+                    book.knows(loan, self.desks.at(unit))?;
+                    (book.stage, book.next) = (Stage::With(reader), reader);
+                }
+            }
+        }
+        let doors = locker.client.look(doors)?;
+        for door in doors["compartments"].as_array().into_iter().flatten() {
+            if let Some(book) = self.books.iter_mut().find(|book| door["item_barcode"] == book.barcode) {
+                book.door = Some(number_of(door));
+                locker.behind.insert(number_of(door), book.tag.clone());
+            }
+        }
         Ok(())
     }
 
@@ -177,11 +201,13 @@ impl People {
         let [first, second] = [0, 1].map(|reader: usize| self.readers[reader].0.card_number.clone());
         let book = &mut self.books[index];
         let desk = self.desks.at(&book.home);
-        book.stage = Stage::Gone;
+        // If it is not there, it may be on its way from an earlier run.
+        book.stage = Stage::Coming;
         let lent = desk.change(
             "/check-outs",
             &json!({"item_barcode": book.barcode, "card_number": first}),
         )?;
+        book.stage = Stage::Gone;
         book.knows(&lent["loan"], desk)?;
         let hold = json!({"card_number": second, "bib_id": book.bib, "item_id": book.item, "pickup_unit_code": here});
         let placed = desk.change("/holds", &hold);
@@ -225,7 +251,13 @@ impl People {
             all.find(|one| number_of(one) == number).cloned()
         });
         let Some(lies) = lies else {
-            self.books[index].stage = Stage::Leaving;
+            locker.client.change(&format!("{path}/end"), &json!({}))?;
+            let book = &mut self.books[index];
+            (book.next, book.in_vain) = (1 - reader, book.in_vain + 1);
+            if book.in_vain < 2 {
+                return Ok(());
+            }
+            (book.stage, book.in_vain) = (Stage::Leaving, 0);
             locker.expects(number, Why::Unload, Meant::Take);
             let path = format!("/devices/{id}/compartments/{number}/unload");
             self.desks.at(&unit).change(&path, &json!({}))?;
@@ -243,7 +275,7 @@ impl People {
         if let Some(grant) = asked["granted"].as_array().and_then(|all| all.first()) {
             let leaves = below(&mut locker.random, 100) < LEAVE;
             let book = &mut self.books[index];
-            book.stage = Stage::With(reader);
+            (book.stage, book.in_vain) = (Stage::With(reader), 0);
             if book.tag.is_empty() {
                 book.knows(&grant["loan"], self.desks.at(&unit))?;
             }
@@ -356,6 +388,7 @@ fn books(accounts: &DemoAccounts, index: usize, unit: Option<&str>) -> Vec<Book>
         stage: Stage::Home,
         door: None,
         next: 0,
+        in_vain: 0,
     };
     // Of four machines at most one is of a kind.
     mine.skip(index / 4 * BOOKS).take(BOOKS).map(book).collect()
