@@ -5,11 +5,13 @@
 mod client;
 mod gate;
 mod locker;
+mod people;
 mod replay;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -62,23 +64,51 @@ pub(super) struct Counts {
     alone: AtomicU64,
     batches: AtomicU64,
     commands: AtomicU64,
+    loaded: AtomicU64,
+    borrowed: AtomicU64,
+    picked_up: AtomicU64,
+    returned: AtomicU64,
+    voided: AtomicU64,
+    /// Loans of which no machine had said, when it ended, whether the book was taken.
+    unconfirmed: AtomicU64,
     errors: AtomicU64,
+    /// What was refused, by code.
+    refused: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Counts {
     fn line(&self) -> String {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_code: Vec<String> = refused.iter().map(|(code, n)| format!("{code}:{n}")).collect();
         format!(
-            "heartbeats={} gate_checks={} alarms={} decided_alone={} batches={} commands={} errors={}",
+            "heartbeats={} gate_checks={} alarms={} decided_alone={} batches={} commands={} loaded={} borrowed={} picked_up={} \
+             returned={} voided={} unconfirmed={} refused={}[{}] errors={}",
             read(&self.heartbeats),
             read(&self.checks),
             read(&self.alarms),
             read(&self.alone),
             read(&self.batches),
             read(&self.commands),
+            read(&self.loaded),
+            read(&self.borrowed),
+            read(&self.picked_up),
+            read(&self.returned),
+            read(&self.voided),
+            read(&self.unconfirmed),
+            refused.values().sum::<u64>(),
+            by_code.join(","),
             read(&self.errors),
         )
     }
+}
+
+/// The next number below a bound (xorshift).
+fn below(random: &mut u64, bound: u64) -> u64 {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    *random % bound.max(1)
 }
 
 fn count(counter: &AtomicU64) {
@@ -95,6 +125,8 @@ pub(super) struct Book {
 /// What every machine shares.
 pub(super) struct Scene {
     behaviour: Behaviour,
+    url: String,
+    accounts: DemoAccounts,
     books: Vec<Book>,
     counts: Counts,
     stopped: AtomicBool,
@@ -106,7 +138,7 @@ pub(super) struct Scene {
 pub(super) type Ended = Box<dyn Fn() -> bool + Send + Sync>;
 
 impl Scene {
-    fn of(accounts: &DemoAccounts, behaviour: Behaviour, ended: Ended) -> Arc<Self> {
+    fn of(url: &str, accounts: &DemoAccounts, behaviour: Behaviour, ended: Ended) -> Arc<Self> {
         let lent = accounts.items_on_loan.iter().map(|item| (&item.barcode, true));
         let shelved = accounts.items_on_shelf.iter().map(|item| (&item.barcode, false));
         let book = |(barcode, lent): (&String, bool)| Book {
@@ -115,6 +147,8 @@ impl Scene {
         };
         Arc::new(Self {
             behaviour,
+            url: url.to_owned(),
+            accounts: accounts.clone(),
             books: lent.chain(shelved.take(200)).map(book).collect(),
             counts: Counts::default(),
             stopped: AtomicBool::new(false),
@@ -124,6 +158,34 @@ impl Scene {
 
     fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst) || (self.ended)()
+    }
+
+    /// What the server said no to is counted by its codes; anything else is an error.
+    fn refused(&self, error: &str) -> Result<(), String> {
+        let problem = error
+            .find('{')
+            .and_then(|at| serde_json::from_str::<Value>(&error[at..]).ok());
+        match problem {
+            Some(problem) if problem["refusals"].is_array() => self.refused_by(&problem["refusals"]),
+            Some(problem) if problem["status"].as_u64().is_some_and(|status| status < 500) => {
+                self.refused_by(&json!([problem]));
+            }
+            _ => return Err(error.to_owned()),
+        }
+        tracing::debug!(error, "something was refused to a simulated machine");
+        Ok(())
+    }
+
+    fn refused_by(&self, refusals: &Value) {
+        let mut refused = self.counts.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        for code in refusals
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["code"].as_str())
+        {
+            *refused.entry(code.to_owned()).or_default() += 1;
+        }
     }
 
     /// Sleeps, in pieces, so that a stop is heard.
@@ -154,18 +216,18 @@ impl Machines {
         behaviour: Behaviour,
         ended: Ended,
     ) -> Self {
-        let scene = Scene::of(accounts, behaviour, ended);
-        let play = |device: &DeviceAccount| {
+        let scene = Scene::of(url, accounts, behaviour, ended);
+        let play = |(index, device): (usize, &DeviceAccount)| {
             let (client, scene) = (Client::new(url, device), Arc::clone(&scene));
-            let play: fn(Client, &Scene) = match device.kind.as_str() {
+            let play: fn(Client, &Scene, usize) = match device.kind.as_str() {
                 "gate" => gate::play,
                 "locker" | "kiosk" => locker::play,
                 _ => return None,
             };
             let thread = std::thread::Builder::new().name(device.code.clone());
-            thread.spawn(move || play(client, &scene)).ok()
+            thread.spawn(move || play(client, &scene, index)).ok()
         };
-        let threads = devices.iter().filter_map(play).collect();
+        let threads = devices.iter().enumerate().filter_map(play).collect();
         Self { scene, threads }
     }
 
@@ -233,18 +295,40 @@ async fn replayed(url: String, accounts: DemoAccounts, machines: u16, acts: u16)
     Ok(())
 }
 
-/// Three gates to one locker.
+/// Three gates to one machine with doors: lockers and browsing machines in turns.
 fn kind_of(number: usize) -> (&'static str, Value) {
-    match number % 4 {
-        3 => (
-            "locker",
-            json!(["door_bank", "item_sensor", "tag_reader", "card_reader"]),
-        ),
+    let doors = || {
+        json!([
+            "door_bank",
+            "item_sensor",
+            "tag_reader",
+            "card_reader",
+            "two_phase_loans"
+        ])
+    };
+    match number % 8 {
+        3 => ("locker", doors()),
+        7 => ("kiosk", doors()),
         _ => ("gate", json!(["gate", "tag_reader"])),
     }
 }
 
-/// Further devices, at the unit of the file's `system` account.
+/// Where a further device stands: a locker where readers fetch things, a browsing machine where books are, anything else with the `system`
+/// account of the file.
+fn place_of(kind: &str, accounts: &DemoAccounts, client: &mut Client) -> Result<Option<String>, String> {
+    match kind {
+        "locker" => {
+            let units = client.look("/units?kind=point&limit=200")?;
+            let mut units = units["items"].as_array().into_iter().flatten();
+            let point = units.find(|unit| unit["pickup_point"] == true);
+            Ok(point.and_then(|unit| unit["code"].as_str()).map(str::to_owned))
+        }
+        "kiosk" => Ok(accounts.items_on_shelf.last().map(|item| item.unit_code.clone())),
+        _ => Ok(None),
+    }
+}
+
+/// Further devices.
 fn register(
     url: &str,
     accounts: &DemoAccounts,
@@ -262,8 +346,19 @@ fn register(
     for number in 0..missing {
         let (kind, capabilities) = kind_of(number);
         let code = format!("sim-{salt:08x}-{number:04}");
+        let lends = capabilities
+            .as_array()
+            .is_some_and(|all| all.iter().any(|one| one == "two_phase_loans"));
+        let place = if lends {
+            place_of(kind, accounts, &mut client)
+        } else {
+            Ok(None)
+        };
+        let place = place
+            .map_err(CliError::Failed)?
+            .unwrap_or_else(|| staff.unit_code.clone());
         let body = json!({
-            "code": code, "unit_code": staff.unit_code, "kind": kind, "name": "tongjie simulate", "capabilities": capabilities,
+            "code": code, "unit_code": place, "kind": kind, "name": "tongjie simulate", "capabilities": capabilities,
         });
         let device = client.change("/devices", &body).map_err(CliError::Failed)?;
         let approval = format!("/devices/{}/approval", device["device"]["id"]);

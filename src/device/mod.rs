@@ -3,6 +3,7 @@
 
 mod actor;
 pub mod bus;
+mod doors;
 pub mod driver_list;
 pub mod drivers;
 pub mod line;

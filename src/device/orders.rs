@@ -5,30 +5,64 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::domain::device_command::CommandKind;
-use crate::usecase::machine_ports::{Done, DoorOrder, DoorSeen, Machine, Opened, Sensed, WhyNot};
+use crate::usecase::machine_ports::{Done, DoorBank, DoorOrder, DoorSeen, Machine, Opened, Sensed, WhyNot};
 use crate::usecase::pull_commands::DeliveredCommand;
 
-/// The outcome, as the acknowledgement tells it.
-pub(super) async fn carry_out(machine: &Machine, command: &DeliveredCommand) -> (bool, Value) {
+/// What came of an order, as the acknowledgement tells it.
+pub(super) struct CarriedOut {
+    pub done: bool,
+    pub result: Value,
+    /// Of an order to open: number and turn, and what is known of the door.
+    pub door: Option<((u16, i64), Opened)>,
+}
+
+/// Carries an order out.
+pub(super) async fn carry_out(machine: &Machine, command: &DeliveredCommand) -> CarriedOut {
+    if CommandKind::from_code(&command.kind) == Some(CommandKind::OpenCompartment)
+        && let Some(doors) = &machine.doors
+    {
+        return open(doors.as_ref(), command).await;
+    }
+    let (done, result) = other(machine, command).await;
+    CarriedOut {
+        done,
+        result,
+        door: None,
+    }
+}
+
+async fn open(doors: &dyn DoorBank, command: &DeliveredCommand) -> CarriedOut {
+    let number = command.body.get("number").and_then(Value::as_u64);
+    let number = number.and_then(|number| u16::try_from(number).ok());
+    let (Some(number), Some(turn)) = (number, command.body.get("turn").and_then(Value::as_i64)) else {
+        let (done, result) = not_done(WhyNot::CannotDo);
+        return CarriedOut {
+            done,
+            result,
+            door: None,
+        };
+    };
+    let within = Duration::from_millis(u64::try_from(command.expires_in_ms).unwrap_or(0));
+    let opened = doors.open(DoorOrder { number, turn, within }).await;
+    let (done, result) = match opened {
+        Opened::Opened => (true, json!({"outcome": "opened", "number": number, "turn": turn})),
+        Opened::NotOpened(why) => (
+            false,
+            json!({"outcome": "not_opened", "reason": why, "number": number, "turn": turn}),
+        ),
+        // It was carried out, and nobody saw it: not `failed`, which says that the door is shut.
+        Opened::Unknown => (true, json!({"outcome": "unknown", "number": number, "turn": turn})),
+    };
+    CarriedOut {
+        done,
+        result,
+        door: Some(((number, turn), opened)),
+    }
+}
+
+async fn other(machine: &Machine, command: &DeliveredCommand) -> (bool, Value) {
     let body = |name: &str| command.body.get(name);
     match (CommandKind::from_code(&command.kind), machine) {
-        (Some(CommandKind::OpenCompartment), Machine { doors: Some(doors), .. }) => {
-            let number = body("number").and_then(Value::as_u64);
-            let (number, turn) = (number.and_then(|number| u16::try_from(number).ok()), body("turn"));
-            let (Some(number), Some(turn)) = (number, turn.and_then(Value::as_i64)) else {
-                return not_done(WhyNot::CannotDo);
-            };
-            let within = Duration::from_millis(u64::try_from(command.expires_in_ms).unwrap_or(0));
-            match doors.open(DoorOrder { number, turn, within }).await {
-                Opened::Opened => (true, json!({"outcome": "opened", "number": number, "turn": turn})),
-                Opened::NotOpened(why) => (
-                    false,
-                    json!({"outcome": "not_opened", "reason": why, "number": number, "turn": turn}),
-                ),
-                // It was carried out, and nobody saw it: not `failed`, which says that the door is shut.
-                Opened::Unknown => (true, json!({"outcome": "unknown", "number": number, "turn": turn})),
-            }
-        }
         (Some(CommandKind::TakeInventory), Machine { doors: Some(_), .. }) => (true, inventory(machine).await),
         (
             Some(CommandKind::RejectItem),

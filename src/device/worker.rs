@@ -10,17 +10,19 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
+use super::doors::{Doors, report};
 use super::driver_list::{DriverList, Start};
-use super::orders::carry_out;
+use super::orders::{CarriedOut, carry_out};
 use super::runner::Node;
 use crate::app::App;
-use crate::domain::device_command::CommandKind;
+use crate::domain::compartment_report::{Door, Inside};
+use crate::domain::device_command::{CommandKind, CommandStatus};
 use crate::domain::ids::CommandId;
 use crate::usecase::UseCaseError;
 use crate::usecase::acknowledge_command::{AcknowledgeCommand, acknowledge_command};
 use crate::usecase::driven_devices::DrivenDevice;
 use crate::usecase::driver_answers::driver_answered;
-use crate::usecase::machine_ports::Machine;
+use crate::usecase::machine_ports::{Machine, Opened};
 use crate::usecase::pull_commands::DeliveredCommand;
 use crate::usecase::take_commands::take_commands;
 
@@ -55,6 +57,7 @@ impl Worker {
             beats: 0,
             heard: 0,
             look_at: Instant::now(),
+            doors: Doors::default(),
             device,
         };
         let task = tokio::spawn(at_work.run(start, stopped));
@@ -88,6 +91,8 @@ struct AtWork {
     heard: u64,
     /// When it is asked whether it is there, if it does not answer something else before.
     look_at: Instant,
+    /// Those that were ordered open.
+    doors: Doors,
 }
 
 impl AtWork {
@@ -101,8 +106,11 @@ impl AtWork {
                     self.says_that_it_is_there().await;
                 }
                 self.heard_of(&machine);
+                self.doors.take_up(&self.app, &self.device).await;
             }
+            self.doors.look(&self.app, &self.device, &machine).await;
             let wait = self.look_at.saturating_duration_since(Instant::now()).min(WAIT);
+            let wait = wait.min(self.doors.rest());
             let (store, board) = (&self.app.store, &self.app.board);
             match take_commands(store, board, &self.device.caller, wait, || *stopped.borrow()).await {
                 Ok(commands) => {
@@ -125,8 +133,20 @@ impl AtWork {
             end(machine).await;
             machine = self.begin_anew();
         }
-        let (done, result) = carry_out(&machine, command).await;
-        acknowledge(&self.app, &self.device, command, done, result).await;
+        let carried_out = carry_out(&machine, command).await;
+        let CarriedOut { done, result, door } = carried_out;
+        let status = acknowledge(&self.app, &self.device, command, done, result).await;
+        match door {
+            // Said after its time, it changed nothing: but it is certain.
+            Some((door, Opened::NotOpened(_))) if status.is_none_or(|status| status == CommandStatus::Expired) => {
+                report(&self.app, &self.device, door, Door::Jammed, Inside::NoSensor).await;
+            }
+            Some((_, Opened::NotOpened(_))) | None => {}
+            Some((door, opened)) => {
+                let now = self.app.store.clock().now();
+                self.doors.ordered(door, opened == Opened::Opened, now);
+            }
+        }
         let answers = machine.presence.as_ref().map_or(0, |presence| presence.answers());
         if answers > self.heard {
             self.says_that_it_is_there().await;
@@ -170,8 +190,14 @@ async fn end(machine: Machine) {
     }
 }
 
-/// Says it until it is heard; what never is expires, as with a machine that fell silent.
-async fn acknowledge(app: &App, device: &DrivenDevice, command: &DeliveredCommand, done: bool, result: Value) {
+/// Says it until it is heard, and answers what became of the command; what never is expires, as with a machine that fell silent.
+async fn acknowledge(
+    app: &App,
+    device: &DrivenDevice,
+    command: &DeliveredCommand,
+    done: bool,
+    result: Value,
+) -> Option<CommandStatus> {
     let said = AcknowledgeCommand {
         command: CommandId::new(command.id),
         receipt: command.receipt.clone(),
@@ -180,15 +206,16 @@ async fn acknowledge(app: &App, device: &DrivenDevice, command: &DeliveredComman
     };
     for _ in 0..TRIES {
         match acknowledge_command(&app.store, &device.caller, said.clone(), None).await {
-            Ok(_) => return,
+            Ok(taken) => return CommandStatus::from_code(&taken.value.status),
             Err(UseCaseError::Store(error)) => {
                 tracing::warn!(device = device.code, %error, "an acknowledgement is tried again");
                 tokio::time::sleep(REST).await;
             }
             Err(error) => {
                 tracing::warn!(device = device.code, %error, "an acknowledgement was not taken");
-                return;
+                return None;
             }
         }
     }
+    None
 }

@@ -33,6 +33,7 @@ pub mod device;
 pub mod device_command;
 pub mod device_heartbeat;
 pub mod device_settings;
+pub mod driven_door;
 pub mod entry_gate;
 pub mod erase_reader;
 pub mod event;

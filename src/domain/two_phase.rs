@@ -68,6 +68,11 @@ pub fn deadline(reserved_at: DateTime<Utc>) -> DateTime<Utc> {
     reserved_at + CommandKind::OpenCompartment.life() + DOOR_TIME
 }
 
+/// When the order was given of which silence counts from `deadline` on.
+pub fn ordered_at(deadline: DateTime<Utc>) -> DateTime<Utc> {
+    deadline - CommandKind::OpenCompartment.life() - DOOR_TIME
+}
+
 /// How long a loan may be in question before its unit is alarmed again.
 pub const ASKED_FOR: TimeDelta = TimeDelta::hours(24);
 
@@ -158,6 +163,7 @@ mod tests {
     fn the_deadline_leaves_time_to_open_and_to_close() {
         let now = DateTime::<Utc>::UNIX_EPOCH;
         assert_eq!(deadline(now) - now, TimeDelta::seconds(140));
+        assert_eq!(ordered_at(deadline(now)), now);
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn take(tx: &mut WriteTx<'_>, caller: &Caller, asked: &AcknowledgeCommand, mut i
         expires_at: command.expires_at,
         result: command.result.as_deref(),
         receipt_fits: URL_SAFE_NO_PAD.decode(&asked.receipt).ok().as_deref() == Some(&*command.receipt),
-        said_done: asked.done,
+        said_done: asked.done || nobody_knows(&command, &asked.result),
         said_result: &result,
     };
     match acknowledge(&facts, now) {
@@ -106,6 +106,12 @@ fn take(tx: &mut WriteTx<'_>, caller: &Caller, asked: &AcknowledgeCommand, mut i
     }
     let command = tx.command(command.id)?.ok_or(UseCaseError::NotFound("command"))?;
     view(&command).map(Box::new).map(Answered::Taken)
+}
+
+/// Whether its door opened the device does not know: that is no door that stayed shut. Its deadline, or what is seen of it until then,
+/// decides.
+fn nobody_knows(command: &Command, result: &Value) -> bool {
+    command.kind == CommandKind::OpenCompartment && result["outcome"] == "unknown"
 }
 
 /// The door that was ordered open stayed closed. One of an earlier turn says nothing of the present one.

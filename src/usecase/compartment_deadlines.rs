@@ -1,4 +1,5 @@
-//! Doors of which nothing was heard in their time: nobody knows what is behind them, and the loan they were opened for is in question.
+//! Doors of which nothing was heard in their time: nobody knows what is behind them, and the loan they were opened for is in question. Of a
+//! loan that stays in question staff are told again each day.
 //! Readers who went away without a word leave their screen. Run by a job.
 
 use std::sync::Arc;
@@ -6,13 +7,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::compartment_record::{IDS, tell};
-use super::confirm_loan::{heard_of_loan, said_of_loan};
+use super::confirm_loan::{ask_again, heard_of_loan, said_of_loan};
 use super::locker_session::standing;
 use super::report_compartment::ReportedBy;
 use super::run_job::{Look, Pass, of_one};
 use super::{Result, Store, UseCaseError};
 use crate::domain::compartment_life::{CompartmentStep, next};
-use crate::domain::ids::{CompartmentId, LockerSessionId};
+use crate::domain::ids::{CompartmentId, LoanId, LockerSessionId};
 use crate::domain::locker_session::SessionEnd;
 use crate::domain::two_phase::{LoanPhase, Said};
 use crate::store::ids::IdRun;
@@ -23,7 +24,8 @@ use crate::store::tx::{ReadTx, WriteTx};
 /// Doors, loans and sessions looked up at a time, of each.
 const PAGE: i64 = 100;
 
-/// The walk over doors and loans of which nothing was said until their deadline, and over sessions that nobody ended.
+/// The walk over doors and loans of which nothing was said until their deadline, over loans that have been in question for long, and over
+/// sessions that nobody ended.
 #[derive(Debug, Clone, Copy)]
 pub struct CompartmentDeadlines;
 
@@ -32,7 +34,9 @@ pub struct CompartmentDeadlines;
 pub enum Silent {
     Door(CompartmentId),
     /// Its door was heard of, and said nothing of the book.
-    Loan(crate::domain::ids::LoanId),
+    Loan(LoanId),
+    /// A person was told, and has not decided.
+    StillAsked(LoanId),
     /// Its reader did nothing more.
     Session(LockerSessionId),
 }
@@ -48,6 +52,7 @@ impl Pass for CompartmentDeadlines {
         move |tx| {
             let doors = tx.silent_compartments(now, after, PAGE)?;
             let loans = tx.silent_loans(now, after, PAGE)?;
+            let still_asked = tx.loans_still_asked_for(now, after, PAGE)?;
             let sessions = tx.sessions_over(now, after, PAGE)?;
             // One cursor for all: as far as all lists go.
             let last = |full: bool, id: Option<i64>| if full { id } else { None };
@@ -55,12 +60,18 @@ impl Pass for CompartmentDeadlines {
             let ends = [
                 last(doors.len() == page, doors.last().map(|door| door.get())),
                 last(loans.len() == page, loans.last().map(|loan| loan.get())),
+                last(still_asked.len() == page, still_asked.last().map(|loan| loan.get())),
                 last(sessions.len() == page, sessions.last().map(|session| session.get())),
             ];
             let bound = ends.into_iter().flatten().min().unwrap_or(i64::MAX);
             let mut work: Vec<(i64, Silent)> = Vec::new();
             work.extend(doors.into_iter().map(|door| (door.get(), Silent::Door(door))));
             work.extend(loans.into_iter().map(|loan| (loan.get(), Silent::Loan(loan))));
+            work.extend(
+                still_asked
+                    .into_iter()
+                    .map(|loan| (loan.get(), Silent::StillAsked(loan))),
+            );
             let of_session = |session: LockerSessionId| (session.get(), Silent::Session(session));
             work.extend(sessions.into_iter().map(of_session));
             work.retain(|(id, _)| *id <= bound);
@@ -79,7 +90,7 @@ impl Pass for CompartmentDeadlines {
             let ids = store.take_ids::<UseCaseError>(IDS).await?;
             let (what, id) = match one {
                 Silent::Door(door) => ("compartment", door.get()),
-                Silent::Loan(loan) => ("loan", loan.get()),
+                Silent::Loan(loan) | Silent::StillAsked(loan) => ("loan", loan.get()),
                 Silent::Session(session) => ("locker session", session.get()),
             };
             let done = store.write(move |tx| fall_silent(tx, one, ids.clone())).await;
@@ -98,6 +109,7 @@ fn fall_silent(tx: &mut WriteTx<'_>, one: Silent, mut ids: IdRun) -> Result<bool
             said_of_loan(tx, loan, Said::Silence, ReportedBy::Report, now, &mut ids)?;
             Ok(true)
         }
+        Silent::StillAsked(loan) => ask_again(tx, loan, &mut ids),
         Silent::Session(session) => end_session(tx, session),
     }
 }

@@ -23,7 +23,7 @@ use crate::domain::ids::{LoanId, ReaderId};
 use crate::domain::item::ItemStatus;
 use crate::domain::journal_conflict::ConflictReason;
 use crate::domain::network::Network;
-use crate::domain::two_phase::{Facts, LoanPhase, Outcome, Said, after, decide};
+use crate::domain::two_phase::{ASKED_FOR, Facts, LoanPhase, Outcome, Said, after, decide};
 use crate::store::idempotency::Outcome as Stored;
 use crate::store::ids::IdRun;
 use crate::store::item_lock::{Candidate, LoadedItem};
@@ -240,6 +240,8 @@ fn carry_out(
         }
         Outcome::Ask => {
             tx.set_loan_phase(asked.loan, phase, None)?;
+            // Its door may fall silent before its own deadline.
+            tx.ask_of_loan_again(asked.loan, now.max(asked.deadline_at), now + ASKED_FOR)?;
             append(tx, teller, case, EventKind::LoanUnconfirmed, ids)?;
         }
     }
@@ -300,6 +302,18 @@ fn contradict(tx: &mut WriteTx<'_>, teller: &Teller<'_>, case: &Case<'_>, ids: &
     };
     ask_of_loan(tx, &conflict, ids)?;
     Ok(())
+}
+
+/// Raises the alarm of a loan again that has been in question for long: staff have not looked, or have settled the alarm and not the loan.
+/// False when it was decided meanwhile.
+pub(super) fn ask_again(tx: &mut WriteTx<'_>, loan: LoanId, ids: &mut IdRun) -> Result<bool> {
+    let now = tx.now();
+    let asked = tx.confirmation(loan)?.ok_or(UseCaseError::NotFound("loan"))?;
+    let is_due = tx.ask_of_loan_again(loan, now, now + ASKED_FOR)?;
+    if is_due {
+        alarm::raise(tx, asked.device, AlarmKind::LoanUnconfirmed, &loan.to_string(), ids)?;
+    }
+    Ok(is_due)
 }
 
 /// The book of a loan in question was seen elsewhere: it had been taken.

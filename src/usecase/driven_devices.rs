@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::configure_device::{CALLS_US, PASSWORD, driver_settings_of, settings_by};
 use super::{Caller, Result, Store, UseCaseError};
-use crate::domain::device::DeviceState;
+use crate::domain::device::{Capabilities, DeviceState};
 use crate::domain::ids::DeviceId;
 use crate::store::devices::Device;
 use crate::store::devices::configurations::ConfigurationRow;
@@ -24,6 +24,7 @@ pub struct DrivenDevice {
     pub code: String,
     /// The device, as it acts through its driver.
     pub caller: Caller,
+    pub capabilities: Capabilities,
     /// Of its configuration: another one is another start.
     pub version: i64,
     pub driver: String,
@@ -89,6 +90,7 @@ fn read(device: &Device, configuration: &ConfigurationRow, password: Option<Stri
         id: device.id,
         caller: Caller::driven(device.id, device.unit, device.kind.channel()),
         code: device.code.clone(),
+        capabilities: device.capabilities.clone(),
         version: configuration.version,
         driver: configuration.driver.clone(),
         settings: settings.as_object().cloned().unwrap_or_default(),

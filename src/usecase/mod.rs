@@ -114,6 +114,7 @@ pub mod declare_lost;
 pub mod deliver_outbox;
 pub mod dispatch_parcel;
 pub mod doors_alone;
+pub mod doors_in_question;
 pub mod drain_journal;
 pub mod drive_route;
 pub mod driven_devices;

@@ -4,13 +4,16 @@ use serde_json::json;
 
 use crate::app::TestApp;
 use crate::holds::hold;
-use crate::locker_scene::{book, closed, item_status, loan_status, locker, opened, ready, silence, tags};
+use crate::locker_scene::{
+    Locker, book, closed, item_status, loan_status, locker, opened, ready, run_deadlines, silence, tags,
+};
 use crate::notices::later;
 
 on_both!(
     a_reader_picks_up_what_lies_ready,
     a_door_that_does_not_open_voids_the_loan_and_the_hold_stands,
     an_order_acknowledged_as_failed_is_a_door_that_did_not_open,
+    an_order_of_which_the_machine_does_not_know_the_end_is_no_jammed_door,
     a_forged_or_late_acknowledgement_moves_no_compartment,
     a_book_that_is_still_there_was_not_taken,
     another_book_instead_of_the_right_one_is_held_and_the_loan_stands,
@@ -19,6 +22,7 @@ on_both!(
     a_door_that_stays_open_puts_the_loan_in_question_until_it_closes,
     power_lost_before_the_door_opened_is_found_out_by_the_inventory,
     power_lost_after_the_book_was_taken_is_settled_by_staff,
+    a_loan_in_question_is_told_of_again_each_day,
     staff_confirm_a_loan_and_its_compartment,
     a_report_that_says_otherwise_than_staff_is_a_conflict,
     a_loan_in_question_is_neither_renewed_nor_lent_on,
@@ -81,6 +85,23 @@ fn an_order_acknowledged_as_failed_is_a_door_that_did_not_open(app: &TestApp) {
     // Said again, it is answered as before.
     app.post(&locker.token, &path, &failed).expect(200);
     locker.expect_door(app, 2, "out_of_order");
+    app.assert_sound();
+}
+
+fn an_order_of_which_the_machine_does_not_know_the_end_is_no_jammed_door(app: &TestApp) {
+    let locker = locker(app);
+    let (_, loan) = opened(app, &locker);
+    let order = locker.orders(app).pop().expect("an order");
+    let path = format!("/api/v1/device/commands/{}/acknowledgement", order["id"]);
+    let unknown = json!({"receipt": order["receipt"], "done": false, "result": {"outcome": "unknown"}});
+    let said = app.post(&locker.token, &path, &unknown).expect(200).body;
+    assert_eq!(said["status"], "done");
+    assert_eq!(app.post(&locker.token, &path, &unknown).expect(200).body, said);
+    locker.expect_door(app, 2, "handing_out");
+    assert_eq!(loan_status(app, loan), "reserved", "a report may still come");
+    silence(app);
+    locker.expect_door(app, 2, "unsure");
+    assert_eq!(loan_status(app, loan), "unconfirmed");
     app.assert_sound();
 }
 
@@ -198,6 +219,52 @@ fn power_lost_after_the_book_was_taken_is_settled_by_staff(app: &TestApp) {
     locker.settle(app, 2, None).expect(200);
     assert_eq!(loan_status(app, loan), "confirmed");
     locker.expect_door(app, 2, "empty");
+    app.assert_sound();
+}
+
+/// The one alarm of a loan in question: how often it was told of.
+fn told(app: &TestApp, locker: &Locker) -> Option<i64> {
+    let path = format!("/api/v1/device-alarms?device_id={}", locker.id);
+    let listed = app.get(&locker.manager, &path).expect(200).body;
+    let alarms = listed["items"].as_array().expect("alarms").iter();
+    let alarm = alarms.clone().find(|alarm| alarm["kind"] == "loan_unconfirmed")?;
+    alarm["times"].as_i64()
+}
+
+fn a_loan_in_question_is_told_of_again_each_day(app: &TestApp) {
+    let locker = locker(app);
+    let (_, loan) = opened(app, &locker);
+    silence(app);
+    assert_eq!(told(app, &locker), Some(1));
+    let wait = |hours: i64| {
+        later(app, hours * 3_600);
+        run_deadlines(app);
+        run_deadlines(app);
+        Locker {
+            manager: app.staff("unit_manager", "P1"),
+            desk: app.staff("librarian", "P1"),
+            id: locker.id,
+            token: locker.token.clone(),
+        }
+    };
+    assert_eq!(told(app, &wait(23)), Some(1));
+    assert_eq!(told(app, &wait(1)), Some(2));
+    let later_on = wait(24);
+    assert_eq!(told(app, &later_on), Some(3));
+    // Somebody settles the alarm, and not the loan.
+    let path = format!("/api/v1/device-alarms?device_id={}", locker.id);
+    let listed = app.get(&later_on.manager, &path).expect(200).body;
+    let listed = listed["items"].as_array().expect("alarms").clone();
+    let alarm = listed.iter().find(|alarm| alarm["kind"] == "loan_unconfirmed");
+    let path = format!("/api/v1/device-alarms/{}/settlement", alarm.expect("it stands")["id"]);
+    app.post(&later_on.manager, &path, &json!({"note": "已查看"}))
+        .expect(200);
+    assert_eq!(told(app, &later_on), None);
+    let later_on = wait(24);
+    assert_eq!(told(app, &later_on), Some(1), "another alarm");
+    app.assert_sound();
+    confirm(app, &later_on.desk, loan, true).expect(200);
+    assert_eq!(told(app, &wait(25)), None, "decided");
     app.assert_sound();
 }
 

@@ -44,10 +44,16 @@ fn machine(app: &TestApp, kind: &str) -> Locker {
 impl Locker {
     /// One more machine.
     pub fn at(app: &TestApp, unit: &str, kind: &str) -> Self {
+        let all = ["door_bank", "item_sensor", "tag_reader", "two_phase_loans"];
+        Self::with(app, unit, kind, &all)
+    }
+
+    /// The same with these capabilities.
+    pub fn with(app: &TestApp, unit: &str, kind: &str, capabilities: &[&str]) -> Self {
         let manager = app.staff("unit_manager", unit);
         let code = format!("L{}", app.next());
         let body = json!({"code": code, "unit_code": unit, "kind": kind, "name": "书柜",
-            "capabilities": ["door_bank", "item_sensor", "tag_reader", "two_phase_loans"]});
+            "capabilities": capabilities});
         let made = app.post(&manager, "/api/v1/devices", &body).expect(201).body;
         let id = made["device"]["id"].as_i64().expect("an id");
         app.post(&manager, &format!("/api/v1/devices/{id}/approval"), &json!({}))
@@ -253,6 +259,11 @@ pub fn tags(books: &[&Book]) -> Value {
 /// Nothing is heard until the deadlines are over.
 pub fn silence(app: &TestApp) {
     later(app, 150);
+    run_deadlines(app);
+}
+
+/// The job that looks after deadlines.
+pub fn run_deadlines(app: &TestApp) {
     app.block_on(run_job(
         &app.app.store,
         "a",

@@ -5,11 +5,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::database::Engine;
-use crate::process::{Server, Tongjie};
+use crate::process::{PATIENCE, Server, Tongjie};
 
 pub fn accounts(tongjie: &Tongjie) -> Value {
     let text = fs::read(tongjie.file("demo-accounts.json")).expect("the accounts file");
@@ -160,11 +161,11 @@ fn an_interrupted_demo_says_what_to_do_and_another_network_is_left_alone() {
 #[test]
 fn simulated_machines_log_in_ask_at_the_gate_and_report() {
     let tongjie = Tongjie::new(Engine::Sqlite);
-    let (server, address) = start(&tongjie, &["demo", "--scale", "0.005"]);
+    let (server, address) = start(&tongjie, &["demo", "--scale", "0.005", "--without-machines"]);
     let made = accounts(&tongjie);
     let devices = made["devices"].as_array().expect("devices");
     let kinds: Vec<&str> = devices.iter().filter_map(|one| one["kind"].as_str()).collect();
-    assert_eq!(kinds, ["gate", "kiosk", "locker"]);
+    assert_eq!(kinds, ["gate", "kiosk", "locker", "kiosk"]);
     let (url, file) = (format!("http://{address}"), tongjie.file("demo-accounts.json"));
     let file = file.to_string_lossy();
     let args = [
@@ -174,21 +175,49 @@ fn simulated_machines_log_in_ask_at_the_gate_and_report() {
         "--accounts",
         &file,
         "--devices",
-        "5",
+        "6",
         "--seconds",
-        "2",
+        "20",
         "--pace-ms",
         "50",
         "--outages",
         "20",
     ];
     let said = tongjie.succeeds(&args);
-    assert!(said.contains("5 machines call") && said.contains(" errors=0"), "{said}");
-    for nothing in ["heartbeats=0 ", "gate_checks=0 ", "decided_alone=0 ", "batches=0 "] {
-        assert!(!said.contains(nothing), "{said}");
+    assert!(said.contains("6 machines call") && said.contains(" errors=0"), "{said}");
+    let nothing = [
+        "heartbeats",
+        "gate_checks",
+        "decided_alone",
+        "batches",
+        "loaded",
+        "borrowed",
+        "picked_up",
+        "returned",
+    ];
+    for nothing in nothing.map(|what| format!("{what}=0 ")) {
+        assert!(!said.contains(&nothing), "{said}");
     }
     assert_eq!(server.stop(), Some(0));
-    tongjie.succeeds(&["check"]);
+    assert!(tongjie.succeeds(&["check"]).contains("check: sound"), "{said}");
+}
+
+#[test]
+fn books_move_through_the_machines_of_a_demo_also_when_it_is_served_again() {
+    let tongjie = Tongjie::new(Engine::Sqlite);
+    let lent = || tongjie.number("SELECT count(*) AS n FROM loan_confirmations WHERE state = 'confirmed'");
+    let mut before = 0;
+    for _ in 0..2 {
+        let (server, _) = start(&tongjie, &["demo", "--scale", "0.005"]);
+        let end = Instant::now() + PATIENCE;
+        while lent() == before {
+            assert!(Instant::now() < end, "nobody takes a book out of a machine");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        before = lent();
+        assert_eq!(server.stop(), Some(0));
+        assert!(tongjie.succeeds(&["check"]).contains("check: sound"));
+    }
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn adult(accounts: &Value) -> &Value {
 fn an_upload_and_a_loan_cut_off_by_kills_are_finished_by_their_repetition() {
     for engine in Engine::all() {
         let tongjie = Tongjie::new(engine);
-        let (server, address) = start(&tongjie, &["demo", "--scale", "0.005"]);
+        let (server, address) = start(&tongjie, &["demo", "--scale", "0.005", "--without-machines"]);
         let accounts = accounts(&tongjie);
         let machine = Machine::new(&address, &accounts);
         assert_eq!(server.stop(), Some(0));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{Scene, count, moment};
-use crate::usecase::seed_demo::DeviceAccount;
+use crate::usecase::seed_demo::{DeviceAccount, ReaderAccount};
 
 /// How long before its end a token is replaced.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -43,6 +43,17 @@ impl Client {
         Self::with(url, username, json!({"username": username, "password": password}))
     }
 
+    /// At a unit.
+    pub fn of_staff_at(url: &str, username: &str, password: &str, unit: &str) -> Self {
+        let secrets = json!({"username": username, "password": password, "unit_code": unit});
+        Self::with(url, username, secrets)
+    }
+
+    pub fn of_reader(url: &str, reader: &ReaderAccount) -> Self {
+        let secrets = json!({"card_number": reader.card_number, "pin": reader.pin});
+        Self::with(url, &reader.card_number, secrets)
+    }
+
     fn with(url: &str, code: &str, secrets: Value) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -75,6 +86,11 @@ impl Client {
     /// A call without an idempotency key.
     pub fn ask(&mut self, path: &str, body: &Value) -> Result<Value, String> {
         self.call("POST", path, Some(body), None)
+    }
+
+    /// Looks something up.
+    pub fn look(&mut self, path: &str) -> Result<Value, String> {
+        self.call("GET", path, None, None)
     }
 
     /// Puts something where it belongs.

@@ -30,7 +30,7 @@ struct Gate {
 }
 
 /// Until it is told to stop.
-pub(super) fn play(client: Client, scene: &Scene) {
+pub(super) fn play(client: Client, scene: &Scene, _: usize) {
     let random = getrandom::u64().unwrap_or(1) | 1;
     let mut gate = Gate {
         client,
@@ -63,10 +63,7 @@ pub(super) fn play(client: Client, scene: &Scene) {
 
 impl Gate {
     fn below(&mut self, bound: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random % bound.max(1)
+        super::below(&mut self.random, bound)
     }
 
     /// Somebody comes, somebody goes, and sometimes a book with them.

@@ -39,6 +39,10 @@ struct Simulator {
     takes: Duration,
     /// How long a door stays open.
     open: Duration,
+    /// After so many of a hundred openings the inside is as before.
+    leaves: u64,
+    /// What is put in has these tags, one after the other; none: nothing reads tags.
+    tags: Vec<String>,
     inside: Mutex<Inside>,
 }
 
@@ -48,8 +52,10 @@ struct Inside {
     turns: HashMap<u16, i64>,
     /// Until when each door is open.
     open_until: HashMap<u16, Instant>,
-    /// Behind which doors something lies: each opening puts it in or takes it out.
-    items: HashMap<u16, bool>,
+    openings: u64,
+    /// What lies behind doors, with its tag: each opening puts something in or takes it out.
+    items: HashMap<u16, Option<String>>,
+    put_in: usize,
 }
 
 fn make(mut settings: Settings<'_>) -> Result<Start, Vec<SettingFault>> {
@@ -59,7 +65,12 @@ fn make(mut settings: Settings<'_>) -> Result<Start, Vec<SettingFault>> {
         seed: u64::from(settings.number("seed", 0..=u32::MAX, 1)),
         takes: millis(settings.number("takes_ms", 0..=5_000, 200)),
         open: millis(settings.number("open_ms", 0..=60_000, 2_000)),
-        inside: Mutex::default(),
+        leaves: u64::from(settings.number("leaves", 0..=100, 0)),
+        tags: words(settings.text("tags")),
+        inside: Mutex::new(Inside {
+            items: filled(&mut settings),
+            ..Inside::default()
+        }),
     };
     settings.finish(Start::nowhere(move || {
         let all = Arc::new(machine);
@@ -74,6 +85,26 @@ fn make(mut settings: Settings<'_>) -> Result<Start, Vec<SettingFault>> {
             printer: Some(all),
         }
     }))
+}
+
+fn words(list: Option<String>) -> Vec<String> {
+    let list = list.unwrap_or_default();
+    let words = list.split(',').map(str::trim).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
+}
+
+/// Behind which doors something lies from the beginning.
+fn filled(settings: &mut Settings<'_>) -> HashMap<u16, Option<String>> {
+    let numbers = words(settings.text("filled"));
+    let numbers: Result<Vec<u16>, _> = numbers.iter().map(|word| word.parse()).collect();
+    let Ok(numbers) = numbers else {
+        settings.wrong(
+            "filled",
+            "must be numbers of doors with commas between them, such as 1,4,7",
+        );
+        return HashMap::new();
+    };
+    numbers.into_iter().map(|number| (number, None)).collect()
 }
 
 /// Splits an order's number into something that looks like chance (splitmix64).
@@ -106,9 +137,19 @@ impl Simulator {
             return Opened::NotOpened(WhyNot::StayedShut);
         }
         inside.open_until.insert(order.number, Instant::now() + self.open);
-        let item = inside.items.entry(order.number).or_default();
-        *item = !*item;
+        self.somebody_comes(&mut inside, order.number);
         Opened::Opened
+    }
+
+    /// Puts something in, takes it out, or thinks better of it.
+    fn somebody_comes(&self, inside: &mut Inside, number: u16) {
+        inside.openings += 1;
+        if scatter(self.seed, inside.openings) % 100 < self.leaves || inside.items.remove(&number).is_some() {
+            return;
+        }
+        let tag = self.tags.get(inside.put_in).cloned();
+        inside.put_in += 1;
+        inside.items.insert(number, tag);
     }
 
     async fn done(&self) -> Done {
@@ -160,14 +201,17 @@ impl Presence for Simulator {
 impl ItemSensor for Simulator {
     fn inside(&self, number: u16) -> Answering<'_, Sensed> {
         let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        let item = inside.items.get(&number).copied().unwrap_or_default();
+        let item = inside.items.contains_key(&number);
         Box::pin(std::future::ready(if item { Sensed::Item } else { Sensed::Empty }))
     }
 }
 
 impl TagReader for Simulator {
-    fn tags(&self, _place: u16) -> Answering<'_, Option<Vec<String>>> {
-        Box::pin(std::future::ready(None))
+    fn tags(&self, place: u16) -> Answering<'_, Option<Vec<String>>> {
+        let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = inside.items.get(&place).cloned().flatten();
+        let reads = !self.tags.is_empty();
+        Box::pin(std::future::ready(reads.then(|| read.into_iter().collect())))
     }
 }
 

@@ -131,6 +131,19 @@ impl ReadTx<'_> {
         rows.into_iter().map(CompartmentRow::read).collect()
     }
 
+    /// The compartments of a device of which something is still to be heard: ordered open, or unsure. By number.
+    pub fn compartments_in_question(&mut self, device: DeviceId) -> Result<Vec<Compartment>, StoreError> {
+        let states = CompartmentState::ALL.iter().copied();
+        let states = states.filter(|state| state.is_waiting() || *state == CompartmentState::Unsure);
+        let states: Vec<&str> = states.map(CompartmentState::code).collect();
+        let rows: Vec<CompartmentRow> = compartments::table
+            .filter(compartments::device_id.eq(device.get()))
+            .filter(compartments::state.eq_any(states))
+            .order(compartments::number)
+            .load(self.conn)?;
+        rows.into_iter().map(CompartmentRow::read).collect()
+    }
+
     /// A compartment by the number on its door.
     pub fn compartment_at(&mut self, device: DeviceId, number: u16) -> Result<Option<Compartment>, StoreError> {
         let row: Option<CompartmentRow> = compartments::table

@@ -20,6 +20,7 @@ pub struct Confirmation {
     pub session: Option<LockerSessionId>,
     pub phase: LoanPhase,
     pub reserved_at: DateTime<Utc>,
+    /// When silence puts a reserved loan in question; of one in question, when its unit is alarmed again.
     pub deadline_at: DateTime<Utc>,
     pub decided_at: Option<DateTime<Utc>>,
     /// `report`, `journal` or `person`.
@@ -154,6 +155,24 @@ impl ReadTx<'_> {
             .load(self.conn)?;
         Ok(ids.into_iter().map(LoanId::new).collect())
     }
+
+    /// Loans in question of which a person is to be told again, after an id.
+    pub fn loans_still_asked_for(
+        &mut self,
+        now: DateTime<Utc>,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<LoanId>, StoreError> {
+        let ids: Vec<i64> = loan_confirmations::table
+            .filter(loan_confirmations::state.eq("unconfirmed"))
+            .filter(loan_confirmations::deadline_at.le(now.timestamp_millis()))
+            .filter(loan_confirmations::loan_id.gt(after))
+            .order(loan_confirmations::loan_id)
+            .select(loan_confirmations::loan_id)
+            .limit(limit)
+            .load(self.conn)?;
+        Ok(ids.into_iter().map(LoanId::new).collect())
+    }
 }
 
 impl WriteTx<'_> {
@@ -175,6 +194,23 @@ impl WriteTx<'_> {
             .values(row)
             .execute(self.conn)?;
         Ok(())
+    }
+
+    /// Says of a loan that is still in question when a person is told of it next; false when it was decided, or somebody was told.
+    pub fn ask_of_loan_again(
+        &mut self,
+        loan: LoanId,
+        now: DateTime<Utc>,
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let due = loan_confirmations::table
+            .find(loan.get())
+            .filter(loan_confirmations::state.eq("unconfirmed"))
+            .filter(loan_confirmations::deadline_at.le(now.timestamp_millis()));
+        let n = diesel::update(due)
+            .set(loan_confirmations::deadline_at.eq(at.timestamp_millis()))
+            .execute(self.conn)?;
+        Ok(n == 1)
     }
 
     /// Says where the loan is now; decided by whom, where it is.

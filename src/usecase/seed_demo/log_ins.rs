@@ -187,7 +187,7 @@ fn loan_item(world: &World, item: usize, reader: usize) -> LoanItem {
     }
 }
 
-/// A gate and a kiosk in the general central, a locker outside.
+/// A gate, a kiosk and a browsing machine in the general central, a locker outside.
 fn devices(places: &[Place]) -> Vec<DevicePlan> {
     let at = |code: &str| {
         places
@@ -201,6 +201,7 @@ fn devices(places: &[Place]) -> Vec<DevicePlan> {
         ("demo-gate", "gate", "gate,tag_reader", "JC"),
         ("demo-kiosk", "kiosk", "tag_reader,card_reader,printer", "JC"),
         ("demo-locker", "locker", doors, "LJ-L1"),
+        ("demo-shelves", "kiosk", doors, "JC"),
     ]
     .into_iter()
     .filter_map(|(code, kind, capabilities, unit)| {
