@@ -1421,6 +1421,7 @@ diesel::table! {
         deadline_at -> BigInt,
         decided_at -> Nullable<BigInt>,
         decided_by -> Nullable<Text>,
+        opened_at -> Nullable<BigInt>,
     }
 }
 

@@ -198,6 +198,7 @@ pub mod nightly_credit;
 pub mod offline_pack;
 pub mod open_card_session;
 pub mod open_crate;
+pub mod opened_in_question;
 pub mod pack_item;
 pub mod pack_parcel;
 pub mod place_hold;

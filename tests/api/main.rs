@@ -60,6 +60,7 @@ mod locker_pick_up;
 mod locker_returns;
 mod locker_scene;
 mod locker_sessions;
+mod locker_unloading;
 mod log_in_guard;
 mod logs;
 mod looks;

@@ -1,0 +1,2 @@
+DROP INDEX loan_confirmations_in_question;
+ALTER TABLE loan_confirmations DROP COLUMN opened_at;
