@@ -1471,6 +1471,7 @@ diesel::table! {
         item_id -> Nullable<BigInt>,
         loan_id -> Nullable<BigInt>,
         kind -> Nullable<Text>,
+        failing_since -> Nullable<BigInt>,
     }
 }
 

@@ -29,6 +29,7 @@ pub mod due_moves;
 mod end_hold;
 pub mod error;
 pub mod explain_view;
+mod failing_entry;
 pub mod figures;
 pub mod journal_cursor;
 mod journal_gaps;

@@ -52,6 +52,7 @@ mod items;
 mod jobs;
 mod journal_acts;
 mod journal_doors;
+mod journal_faults;
 mod journal_scene;
 mod journal_upload;
 mod limits;

@@ -134,6 +134,22 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// A line that was settled is open again, for another reason: what it let through could not be judged.
+    pub fn reopen_quarantine(&mut self, row: &QuarantineRow) -> Result<(), StoreError> {
+        diesel::update(journal_quarantine::table.find(row.id))
+            .set((
+                journal_quarantine::reason.eq(&row.reason),
+                journal_quarantine::body.eq(&row.body),
+                journal_quarantine::shifted_at.eq(row.shifted_at),
+                journal_quarantine::received_at.eq(row.received_at),
+                journal_quarantine::settled_at.eq(None::<i64>),
+                journal_quarantine::settled_how.eq(None::<String>),
+                journal_quarantine::note.eq(None::<String>),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
     /// Settles a line; its text goes.
     pub fn settle_quarantine(
         &mut self,
