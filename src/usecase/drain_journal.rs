@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::apply_entry::{Step, apply_next};
 use super::compartment_record;
@@ -31,9 +31,6 @@ const GAP_IDS: i64 = 240;
 
 /// Ids for an entry that is set aside.
 const FAULT_IDS: i64 = 3;
-
-/// Texts that nobody settled are kept for so long: they may hold the number of a card.
-const TEXTS_KEPT: TimeDelta = TimeDelta::days(180);
 
 /// Judges everything of a journal that waits for nothing before it.
 ///
@@ -132,13 +129,6 @@ impl Pass for DrainJournals {
                 }
             }
         }
-        store
-            .write(|tx| {
-                let before = tx.now() - TEXTS_KEPT;
-                tx.forget_conflict_texts(before)?;
-                Ok::<_, UseCaseError>(tx.forget_quarantine_texts(before)?)
-            })
-            .await?;
         Ok(judged)
     }
 }

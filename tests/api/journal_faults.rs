@@ -1,10 +1,11 @@
-//! What a fault of our own records keeps from being judged.
+//! What a fault of our own records keeps from being judged, and what nobody ever settled.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tongjie::domain::machine_jobs::JOURNAL_DRAINING;
+use tongjie::domain::machine_jobs::{JOURNAL_DRAINING, MACHINE_ERASURE};
 use tongjie::usecase::drain_journal::DrainJournals;
+use tongjie::usecase::erase_machine_records::EraseMachineRecords;
 use tongjie::usecase::run_job::run_job;
 
 use crate::app::TestApp;
@@ -14,6 +15,7 @@ on_both!(
     an_entry_that_cannot_be_judged_goes_to_a_person_after_an_hour,
     what_is_repaired_within_the_hour_is_judged_as_if_nothing_had_been,
     what_is_released_before_the_repair_comes_back_to_the_same_line,
+    texts_that_nobody_settled_go_without_any_journal,
 );
 
 fn drained(app: &TestApp) {
@@ -143,5 +145,51 @@ fn what_is_released_before_the_repair_comes_back_to_the_same_line(app: &TestApp)
     broken(app, &scene, false);
     drained(app);
     assert!(scene.loans(app).is_empty());
+    app.assert_sound();
+}
+
+/// More lines than one write takes.
+const MANY: i64 = 450;
+
+fn texts_that_nobody_settled_go_without_any_journal(app: &TestApp) {
+    let scene = scene(app);
+    let nobody =
+        json!({"kind": "check_out", "at": ago(app, 60), "item": {"tag": scene.tag}, "card_number": "NOBODY01"});
+    let mut wrong = scene
+        .machine
+        .batch(app, &[scene.machine.entry(2, &back(ago(app, 60), &scene.tag))]);
+    assert_eq!(
+        scene.machine.tell(app, &[scene.machine.entry(1, &nobody)]),
+        ["conflict"]
+    );
+    wrong["sent_at"] = json!(ago(app, -7_200));
+    app.post(&scene.machine.token, "/api/v1/device/journal", &wrong)
+        .expect(200);
+    let mut outside = app.database.outside();
+    let first = outside.number("SELECT max(id) + 1 AS n FROM journal_quarantine") + 1_000_000_000;
+    for more in 0..MANY {
+        outside.run(&format!(
+            "INSERT INTO journal_quarantine (id, device_id, journal, sequence, to_sequence, reason, body, received_at) \
+             SELECT {}, device_id, 9, {more}, {more}, 'too_old', body, received_at FROM journal_quarantine \
+             WHERE journal = 1",
+            first + more
+        ));
+    }
+    let texts = |app: &TestApp| {
+        let mut outside = app.database.outside();
+        ["journal_quarantine", "journal_conflicts"]
+            .map(|table| outside.number(&format!("SELECT count(*) AS n FROM {table} WHERE body IS NOT NULL")))
+    };
+    let erased = |app: &TestApp| {
+        let job = Arc::new(EraseMachineRecords { days: 180 });
+        app.block_on(run_job(&app.app.store, "node", MACHINE_ERASURE, &job, || false))
+            .expect("the job runs");
+        texts(app)
+    };
+    assert_eq!(texts(app), [MANY + 1, 1]);
+    pass(app, 180 * 86_400);
+    assert_eq!(erased(app), [MANY + 1, 1], "not a moment too early");
+    pass(app, 86_400);
+    assert_eq!(erased(app), [0, 0]);
     app.assert_sound();
 }

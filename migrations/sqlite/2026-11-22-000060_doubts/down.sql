@@ -1,3 +1,5 @@
+DROP INDEX journal_conflicts_texts;
+DROP INDEX journal_quarantine_texts;
 UPDATE journal_quarantine SET reason = 'too_old' WHERE reason = 'record_fault';
 CREATE TABLE journal_quarantine_new (
     id INTEGER PRIMARY KEY,

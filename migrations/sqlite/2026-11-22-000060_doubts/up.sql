@@ -33,3 +33,7 @@ DROP TABLE journal_quarantine;
 ALTER TABLE journal_quarantine_new RENAME TO journal_quarantine;
 CREATE INDEX journal_quarantine_open ON journal_quarantine (device_id, id) WHERE settled_at IS NULL;
 CREATE UNIQUE INDEX journal_quarantine_once ON journal_quarantine (device_id, journal, sequence, body_hash) WHERE body_hash IS NOT NULL;
+
+-- Texts that nobody settled go by age.
+CREATE INDEX journal_quarantine_texts ON journal_quarantine (received_at) WHERE body IS NOT NULL;
+CREATE INDEX journal_conflicts_texts ON journal_conflicts (raised_at) WHERE body IS NOT NULL;
