@@ -68,10 +68,8 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(name: &str) -> Result<Self, UnknownRole> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.as_str() == name)
-            .ok_or(UnknownRole)
+        let mut all = Self::ALL.into_iter();
+        all.find(|role| role.as_str() == name).ok_or(UnknownRole)
     }
 }
 
@@ -95,8 +93,7 @@ pub enum Right {
     ManageUnits,
     /// createStaff, listStaff, updateStaff, setStaffPassword
     ManageStaff,
-    /// registerReader, recordIdNumber, addGuardian, endGuardianship; setPin for a reader (readers set their own with the old one);
-    /// revokeCardTokens (readers their own)
+    /// registerReader, recordIdNumber, addGuardian, endGuardianship; setPin, revokeCardTokens of a reader (readers their own)
     RegisterReader,
     /// issueCard, reportCardFound, renewCard, replaceCard, cancelCard
     ManageCards,
@@ -121,8 +118,10 @@ pub enum Right {
     CheckIn,
     /// renewLoan
     Renew,
-    /// voidLoan, confirmLoan, listUnconfirmedLoans
+    /// voidLoan, listUnconfirmedLoans
     VoidLoan,
+    /// confirmLoan; who may not void besides (couriers) says it of what a door was opened to them for.
+    ConfirmLoan,
     /// placeHold, requestDelivery, announceReturn
     PlaceHold,
     /// cancelHold
@@ -161,8 +160,7 @@ pub enum Right {
     SettleLoan,
     /// listPackingList, packParcel, dispatchParcel, listParcels, getParcel, receiveParcel, giveUpParcel
     HandleParcels,
-    /// getReaderCredit, listReaderCreditEntries; of readers getMyCredit, listMyCreditEntries;
-    /// getReaderAdmission, getMyAdmission
+    /// getReaderCredit, listReaderCreditEntries, getReaderAdmission; of readers getMyCredit, listMyCreditEntries, getMyAdmission
     ReadCredit,
     /// postCreditEntry, reverseCreditEntry, freezeReader, thawReader, listCreditAppeals, decideCreditAppeal, admitReader
     ManageCredit,
@@ -181,7 +179,7 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::ReadUnits,
         Self::ManageUnits,
         Self::ManageStaff,
@@ -198,6 +196,7 @@ impl Right {
         Self::CheckIn,
         Self::Renew,
         Self::VoidLoan,
+        Self::ConfirmLoan,
         Self::PlaceHold,
         Self::CancelHold,
         Self::ManageHolds,
@@ -251,6 +250,7 @@ pub const fn allows(role: Role, right: Right) -> bool {
         Right::CheckIn         => [Y, Y, Y, N, N, N, N, N],
         Right::Renew           => [Y, Y, Y, N, N, N, N, N],
         Right::VoidLoan        => [Y, Y, Y, N, N, N, N, N],
+        Right::ConfirmLoan     => [Y, Y, Y, N, Y, N, N, N],
         Right::PlaceHold       => [Y, Y, Y, N, N, N, N, N],
         Right::CancelHold      => [Y, Y, Y, N, N, N, N, N],
         Right::ManageHolds     => [Y, Y, Y, N, N, N, N, N],
@@ -306,6 +306,7 @@ pub const fn reader_may(right: Right) -> bool {
         | Right::CheckOut
         | Right::CheckIn
         | Right::VoidLoan
+        | Right::ConfirmLoan
         | Right::ManageHolds
         | Right::ReadTransits
         | Right::ReceiveTransit
@@ -340,6 +341,7 @@ pub const fn device_may(right: Right) -> bool {
         | Right::CheckIn
         | Right::Renew
         | Right::VoidLoan
+        | Right::ConfirmLoan
         | Right::ReadDevices
         | Right::OperateDevice => true,
         Right::ManageUnits
@@ -419,6 +421,7 @@ CheckOut             x            x         x          -       -       -       -
 CheckIn              x            x         x          -       -       -       -         - |      -      x
 Renew                x            x         x          -       -       -       -         - |      x      x
 VoidLoan             x            x         x          -       -       -       -         - |      -      x
+ConfirmLoan          x            x         x          -       x       -       -         - |      -      x
 PlaceHold            x            x         x          -       -       -       -         - |      x      -
 CancelHold           x            x         x          -       -       -       -         - |      x      -
 ManageHolds          x            x         x          -       -       -       -         - |      -      -

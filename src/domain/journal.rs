@@ -26,7 +26,9 @@ words! {
     ClockBackwards = "clock_backwards",
     TooOld = "too_old",
     DeviceRetired = "device_retired",
-    Unreadable = "unreadable";
+    Unreadable = "unreadable",
+    /// A fault of our own records kept it from being judged, for longer than [`FAULT_WAIT`].
+    RecordFault = "record_fault";
 
     /// What a person does with it.
     Settlement:
@@ -56,7 +58,8 @@ impl Quarantine {
             | Self::ClockBackwards
             | Self::TooOld
             | Self::DeviceRetired
-            | Self::Unreadable => true,
+            | Self::Unreadable
+            | Self::RecordFault => true,
         }
     }
 
@@ -295,6 +298,40 @@ pub fn after_gap(gap_since: DateTime<Utc>, now: DateTime<Utc>) -> AfterGap {
         AfterGap::GoesOn
     } else {
         AfterGap::Waits { until }
+    }
+}
+
+/// How long an entry is tried again that a fault of our own records keeps from being judged. The job tries twice a minute: what a restart,
+/// a missing key or a repair in the working day mends is judged as if nothing had been; what is not mended by then needs a person.
+pub const FAULT_WAIT: TimeDelta = TimeDelta::hours(1);
+
+/// What becomes of an entry that could not be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterFault {
+    /// It is tried again.
+    Waits { until: DateTime<Utc> },
+    /// It goes to the quarantine.
+    SetAside,
+}
+
+/// Whether an entry that fails again goes to the quarantine. One that failed in the future was dated by a clock that is not ours: it is
+/// tried no longer.
+///
+/// ```
+/// use chrono::{DateTime, TimeDelta, Utc};
+/// use tongjie::domain::journal::{AfterFault, FAULT_WAIT, after_fault};
+/// let since = DateTime::<Utc>::UNIX_EPOCH;
+/// let until = since + FAULT_WAIT;
+/// assert_eq!(after_fault(since, until - TimeDelta::seconds(1)), AfterFault::Waits { until });
+/// assert_eq!(after_fault(since, until), AfterFault::SetAside);
+/// assert_eq!(after_fault(since, since - TimeDelta::seconds(6)), AfterFault::SetAside);
+/// ```
+pub fn after_fault(failing_since: DateTime<Utc>, now: DateTime<Utc>) -> AfterFault {
+    let until = failing_since + FAULT_WAIT;
+    if now >= until || failing_since > now + BELIEVED {
+        AfterFault::SetAside
+    } else {
+        AfterFault::Waits { until }
     }
 }
 

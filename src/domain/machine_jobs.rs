@@ -47,8 +47,8 @@ pub const OFFLINE_COMPARISON: Job = Job {
 pub const MACHINE_ERASURE: Job = Job {
     name: "machine_erasure",
     schedule: Schedule::Daily { minute: 215 },
-    does_zh: "删除早已结束的设备指令、告警与门禁记录",
-    does_en: "Erases commands and alarms of devices that ended long ago, and alarms of gates that were settled",
+    does_zh: "删除早已结束的设备指令、告警与门禁记录,以及长期无人处理的离线日志原文",
+    does_en: "Erases commands and alarms of devices that ended long ago, alarms of gates that were settled, and what journals told and nobody settled",
 };
 
 /// Ends commands to devices whose time is over.

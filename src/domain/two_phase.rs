@@ -112,6 +112,38 @@ pub const fn decide(facts: &Facts) -> Outcome {
     }
 }
 
+/// How long after a door was opened for staff or a courier a book may come out of their hands: what a crate brings is received within
+/// days, and what nobody scanned for a week was not in it.
+pub const IN_HAND: TimeDelta = TimeDelta::days(7);
+
+/// A book of a loan in question is seen outside its compartment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenOutside {
+    /// When its door was last ordered open for staff or a courier since it is in question.
+    pub opened_at: Option<DateTime<Utc>>,
+    pub seen_at: DateTime<Utc>,
+    /// A reader brings it: to a machine, by a parcel, or in a drop.
+    pub by_reader: bool,
+}
+
+/// What it says of the loan that a book in question is seen outside. A door that only the reader's order could open gave it to the
+/// reader. One that was opened for staff or a courier since may have given it to them: nobody is charged a loan that perhaps never was.
+///
+/// ```
+/// use chrono::{DateTime, TimeDelta, Utc};
+/// use tongjie::domain::two_phase::{Said, SeenOutside, seen_outside};
+/// let opened = DateTime::<Utc>::UNIX_EPOCH;
+/// let seen = SeenOutside { opened_at: Some(opened), seen_at: opened + TimeDelta::hours(2), by_reader: false };
+/// assert_eq!(seen_outside(&seen), Said::NotTaken);
+/// assert_eq!(seen_outside(&SeenOutside { opened_at: None, ..seen }), Said::Taken);
+/// ```
+pub fn seen_outside(seen: &SeenOutside) -> Said {
+    match seen.opened_at {
+        Some(opened) if !seen.by_reader && (opened..=opened + IN_HAND).contains(&seen.seen_at) => Said::NotTaken,
+        _ => Said::Taken,
+    }
+}
+
 /// The phase after an outcome.
 pub const fn after(phase: LoanPhase, outcome: Outcome) -> LoanPhase {
     match outcome {
@@ -176,6 +208,29 @@ mod tests {
             };
             assert_eq!(decide(&facts(false)), Outcome::Contradicts);
             assert_eq!(decide(&facts(true)), Outcome::Nothing);
+        }
+    }
+
+    #[test]
+    fn what_may_have_come_out_by_the_hand_of_a_courier_was_not_taken() {
+        let at = |hours: i64| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::hours(hours);
+        let week = IN_HAND.num_hours();
+        for (opened, seen, by_reader, said) in [
+            (None, 100, false, Said::Taken),
+            (None, 100, true, Said::Taken),
+            (Some(100), 99, false, Said::Taken),
+            (Some(100), 100, false, Said::NotTaken),
+            (Some(100), 101, false, Said::NotTaken),
+            (Some(100), 101, true, Said::Taken),
+            (Some(100), 100 + week, false, Said::NotTaken),
+            (Some(100), 101 + week, false, Said::Taken),
+        ] {
+            let facts = SeenOutside {
+                opened_at: opened.map(at),
+                seen_at: at(seen),
+                by_reader,
+            };
+            assert_eq!(seen_outside(&facts), said, "{opened:?} {seen} {by_reader}");
         }
     }
 

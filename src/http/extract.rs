@@ -80,6 +80,8 @@ audiences! {
     RenewingSet Renews = Staff, Reader, Device with Renew;
     /// Desks and machines that undo a loan.
     VoidingSet Voids = Staff, Device with VoidLoan;
+    /// Whoever says whether the book of a loan at a machine was taken.
+    ConfirmingSet Confirms = Staff, Device with ConfirmLoan;
     /// Desks and readers that place holds.
     HoldingSet PlacesHolds = Staff, Reader with PlaceHold;
     /// Desks and readers that cancel holds.

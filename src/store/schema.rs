@@ -1421,6 +1421,7 @@ diesel::table! {
         deadline_at -> BigInt,
         decided_at -> Nullable<BigInt>,
         decided_by -> Nullable<Text>,
+        opened_at -> Nullable<BigInt>,
     }
 }
 
@@ -1470,6 +1471,7 @@ diesel::table! {
         item_id -> Nullable<BigInt>,
         loan_id -> Nullable<BigInt>,
         kind -> Nullable<Text>,
+        failing_since -> Nullable<BigInt>,
     }
 }
 

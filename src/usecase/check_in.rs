@@ -11,6 +11,7 @@ use super::compartment_record;
 use super::confirm_loan::seen_elsewhere;
 use super::deposit_copies::came_home;
 use super::item_shown::ItemShown;
+use super::opened_in_question::{SeenBy, came_by_hand};
 use super::record::{self, About, Consent, IDS_PER_VERB, Ledger, settle};
 use super::sorter_bin::bin_for;
 use super::view::{CheckInOutcome, ClosedLoan, NextStepView, refusal_views};
@@ -96,6 +97,20 @@ pub(super) struct Arrival<'a> {
     pub told: Told,
 }
 
+impl Arrival<'_> {
+    /// A reader brought it: to a machine, by a parcel, or in a drop that was emptied later. What a sorter takes in, crates brought as well.
+    fn is_of_a_reader(&self) -> bool {
+        match self.act.channel {
+            Channel::Kiosk | Channel::Locker | Channel::Portal => true,
+            Channel::Drop => false,
+            Channel::Desk | Channel::Mobile => {
+                let emptied = self.returned_at.is_some() && !matches!(self.told, Told::Then(_));
+                self.parcel.is_some() || emptied
+            }
+        }
+    }
+}
+
 /// How an arrival is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
@@ -133,9 +148,7 @@ pub(super) fn take_back(
     mut ids: IdRun,
 ) -> Result<CheckInOutcome> {
     let (act, network) = (arrival.act, arrival.network);
-    let mut item = tx
-        .lock_item(candidate, network)?
-        .ok_or(UseCaseError::NotFound("item"))?;
+    let mut item = arrived(tx, arrival, candidate, &mut ids)?;
     let now = record::now_for(tx, &item.facts);
     let returned_at = returned_at(arrival, item.loan.as_ref(), now)?;
     let next_hold = record::next_hold(tx, network, &item, now)?;
@@ -195,6 +208,25 @@ pub(super) fn take_back(
         bin,
         ..outcome(&plan, &item, transit, network)
     })
+}
+
+/// The copy under its locks. One in question that came out of a compartment by the hands of staff is on loan to nobody.
+fn arrived(tx: &mut WriteTx<'_>, arrival: &Arrival<'_>, candidate: Candidate, ids: &mut IdRun) -> Result<LoadedItem> {
+    let missing = || UseCaseError::NotFound("item");
+    let item = tx.lock_item(candidate, arrival.network)?.ok_or_else(missing)?;
+    let seen = SeenBy {
+        caller: arrival.caller,
+        at: match arrival.told {
+            Told::Then(then) => then,
+            Told::Now | Told::Settled => tx.now(),
+        },
+        reader: arrival.is_of_a_reader(),
+    };
+    if !came_by_hand(tx, &item, seen, ids)? {
+        return Ok(item);
+    }
+    let again = Candidate::known(item.facts.id, item.facts.bib_id);
+    tx.lock_item(again, arrival.network)?.ok_or_else(missing)
 }
 
 /// The act of somebody who knows everything that could be found.

@@ -59,14 +59,15 @@ impl Stored for LoanSaid {}
 /// Says whether the book of a loan at a machine was taken.
 ///
 /// # Errors
-/// `NotFound` for a loan that is none of a machine in reach; `Invalid` for staff without a reason; a failure of the store.
+/// `NotFound` for a loan that is none of a machine in reach; `State` for a courier for whom its door was not opened; `Invalid` for staff
+/// without a reason; a failure of the store.
 pub async fn confirm_loan(
     store: &Arc<Store>,
     caller: &Caller,
     command: ConfirmLoan,
     key: Option<IdempotencyKey>,
 ) -> Result<Once<LoanSaid>> {
-    caller.require_somewhere(Right::VoidLoan)?;
+    caller.require_somewhere(Right::ConfirmLoan)?;
     once(store, caller, key, IDS, command, apply).await
 }
 
@@ -81,7 +82,15 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &ConfirmLoan, mut ids: Id
         Some(own) if own.id == asked_of.device => {}
         Some(_) => return Err(unknown()),
         None => {
-            device_of(tx, caller, asked_of.device, Right::VoidLoan).map_err(|error| no_such(error, "loan"))?;
+            let network = tx.network()?;
+            let device = device_of(tx, caller, asked_of.device, Right::ConfirmLoan);
+            let device = device.map_err(|error| no_such(error, "loan"))?;
+            let looked = asked_of.opened_at.is_some();
+            if !looked && !caller.may(Right::VoidLoan, device.unit, &network) {
+                return Err(UseCaseError::State(
+                    "its door was not opened for staff or a courier since: only they know who have looked".to_owned(),
+                ));
+            }
         }
     }
     let by = match caller.device() {

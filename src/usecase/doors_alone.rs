@@ -171,6 +171,7 @@ pub(super) fn handed_out(tx: &mut WriteTx<'_>, past: &Past<'_>, loan: LoanId, id
             deadline_at: deadline(tx.now()),
             decided_at: None,
             decided_by: None,
+            opened_at: None,
         })?;
     }
     match (here, other) {

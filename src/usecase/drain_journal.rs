@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::apply_entry::{Step, apply_next};
 use super::compartment_record;
+use super::failing_entry::could_not_be_judged;
 use super::journal_gaps::advance;
-use super::run_job::{Look, Pass, of_one};
+use super::run_job::{Look, Pass, of_one, stops_all};
 use super::{Result, Store, UseCaseError};
 use crate::auth::card_token::CardTokens;
 use crate::domain::ids::DeviceId;
@@ -28,8 +29,8 @@ const PAGE: i64 = 50;
 /// Ids for gaps that are given up by the job.
 const GAP_IDS: i64 = 240;
 
-/// Texts that nobody settled are kept for so long: they may hold the number of a card.
-const TEXTS_KEPT: TimeDelta = TimeDelta::days(180);
+/// Ids for an entry that is set aside.
+const FAULT_IDS: i64 = 3;
 
 /// Judges everything of a journal that waits for nothing before it.
 ///
@@ -44,23 +45,50 @@ pub(super) async fn drain(store: &Arc<Store>, cards: &Arc<CardTokens>, device: D
             .write(move |tx| apply_next(tx, &opened, (device, journal, after), taken.clone()))
             .await;
         ids = IDS;
-        match of_one(done, "journal of device", device.get())? {
-            Some(Step::Nothing) => return Ok(judged),
-            Some(Step::Judged(sequence)) => {
+        match done {
+            Ok(Step::Nothing) => return Ok(judged),
+            Ok(Step::Judged(sequence)) => {
                 after = sequence;
                 judged += 1;
             }
-            Some(Step::NeedsIds) => ids = MANY_IDS,
-            None => {
-                // This one is passed over: the next run looks at it again.
-                let broken = store
-                    .read(move |tx| Ok::<_, UseCaseError>(tx.next_waiting_entry(device, journal, after)?))
-                    .await?;
-                let Some(broken) = broken else { return Ok(judged) };
-                after = broken.sequence;
-            }
+            Ok(Step::NeedsIds) => ids = MANY_IDS,
+            Err(cause) if stops_all(&cause) => return Err(cause),
+            // What follows it goes on; the next run looks at it again, for a while.
+            Err(cause) => match pass_over(store, (device, journal, after), &cause).await? {
+                Some(sequence) => after = sequence,
+                None => return Ok(judged),
+            },
         }
     }
+}
+
+/// An entry that could not be judged: what becomes of it, and its number.
+async fn pass_over(
+    store: &Arc<Store>,
+    (device, journal, after): (DeviceId, i64, i64),
+    cause: &UseCaseError,
+) -> Result<Option<i64>> {
+    let broken = store
+        .read(move |tx| Ok::<_, UseCaseError>(tx.next_waiting_entry(device, journal, after)?))
+        .await?;
+    let Some(broken) = broken else { return Ok(None) };
+    let (entry, sequence) = (broken.id, broken.sequence);
+    let ids = store.take_ids::<UseCaseError>(FAULT_IDS).await?;
+    let done = store
+        .write(move |tx| could_not_be_judged(tx, device, entry, ids.clone()))
+        .await;
+    let set_aside = of_one(done, "entry of a journal", entry)?.unwrap_or(false);
+    let error = cause as &dyn std::error::Error;
+    let device = device.get();
+    tracing::error!(
+        device,
+        journal,
+        sequence,
+        set_aside,
+        error,
+        "an entry of a journal could not be judged"
+    );
+    Ok(Some(sequence))
 }
 
 /// The walk over devices of whose journals something waits, or is missing for too long.
@@ -101,13 +129,6 @@ impl Pass for DrainJournals {
                 }
             }
         }
-        store
-            .write(|tx| {
-                let before = tx.now() - TEXTS_KEPT;
-                tx.forget_conflict_texts(before)?;
-                Ok::<_, UseCaseError>(tx.forget_quarantine_texts(before)?)
-            })
-            .await?;
         Ok(judged)
     }
 }

@@ -282,6 +282,7 @@ impl Work<'_> {
             item_id: None,
             loan_id: None,
             kind: None,
+            failing_since: None,
         });
     }
 

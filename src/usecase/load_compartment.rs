@@ -10,6 +10,7 @@ use super::compartment_record::{IDS, Opening, open};
 use super::device_board::DeviceBoard;
 use super::once::once;
 use super::open_compartment::DoorOrdered;
+use super::opened_in_question::{SeenBy, came_by_hand};
 use super::order_device::{RECEIPT_BYTES, new_receipt};
 use super::record;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -21,8 +22,10 @@ use crate::domain::device::Capability;
 use crate::domain::event::EventKind;
 use crate::domain::ids::DeviceId;
 use crate::domain::item::{ItemFacts, ItemStatus};
+use crate::domain::network::Network;
 use crate::store::events::Event;
 use crate::store::ids::IdRun;
+use crate::store::item_lock::{Candidate, LoadedItem};
 use crate::store::tx::WriteTx;
 use crate::store::{Once, Store};
 
@@ -77,9 +80,7 @@ fn apply(
     let network = tx.network()?;
     let owner = asked.owner_unit_code.as_deref();
     let candidate = record::find_item(tx, &network, &asked.item_barcode, owner)?;
-    let item = tx
-        .lock_item(candidate, &network)?
-        .ok_or(UseCaseError::NotFound("item"))?;
+    let item = in_hand(tx, caller, candidate, &network, &mut ids)?;
     belongs_here(&device, &item.facts)?;
     if let Some(other) = item.compartment {
         return Err(UseCaseError::State(match tx.compartment(other)? {
@@ -116,6 +117,28 @@ fn apply(
         );
     tx.append_event(ids.next(), &event)?;
     Ok(DoorOrdered::of(&after))
+}
+
+/// The copy that somebody holds before the machine.
+fn in_hand(
+    tx: &mut WriteTx<'_>,
+    caller: &Caller,
+    candidate: Candidate,
+    network: &Network,
+    ids: &mut IdRun,
+) -> Result<LoadedItem> {
+    let missing = || UseCaseError::NotFound("item");
+    let item = tx.lock_item(candidate, network)?.ok_or_else(missing)?;
+    let seen = SeenBy {
+        caller,
+        at: tx.now(),
+        reader: false,
+    };
+    if !came_by_hand(tx, &item, seen, ids)? {
+        return Ok(item);
+    }
+    let again = Candidate::known(item.facts.id, item.facts.bib_id);
+    tx.lock_item(again, network)?.ok_or_else(missing)
 }
 
 /// The machine itself, or one that staff and couriers may receive at.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::acting_device::{ActingDevice, device_of};
 use super::named::Wrong;
 use super::once::once;
+use super::opened_in_question::{BookInQuestion, books_in_question};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
 use crate::clock::from_millis;
@@ -69,6 +70,9 @@ pub struct LoadingRoundView {
     /// Doors behind which is something that a person must look at: open them, too.
     #[schema(example = json!([9]))]
     pub to_look_at: Vec<u16>,
+    /// Of those, the books of which nobody knows whether their reader took them: look, and say it.
+    #[serde(default)]
+    pub in_question: Vec<BookInQuestion>,
 }
 
 impl Outcome for LoadingRoundView {}
@@ -229,6 +233,7 @@ fn end(tx: &mut WriteTx<'_>, caller: &Caller, (device, round): &(DeviceId, i64),
 fn shown(tx: &mut ReadTx<'_>, device: &ActingDevice, row: &RoundRow) -> Result<LoadingRoundView> {
     let lines = tx.lines_of_round(row.id)?;
     let doors = tx.compartments_of(device.id)?;
+    let in_question = books_in_question(tx, device.id, &doors)?;
     Ok(LoadingRoundView {
         id: row.id,
         started_at: from_millis(row.started_at),
@@ -249,5 +254,6 @@ fn shown(tx: &mut ReadTx<'_>, device: &ActingDevice, row: &RoundRow) -> Result<L
             .filter(|door| door.state.needs_a_person())
             .map(|door| door.number)
             .collect(),
+        in_question,
     })
 }

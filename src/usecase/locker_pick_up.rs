@@ -310,6 +310,7 @@ fn lend(
         deadline_at: deadline(now),
         decided_at: None,
         decided_by: None,
+        opened_at: None,
     })?;
     Ok(LockerGrant {
         compartment: door.number,

@@ -10,6 +10,7 @@ use super::acting_device::device_of;
 use super::compartment_record::{IDS, Opening, open, opens_for_ms};
 use super::device_board::DeviceBoard;
 use super::once::once;
+use super::opened_in_question::{BookInQuestion, opened_for_a_person};
 use super::order_device::{RECEIPT_BYTES, new_receipt};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
 use crate::auth::Right;
@@ -55,6 +56,9 @@ pub struct DoorOrdered {
     /// How long the order counts, in milliseconds from the answer.
     #[schema(example = 20000)]
     pub expires_in_ms: i64,
+    /// Opened for staff or a courier: nobody knows whether the reader took this book. Look, and say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_question: Option<BookInQuestion>,
 }
 
 impl Outcome for DoorOrdered {}
@@ -66,6 +70,7 @@ impl DoorOrdered {
             turn: one.turn,
             state: one.state.code().to_owned(),
             expires_in_ms: opens_for_ms(),
+            in_question: None,
         }
     }
 }
@@ -125,11 +130,15 @@ fn apply(
         receipt: *receipt,
     };
     let after = open(tx, &opening, &seen, &mut ids)?;
+    let in_question = opened_for_a_person(tx, &seen)?;
     detail["turn"] = json!(after.turn);
     let event = Event::new(EventKind::DeviceOrdered, tx.now(), device.unit, caller.own_channel())
         .by(caller.staff(), caller.device())
         .detail(detail)
         .personal(said);
     tx.append_event(ids.next(), &event)?;
-    Ok(DoorOrdered::of(&after))
+    Ok(DoorOrdered {
+        in_question,
+        ..DoorOrdered::of(&after)
+    })
 }

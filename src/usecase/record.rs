@@ -24,8 +24,8 @@ use crate::store::item_lock::{Candidate, LoadedItem};
 use crate::store::transits::{NewTransit, TransitEnd};
 use crate::store::tx::WriteTx;
 
-/// Ids a circulation verb may use up: a loan or hold, a transit, and the events.
-pub const IDS_PER_VERB: i64 = 12;
+/// Ids a circulation verb may use up: a loan or hold, a transit, the events, and the void of a loan in question.
+pub const IDS_PER_VERB: i64 = 14;
 
 pub use super::consent::{About, Consent, settle};
 

@@ -14,6 +14,7 @@ use super::compartment_record::{IDS, tell};
 use super::configure_device::settings_of;
 use super::confirm_loan::heard_of_loan;
 use super::once::once;
+use super::opened_in_question::in_question;
 use super::record::{self, Consent, IDS_PER_VERB};
 use super::view::CheckInOutcome;
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -183,6 +184,8 @@ impl ReportOutcome {
 pub(super) struct Known {
     pub seen: Compartment,
     pub loan: Option<Confirmation>,
+    /// A loan in question of the book that lies there, of a turn before: its door was opened for a person since.
+    pub before: Option<Confirmation>,
     /// A return whose end nobody has said.
     pub back: Option<ReturnRow>,
     /// The book that lies there, lay there, or was announced.
@@ -276,6 +279,10 @@ fn look(tx: &mut WriteTx<'_>, device: &ActingDevice, report: &DoorReport) -> Res
     };
     // Of a machine that was alone another book may have been put in since, at the same turn.
     let loan = loan.filter(|_| seen.item.is_none_or(|lies| of_loan == Some(lies)));
+    let before = match loan {
+        Some(_) => None,
+        None => in_question(tx, &seen)?,
+    };
     let expected = match seen.item.or(seen.awaited).or(of_loan) {
         Some(item) => tx.tag_and_size(item)?.map(|(bib, tag, _)| ((item, bib), tag)),
         None => None,
@@ -307,6 +314,7 @@ fn look(tx: &mut WriteTx<'_>, device: &ActingDevice, report: &DoorReport) -> Res
     Ok(Known {
         seen,
         loan,
+        before,
         back,
         expected: expected.map(|(item, _)| item),
         found,
@@ -327,6 +335,11 @@ fn say_of_loan(
     report: &DoorReport,
     ids: &mut IdRun,
 ) -> Result<Option<(LoanId, LoanOutcome)>> {
+    if let (Some(before), Some(false), Door::Closed) = (&known.before, known.judged.gone, report.door) {
+        // Whoever it was opened for has left it there: nobody took it.
+        let outcome = heard_of_loan(tx, before.loan, Said::NotTaken, report.by, report.at, ids)?;
+        return Ok(Some((before.loan, outcome)));
+    }
     let (Some(asked), Some(gone)) = (&known.loan, known.judged.gone) else {
         return Ok(known.loan.as_ref().map(|asked| (asked.loan, LoanOutcome::Nothing)));
     };

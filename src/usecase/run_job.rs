@@ -153,7 +153,7 @@ pub(super) fn of_one<T>(did: Result<T>, record: &'static str, id: i64) -> Result
 }
 
 /// Whether an error is of the store rather than of the record at hand.
-fn stops_all(error: &UseCaseError) -> bool {
+pub(super) fn stops_all(error: &UseCaseError) -> bool {
     error.store_error().is_some_and(|error| !error.is_of_record())
 }
 

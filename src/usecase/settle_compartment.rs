@@ -10,6 +10,7 @@ use super::compartment_record::{IDS, at_rest, keep, left};
 use super::confirm_loan::{Teller, say};
 use super::list_compartments::{CompartmentView, shown_one};
 use super::once::once;
+use super::opened_in_question::in_question;
 use super::record;
 use super::report_compartment::{ReportedBy, check_in_at};
 use super::{Caller, IdempotencyKey, Result, UseCaseError};
@@ -80,11 +81,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &SettleCompartment, mut i
         None => CompartmentStep::SettleEmpty,
     };
     let state = step(seen.state, taken).map_err(UseCaseError::CompartmentState)?;
-    let loan = tx
-        .confirmation_of_turn(device.id, seen.id, seen.turn)?
-        .filter(|asked| asked.phase.is_open());
-    if let Some(asked_loan) = &loan {
-        let gone = is_gone(tx, asked_loan, found)?;
+    if let Some((gone, asked_loan)) = told_of_loan(tx, &seen, found)? {
         let teller = Teller {
             caller,
             by: ReportedBy::Person,
@@ -120,6 +117,24 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, asked: &SettleCompartment, mut i
     .personal(json!({"reason": reason}));
     tx.append_event(ids.next(), &event)?;
     shown_one(tx, &after)
+}
+
+/// The loan in question, and whether its book is gone.
+fn told_of_loan(
+    tx: &mut WriteTx<'_>,
+    seen: &Compartment,
+    found: Option<(ItemId, BibId)>,
+) -> Result<Option<(bool, Confirmation)>> {
+    let asked = tx.confirmation_of_turn(seen.device, seen.id, seen.turn)?;
+    if let Some(asked) = asked.filter(|asked| asked.phase.is_open()) {
+        return Ok(Some((is_gone(tx, &asked, found)?, asked)));
+    }
+    // Opened for a person since: only that the book is there says something of its loan.
+    let Some(asked) = in_question(tx, seen)? else {
+        return Ok(None);
+    };
+    let gone = is_gone(tx, &asked, found)?;
+    Ok((!gone).then_some((gone, asked)))
 }
 
 /// Whether the book of the loan in question is gone: nothing is there, or another one.
@@ -174,9 +189,13 @@ pub(super) fn follow_loan(
     ids: &mut IdRun,
 ) -> Result<()> {
     let Some(id) = loan.compartment else { return Ok(()) };
-    let Some(seen) = tx.compartment(id)?.filter(|seen| seen.turn == loan.turn) else {
-        return Ok(());
-    };
+    let Some(seen) = tx.compartment(id)? else { return Ok(()) };
+    if seen.turn != loan.turn {
+        // Opened for a person since: its door tells what is inside. A book that was taken is not.
+        let of_loan = tx.item_of_loan(loan.loan)?.map(|(item, _, _)| item);
+        let lay_there = gone && seen.item.is_some() && seen.item == of_loan;
+        return left(tx, lay_there.then_some(seen.id));
+    }
     let alone = by == ReportedBy::Journal;
     let (taken, item) = match (seen.state, gone, seen.item) {
         (CompartmentState::HandingOut, true, _) if alone => (CompartmentStep::ClosedEmpty, None),

@@ -138,6 +138,7 @@ fn release(tx: &mut WriteTx<'_>, row: &QuarantineRow, command: &SettleQuarantine
         item_id: None,
         loan_id: None,
         kind: None,
+        failing_since: None,
     };
     Ok(tx.insert_journal_entries(&[entry])?)
 }

@@ -1,8 +1,8 @@
 //! What acts without the network say against the records, and what people answer.
 
 use serde_json::{Value, json};
-use tongjie::domain::machine_jobs::JOURNAL_DRAINING;
-use tongjie::usecase::drain_journal::DrainJournals;
+use tongjie::domain::machine_jobs::MACHINE_ERASURE;
+use tongjie::usecase::erase_machine_records::EraseMachineRecords;
 use tongjie::usecase::run_job::run_job;
 
 use crate::app::TestApp;
@@ -272,19 +272,13 @@ fn what_nobody_answered_for_half_a_year_loses_its_text(app: &TestApp) {
         let at = ago(app, days * 86_400 + 1).timestamp_millis();
         let sql = format!("UPDATE journal_conflicts SET raised_at = {at}");
         app.database.outside().run(&sql);
-        let job = std::sync::Arc::new(DrainJournals {
-            cards: std::sync::Arc::clone(&app.app.cards),
-        });
-        app.block_on(run_job(&app.app.store, "node", JOURNAL_DRAINING, &job, || false))
+        let job = std::sync::Arc::new(EraseMachineRecords { days: 180 });
+        app.block_on(run_job(&app.app.store, "node", MACHINE_ERASURE, &job, || false))
             .expect("the job runs");
         // Until it runs again.
-        pass(app, 31);
+        pass(app, 86_400);
         scene.conflicts(app, "")[0]["act"].clone()
     };
-    // Something waits in a journal.
-    let machine = scene.machine.copied().again(app);
-    let waits = machine.entry(3, &back(ago(app, 60), &scene.tag));
-    assert_eq!(machine.tell(app, &[waits]), ["waiting"]);
     assert_eq!(found(179)["kind"], "check_out");
     assert_eq!(found(180), Value::Null);
     scene

@@ -139,6 +139,11 @@ fn lent_by_machine(about: &About<'_>) -> i64 {
     let session = machine.does(about, "/api/v1/device/locker-sessions", &who, 201);
     let path = format!("/api/v1/device/locker-sessions/{}/loans", session["id"]);
     let lent = machine.does(about, &path, &json!({"compartment": 1}), 200);
+    // Nobody can tell what is behind the door, and it is opened for somebody who looks.
+    let unread = json!({"turn": lent["granted"][0]["turn"], "door": "closed", "inside": "unread"});
+    machine.does(about, "/api/v1/device/compartments/1/reports", &unread, 200);
+    let unload = format!("/api/v1/devices/{}/compartments/1/unload", machine.id);
+    by_root(about, &unload, &json!({}), 200);
     lent["granted"][0]["loan"]["id"].as_i64().expect("a loan")
 }
 

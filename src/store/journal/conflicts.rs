@@ -84,6 +84,17 @@ impl ReadTx<'_> {
             .first(self.conn)
             .optional()?)
     }
+
+    /// Contradictions that were found before a moment and still have their text, the oldest first.
+    pub fn old_conflict_texts(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(journal_conflicts::table
+            .filter(journal_conflicts::body.is_not_null())
+            .filter(journal_conflicts::raised_at.lt(before.timestamp_millis()))
+            .order(journal_conflicts::raised_at)
+            .limit(at_most)
+            .select(journal_conflicts::id)
+            .load(self.conn)?)
+    }
 }
 
 impl WriteTx<'_> {
@@ -117,14 +128,13 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Takes the text out of contradictions that were found before a moment: it may hold a card's number. Answers how many.
-    pub fn forget_conflict_texts(&mut self, before: DateTime<Utc>) -> Result<usize, StoreError> {
-        let old = journal_conflicts::table
-            .filter(journal_conflicts::body.is_not_null())
-            .filter(journal_conflicts::raised_at.lt(before.timestamp_millis()));
-        Ok(diesel::update(old)
-            .set(journal_conflicts::body.eq(None::<String>))
-            .execute(self.conn)?)
+    /// Takes the text out of contradictions: it may hold a card's number. Answers how many.
+    pub fn forget_conflict_texts(&mut self, conflicts: &[i64]) -> Result<usize, StoreError> {
+        Ok(
+            diesel::update(journal_conflicts::table.filter(journal_conflicts::id.eq_any(conflicts)))
+                .set(journal_conflicts::body.eq(None::<String>))
+                .execute(self.conn)?,
+        )
     }
 
     /// Settles a contradiction; the text of the act goes.

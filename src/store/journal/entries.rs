@@ -32,6 +32,8 @@ pub struct EntryRow {
     pub item_id: Option<i64>,
     pub loan_id: Option<i64>,
     pub kind: Option<String>,
+    /// Since when a fault of our own records keeps it from being judged.
+    pub failing_since: Option<i64>,
 }
 
 /// What an entry was judged to be.
@@ -230,6 +232,23 @@ impl WriteTx<'_> {
             ))
             .execute(self.conn)?;
         Ok(n == 1)
+    }
+
+    /// An entry that waits cannot be judged, from now on.
+    pub fn entry_fails(&mut self, id: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+        diesel::update(journal_entries::table.find(id))
+            .set(journal_entries::failing_since.eq(now.timestamp_millis()))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Takes an entry that waits out of its journal: it stands in the quarantine.
+    pub fn remove_waiting_entry(&mut self, id: i64) -> Result<(), StoreError> {
+        let waiting = journal_entries::table
+            .find(id)
+            .filter(journal_entries::verdict.eq("waiting"));
+        diesel::delete(waiting).execute(self.conn)?;
+        Ok(())
     }
 
     /// Says of what an entry was recorded after all.

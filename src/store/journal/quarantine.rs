@@ -105,6 +105,17 @@ impl ReadTx<'_> {
         Ok(lines.load(self.conn)?)
     }
 
+    /// Lines that came before a moment and still have their text, the oldest first.
+    pub fn old_quarantine_texts(&mut self, before: DateTime<Utc>, at_most: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(journal_quarantine::table
+            .filter(journal_quarantine::body.is_not_null())
+            .filter(journal_quarantine::received_at.lt(before.timestamp_millis()))
+            .order(journal_quarantine::received_at)
+            .limit(at_most)
+            .select(journal_quarantine::id)
+            .load(self.conn)?)
+    }
+
     /// How many lines of a device nobody has settled, for a reason.
     pub fn open_quarantine(&mut self, device: DeviceId, reason: &str) -> Result<i64, StoreError> {
         Ok(on_engine!(self.conn, conn => journal_quarantine::table
@@ -134,6 +145,22 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// A line that was settled is open again, for another reason: what it let through could not be judged.
+    pub fn reopen_quarantine(&mut self, row: &QuarantineRow) -> Result<(), StoreError> {
+        diesel::update(journal_quarantine::table.find(row.id))
+            .set((
+                journal_quarantine::reason.eq(&row.reason),
+                journal_quarantine::body.eq(&row.body),
+                journal_quarantine::shifted_at.eq(row.shifted_at),
+                journal_quarantine::received_at.eq(row.received_at),
+                journal_quarantine::settled_at.eq(None::<i64>),
+                journal_quarantine::settled_how.eq(None::<String>),
+                journal_quarantine::note.eq(None::<String>),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
     /// Settles a line; its text goes.
     pub fn settle_quarantine(
         &mut self,
@@ -154,16 +181,15 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Takes the text out of lines that came before a moment: it may hold a card's number. Answers how many.
-    pub fn forget_quarantine_texts(&mut self, before: DateTime<Utc>) -> Result<usize, StoreError> {
-        let old = journal_quarantine::table
-            .filter(journal_quarantine::body.is_not_null())
-            .filter(journal_quarantine::received_at.lt(before.timestamp_millis()));
-        Ok(diesel::update(old)
-            .set((
-                journal_quarantine::body.eq(None::<String>),
-                journal_quarantine::signature.eq(None::<String>),
-            ))
-            .execute(self.conn)?)
+    /// Takes the text out of lines: it may hold a card's number. Answers how many.
+    pub fn forget_quarantine_texts(&mut self, lines: &[i64]) -> Result<usize, StoreError> {
+        Ok(
+            diesel::update(journal_quarantine::table.filter(journal_quarantine::id.eq_any(lines)))
+                .set((
+                    journal_quarantine::body.eq(None::<String>),
+                    journal_quarantine::signature.eq(None::<String>),
+                ))
+                .execute(self.conn)?,
+        )
     }
 }

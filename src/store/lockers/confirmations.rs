@@ -25,6 +25,8 @@ pub struct Confirmation {
     pub decided_at: Option<DateTime<Utc>>,
     /// `report`, `journal` or `person`.
     pub decided_by: Option<String>,
+    /// When its door was last ordered open for staff or a courier, while it was in question.
+    pub opened_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Insertable, Queryable)]
@@ -40,6 +42,7 @@ struct ConfirmationRow {
     deadline_at: i64,
     decided_at: Option<i64>,
     decided_by: Option<String>,
+    opened_at: Option<i64>,
 }
 
 impl ConfirmationRow {
@@ -61,6 +64,7 @@ impl ConfirmationRow {
             deadline_at: from_millis(self.deadline_at),
             decided_at: self.decided_at.map(from_millis),
             decided_by: self.decided_by,
+            opened_at: self.opened_at.map(from_millis),
         })
     }
 }
@@ -106,6 +110,17 @@ impl ReadTx<'_> {
             .filter(loan_confirmations::device_id.eq(device.get()))
             .filter(loan_confirmations::compartment_id.eq(compartment.get()))
             .filter(loan_confirmations::turn.eq(turn))
+            .order(loan_confirmations::loan_id.desc())
+            .first(self.conn)
+            .optional()?;
+        row.map(ConfirmationRow::read).transpose()
+    }
+
+    /// The loan in question of a compartment, the last of several.
+    pub fn confirmation_in_question(&mut self, compartment: CompartmentId) -> Result<Option<Confirmation>, StoreError> {
+        let row: Option<ConfirmationRow> = loan_confirmations::table
+            .filter(loan_confirmations::compartment_id.eq(compartment.get()))
+            .filter(loan_confirmations::decided_at.is_null())
             .order(loan_confirmations::loan_id.desc())
             .first(self.conn)
             .optional()?;
@@ -189,6 +204,7 @@ impl WriteTx<'_> {
             deadline_at: one.deadline_at.timestamp_millis(),
             decided_at: one.decided_at.map(|at| at.timestamp_millis()),
             decided_by: one.decided_by.clone(),
+            opened_at: one.opened_at.map(|at| at.timestamp_millis()),
         };
         diesel::insert_into(loan_confirmations::table)
             .values(row)
@@ -211,6 +227,14 @@ impl WriteTx<'_> {
             .set(loan_confirmations::deadline_at.eq(at.timestamp_millis()))
             .execute(self.conn)?;
         Ok(n == 1)
+    }
+
+    /// Its door is ordered open for staff or a courier.
+    pub fn opened_in_question(&mut self, loan: LoanId, now: DateTime<Utc>) -> Result<(), StoreError> {
+        diesel::update(loan_confirmations::table.find(loan.get()))
+            .set(loan_confirmations::opened_at.eq(now.timestamp_millis()))
+            .execute(self.conn)?;
+        Ok(())
     }
 
     /// Says where the loan is now; decided by whom, where it is.

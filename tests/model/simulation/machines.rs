@@ -181,6 +181,7 @@ impl Simulation {
             })
             .await;
         if let Some(ordered) = ordered {
+            self.note_in_hand(self.town.items[item].get());
             self.door_says(machine, (ordered.number, ordered.turn), item, true)
                 .await;
         }
@@ -207,7 +208,14 @@ impl Simulation {
             })
             .await;
         if let Some(ordered) = ordered {
-            let (item, stays) = (self.some_item(), self.random.percent(30));
+            // What lay there may be in question: it is seen, or scanned later by whoever has it in hand.
+            let asked = ordered.in_question.as_ref().map(|book| book.item_id);
+            let lay = asked.and_then(|asked| self.town.items.iter().position(|item| item.get() == asked));
+            let item = match lay {
+                Some(item) => item,
+                None => self.some_item(),
+            };
+            let stays = self.random.percent(30);
             self.door_says(machine, (ordered.number, ordered.turn), item, stays)
                 .await;
         }
@@ -382,9 +390,12 @@ impl Simulation {
                 async move { report_compartment(&store, &caller, told, key).await }
             })
             .await;
-        if done.is_some() {
+        if let Some(done) = done {
             // A loan that nobody took up is undone, and what lies there came back.
             self.read_again(about);
+            // Of a door that was opened for a person since it may be of another copy.
+            let undone = done.loan_id.filter(|_| done.loan_outcome.as_deref() == Some("voided"));
+            self.ledger.out.retain(|_, (loan, _)| Some(*loan) != undone);
         }
     }
 

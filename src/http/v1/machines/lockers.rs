@@ -10,7 +10,7 @@ use crate::domain::compartment_report::{Door, Inside};
 use crate::domain::ids::{DeviceId, LoanId};
 use crate::http::answer::{self, Answer};
 use crate::http::extract::{
-    Changing, ManagesDevices, Operates, ReadsDevices, ReceivesTransits, SettlesMachines, Staff, Voids,
+    Changing, Confirms, ManagesDevices, Operates, ReadsDevices, ReceivesTransits, SettlesMachines, Staff,
 };
 use crate::http::input::{CodeText, Cursor, Limit, List, Moment, PageBody, Remark, Text, page, text};
 use crate::http::openapi::{ChangeOneFailures, ChangeSeenFailures, IdempotencyHeader, ListFailures, LookFailures};
@@ -239,13 +239,14 @@ pub struct LoanConfirmation {
 }
 
 /// Says whether the book of a loan at a machine was taken. The first that knows decides; who says otherwise later raises a conflict.
+/// Couriers say it of a loan that was in question when a door was opened for them.
 #[utoipa::path(post, path = "/api/v1/loans/{id}/confirmation", operation_id = "confirmLoan", tag = "loans",
     params(("id" = i64, Path, description = "The loan's id"), IdempotencyHeader),
     request_body = LoanConfirmation, security(("bearer" = [])),
     responses((status = 200, description = "What became of the loan", body = LoanSaid), ChangeOneFailures))]
 pub async fn confirm_loan(
     app: web::Data<App>,
-    who: Voids,
+    who: Confirms,
     id: web::Path<i64>,
     request: Changing<LoanConfirmation>,
 ) -> Answer {
