@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::compartment_record::left;
 use super::get_item::ItemView;
 use super::named::Wrong;
 use super::once::once;
@@ -72,6 +73,10 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MoveItem, mut ids: IdR
     };
     let detail = json!({"moved_from": item.facts.home, "moved_to": home, "already_there": command.already_there});
     carry_out(tx, caller, &item, change, detail, ids.next())?;
+    // Seen elsewhere: not behind the door where it was known to lie.
+    let lay = item
+        .compartment
+        .filter(|_| command.already_there && item.facts.current != home);
     let moved = ItemFacts { home, ..item.facts };
     let unit = caller.unit.unwrap_or(moved.owner);
     let mut ledger = Ledger {
@@ -83,6 +88,7 @@ fn apply(tx: &mut WriteTx<'_>, caller: &Caller, command: &MoveItem, mut ids: IdR
         ids: &mut ids,
     };
     set_out(&mut ledger, travel)?;
+    left(tx, lay)?;
     show(tx, command.item)
 }
 

@@ -4,13 +4,27 @@ use serde_json::{Value, json};
 
 use crate::app::TestApp;
 use crate::client::Answer;
+use crate::locker_scene::{book, browsing};
 
 on_both!(
     a_copy_on_the_shelf_travels_to_its_new_home,
     a_copy_that_was_seen_at_its_new_home_stands_there_at_once,
     a_lent_copy_goes_to_its_new_home_with_its_return,
     nobody_puts_stock_on_somebody_elses_shelf,
+    a_copy_that_was_seen_at_its_new_home_lies_behind_no_door,
 );
+
+fn a_copy_that_was_seen_at_its_new_home_lies_behind_no_door(app: &TestApp) {
+    let machine = browsing(app);
+    let book = book(app, &json!({}));
+    machine.loaded(app, 2, &book);
+    let token = app.staff("cataloguer", "M1");
+    let body = json!({"home_unit_code": "M1", "already_there": true});
+    moved(app, &token, book.item, &body).expect(200);
+    machine.expect_door(app, 2, "unsure");
+    assert_eq!(machine.door(app, 2)["item_barcode"], Value::Null);
+    app.assert_sound();
+}
 
 fn moved(app: &TestApp, token: &str, item: i64, body: &Value) -> Answer {
     app.post(token, &format!("/api/v1/items/{item}/moves"), body)

@@ -44,6 +44,9 @@ impl Simulation {
 
     pub async fn place(&mut self) {
         let (reader, bib, pickup, unit) = (self.some_reader(), self.some_bib(), self.some_unit(), self.some_unit());
+        // The locker is what many ask for.
+        let at_locker = self.random.percent(40);
+        let pickup = if at_locker { self.town.unit("P1") } else { pickup };
         let own = self.random.percent(60);
         let caller = if own {
             self.town.reader(reader)

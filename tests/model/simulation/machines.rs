@@ -126,11 +126,13 @@ impl Simulation {
             .collect()
     }
 
-    /// What was sent to the service point for somebody who fetches it there.
+    /// What is to go to the service point for somebody who fetches it there; by crate it seldom comes before its hold is over, so a courier
+    /// takes what is not sent yet along.
     fn sent_to_point(&mut self) -> Vec<usize> {
         let point = self.town.units[self.town.unit("P1")].id;
         let sent = format!(
-            "SELECT item_id AS a, id AS b, id AS c FROM transits WHERE to_unit_id = {point} AND reason = 'hold' AND status = 'sent'"
+            "SELECT item_id AS a, id AS b, id AS c FROM transits WHERE to_unit_id = {point} AND reason = 'hold' \
+             AND status IN ('awaiting_dispatch', 'packed', 'sent')"
         );
         let rows = self.db.outside().triples(&sent).into_iter();
         rows.filter_map(|(id, ..)| self.town.items.iter().position(|item| item.get() == id))
@@ -143,7 +145,12 @@ impl Simulation {
         let door = self.empty_door();
         let for_somebody = self.random.any(&sent).zip(door).filter(|_| self.random.percent(80));
         if let Some((item, door)) = for_somebody {
-            return self.load(0, door, item).await;
+            self.load(0, door, item).await;
+            // Many stand there already when the courier comes.
+            if self.random.percent(60) {
+                self.visit_a_machine().await;
+            }
+            return;
         }
         let there = self.at_point();
         let machine = self.some_machine();
