@@ -30,7 +30,7 @@ pub(super) fn begun(pool: &Pool<PoolManager>) -> Result<PooledConnection<PoolMan
     }
 }
 
-fn begin_read(pooled: &mut Pooled) -> Result<(), StoreError> {
+pub(super) fn begin_read(pooled: &mut Pooled) -> Result<(), StoreError> {
     pooled.watch.reset();
     pooled.still_the_same_file()?;
     match &mut pooled.connection {
