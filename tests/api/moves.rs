@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::app::TestApp;
 use crate::client::Answer;
 use crate::locker_scene::{book, browsing};
+use crate::locker_sessions::place_in;
 
 on_both!(
     a_copy_on_the_shelf_travels_to_its_new_home,
@@ -16,8 +17,8 @@ on_both!(
 
 fn a_copy_that_was_seen_at_its_new_home_lies_behind_no_door(app: &TestApp) {
     let machine = browsing(app);
-    let book = book(app, &json!({}));
-    machine.loaded(app, 2, &book);
+    let book = book(app, &json!({"home_unit_code": "P1"}));
+    place_in(app, &machine, 2, &book);
     let token = app.staff("cataloguer", "M1");
     let body = json!({"home_unit_code": "M1", "already_there": true});
     moved(app, &token, book.item, &body).expect(200);
