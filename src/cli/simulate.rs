@@ -11,7 +11,7 @@ mod replay;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,8 @@ pub(super) struct Counts {
     /// Loans of which no machine had said, when it ended, whether the book was taken.
     unconfirmed: AtomicU64,
     errors: AtomicU64,
+    /// What the first of them was.
+    first_error: OnceLock<String>,
     /// What was refused, by code.
     refused: Mutex<BTreeMap<String, u64>>,
 }
@@ -83,7 +85,7 @@ impl Counts {
         let by_code: Vec<String> = refused.iter().map(|(code, n)| format!("{code}:{n}")).collect();
         format!(
             "heartbeats={} gate_checks={} alarms={} decided_alone={} batches={} commands={} loaded={} borrowed={} picked_up={} \
-             returned={} voided={} unconfirmed={} refused={}[{}] errors={}",
+             returned={} voided={} unconfirmed={} refused={}[{}] errors={}[{}]",
             read(&self.heartbeats),
             read(&self.checks),
             read(&self.alarms),
@@ -99,7 +101,14 @@ impl Counts {
             refused.values().sum::<u64>(),
             by_code.join(","),
             read(&self.errors),
+            self.first_error.get().map_or("", String::as_str),
         )
+    }
+
+    /// A machine was not answered as it should have been.
+    fn failed(&self, device: &str, error: &str) {
+        count(&self.errors);
+        self.first_error.get_or_init(|| format!("{device}: {error}"));
     }
 }
 

@@ -14,6 +14,9 @@ const REPORT: Duration = Duration::from_secs(30);
 /// Most checks in one report.
 const AT_ONCE: usize = 200;
 
+/// Between two rounds in which nothing passes, at least.
+const SOONEST: Duration = Duration::from_secs(1);
+
 /// Of a hundred books that go out so many are not lent.
 const NOT_LENT: u64 = 3;
 
@@ -43,20 +46,26 @@ pub(super) fn play(client: Client, scene: &Scene, _: usize) {
         unsent: None,
     };
     let mut next_report = Instant::now() + REPORT;
+    let mut next_passage = Instant::now();
     while !scene.is_stopped() {
         let mut outcome = gate.client.beat_if_due(scene);
         if outcome.is_ok() {
-            gate.passage(scene);
+            if Instant::now() >= next_passage {
+                next_passage = Instant::now() + scene.behaviour.pace;
+                gate.passage(scene);
+            }
             if Instant::now() >= next_report || gate.checks.len() >= AT_ONCE / 2 {
                 next_report = Instant::now() + REPORT;
                 outcome = gate.report(scene);
             }
         }
         if let Err(error) = outcome {
-            count(&scene.counts.errors);
-            tracing::debug!(device = gate.client.code, error, "a simulated gate was not answered");
+            scene.counts.failed(&gate.client.code, &error);
         }
-        scene.rest(scene.behaviour.pace);
+        let next = next_passage.min(gate.client.next_beat());
+        let rest = next.saturating_duration_since(Instant::now());
+        // Where nobody answers, a heartbeat stays due.
+        scene.rest(rest.max(scene.behaviour.pace.min(SOONEST)));
     }
     let _ = gate.report(scene);
 }

@@ -87,12 +87,7 @@ pub(super) fn play(client: Client, scene: &Scene, index: usize) {
             outcome = locker.say_again(scene).and_then(|()| people.visit(&mut locker, scene));
         }
         if let Err(error) = outcome {
-            count(&scene.counts.errors);
-            tracing::debug!(
-                device = locker.client.code,
-                error,
-                "a simulated locker was not answered"
-            );
+            scene.counts.failed(&locker.client.code, &error);
             scene.rest(REST);
         }
     }
